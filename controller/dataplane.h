@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The sink between lease manager and data plane.  Everything above this header runs without root on the
+ * in-memory twin (dataplane_mem.c); dataplane_bpf.c, which writes the pinned maps, is the only controller
+ * file that includes libbpf.
+ *
+ * Addresses are in network order, ports and SPIs in host order, times are CLOCK_MONOTONIC nanoseconds.
+ * Functions return 0 or negative errno.  No call blocks on the network or waits for a grace period, except
+ * where it says so.
+ */
+#ifndef RSIP_DATAPLANE_H
+#define RSIP_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "rsip/maps.h"
+
+#define RSIP_PORTS_PER_BIND 255 /* RFC 3103 8.2: the number field is one byte */
+
+/* Ports of one binding: a list, ascending, no value twice.  RFC 3103 8.2. */
+struct rsip_port_set {
+	uint16_t cnt;
+	uint16_t port[RSIP_PORTS_PER_BIND];
+};
+
+/* SPIs of one binding: ranges, no overlap.  A contiguous lease is one range. */
+struct rsip_spi_range {
+	uint32_t first;
+	uint32_t cnt;
+};
+struct rsip_spi_set {
+	uint16_t range_cnt;
+	uint16_t pad;
+	struct rsip_spi_range *range; /* owned by whoever built the set */
+};
+
+/* All that the data plane must know of one binding. */
+struct rsip_dp_binding {
+	struct rsip_binding rec; /* as in the map, but nexthop 0 is allowed (resolved later) */
+	struct rsip_port_set ports; /* cnt 0: none */
+	struct rsip_spi_set spis; /* range_cnt 0: none */
+};
+
+struct rsip_dp_counters { /* of one binding, summed over the CPUs */
+	struct rsip_bind_cnt c;
+};
+
+/* Interface as the loader attached it. */
+struct rsip_dp_iface {
+	uint32_t index; /* in rsip_ifaces */
+	struct rsip_iface rec;
+};
+
+struct rsip_dataplane;
+
+/* Called for each binding found installed at start: ports and spis are complete.  Return nonzero to stop. */
+typedef int (*rsip_dp_found_fn)(void *arg, uint32_t slot, const struct rsip_dp_binding *found);
+
+struct rsip_dataplane_ops {
+	/* Capacity (records that can be live at once). */
+	uint32_t (*max_bindings)(struct rsip_dataplane *dp);
+	uint32_t (*max_addrs)(struct rsip_dataplane *dp);
+
+	/* Makes a pool address known under an index < max_addrs.  -ENOSPC if the table is full. */
+	int (*addr_add)(struct rsip_dataplane *dp, uint32_t index, __be32 addr, uint32_t pool);
+	int (*addr_remove)(struct rsip_dataplane *dp, uint32_t index, __be32 addr);
+
+	/*
+	 * Installs a binding and publishes it: record first, then ports, SPIs, pair.  *slot receives its slot.
+	 * -ENOSPC: no slot, no bucket or no learned record; nothing is left half installed.
+	 * rec.learned, rec.addr_index need not be set by the caller's hand: the data plane fills them.
+	 */
+	int (*bind_install)(struct rsip_dataplane *dp, const struct rsip_dp_binding *b, uint32_t *slot);
+	/* Removes it: tables first, record last.  The slot rests until a grace period has passed. */
+	int (*bind_remove)(struct rsip_dataplane *dp, uint32_t slot);
+	int (*bind_extend)(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns);
+	/* Next hop of one binding, as in union rsip_nexthop. */
+	int (*bind_nexthop)(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);
+	int (*bind_counters)(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum);
+
+	/* Sum over the CPUs of one interface's counters. */
+	int (*iface_counters)(struct rsip_dataplane *dp, uint32_t iface, struct rsip_counters *sum);
+	/* Interfaces in use, at most max; returns how many. */
+	int (*ifaces)(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int max);
+	int (*set_policy)(struct rsip_dataplane *dp, const struct rsip_policy *policy); /* route_gen is kept */
+	void (*routes_changed)(struct rsip_dataplane *dp); /* raises route_gen */
+	int (*config)(struct rsip_dataplane *dp, struct rsip_config *out);
+
+	/* Start-up only: reports every installed binding that has not expired at now_ns; removes the others. */
+	int (*foreach)(struct rsip_dataplane *dp, uint64_t now_ns, rsip_dp_found_fn fn, void *arg);
+	/* Frees what lost its owner (claims of dead pairs); bounded work a call; call about once a second. */
+	void (*housekeep)(struct rsip_dataplane *dp, uint64_t now_ns);
+
+	void (*close)(struct rsip_dataplane *dp); /* forgets; what is installed goes on forwarding */
+};
+
+struct rsip_dataplane {
+	const struct rsip_dataplane_ops *ops;
+};
+
+/*
+ * Opens the maps pinned under pin_path, checks owner, mode and layout version, maps them into memory, and
+ * keeps no descriptor that attaches or detaches programs.  On failure returns negative errno and a sentence
+ * for people in why.
+ */
+int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why, size_t why_len);
+/* The in-memory twin for tests: same rules, same answers, no kernel. */
+int rsip_dataplane_mem(uint32_t max_bindings, uint32_t max_addrs, struct rsip_dataplane **out);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The lease manager: pools, registrations, bindings, expiry.  It knows no wire format, socket, clock or BPF:
+ * time is an argument (now_ns, CLOCK_MONOTONIC), randomness a function, the data plane an interface.
+ *
+ * One host is one source address (rfc-compliance: a host is its source address alone).  No request scans: every
+ * look-up is by hash, every allocation from a free list, every expiry from an ordered structure.
+ *
+ * Addresses are in network order; ports, SPIs and IDs in host order; leases in seconds.
+ */
+#ifndef RSIP_LEASE_H
+#define RSIP_LEASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "dataplane.h"
+#include "rsip/wire.h"
+
+#define RSIP_METHOD_BIT(m) (1U << (m))
+
+/* One pool of the configuration. */
+struct rsip_pool_conf {
+	char name[32];
+	__be32 first; /* addresses first .. first + addr_cnt - 1 */
+	uint32_t addr_cnt;
+	uint16_t port_first; /* ports that are leased, inclusive; default 1024 .. 65535 */
+	uint16_t port_last;
+	uint32_t methods; /* RSIP_METHOD_BIT()s offered; addresses of an RSA-IP pool are leased whole */
+	uint32_t spi_min; /* gateway-chosen SPIs lie in [spi_min, spi_max]; default 256 .. 2^32-1 */
+	uint32_t spi_max;
+};
+
+struct rsip_lease_limits {
+	uint32_t clients; /* registrations; default 65536 */
+	uint32_t binds_per_client; /* 64 */
+	uint32_t ports_per_client; /* 1024 */
+	uint32_t spis_per_client; /* 1024 */
+	uint32_t lease_min_s; /* 60 */
+	uint32_t lease_max_s; /* 86400 */
+	uint32_t lease_default_s; /* of a binding: 1800 */
+	uint32_t register_s; /* of a registration: 3600 */
+	uint32_t hold_s; /* freed ports and SPIs rest: 120 (RFC 3102 6.1) */
+};
+
+struct rsip_lease_conf {
+	const struct rsip_pool_conf *pool;
+	uint32_t pool_cnt;
+	struct rsip_lease_limits limits;
+	uint8_t local_policy; /* enum rsip_local_policy; this version: macro */
+	uint8_t remote_policy; /* enum rsip_remote_policy; this version: none */
+};
+
+/* Why a registration or binding ended, for logs, events and the host. */
+enum rsip_end { RSIP_END_HOST, RSIP_END_EXPIRED, RSIP_END_OPERATOR, RSIP_END_REFUSED };
+
+struct rsip_lease_bind { /* read-only to callers */
+	uint32_t bind_id;
+	uint32_t slot; /* in the data plane */
+	uint8_t method;
+	uint8_t tunnel;
+	uint16_t pool;
+	__be32 local;
+	__be32 endpoint;
+	uint64_t start_ns, expires_ns;
+	struct rsip_port_set ports; /* may be kept compact inside; this is the view handed out */
+	struct rsip_spi_set spis;
+};
+
+/* What the engine keeps with a registration: message counters, replay (RFC 3103 10.1). Owned by the engine. */
+struct rsip_engine_session;
+
+struct rsip_lease_client { /* read-only to callers but for session */
+	uint32_t client_id;
+	__be32 host;
+	uint16_t iface; /* data plane interface index */
+	uint8_t transport;
+	bool echoed; /* the host has used its client ID: its source address is real */
+	uint64_t start_ns, expires_ns; /* R of RFC 3103 6 */
+	uint32_t bind_cnt, port_cnt, spi_cnt;
+	struct rsip_engine_session *session;
+};
+
+/* An assignment as asked for: RFC 3103 9.6, 9.8, RFC 3104 6.2. */
+struct rsip_lease_ask {
+	uint8_t method; /* enum rsip_method */
+	uint8_t tunnel; /* already checked by the engine */
+	__be32 local; /* 0: don't care */
+	uint16_t port_cnt; /* 0: none needed (RSIPSEC) */
+	bool ports_given; /* ports.port[0 .. port_cnt-1] asked for by number */
+	struct rsip_port_set ports;
+	uint16_t spi_cnt; /* 0: none */
+	bool spis_given; /* spi_range asked for by number */
+	struct rsip_spi_set spis; /* caller's memory */
+	uint32_t lease_s; /* 0: not given */
+	__be32 endpoint; /* our end of the tunnel for this host */
+	uint64_t nexthop; /* union rsip_nexthop, 0 if not known yet */
+	uint16_t mtu; /* inner, toward the host */
+};
+
+struct rsip_lease;
+
+struct rsip_lease_sink { /* told after the fact; all optional */
+	void *arg;
+	void (*client_end)(void *arg, const struct rsip_lease_client *c, enum rsip_end why); /* frees session */
+	void (*bind_start)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b);
+	void (*bind_end)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why);
+};
+
+/* conf is copied.  random: fills bytes (the CSPRNG in the daemon, a seeded generator in tests). 0 or -errno. */
+int rsip_lease_create(const struct rsip_lease_conf *conf, struct rsip_dataplane *dp,
+		      void (*random)(void *buf, size_t len), const struct rsip_lease_sink *sink, struct rsip_lease **out);
+void rsip_lease_destroy(struct rsip_lease *lm); /* what is installed stays installed */
+
+/* Start-up: takes over what the data plane holds (registrations are rebuilt from their bindings). */
+int rsip_lease_adopt(struct rsip_lease *lm, uint64_t now_ns, uint32_t *binds, uint32_t *clients);
+
+/* Look-ups; NULL where there is none or it has expired at now_ns. */
+struct rsip_lease_client *rsip_lease_by_host(struct rsip_lease *lm, __be32 host);
+struct rsip_lease_client *rsip_lease_by_id(struct rsip_lease *lm, uint32_t client_id);
+const struct rsip_lease_bind *rsip_lease_bind_by_id(struct rsip_lease *lm, uint32_t bind_id, struct rsip_lease_client **owner);
+
+/* RFC 3103 9.2: RSIP_OK, 304 when the table is full.  *c is set for 302 as well. */
+enum rsip_err rsip_lease_register(struct rsip_lease *lm, __be32 host, uint16_t iface, uint8_t transport,
+				  uint64_t now_ns, struct rsip_lease_client **c);
+/* Ends it with all its bindings; c is gone afterwards. */
+void rsip_lease_deregister(struct rsip_lease *lm, struct rsip_lease_client *c, enum rsip_end why, uint64_t now_ns);
+/* 308-313, 401-403, 104; on RSIP_OK *b is the binding, installed in the data plane before this returns. */
+enum rsip_err rsip_lease_assign(struct rsip_lease *lm, struct rsip_lease_client *c, const struct rsip_lease_ask *ask,
+				uint64_t now_ns, const struct rsip_lease_bind **b);
+enum rsip_err rsip_lease_extend(struct rsip_lease *lm, struct rsip_lease_client *c, uint32_t bind_id, uint32_t lease_s,
+				uint64_t now_ns, const struct rsip_lease_bind **b); /* 306 */
+enum rsip_err rsip_lease_free(struct rsip_lease *lm, struct rsip_lease_client *c, uint32_t bind_id, enum rsip_end why,
+			      uint64_t now_ns); /* 306 */
+/* Next hop of a host changed: all its bindings follow. */
+void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint64_t nexthop);
+
+/* Ends what expired at now_ns, frees what has rested; returns the next time it wants to be called (~0ULL: never). */
+uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns);
+
+/* Walks for the control socket, in pages by ID order of creation: after = 0 starts; fn returns false to stop. */
+void rsip_lease_walk_clients(struct rsip_lease *lm, uint32_t after_id, bool (*fn)(void *arg, const struct rsip_lease_client *c), void *arg);
+void rsip_lease_walk_binds(struct rsip_lease *lm, uint32_t after_id,
+			   bool (*fn)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b), void *arg);
+
+struct rsip_pool_stats {
+	uint64_t addrs, ports_total, ports_leased, ports_held, spis_leased, spis_held, binds, whole_leased;
+};
+uint32_t rsip_lease_pools(struct rsip_lease *lm);
+void rsip_lease_pool_stats(struct rsip_lease *lm, uint32_t pool, struct rsip_pool_stats *out);
+uint32_t rsip_lease_client_count(struct rsip_lease *lm);
+uint32_t rsip_lease_bind_count(struct rsip_lease *lm);
+bool rsip_lease_methods(struct rsip_lease *lm, uint32_t *methods); /* RSIP_METHOD_BIT()s any pool offers */
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between data plane, loader and controller: every BPF map's key and value.
+ *
+ * Included by BPF programs (after vmlinux.h) and by user space.  All tables that a packet reads are plain
+ * arrays: their lookup is inlined, they are memory-mapped (BPF_F_MMAPABLE), and one process writes them
+ * without system calls.  Who writes what:
+ *
+ *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
+ *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_bindings
+ *   packets  rsip_learned (rings) rsip_cookies rsip_spis_out rsip_bind_cnt rsip_counters rsip_nexthops
+ *
+ * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
+ * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
+ * grace period (membarrier) before it is written again.  A pointer word (slot) is one aligned 4-byte store,
+ * an address entry one 8-byte store.
+ *
+ * Byte order is in the type: __be16/__be32 are network order, __u16/__u32 host order.
+ */
+#ifndef RSIP_MAPS_H
+#define RSIP_MAPS_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+#include "reasons.h"
+
+#define RSIP_LAYOUT_VERSION 1
+#define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
+
+#define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
+#define RSIP_MAX_NETS 32 /* private networks */
+#define RSIP_CLAIMS_MAX 64 /* IKE cookies one (host, address) pair can hold: rfc 3104 6.1, capped */
+#define RSIP_SPI_OUT_MAX 8 /* outbound SPIs remembered per pair, for ICMP errors about them */
+#define RSIP_NEXTHOPS 1024 /* public next hops cached per CPU; a power of two */
+#define RSIP_NEXTHOP_TTL_NS 1000000000ULL
+
+/* ---- rsip_config: array of 1, written once by the loader -------------------------------------------- */
+
+struct rsip_config {
+	__u32 layout_version; /* RSIP_LAYOUT_VERSION */
+	__u32 cpus; /* possible CPUs: rows of the per-CPU arrays */
+	__u64 hash_seed; /* from a CSPRNG at attach: hosts cannot aim at a bucket */
+	__u32 max_bindings; /* rsip_bindings has max_bindings + 1 records; slot 0 is "none" */
+	__u32 max_addrs; /* address indices 0 .. max_addrs - 1 */
+	__u32 max_learned; /* rsip_learned has max_learned + 1 records; 0 is "none" */
+	__u32 addr_buckets; /* a power of two >= 2; likewise the next two */
+	__u32 spi_buckets;
+	__u32 pair_buckets;
+	__u32 mode; /* enum rsip_mode */
+	__u32 pad;
+	__u64 attached_ns; /* CLOCK_MONOTONIC */
+	__u64 pad1;
+};
+_Static_assert(sizeof(struct rsip_config) == 64, "rsip_config");
+
+enum rsip_mode {
+	RSIP_MODE_NATIVE = 1,
+	RSIP_MODE_GENERIC = 2,
+	RSIP_MODE_TC = 3,
+};
+
+/* ---- rsip_policy: array of 1, written by rsipd ------------------------------------------------------- */
+
+struct rsip_net {
+	__be32 addr;
+	__be32 mask;
+};
+
+struct rsip_policy {
+	__u32 route_gen; /* raised at each route or neighbour event: flushes rsip_nexthops */
+	__u32 flags; /* RSIP_POLICY_* */
+	__u32 net_cnt; /* entries used of private_nets */
+	__u32 pad;
+	struct rsip_net private_nets[RSIP_MAX_NETS];
+};
+_Static_assert(sizeof(struct rsip_policy) == 16 + 8 * RSIP_MAX_NETS, "rsip_policy");
+
+#define RSIP_POLICY_CHECK_MAC 0x1 /* a tunnel packet must come from the next hop's MAC address */
+
+/* ---- interfaces --------------------------------------------------------------------------------------- */
+
+/* rsip_iftab: array of RSIP_IFTAB_BUCKETS; bucket (ifindex % RSIP_IFTAB_BUCKETS) -> index in rsip_ifaces. */
+#define RSIP_IFTAB_BUCKETS 64
+struct rsip_iftab_bucket {
+	struct {
+		__u32 ifindex; /* 0: free */
+		__u32 iface; /* index in rsip_ifaces and rsip_devs */
+	} e[8];
+};
+_Static_assert(sizeof(struct rsip_iftab_bucket) == 64, "rsip_iftab_bucket");
+
+#define RSIP_ROLE_PUBLIC 1
+#define RSIP_ROLE_PRIVATE 2
+
+/* rsip_ifaces: array of RSIP_MAX_IFACES.  rsip_devs (DEVMAP) has the same index.  Index 0 is never used. */
+struct rsip_iface {
+	__u32 ifindex; /* 0: unused */
+	__u8 role; /* RSIP_ROLE_* */
+	__u8 pad0;
+	__u8 mac[6];
+	__be32 endpoint; /* private: our end of the hosts' tunnels; public: 0 */
+	__u32 mtu; /* of the device, bytes of IP */
+	char name[16];
+	__u32 pad1[7];
+};
+_Static_assert(sizeof(struct rsip_iface) == 64, "rsip_iface");
+
+/* ---- addresses ---------------------------------------------------------------------------------------- */
+
+/* rsip_addrs: array of addr_buckets; key address -> address index.  Two-choice buckets, see rsip_bucket(). */
+struct rsip_addr_entry {
+	__be32 addr; /* 0: free */
+	__u32 index;
+};
+struct rsip_addr_bucket {
+	struct rsip_addr_entry e[8];
+};
+_Static_assert(sizeof(struct rsip_addr_bucket) == 64, "rsip_addr_bucket");
+
+/* rsip_addr_info: array of max_addrs. */
+struct rsip_addr_info {
+	__be32 addr;
+	__u32 flags; /* RSIP_ADDR_* */
+	__u32 whole_slot; /* RSA-IP: the binding that owns the whole address, else 0 */
+	__u32 pool; /* index in the configuration, for people */
+	__u32 pad[12];
+};
+_Static_assert(sizeof(struct rsip_addr_info) == 64, "rsip_addr_info");
+
+#define RSIP_ADDR_LIVE 0x1
+
+/* rsip_ports: array of max_addrs * 4096; element (index << 12 | port >> 4) holds 16 ports' slots. */
+struct rsip_port_line {
+	__u32 slot[16]; /* 0: not leased */
+};
+_Static_assert(sizeof(struct rsip_port_line) == 64, "rsip_port_line");
+
+/* ---- SPIs and pairs: two-choice buckets of four 16-byte entries ----------------------------------------- */
+
+/*
+ * rsip_spis: array of spi_buckets; key (address, SPI >> 4).  An entry covers cnt SPIs from first, all in one
+ * aligned block of 16, so a range costs one entry per 16 SPIs.  Serves protocols 50 and 51, UDP 4500 payloads
+ * and IKE labels (the upper half of a host's IKE SPI).
+ */
+#define RSIP_SPI_BLOCK_SHIFT 4
+#define RSIP_SPI_BLOCK (1U << RSIP_SPI_BLOCK_SHIFT)
+struct rsip_spi_entry {
+	__be32 addr;
+	__u32 first; /* host order; with cnt inside one block */
+	__u32 cnt; /* 1 .. 16 */
+	__u32 slot; /* 0: free; written last, cleared first */
+};
+struct rsip_spi_bucket {
+	struct rsip_spi_entry e[4];
+};
+_Static_assert(sizeof(struct rsip_spi_bucket) == 64, "rsip_spi_bucket");
+
+/*
+ * rsip_pairs: array of pair_buckets; key (outer source, inner source) = (host address, leased address).
+ * Each slot names the binding of the pair that expires last, so that a pair lives as long as its bindings.
+ */
+struct rsip_pair_entry {
+	__be32 host; /* 0: free; written last, cleared first */
+	__be32 local;
+	__u32 slot; /* any method */
+	__u32 ipsec_slot; /* RSIPSEC, or 0 */
+};
+struct rsip_pair_bucket {
+	struct rsip_pair_entry e[4];
+};
+_Static_assert(sizeof(struct rsip_pair_bucket) == 64, "rsip_pair_bucket");
+
+/* ---- bindings ------------------------------------------------------------------------------------------ */
+
+/* The host's next hop in one atomic word: 6 bytes of MAC address, then the interface.  0: unknown. */
+union rsip_nexthop {
+	__u64 word;
+	struct {
+		__u8 mac[6];
+		__u16 iface; /* index in rsip_ifaces of the private interface */
+	};
+};
+_Static_assert(sizeof(union rsip_nexthop) == 8, "rsip_nexthop");
+
+/* rsip_bindings: array of max_bindings + 1; one cache line per binding. */
+struct rsip_binding {
+	__u64 expires_ns; /* CLOCK_MONOTONIC; 0: not in use */
+	__u64 nexthop; /* union rsip_nexthop */
+	__be32 local; /* the leased address */
+	__be32 host; /* the host's private address: outer destination inbound, outer source outbound */
+	__be32 endpoint; /* our end of the tunnel */
+	__u32 bind_id;
+	__u32 client_id;
+	__u32 addr_index;
+	__u32 learned; /* RSIPSEC: index in rsip_learned, shared by the pair's RSIPSEC bindings; else 0 */
+	__be32 remote; /* remote flow policy macro, micro; 0: any */
+	__be16 remote_port; /* micro: the first of remote_port_cnt ports */
+	__u16 remote_port_cnt; /* 0: any port */
+	__u16 iface; /* the registration's interface, index in rsip_ifaces */
+	__u16 mtu; /* longest inner packet toward the host, bytes */
+	__u8 method; /* RSIP method: 1 RSA-IP, 2 RSAP-IP, 3 RSIPSEC */
+	__u8 tunnel; /* 1 IP-IP */
+	__u8 transport; /* of the registration: 1 UDP, 2 TCP (kept here so that a restarted rsipd knows it) */
+	__u8 kind; /* 0 assigned, 1 listen */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_binding) == 64, "rsip_binding");
+
+/* rsip_bind_cnt: array of cpus * (max_bindings + 1); element cpu * (max_bindings + 1) + slot. */
+struct rsip_bind_cnt {
+	__u64 in_packets; /* from the public realm to the host */
+	__u64 in_bytes; /* of inner IP packets, both ways */
+	__u64 out_packets;
+	__u64 out_bytes;
+};
+_Static_assert(sizeof(struct rsip_bind_cnt) == 32, "rsip_bind_cnt");
+
+/* ---- what packets teach ---------------------------------------------------------------------------------- */
+
+/*
+ * rsip_learned: array of max_learned + 1; one for each (host, address) pair that holds an RSIPSEC binding.
+ * rsipd writes gen, slot, host, local (gen rises when a pair takes the record: all older claims are void);
+ * packets write the rings.
+ */
+struct rsip_learned {
+	__u32 gen; /* odd or even, never reused soon; 0: free */
+	__u32 slot; /* the pair's RSIPSEC binding that expires last */
+	__be32 host;
+	__be32 local;
+	__u32 claim_head; /* next place in claims, modulo RSIP_CLAIMS_MAX */
+	__u32 spi_head; /* next place in spi_out, modulo RSIP_SPI_OUT_MAX */
+	__u64 spi_newest; /* the newest (remote, SPI) as in spi_out: the hot path compares only this */
+	__u64 claims[RSIP_CLAIMS_MAX]; /* cookies held, oldest overwritten; 0: free */
+	__u64 spi_out[RSIP_SPI_OUT_MAX]; /* remote address in the low half, SPI in the high half, both as on the wire */
+};
+_Static_assert(sizeof(struct rsip_learned) == 32 + 8 * (RSIP_CLAIMS_MAX + RSIP_SPI_OUT_MAX), "rsip_learned");
+
+/* rsip_cookies: hash; which pair speaks under this IKE cookie.  Inserted with BPF_NOEXIST: first owner wins. */
+struct rsip_cookie_key {
+	__u64 cookie; /* 8 bytes as on the wire */
+	__be32 local;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_cookie_key) == 16, "rsip_cookie_key");
+
+/* rsip_spis_out: hash; which pair sends ESP or AH with this SPI of the remote's (ICMP errors quote it). */
+struct rsip_spi_out_key {
+	__be32 local;
+	__be32 remote;
+	__be32 spi;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_spi_out_key) == 16, "rsip_spi_out_key");
+
+/* Value of both: valid while rsip_learned[learned].gen == gen.  Read as one aligned 8-byte word. */
+struct rsip_claim {
+	__u32 learned;
+	__u32 gen;
+};
+_Static_assert(sizeof(struct rsip_claim) == 8, "rsip_claim");
+
+/* rsip_nexthops: array of cpus * RSIP_NEXTHOPS; a cache of route lookups toward the public realm. */
+struct rsip_nexthop_entry {
+	__be32 dst;
+	__u32 route_gen;
+	__u64 filled_ns;
+	__u8 dst_mac[6];
+	__u8 src_mac[6];
+	__u32 iface; /* index in rsip_ifaces */
+};
+_Static_assert(sizeof(struct rsip_nexthop_entry) == 32, "rsip_nexthop_entry");
+
+/* rsip_counters: array of cpus * RSIP_MAX_IFACES; element cpu * RSIP_MAX_IFACES + iface. */
+struct rsip_counters {
+	__u64 cnt[RSIP_CNT_MAX];
+};
+_Static_assert(sizeof(struct rsip_counters) == 512, "rsip_counters");
+
+/* rsip_undo: array of RSIP_UNDO_MAX; what the loader changed on the machine, so that detach can put it back. */
+#define RSIP_UNDO_MAX 256
+struct rsip_undo {
+	char name[96]; /* a sysctl as a path below /proc/sys, "" = free */
+	char old[32]; /* its value before */
+};
+_Static_assert(sizeof(struct rsip_undo) == 128, "rsip_undo");
+
+/* ---- hashing: the same in BPF and in user space -------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) __u64 rsip_hash(__u64 key, __u64 seed)
+{
+	key ^= seed;
+	key *= 0x9e3779b97f4a7c15ULL;
+	key ^= key >> 32;
+	key *= 0xd6e8feb86659fd93ULL;
+	key ^= key >> 32;
+	return key;
+}
+
+/* The two buckets of a hash; mask = buckets - 1, buckets a power of two >= 2; they always differ. */
+static inline __attribute__((always_inline)) __u32 rsip_bucket1(__u64 hash, __u32 mask)
+{
+	return (__u32)hash & mask;
+}
+
+static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u32 mask)
+{
+	__u32 other = (__u32)(hash >> 32) & mask;
+
+	return other != ((__u32)hash & mask) ? other : other ^ 1;
+}
+
+/* Hash keys.  Addresses are taken as they lie in memory, on both sides. */
+#define RSIP_ADDR_KEY(addr) ((__u64)(__u32)(addr))
+#define RSIP_SPI_KEY(addr, spi) (((__u64)(__u32)(addr) << 32) | ((__u32)(spi) >> RSIP_SPI_BLOCK_SHIFT))
+#define RSIP_PAIR_KEY(host, local) (((__u64)(__u32)(host) << 32) | (__u32)(local))
+
+#endif
