@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# make            builds everything into build/ (see `make help`)
+# make SAN=1      the same with address and undefined-behaviour sanitizers, into build/san/
+# make V=1        shows the commands
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+PREFIX ?= /usr
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= /lib/systemd/system
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG ?= clang
+BPFTOOL ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
+PYTHON ?= /usr/bin/python3
+O := build$(if $(SAN),/san)
+
+ifeq ($(V),1)
+Q :=
+msg = @:
+else
+Q := @
+msg = @printf '  %-8s %s\n' "$(1)" "$(patsubst $(CURDIR)/%,%,$(2))";
+endif
+
+WARN := -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wpointer-arith -Wvla
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+, := ,
+SANFLAGS := $(if $(SAN),-fsanitize=address$(,)undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) \
+	-Iinclude -Ilib -Icontroller -I$(O) -I$(O)/gen
+LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Werror -Iinclude -Ivmlinux -Ibpf
+
+LIBS_BASE := -lcjson
+LIBS_BPF := -lbpf -lelf -lz
+
+srcs = $(sort $(wildcard $(1)/*.c))
+objs = $(patsubst %.c,$(O)/obj/%.o,$(1))
+c_only = $(filter-out %.bpf.c,$(call srcs,$(1)))
+
+LIB_OBJS := $(call objs,$(call c_only,lib))
+CONTROLLER_OBJS := $(call objs,$(filter-out controller/main.c,$(call c_only,controller)))
+SUPPORT_OBJS := $(call objs,$(call c_only,tests/support))
+PROGRAMS := $(if $(wildcard loader/main.c),rsip-loader) $(if $(wildcard controller/main.c),rsipd) \
+	$(if $(wildcard ctl/*.c),rsipctl) $(if $(wildcard client/main.c),rsip-client)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+BPF_TESTS := $(patsubst tests/bpf/%.c,$(O)/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BPF_SRCS := $(wildcard bpf/*.bpf.c client/*.bpf.c)
+SKELS := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRCS)))
+
+.PHONY: all
+all: check-deps $(addprefix $(O)/,$(PROGRAMS)) ## build all programs
+
+# ---- BPF objects and skeletons ----------------------------------------------------------------------------
+
+vpath %.bpf.c bpf client
+$(O)/gen/%.bpf.o: %.bpf.c vmlinux/vmlinux.h
+	$(call msg,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+
+$(O)/gen/%.skel.h: $(O)/gen/%.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< > $@
+
+.PHONY: bpf
+bpf: $(SKELS) ## build the BPF objects and their skeletons
+
+# ---- C objects: each sees the skeletons; -MMD knows who really includes which -------------------------------
+
+$(O)/obj/%.o: %.c | $(SKELS)
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -I$(<D) -MMD -MP -c $< -o $@
+
+$(O)/obj/tests/%.o: ALL_CFLAGS += -Itests/support -Iloader -Iclient -Ictl -Wno-missing-prototypes
+
+$(O)/librsip.a: $(LIB_OBJS)
+$(O)/libcontroller.a: $(CONTROLLER_OBJS)
+$(O)/libsupport.a: $(SUPPORT_OBJS)
+LOADER_OBJS := $(call objs,$(filter-out loader/main.c,$(call c_only,loader)))
+CLIENT_OBJS := $(call objs,$(filter-out client/main.c,$(call c_only,client)))
+$(O)/libloader.a: $(LOADER_OBJS)
+$(O)/libclient.a: $(CLIENT_OBJS)
+%.a:
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+link = $(Q)mkdir -p $(@D) && $(CC) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_ALL) $(1) -o $@
+
+$(O)/rsip-loader: $(O)/obj/loader/main.o $(O)/libloader.a $(O)/librsip.a
+	$(call msg,LINK,$@)
+	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl)
+$(O)/rsipd: $(O)/obj/controller/main.o $(O)/libcontroller.a $(O)/librsip.a
+	$(call msg,LINK,$@)
+	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd)
+$(O)/rsipctl: $(call objs,$(call c_only,ctl)) $(O)/librsip.a
+	$(call msg,LINK,$@)
+	$(call link,$(LIBS_BASE))
+$(O)/rsip-client: $(O)/obj/client/main.o $(O)/libclient.a $(O)/librsip.a
+	$(call msg,LINK,$@)
+	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -lsystemd -levent_core -lcap-ng)
+
+# ---- tests ----------------------------------------------------------------------------------------------------
+
+TEST_LIBS := $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lcriterion
+TEST_ARCHIVES := $(O)/libsupport.a $(O)/libcontroller.a $(O)/libloader.a $(O)/libclient.a $(O)/librsip.a
+
+$(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_ARCHIVES)
+	$(call msg,LINK,$@)
+	$(call link,$(TEST_LIBS))
+$(O)/tests/bpf/%: $(O)/obj/tests/bpf/%.o $(TEST_ARCHIVES)
+	$(call msg,LINK,$@)
+	$(call link,$(TEST_LIBS))
+
+.PHONY: test-programs test unit test-bpf lab test-long demo
+test-programs: all $(UNIT_TESTS) $(BPF_TESTS)
+
+test: deps ## install what is missing, build, run unit, BPF and lab tests
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)O=$(O) tests/run unit bpf lab
+
+unit: test-programs ## only the unit tests (no root needed)
+	$(Q)O=$(O) tests/run unit
+test-bpf: test-programs ## only the whole-packet tests
+	$(Q)O=$(O) tests/run bpf
+lab: test-programs ## only the lab
+	$(Q)O=$(O) tests/run lab
+test-long: test-programs ## everything, with the long forms
+	$(Q)O=$(O) LONG=1 RSIP_MODEL_OPS=10000000 tests/run unit bpf lab
+
+demo: deps ## the main job in a lab of its own: two hosts, one address, one peer
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)O=$(O) tests/lab/demo.sh
+
+$(O)/fuzz/%: tests/fuzz/%.c $(SKELS) $(wildcard lib/*.c controller/*.c)
+	$(call msg,FUZZER,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Ilib -Icontroller -I$(O)/gen \
+		$< $(filter-out controller/main.c,$(call c_only,controller)) $(call c_only,lib) \
+		$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -o $@
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS (default 60)
+	$(Q)for f in $(FUZZERS); do n=$${f##*/fuzz_}; mkdir -p $(O)/fuzz/new-$$n; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $(O)/fuzz/new-$$n tests/fuzz/corpus/$$n || exit 1; done
+
+# ---- dependencies, installation, housekeeping --------------------------------------------------------------------
+
+.PHONY: deps check-deps vmlinux install uninstall clean help
+deps: ## install the Debian packages that are missing (idempotent)
+	$(Q)packaging/deps.sh install
+check-deps:
+	$(Q)[ -e $(O)/.deps-ok ] || { packaging/deps.sh check build && mkdir -p $(O) && touch $(O)/.deps-ok; }
+
+vmlinux: ## write vmlinux/vmlinux.h anew from the running kernel's BTF
+	$(Q)vmlinux/regenerate.sh
+
+install: all ## install below DESTDIR
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
+	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/rsip
+	install -m 0755 $(addprefix $(O)/,$(PROGRAMS)) $(DESTDIR)$(SBINDIR)
+	install -m 0644 $(wildcard packaging/*.service) $(DESTDIR)$(UNITDIR)
+	install -m 0644 packaging/rsip.sysusers $(DESTDIR)$(SYSUSERSDIR)/rsip.conf
+	install -m 0644 $(wildcard docs/man/*.8) $(DESTDIR)$(MANDIR)/man8
+	install -m 0644 $(wildcard docs/man/*.5) $(DESTDIR)$(MANDIR)/man5
+	install -m 0644 packaging/rsipd.json $(DESTDIR)$(SYSCONFDIR)/rsip/rsipd.json.example
+	install -m 0644 packaging/client.json $(DESTDIR)$(SYSCONFDIR)/rsip/client.json.example
+	@if [ -z "$(DESTDIR)" ] && command -v systemd-sysusers >/dev/null; then systemd-sysusers $(SYSUSERSDIR)/rsip.conf; fi
+
+uninstall: ## remove what install put there (configuration files of yours stay)
+	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(wildcard packaging/*.service)))
+	rm -f $(DESTDIR)$(SYSUSERSDIR)/rsip.conf $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(wildcard docs/man/*.5))) $(DESTDIR)$(SYSCONFDIR)/rsip/*.json.example
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
