@@ -62,14 +62,21 @@ struct rsip_dataplane_ops {
 	uint32_t (*max_bindings)(struct rsip_dataplane *dp);
 	uint32_t (*max_addrs)(struct rsip_dataplane *dp);
 
-	/* Makes a pool address known under an index < max_addrs.  -ENOSPC if the table is full. */
+	/*
+	 * Makes a pool address known under an index < max_addrs.  -ENOSPC if the table is full; 0 if it is known there
+	 * already.  -EEXIST: this process gave the address or the index away before (one that only an earlier process
+	 * knew is replaced).  At start: all addresses first, then foreach, which forgets those that were not added.
+	 * addr_remove: -ENOENT, or -EBUSY while a binding lives on it.
+	 */
 	int (*addr_add)(struct rsip_dataplane *dp, uint32_t index, __be32 addr, uint32_t pool);
 	int (*addr_remove)(struct rsip_dataplane *dp, uint32_t index, __be32 addr);
 
 	/*
 	 * Installs a binding and publishes it: record first, then ports, SPIs, pair.  *slot receives its slot.
 	 * -ENOSPC: no slot, no bucket or no learned record; nothing is left half installed.
-	 * rec.learned, rec.addr_index need not be set by the caller's hand: the data plane fills them.
+	 * -ENOENT: rec.local is no known address; -EEXIST: somebody has one of its ports or SPIs or the whole address.
+	 * rec.learned, rec.addr_index, rec.res_cnt need not be set by the caller: the data plane fills them.
+	 * Takes a grace period (some 10 ms) only where no rested slot is left, or a full bucket must be spread.
 	 */
 	int (*bind_install)(struct rsip_dataplane *dp, const struct rsip_dp_binding *b, uint32_t *slot);
 	/* Removes it: tables first, record last.  The slot rests until a grace period has passed. */

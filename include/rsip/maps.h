@@ -203,7 +203,7 @@ struct rsip_binding {
 	__u8 tunnel; /* 1 IP-IP */
 	__u8 transport; /* of the registration: 1 UDP, 2 TCP (kept here so that a restarted rsipd knows it) */
 	__u8 kind; /* 0 assigned, 1 listen */
-	__u32 pad;
+	__u32 res_cnt; /* its ports and SPIs: tells a restarted rsipd what a kill left half done */
 };
 _Static_assert(sizeof(struct rsip_binding) == 64, "rsip_binding");
 

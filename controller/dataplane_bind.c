@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Bindings: the publish order of rsip/maps.h. */
+#include <errno.h>
+#include <string.h>
+#include "dataplane_core.h"
+#include "dataplane_ops.h"
+
+static struct rsip_dp_core *core(struct rsip_dataplane *dp)
+{
+	return (struct rsip_dp_core *)dp;
+}
+
+static bool is_whole(const struct rsip_binding *rec)
+{
+	return rec->method == 1;
+}
+
+static struct rsip_bind_cnt *counters_of(const struct rsip_dp_core *c, uint32_t cpu, uint32_t slot)
+{
+	return &c->m.bind_cnt[(size_t)cpu * (c->config.max_bindings + 1) + slot];
+}
+
+static uint32_t take_slot(struct rsip_dp_core *c)
+{
+	uint32_t slot = rsip_dp_numbers_take(&c->slots);
+
+	if (!slot && c->slots.limbo_head) {
+		rsip_dp_core_grace(c);
+		slot = rsip_dp_numbers_take(&c->slots);
+	}
+	return slot;
+}
+
+void rsip_dp_slot_retire(struct rsip_dp_core *c, uint32_t slot)
+{
+	__atomic_store_n(&c->m.bindings[slot].expires_ns, 0, __ATOMIC_RELEASE);
+	rsip_dp_res_forget(&c->slot[slot]);
+	rsip_dp_numbers_drop(&c->slots, slot);
+}
+
+/* The pair's learned record, or a new one, which nothing names until the binding joins the pair. */
+static int find_learned(struct rsip_dp_core *c, struct rsip_binding *rec)
+{
+	const struct rsip_pair_entry *e;
+
+	rec->learned = 0;
+	if (rec->method != 3)
+		return 0;
+	e = rsip_table_pair(&c->pairs, rec->host, rec->local);
+	if (e && e->ipsec_slot) {
+		rec->learned = c->m.bindings[e->ipsec_slot].learned;
+		return 0;
+	}
+	return rsip_dp_learned_take(c, rec->host, rec->local, &rec->learned);
+}
+
+static int publish(struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+	int err = rsip_dp_res_publish(c, slot);
+
+	if (!err)
+		err = rsip_dp_pair_join(c, slot);
+	if (!err && is_whole(rec))
+		__atomic_store_n(&c->m.addr_info[rec->addr_index].whole_slot, slot, __ATOMIC_RELEASE);
+	return err;
+}
+
+/* Checks what can be known without a slot, and completes the record. */
+static int prepare(struct rsip_dp_core *c, struct rsip_binding *rec, const struct rsip_dp_slot *res)
+{
+	const struct rsip_addr_entry *a = rsip_table_addr(&c->addrs, rec->local);
+
+	if (!a)
+		return -ENOENT;
+	rec->addr_index = a->index;
+	rec->res_cnt = rsip_dp_res_cnt(res);
+	if (is_whole(rec) && (c->m.addr_info[a->index].whole_slot || c->addr_binds[a->index]))
+		return -EEXIST;
+	return rsip_dp_res_taken(c, rec, res) ? -EEXIST : find_learned(c, rec);
+}
+
+static void write_record(struct rsip_dp_core *c, uint32_t slot, const struct rsip_binding *rec)
+{
+	struct rsip_binding *to = &c->m.bindings[slot];
+
+	for (uint32_t cpu = 0; cpu < c->config.cpus; cpu++)
+		memset(counters_of(c, cpu, slot), 0, sizeof(struct rsip_bind_cnt));
+	memcpy((uint8_t *)to + sizeof(to->expires_ns), (const uint8_t *)rec + sizeof(to->expires_ns),
+	       sizeof(*to) - sizeof(to->expires_ns));
+	__atomic_store_n(&to->expires_ns, rec->expires_ns, __ATOMIC_RELEASE);
+}
+
+static int drop_learned_if_new(struct rsip_dp_core *c, const struct rsip_binding *rec, int err)
+{
+	if (rec->learned && !c->m.learned[rec->learned].slot)
+		rsip_dp_learned_drop(c, rec->learned);
+	return err;
+}
+
+int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b, uint32_t *slot_out)
+{
+	struct rsip_dp_core *c = core(dp);
+	struct rsip_binding rec = b->rec;
+	struct rsip_dp_slot res = { 0 };
+	uint32_t slot;
+	int err;
+
+	if (!rec.host || !rec.local || !rec.expires_ns || rec.method < 1 || rec.method > 3)
+		return -EINVAL;
+	err = rsip_dp_res_keep(&res, &b->ports, &b->spis);
+	if (err)
+		return err;
+	err = prepare(c, &rec, &res);
+	if (err)
+		goto out_res;
+	slot = take_slot(c);
+	if (!slot) {
+		err = drop_learned_if_new(c, &rec, -ENOSPC);
+		goto out_res;
+	}
+	c->slot[slot] = res;
+	write_record(c, slot, &rec);
+	err = publish(c, slot);
+	if (err) {
+		rsip_dp_res_withdraw(c, slot);
+		rsip_dp_slot_retire(c, slot);
+		return drop_learned_if_new(c, &rec, err);
+	}
+	c->addr_binds[rec.addr_index]++;
+	*slot_out = slot;
+	return 0;
+out_res:
+	rsip_dp_res_forget(&res);
+	return err;
+}
+
+int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot)
+{
+	struct rsip_dp_core *c = core(dp);
+	const struct rsip_binding *rec;
+
+	if (!rsip_dp_numbers_used(&c->slots, slot))
+		return -ENOENT;
+	rec = &c->m.bindings[slot];
+	if (c->m.addr_info[rec->addr_index].whole_slot == slot)
+		__atomic_store_n(&c->m.addr_info[rec->addr_index].whole_slot, 0, __ATOMIC_RELEASE);
+	rsip_dp_res_withdraw(c, slot);
+	rsip_dp_pair_leave(c, slot);
+	c->addr_binds[rec->addr_index]--;
+	rsip_dp_slot_retire(c, slot);
+	return 0;
+}
+
+int rsip_dp_bind_extend(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	if (!rsip_dp_numbers_used(&c->slots, slot))
+		return -ENOENT;
+	if (!expires_ns)
+		return -EINVAL;
+	__atomic_store_n(&c->m.bindings[slot].expires_ns, expires_ns, __ATOMIC_RELEASE);
+	rsip_dp_pair_moved(c, slot);
+	return 0;
+}
+
+int rsip_dp_bind_nexthop(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	if (!rsip_dp_numbers_used(&c->slots, slot))
+		return -ENOENT;
+	__atomic_store_n(&c->m.bindings[slot].nexthop, nexthop, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int rsip_dp_bind_counters(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	memset(sum, 0, sizeof(*sum));
+	if (!rsip_dp_numbers_used(&c->slots, slot))
+		return -ENOENT;
+	for (uint32_t cpu = 0; cpu < c->config.cpus; cpu++) {
+		const struct rsip_bind_cnt *from = counters_of(c, cpu, slot);
+
+		sum->in_packets += __atomic_load_n(&from->in_packets, __ATOMIC_RELAXED);
+		sum->in_bytes += __atomic_load_n(&from->in_bytes, __ATOMIC_RELAXED);
+		sum->out_packets += __atomic_load_n(&from->out_packets, __ATOMIC_RELAXED);
+		sum->out_bytes += __atomic_load_n(&from->out_bytes, __ATOMIC_RELAXED);
+	}
+	return 0;
+}

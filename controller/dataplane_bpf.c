@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The data plane in the kernel: opens the pinned maps, maps the arrays into memory, and keeps descriptors of the
+ * two hashes only.  No request costs a system call: all is stores into mapped memory (dataplane_core.c).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/membarrier.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include "dataplane_bpf.h"
+#include "dataplane_core.h"
+#include "log.h"
+
+#define SWEEP_KEYS 1024 /* claims looked at in one call of housekeep: some 2 ms */
+
+struct bpf_dp {
+	struct rsip_dp_core core; /* first */
+	struct {
+		void *at;
+		size_t len;
+	} map[RSIP_DP_ARRAYS];
+	int hash_fd[2]; /* rsip_cookies, rsip_spis_out */
+	int sweep_map; /* which of them the sweep is in */
+	uint8_t sweep_key[16]; /* after which key it goes on */
+	bool sweep_begun;
+	uint32_t sweep_stale; /* core.stale when it began */
+	bool grace_warned;
+};
+
+static const char *const map_names[RSIP_DP_MAPS] = {
+	"rsip_config",	 "rsip_policy",	  "rsip_ifaces",  "rsip_addrs",	   "rsip_addr_info", "rsip_ports", "rsip_spis",
+	"rsip_pairs",	 "rsip_bindings", "rsip_bind_cnt", "rsip_learned", "rsip_counters",  "rsip_cookies",
+	"rsip_spis_out",
+};
+
+/* Maps we only read; the kernel keeps us from writing them by mistake. */
+static bool read_only(int map)
+{
+	return map == RSIP_DP_CONFIG || map == RSIP_DP_IFACES || map == RSIP_DP_COUNTERS;
+}
+
+const char *rsip_dp_map_name(enum rsip_dp_map map)
+{
+	return map_names[map];
+}
+
+static int refuse(char *why, size_t why_len, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static int refuse(char *why, size_t why_len, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, why_len, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+/* ---- grace periods ---------------------------------------------------------------------------------------------------- */
+
+/* MEMBARRIER_CMD_GLOBAL waits for an RCU grace period; XDP programs run inside one. */
+static void bpf_grace(void *core)
+{
+	struct bpf_dp *d = core;
+	struct timespec rest = { .tv_nsec = 100000000 };
+
+	if (!syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
+		return;
+	if (!d->grace_warned)
+		log_warn("cannot wait for a grace period: membarrier: %s (waiting 0.1 s each time instead; "
+			 "allow the system call, or boot without nohz_full)",
+			 strerror(errno));
+	d->grace_warned = true;
+	nanosleep(&rest, NULL);
+}
+
+/* ---- stale claims ------------------------------------------------------------------------------------------------------ */
+
+static bool claim_is_stale(const struct bpf_dp *d, const struct rsip_claim *claim)
+{
+	return claim->learned > d->core.config.max_learned ||
+	       __atomic_load_n(&d->core.m.learned[claim->learned].gen, __ATOMIC_ACQUIRE) != claim->gen;
+}
+
+/* A packet may take the key over between our look and our deletion: what was alive is put back. */
+static void drop_if_stale(struct bpf_dp *d, int fd, const void *key)
+{
+	struct rsip_claim claim;
+
+	if (bpf_map_lookup_elem(fd, key, &claim) || !claim_is_stale(d, &claim))
+		return;
+	if (bpf_map_lookup_and_delete_elem(fd, key, &claim)) {
+		bpf_map_delete_elem(fd, key);
+		return;
+	}
+	if (!claim_is_stale(d, &claim))
+		bpf_map_update_elem(fd, key, &claim, BPF_NOEXIST);
+}
+
+static void bpf_sweep(void *core)
+{
+	struct bpf_dp *d = core;
+	uint8_t next[16];
+
+	for (int n = 0; n < SWEEP_KEYS; n++) {
+		int fd = d->hash_fd[d->sweep_map];
+
+		if (!d->sweep_map && !d->sweep_begun)
+			d->sweep_stale = d->core.stale;
+		if (!bpf_map_get_next_key(fd, d->sweep_begun ? d->sweep_key : NULL, next)) {
+			/* Step on before the deletion: the key we stand on must exist at the next step. */
+			if (d->sweep_begun)
+				drop_if_stale(d, fd, d->sweep_key);
+			memcpy(d->sweep_key, next, sizeof(next));
+			d->sweep_begun = true;
+			continue;
+		}
+		if (d->sweep_begun)
+			drop_if_stale(d, fd, d->sweep_key);
+		d->sweep_begun = false;
+		d->sweep_map ^= 1;
+		if (!d->sweep_map) { /* both done: what was freed meanwhile needs another round */
+			d->core.stale -= d->sweep_stale;
+			return;
+		}
+	}
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------------- */
+
+static void bpf_release(void *core)
+{
+	struct bpf_dp *d = core;
+
+	for (int i = 0; i < RSIP_DP_ARRAYS; i++)
+		if (d->map[i].at)
+			munmap(d->map[i].at, d->map[i].len);
+	for (int i = 0; i < 2; i++)
+		if (d->hash_fd[i] >= 0)
+			close(d->hash_fd[i]);
+	free(d);
+}
+
+static const struct rsip_dp_back bpf_back = {
+	.grace = bpf_grace,
+	.sweep = bpf_sweep,
+	.release = bpf_release,
+};
+
+/* How many elements of which size a map must have, given the configuration. */
+static void map_needs(const struct rsip_config *k, int map, uint64_t *cnt, size_t *size)
+{
+	const struct {
+		uint64_t cnt;
+		size_t size;
+	} need[RSIP_DP_ARRAYS] = {
+		[RSIP_DP_CONFIG] = { 1, sizeof(struct rsip_config) },
+		[RSIP_DP_POLICY] = { 1, sizeof(struct rsip_policy) },
+		[RSIP_DP_IFACES] = { RSIP_MAX_IFACES, sizeof(struct rsip_iface) },
+		[RSIP_DP_ADDRS] = { k->addr_buckets, sizeof(struct rsip_addr_bucket) },
+		[RSIP_DP_ADDR_INFO] = { k->max_addrs, sizeof(struct rsip_addr_info) },
+		[RSIP_DP_PORTS] = { (uint64_t)k->max_addrs * 4096, sizeof(struct rsip_port_line) },
+		[RSIP_DP_SPIS] = { k->spi_buckets, sizeof(struct rsip_spi_bucket) },
+		[RSIP_DP_PAIRS] = { k->pair_buckets, sizeof(struct rsip_pair_bucket) },
+		[RSIP_DP_BINDINGS] = { k->max_bindings + 1ULL, sizeof(struct rsip_binding) },
+		[RSIP_DP_BIND_CNT] = { k->cpus * (k->max_bindings + 1ULL), sizeof(struct rsip_bind_cnt) },
+		[RSIP_DP_LEARNED] = { k->max_learned + 1ULL, sizeof(struct rsip_learned) },
+		[RSIP_DP_COUNTERS] = { (uint64_t)k->cpus * RSIP_MAX_IFACES, sizeof(struct rsip_counters) },
+	};
+
+	*cnt = need[map].cnt;
+	*size = need[map].size;
+}
+
+static int map_array(struct bpf_dp *d, int map, int fd, char *why, size_t why_len)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t info_len = sizeof(info);
+	uint64_t cnt;
+	size_t size;
+
+	map_needs(&d->core.config, map, &cnt, &size);
+	if (bpf_obj_get_info_by_fd(fd, &info, &info_len))
+		return refuse(why, why_len, -errno, "cannot read what map %s is: %s (run as root)", map_names[map],
+			      strerror(errno));
+	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != size || info.max_entries < cnt ||
+	    !(info.map_flags & BPF_F_MMAPABLE))
+		return refuse(why, why_len, -EPROTO,
+			      "map %s has another layout than this rsipd's: %u elements of %u bytes, not %llu of %zu "
+			      "(run `rsip-loader upgrade`, or detach and attach, with the loader of the same version)",
+			      map_names[map], info.max_entries, info.value_size, (unsigned long long)cnt, size);
+	d->map[map].len = cnt * size;
+	d->map[map].at = mmap(NULL, d->map[map].len, PROT_READ | (read_only(map) ? 0 : PROT_WRITE), MAP_SHARED, fd, 0);
+	if (d->map[map].at != MAP_FAILED)
+		return 0;
+	d->map[map].at = NULL;
+	return refuse(why, why_len, -errno, "cannot map %s into memory: %s", map_names[map], strerror(errno));
+}
+
+static bool power_of_two(uint32_t n)
+{
+	return n >= 2 && !(n & (n - 1));
+}
+
+/* The configuration says how long everything else is: it comes first, and is not believed blindly. */
+static int read_config(struct bpf_dp *d, int fd, char *why, size_t why_len)
+{
+	const struct rsip_config *k;
+	int err = map_array(d, RSIP_DP_CONFIG, fd, why, why_len);
+
+	if (err)
+		return err;
+	k = d->map[RSIP_DP_CONFIG].at;
+	if (k->layout_version != RSIP_LAYOUT_VERSION)
+		return refuse(why, why_len, -EPROTO,
+			      "the data plane has layout version %u, this rsipd needs %u (run `rsip-loader upgrade`, or "
+			      "detach and attach, with the loader of the same version)",
+			      k->layout_version, RSIP_LAYOUT_VERSION);
+	if (!power_of_two(k->addr_buckets) || !power_of_two(k->spi_buckets) || !power_of_two(k->pair_buckets) ||
+	    !k->cpus || !k->max_bindings || !k->max_addrs)
+		return refuse(why, why_len, -EPROTO, "map rsip_config makes no sense (run `rsip-loader detach`, then attach)");
+	d->core.config = *k;
+	return 0;
+}
+
+static void set_pointers(struct bpf_dp *d)
+{
+	d->core.m = (struct rsip_dp_mem){
+		.config = d->map[RSIP_DP_CONFIG].at,
+		.policy = d->map[RSIP_DP_POLICY].at,
+		.ifaces = d->map[RSIP_DP_IFACES].at,
+		.addrs = d->map[RSIP_DP_ADDRS].at,
+		.addr_info = d->map[RSIP_DP_ADDR_INFO].at,
+		.ports = d->map[RSIP_DP_PORTS].at,
+		.spis = d->map[RSIP_DP_SPIS].at,
+		.pairs = d->map[RSIP_DP_PAIRS].at,
+		.bindings = d->map[RSIP_DP_BINDINGS].at,
+		.bind_cnt = d->map[RSIP_DP_BIND_CNT].at,
+		.learned = d->map[RSIP_DP_LEARNED].at,
+		.counters = d->map[RSIP_DP_COUNTERS].at,
+	};
+}
+
+int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **out, char *why, size_t why_len)
+{
+	struct bpf_dp *d = calloc(1, sizeof(*d));
+	int err;
+
+	if (!d)
+		return refuse(why, why_len, -ENOMEM, "out of memory");
+	d->core.back = &bpf_back;
+	d->hash_fd[0] = d->hash_fd[1] = -1;
+	err = read_config(d, fd[RSIP_DP_CONFIG], why, why_len);
+	for (int i = RSIP_DP_CONFIG + 1; i < RSIP_DP_ARRAYS && !err; i++)
+		err = map_array(d, i, fd[i], why, why_len);
+	for (int i = 0; i < 2 && !err; i++) {
+		d->hash_fd[i] = fcntl(fd[RSIP_DP_ARRAYS + i], F_DUPFD_CLOEXEC, 3);
+		if (d->hash_fd[i] < 0)
+			err = refuse(why, why_len, -errno, "cannot keep map %s: %s", map_names[RSIP_DP_ARRAYS + i],
+				     strerror(errno));
+	}
+	if (!err) {
+		set_pointers(d);
+		err = rsip_dp_core_init(&d->core);
+		if (err)
+			refuse(why, why_len, err, "out of memory for %u bindings", d->core.config.max_bindings);
+	}
+	if (err) {
+		bpf_release(d);
+		return err;
+	}
+	*out = &d->core.dp;
+	return 0;
+}
+
+/* ---- pins ---------------------------------------------------------------------------------------------------------------- */
+
+/* Whoever can write there could hand us maps of his own. */
+static int check_owner(const char *path, bool folder, char *why, size_t why_len)
+{
+	struct stat st;
+
+	if (lstat(path, &st))
+		return refuse(why, why_len, -errno, "cannot open %s: %s (%s)", path, strerror(errno),
+			      errno == EACCES ? "run as root" : "run `rsip-loader attach` first");
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) || (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)))
+		return refuse(why, why_len, -EPERM,
+			      "%s is refused: owner %u, mode %04o; only root may own or write it (remove it, then run "
+			      "`rsip-loader attach`)",
+			      path, st.st_uid, st.st_mode & 07777);
+	return 0;
+}
+
+static int check_folder(const char *path, char *why, size_t why_len)
+{
+	struct statfs fs;
+	int err = check_owner(path, true, why, why_len);
+
+	if (err)
+		return err;
+	if (statfs(path, &fs) || fs.f_type != BPF_FS_MAGIC)
+		return refuse(why, why_len, -EINVAL, "%s is not in a BPF file system (run `rsip-loader attach` first)", path);
+	return 0;
+}
+
+static int open_pin(const char *folder, int map, char *why, size_t why_len)
+{
+	char path[4096];
+	int fd, err;
+
+	if (snprintf(path, sizeof(path), "%s/%s", folder, map_names[map]) >= (int)sizeof(path))
+		return refuse(why, why_len, -ENAMETOOLONG, "the pin path is too long: %s", folder);
+	err = check_owner(path, false, why, why_len);
+	if (err)
+		return err;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return refuse(why, why_len, -errno, "cannot open %s: %s (run as root, after `rsip-loader attach`)", path,
+			      strerror(errno));
+	return fd;
+}
+
+int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why, size_t why_len)
+{
+	int fd[RSIP_DP_MAPS], opened = 0, err = check_folder(pin_path, why, why_len);
+
+	for (; opened < RSIP_DP_MAPS && !err; opened++) {
+		fd[opened] = open_pin(pin_path, opened, why, why_len);
+		if (fd[opened] < 0) {
+			err = fd[opened];
+			break;
+		}
+	}
+	if (!err)
+		err = rsip_dataplane_from_fds(fd, out, why, why_len);
+	while (opened)
+		close(fd[--opened]);
+	return err;
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Addresses, interfaces, policy, counters, housekeeping: what is left of dataplane.h beside the bindings. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "dataplane_core.h"
+#include "dataplane_ops.h"
+#include "log.h"
+#include "util.h"
+
+static struct rsip_dp_core *core(struct rsip_dataplane *dp)
+{
+	return (struct rsip_dp_core *)dp;
+}
+
+static uint32_t op_max_bindings(struct rsip_dataplane *dp)
+{
+	return core(dp)->config.max_bindings;
+}
+
+static uint32_t op_max_addrs(struct rsip_dataplane *dp)
+{
+	return core(dp)->config.max_addrs;
+}
+
+static int op_config(struct rsip_dataplane *dp, struct rsip_config *out)
+{
+	*out = core(dp)->config;
+	return 0;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+
+/* Forgets what an earlier process knew under this index; its bindings lose their address and go in foreach. */
+static void forget_index(struct rsip_dp_core *c, uint32_t index)
+{
+	struct rsip_addr_info *info = &c->m.addr_info[index];
+	struct rsip_addr_entry *e = info->addr ? rsip_table_addr(&c->addrs, info->addr) : NULL;
+
+	if (e && e->index == index)
+		rsip_table_addr_del(&c->addrs, info->addr);
+	__atomic_store_n(&info->flags, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&info->whole_slot, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&info->addr, 0, __ATOMIC_RELEASE);
+}
+
+/* The address or the index is in use by something else. */
+static int resolve_clash(struct rsip_dp_core *c, uint32_t index, __be32 addr, const struct rsip_addr_entry *e)
+{
+	uint32_t old = e ? e->index : index;
+
+	if (old >= c->config.max_addrs || c->addr_known[index] || c->addr_known[old])
+		return -EEXIST;
+	log_warn("address %s changed its place from %u to %u: its bindings of an earlier rsipd end",
+		 rsip_ip4(addr), old, index);
+	if (old != index)
+		forget_index(c, old);
+	if (c->m.addr_info[index].addr)
+		forget_index(c, index);
+	return 0;
+}
+
+/* An index that was another address's once must not bring that one's ports along.  Nobody can reach it yet. */
+static void clear_ports(struct rsip_dp_core *c, uint32_t index)
+{
+	struct rsip_port_line *line = &c->m.ports[(size_t)index << 12];
+
+	for (uint32_t i = 0; i < 4096; i++)
+		for (int p = 0; p < 16; p++)
+			if (line[i].slot[p])
+				line[i].slot[p] = 0;
+}
+
+static int op_addr_add(struct rsip_dataplane *dp, uint32_t index, __be32 addr, uint32_t pool)
+{
+	struct rsip_dp_core *c = core(dp);
+	const struct rsip_addr_entry *e = rsip_table_addr(&c->addrs, addr);
+	struct rsip_addr_info *info;
+	int err;
+
+	if (index >= c->config.max_addrs || !addr)
+		return -EINVAL;
+	info = &c->m.addr_info[index];
+	if ((e && e->index != index) || (info->addr && info->addr != addr)) {
+		err = resolve_clash(c, index, addr, e);
+		if (err)
+			return err;
+		e = rsip_table_addr(&c->addrs, addr);
+	}
+	if (!info->addr)
+		clear_ports(c, index);
+	__atomic_store_n(&info->addr, addr, __ATOMIC_RELEASE);
+	__atomic_store_n(&info->pool, pool, __ATOMIC_RELAXED);
+	__atomic_store_n(&info->flags, RSIP_ADDR_LIVE, __ATOMIC_RELEASE);
+	err = e ? 0 : rsip_table_addr_put(&c->addrs, addr, index);
+	if (err)
+		forget_index(c, index);
+	else
+		c->addr_known[index] = true;
+	return err;
+}
+
+static int op_addr_remove(struct rsip_dataplane *dp, uint32_t index, __be32 addr)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	if (index >= c->config.max_addrs || !addr || c->m.addr_info[index].addr != addr)
+		return -ENOENT;
+	if (c->addr_binds[index])
+		return -EBUSY;
+	forget_index(c, index);
+	c->addr_known[index] = false;
+	return 0;
+}
+
+/* ---- interfaces, policy ---------------------------------------------------------------------------------------------- */
+
+static int op_iface_counters(struct rsip_dataplane *dp, uint32_t iface, struct rsip_counters *sum)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	memset(sum, 0, sizeof(*sum));
+	if (iface >= RSIP_MAX_IFACES)
+		return -EINVAL;
+	for (uint32_t cpu = 0; cpu < c->config.cpus; cpu++) {
+		const struct rsip_counters *from = &c->m.counters[cpu * RSIP_MAX_IFACES + iface];
+
+		for (int i = 0; i < RSIP_CNT_MAX; i++)
+			sum->cnt[i] += __atomic_load_n(&from->cnt[i], __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+static int op_ifaces(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int max)
+{
+	struct rsip_dp_core *c = core(dp);
+	int n = 0;
+
+	for (uint32_t i = 1; i < RSIP_MAX_IFACES && n < max; i++) {
+		if (!c->m.ifaces[i].ifindex)
+			continue;
+		out[n].index = i;
+		out[n++].rec = c->m.ifaces[i];
+	}
+	return n;
+}
+
+static int op_set_policy(struct rsip_dataplane *dp, const struct rsip_policy *policy)
+{
+	struct rsip_policy *to = core(dp)->m.policy;
+
+	if (policy->net_cnt > RSIP_MAX_NETS)
+		return -EINVAL;
+	for (uint32_t i = 0; i < policy->net_cnt; i++) {
+		uint64_t word;
+
+		memcpy(&word, &policy->private_nets[i], sizeof(word));
+		__atomic_store_n((uint64_t *)(void *)&to->private_nets[i], word, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&to->net_cnt, policy->net_cnt, __ATOMIC_RELEASE);
+	__atomic_store_n(&to->flags, policy->flags, __ATOMIC_RELEASE);
+	return 0;
+}
+
+static void op_routes_changed(struct rsip_dataplane *dp)
+{
+	__atomic_add_fetch(&core(dp)->m.policy->route_gen, 1, __ATOMIC_RELEASE);
+}
+
+/* ---- life --------------------------------------------------------------------------------------------------------------- */
+
+void rsip_dp_core_grace(struct rsip_dp_core *c)
+{
+	c->back->grace(c);
+	c->graces++;
+	rsip_dp_numbers_settle(&c->slots);
+	rsip_dp_numbers_settle(&c->learned);
+}
+
+static void table_grace(void *arg)
+{
+	rsip_dp_core_grace(arg);
+}
+
+/* Since when has something been in limbo?  0 where nothing is. */
+static uint64_t limbo_age(struct rsip_dp_numbers *n, uint64_t now_ns)
+{
+	if (!n->limbo_head)
+		return 0;
+	if (!n->limbo_since_ns)
+		n->limbo_since_ns = now_ns;
+	return now_ns - n->limbo_since_ns;
+}
+
+static void op_housekeep(struct rsip_dataplane *dp, uint64_t now_ns)
+{
+	struct rsip_dp_core *c = core(dp);
+	uint64_t slots = limbo_age(&c->slots, now_ns), learned = limbo_age(&c->learned, now_ns);
+
+	if (slots > RSIP_NS_PER_S || learned > RSIP_NS_PER_S)
+		rsip_dp_core_grace(c);
+	if (c->stale)
+		c->back->sweep(c);
+}
+
+static int op_foreach(struct rsip_dataplane *dp, uint64_t now_ns, rsip_dp_found_fn fn, void *arg)
+{
+	return rsip_dp_scan(core(dp), now_ns, fn, arg);
+}
+
+static void op_close(struct rsip_dataplane *dp)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	rsip_dp_core_fini(c);
+	c->back->release(c);
+}
+
+static const struct rsip_dataplane_ops core_ops = {
+	.max_bindings = op_max_bindings,
+	.max_addrs = op_max_addrs,
+	.addr_add = op_addr_add,
+	.addr_remove = op_addr_remove,
+	.bind_install = rsip_dp_bind_install,
+	.bind_remove = rsip_dp_bind_remove,
+	.bind_extend = rsip_dp_bind_extend,
+	.bind_nexthop = rsip_dp_bind_nexthop,
+	.bind_counters = rsip_dp_bind_counters,
+	.iface_counters = op_iface_counters,
+	.ifaces = op_ifaces,
+	.set_policy = op_set_policy,
+	.routes_changed = op_routes_changed,
+	.config = op_config,
+	.foreach = op_foreach,
+	.housekeep = op_housekeep,
+	.close = op_close,
+};
+
+int rsip_dp_core_init(struct rsip_dp_core *c)
+{
+	const struct rsip_config *conf = &c->config;
+	int err;
+
+	rsip_table_init_addrs(&c->addrs, c->m.addrs, conf->addr_buckets, conf->hash_seed);
+	rsip_table_init_spis(&c->spis, c->m.spis, conf->spi_buckets, conf->hash_seed);
+	rsip_table_init_pairs(&c->pairs, c->m.pairs, conf->pair_buckets, conf->hash_seed);
+	c->addrs.grace = c->spis.grace = c->pairs.grace = table_grace;
+	c->addrs.grace_arg = c->spis.grace_arg = c->pairs.grace_arg = c;
+	c->slot = calloc((size_t)conf->max_bindings + 1, sizeof(*c->slot));
+	c->addr_binds = calloc(conf->max_addrs, sizeof(*c->addr_binds));
+	c->addr_known = calloc(conf->max_addrs, sizeof(*c->addr_known));
+	err = rsip_dp_numbers_init(&c->slots, conf->max_bindings);
+	if (!err)
+		err = rsip_dp_numbers_init(&c->learned, conf->max_learned);
+	if (err || !c->slot || !c->addr_binds || !c->addr_known) {
+		rsip_dp_core_fini(c);
+		return -ENOMEM;
+	}
+	c->dp.ops = &core_ops;
+	c->stale = 1; /* an earlier process may have left claims */
+	return 0;
+}
+
+void rsip_dp_core_fini(struct rsip_dp_core *c)
+{
+	for (uint32_t i = 1; c->slot && i <= c->config.max_bindings; i++)
+		free(c->slot[i].extra);
+	free(c->slot);
+	free(c->addr_binds);
+	free(c->addr_known);
+	rsip_dp_numbers_free(&c->slots);
+	rsip_dp_numbers_free(&c->learned);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the two data planes share: slots, tables, pairs and learned records over plain memory.  dataplane_bpf.c
+ * maps that memory from the kernel, dataplane_mem.c allocates it.
+ *
+ * The maps are the truth; beside them this process keeps, per slot, what it needs to undo an installation (ports,
+ * SPIs) and the lists of each pair's bindings.  The head of a pair's list is what the pair's table entry names,
+ * so the table itself is the index of the pairs and nothing is searched.
+ */
+#ifndef RSIP_DATAPLANE_CORE_H
+#define RSIP_DATAPLANE_CORE_H
+
+#include "dataplane.h"
+#include "tables.h"
+
+/* ---- numbers that rest: slots and learned records ---------------------------------------------------------------- */
+
+/*
+ * Numbers 1 .. max.  A freed number waits in limbo until a grace period has passed for the whole batch, then in
+ * the free queue; numbers that were never used come first, so the rest is as long as it can be.
+ */
+struct rsip_dp_numbers {
+	uint32_t *next; /* chains both queues */
+	uint8_t *state; /* enum in dataplane_core.c */
+	uint32_t max;
+	uint32_t fresh; /* the next number that was never used */
+	uint32_t free_head, free_tail;
+	uint32_t limbo_head, limbo_tail;
+	uint64_t limbo_since_ns; /* when housekeep first saw it; 0: not yet, or empty */
+};
+
+int rsip_dp_numbers_init(struct rsip_dp_numbers *n, uint32_t max);
+void rsip_dp_numbers_free(struct rsip_dp_numbers *n);
+uint32_t rsip_dp_numbers_take(struct rsip_dp_numbers *n); /* 0: none; see rsip_dp_numbers_settle() */
+void rsip_dp_numbers_claim(struct rsip_dp_numbers *n, uint32_t num); /* start-up: is in use */
+bool rsip_dp_numbers_used(const struct rsip_dp_numbers *n, uint32_t num);
+void rsip_dp_numbers_drop(struct rsip_dp_numbers *n, uint32_t num); /* into limbo */
+void rsip_dp_numbers_settle(struct rsip_dp_numbers *n); /* a grace period has passed: limbo becomes free */
+
+/* ---- the data plane ------------------------------------------------------------------------------------------------ */
+
+/* Resources of a binding that are not one run of ports and one range of SPIs. */
+struct rsip_dp_extra {
+	uint16_t port_cnt, range_cnt;
+	uint16_t *port; /* ascending */
+	struct rsip_spi_range *range;
+};
+
+enum { RSIP_DP_ANY, RSIP_DP_IPSEC, RSIP_DP_LISTS };
+
+/* What we keep of a slot beside its record.  Lists are doubly linked by slot, what expires last first. */
+struct rsip_dp_slot {
+	uint32_t prev[RSIP_DP_LISTS], next[RSIP_DP_LISTS]; /* 0: none */
+	bool linked[RSIP_DP_LISTS];
+	uint16_t port_first, port_cnt; /* one run, or extra */
+	struct rsip_spi_range range; /* cnt 0: none, or extra */
+	struct rsip_dp_extra *extra;
+};
+
+/* Where the maps' elements lie. */
+struct rsip_dp_mem {
+	const struct rsip_config *config;
+	struct rsip_policy *policy;
+	const struct rsip_iface *ifaces;
+	struct rsip_addr_bucket *addrs;
+	struct rsip_addr_info *addr_info;
+	struct rsip_port_line *ports;
+	struct rsip_spi_bucket *spis;
+	struct rsip_pair_bucket *pairs;
+	struct rsip_binding *bindings;
+	struct rsip_bind_cnt *bind_cnt;
+	struct rsip_learned *learned;
+	const struct rsip_counters *counters;
+};
+
+/* What depends on where the memory comes from. */
+struct rsip_dp_back {
+	void (*grace)(void *core); /* every packet that is under way now has ended when it returns */
+	void (*sweep)(void *core); /* some of the stale claims go; called where learned records were freed */
+	void (*release)(void *core); /* unmaps or frees; core itself too */
+};
+
+struct rsip_dp_core {
+	struct rsip_dataplane dp; /* first: the handle that callers hold */
+	struct rsip_dp_mem m;
+	const struct rsip_dp_back *back;
+	struct rsip_config config;
+	struct rsip_table addrs, spis, pairs;
+	struct rsip_dp_numbers slots, learned;
+	struct rsip_dp_slot *slot; /* max_bindings + 1 */
+	uint32_t *addr_binds; /* live bindings of each address index */
+	bool *addr_known; /* added by this process */
+	uint32_t stale; /* learned records freed since the last full sweep */
+	uint64_t graces; /* taken so far */
+};
+
+/* m, back and config must be set; allocates the rest and fills in dp.ops. */
+int rsip_dp_core_init(struct rsip_dp_core *c);
+void rsip_dp_core_fini(struct rsip_dp_core *c); /* without m and c itself */
+void rsip_dp_core_grace(struct rsip_dp_core *c);
+
+/* dataplane_pairs.c: lists, pair entries and learned records of the pair's bindings. */
+int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot); /* 0 or -ENOSPC */
+void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot);
+void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot); /* its expiry changed */
+int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned);
+void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned);
+
+/* dataplane_res.c: the ports and SPIs of a slot, in memory and in the tables. */
+int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports, const struct rsip_spi_set *spis);
+void rsip_dp_res_forget(struct rsip_dp_slot *s);
+uint32_t rsip_dp_res_cnt(const struct rsip_dp_slot *s); /* ports and SPIs */
+/* Points into s: valid until rsip_dp_res_forget(). */
+uint32_t rsip_dp_res_ranges(const struct rsip_dp_slot *s, const struct rsip_spi_range **range);
+void rsip_dp_res_ports(const struct rsip_dp_slot *s, struct rsip_port_set *out);
+bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec, const struct rsip_dp_slot *s);
+int rsip_dp_res_publish(struct rsip_dp_core *c, uint32_t slot);
+void rsip_dp_res_withdraw(struct rsip_dp_core *c, uint32_t slot);
+
+/* dataplane_scan.c: the foreach operation. */
+int rsip_dp_scan(struct rsip_dp_core *c, uint64_t now_ns, rsip_dp_found_fn fn, void *arg);
+
+/* dataplane_bind.c: ends the record and lets the slot rest; its tables must be clear. */
+void rsip_dp_slot_retire(struct rsip_dp_core *c, uint32_t slot);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The operations of dataplane.h on bindings, for the table of operations in dataplane_core.c. */
+#ifndef RSIP_DATAPLANE_OPS_H
+#define RSIP_DATAPLANE_OPS_H
+
+#include "dataplane.h"
+
+int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b, uint32_t *slot);
+int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot);
+int rsip_dp_bind_extend(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns);
+int rsip_dp_bind_nexthop(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);
+int rsip_dp_bind_counters(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum);
+
+#endif

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Pairs (host, leased address).  A pair's table entry names its binding that expires last, of any method and of
+ * RSIPSEC; those are the heads of two lists sorted by expiry, so the entry is also how we find the lists.
+ * All RSIPSEC bindings of a pair share one learned record; it goes with the last of them.
+ */
+#include <errno.h>
+#include <string.h>
+#include "dataplane_core.h"
+
+static bool is_ipsec(const struct rsip_dp_core *c, uint32_t slot)
+{
+	return c->m.bindings[slot].method == 3;
+}
+
+/* What a table entry names is the head of a list, unless an earlier process wrote it and we have not met it yet. */
+static uint32_t head_of(const struct rsip_dp_core *c, uint32_t word, int list)
+{
+	return rsip_dp_numbers_used(&c->slots, word) && c->slot[word].linked[list] ? word : 0;
+}
+
+/* New leases end last as a rule: the walk is mostly one step, and never longer than the pair's bindings. */
+static uint32_t link_sorted(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
+{
+	uint64_t expires = c->m.bindings[slot].expires_ns;
+	uint32_t before = 0, after = head;
+
+	while (after && c->m.bindings[after].expires_ns > expires) {
+		before = after;
+		after = c->slot[after].next[list];
+	}
+	c->slot[slot].prev[list] = before;
+	c->slot[slot].next[list] = after;
+	c->slot[slot].linked[list] = true;
+	if (after)
+		c->slot[after].prev[list] = slot;
+	if (!before)
+		return slot;
+	c->slot[before].next[list] = slot;
+	return head;
+}
+
+static uint32_t unlink_slot(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
+{
+	struct rsip_dp_slot *s = &c->slot[slot];
+	uint32_t prev = s->prev[list], next = s->next[list];
+
+	if (!s->linked[list])
+		return head;
+	if (prev)
+		c->slot[prev].next[list] = next;
+	if (next)
+		c->slot[next].prev[list] = prev;
+	s->prev[list] = s->next[list] = 0;
+	s->linked[list] = false;
+	return head == slot ? next : head;
+}
+
+static void set_ipsec_head(struct rsip_dp_core *c, struct rsip_pair_entry *e, uint32_t head)
+{
+	uint32_t learned = c->m.bindings[head].learned;
+
+	__atomic_store_n(&c->m.learned[learned].slot, head, __ATOMIC_RELEASE);
+	__atomic_store_n(&e->ipsec_slot, head, __ATOMIC_RELEASE);
+}
+
+static int join_new(struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+	uint32_t ipsec = is_ipsec(c, slot) ? slot : 0;
+	int err;
+
+	/* The learned record first: whoever finds the pair must find its claims usable. */
+	if (ipsec)
+		__atomic_store_n(&c->m.learned[rec->learned].slot, slot, __ATOMIC_RELEASE);
+	err = rsip_table_pair_put(&c->pairs, rec->host, rec->local, slot, ipsec);
+	if (err) {
+		if (ipsec)
+			__atomic_store_n(&c->m.learned[rec->learned].slot, 0, __ATOMIC_RELEASE);
+		return err;
+	}
+	link_sorted(c, 0, RSIP_DP_ANY, slot);
+	if (ipsec)
+		link_sorted(c, 0, RSIP_DP_IPSEC, slot);
+	return 0;
+}
+
+int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+	struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
+	uint32_t head;
+
+	if (!e)
+		return join_new(c, slot);
+	if (is_ipsec(c, slot)) {
+		head = head_of(c, e->ipsec_slot, RSIP_DP_IPSEC);
+		set_ipsec_head(c, e, link_sorted(c, head, RSIP_DP_IPSEC, slot));
+	}
+	head = head_of(c, e->slot, RSIP_DP_ANY);
+	__atomic_store_n(&e->slot, link_sorted(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
+	return 0;
+}
+
+void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+	struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
+	uint32_t head;
+
+	if (!e || !c->slot[slot].linked[RSIP_DP_ANY])
+		return;
+	head = unlink_slot(c, e->slot, RSIP_DP_ANY, slot);
+	if (head)
+		__atomic_store_n(&e->slot, head, __ATOMIC_RELEASE);
+	if (is_ipsec(c, slot)) {
+		uint32_t ipsec = unlink_slot(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
+
+		if (ipsec) {
+			set_ipsec_head(c, e, ipsec);
+		} else {
+			__atomic_store_n(&e->ipsec_slot, 0, __ATOMIC_RELEASE);
+			rsip_dp_learned_drop(c, rec->learned);
+		}
+	}
+	if (!head)
+		rsip_table_pair_del(&c->pairs, rec->host, rec->local);
+}
+
+void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+	struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
+	uint32_t head;
+
+	if (!e)
+		return;
+	if (is_ipsec(c, slot)) {
+		head = unlink_slot(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
+		set_ipsec_head(c, e, link_sorted(c, head, RSIP_DP_IPSEC, slot));
+	}
+	head = unlink_slot(c, e->slot, RSIP_DP_ANY, slot);
+	__atomic_store_n(&e->slot, link_sorted(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
+}
+
+/* ---- learned records ---------------------------------------------------------------------------------------------- */
+
+static uint32_t gen_after(uint32_t gen)
+{
+	return gen + 1 ? gen + 1 : 1;
+}
+
+/*
+ * The generation rises when a record is dropped, which voids its claims, and again when it is taken: a packet
+ * that was still under way at the drop may have claimed with the generation between.
+ */
+int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned)
+{
+	uint32_t num = rsip_dp_numbers_take(&c->learned), gen;
+	struct rsip_learned *l;
+
+	if (!num && c->learned.limbo_head) {
+		rsip_dp_core_grace(c);
+		num = rsip_dp_numbers_take(&c->learned);
+	}
+	if (!num)
+		return -ENOSPC;
+	l = &c->m.learned[num];
+	gen = gen_after(l->gen);
+	/* All but gen: a kill here must not make generations start anew. */
+	memset((uint8_t *)l + sizeof(l->gen), 0, sizeof(*l) - sizeof(l->gen));
+	l->host = host;
+	l->local = local;
+	__atomic_store_n(&l->gen, gen, __ATOMIC_RELEASE);
+	*learned = num;
+	return 0;
+}
+
+void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned)
+{
+	struct rsip_learned *l = &c->m.learned[learned];
+
+	__atomic_store_n(&l->gen, gen_after(l->gen), __ATOMIC_RELEASE);
+	__atomic_store_n(&l->slot, 0, __ATOMIC_RELEASE);
+	rsip_dp_numbers_drop(&c->learned, learned);
+	c->stale++;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The control socket: what rsipd and rsipctl agree on.
+ *
+ * A request is one JSON object {"command": NAME, "arguments": {...}}, the reply one object
+ * {"result": N, "text": "...", "arguments": {...}} and a newline.  A connection may carry one request or many,
+ * one after the other.  docs/control/ has a sample of each command.
+ */
+#ifndef RSIP_CTL_H
+#define RSIP_CTL_H
+
+#define RSIP_CONFIG_PATH_DEFAULT "/etc/rsip/rsipd.json"
+#define RSIP_CTL_PATH_DEFAULT "/run/rsip/rsipd.sock"
+#define RSIP_CTL_GROUP_DEFAULT "rsip"
+#define RSIP_CTL_MODE_DEFAULT 0660
+
+#define RSIP_CTL_REQUEST_MAX (256 * 1024) /* bytes; config-test carries a whole configuration */
+#define RSIP_CTL_REPLY_MAX (4 * 1024 * 1024)
+#define RSIP_CTL_PAGE_DEFAULT 100
+#define RSIP_CTL_PAGE_MAX 1000
+
+enum rsip_ctl_result {
+	RSIP_CTL_OK = 0,
+	RSIP_CTL_ERROR = 1, /* the text says why */
+	RSIP_CTL_UNSUPPORTED = 2, /* no such command here */
+	RSIP_CTL_EMPTY = 3, /* understood, but there is nothing like that */
+};
+
+/* X(symbol, name, what it does, arguments) */
+#define RSIP_CTL_TABLE(X)                                                                                         \
+	X(LIST_COMMANDS, "list-commands", "the commands this rsipd knows", "")                                   \
+	X(VERSION_GET, "version-get", "versions of rsipd and of the map layout", "")                             \
+	X(STATUS_GET, "status-get", "how rsipd is doing: interfaces, counts, pools, since when", "")             \
+	X(STATS_GET, "stats-get", "counters of the data plane and of the protocol, or of one binding",           \
+	  "[bind-id]")                                                                                            \
+	X(CLIENT_GET, "client-get", "one registration", "client-id or host")                   \
+	X(CLIENT_GET_PAGE, "client-get-page", "registrations, a page at a time", "[from] [limit]")               \
+	X(CLIENT_REMOVE, "client-remove", "ends a registration and all its bindings", "client-id")               \
+	X(BINDING_GET, "binding-get", "one binding with its counters", "bind-id")                                \
+	X(BINDING_GET_PAGE, "binding-get-page", "bindings with counters, a page at a time", "[from] [limit]")    \
+	X(BINDING_REMOVE, "binding-remove", "ends a binding", "bind-id")                                         \
+	X(CONFIG_GET, "config-get", "the configuration in effect, defaults filled in", "")                       \
+	X(CONFIG_TEST, "config-test", "checks a configuration given as text", "config")
+
+#endif
