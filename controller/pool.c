@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define LEAVES 65536U
+#define ORDERS 16
+
+struct rsip_spi_block {
+	uint64_t key; /* address index, SPI >> 4 */
+	uint32_t taken; /* a bit an SPI */
+	UT_hash_handle hh;
+};
+
+bool rsip_port_allowed(const struct rsip_pool_addr *a, uint16_t port)
+{
+	if (a->ipsec && (port == 500 || port == 4500))
+		return false; /* shared by all hosts for IKE: one owner would take it from all others */
+	return port >= a->port_first && port <= a->port_last;
+}
+
+/* What a node of block order `order` must hold, from its two children. */
+static uint8_t joined(uint8_t left, uint8_t right, unsigned int order)
+{
+	if (left == order && right == order)
+		return (uint8_t)(order + 1);
+	return left > right ? left : right;
+}
+
+/* Recomputes everything above leaves lo .. hi. */
+static void rejoin(uint8_t *best, uint32_t lo, uint32_t hi)
+{
+	lo += LEAVES;
+	hi += LEAVES;
+	for (unsigned int order = 1; order <= ORDERS; order++) {
+		lo /= 2;
+		hi /= 2;
+		for (uint32_t node = lo; node <= hi; node++)
+			best[node] = joined(best[2 * node], best[2 * node + 1], order);
+	}
+}
+
+static int tree_ready(struct rsip_pool_addr *a)
+{
+	if (a->best)
+		return 0;
+	a->best = calloc(2, LEAVES);
+	if (!a->best)
+		return -ENOMEM;
+	for (uint32_t port = 0; port < LEAVES; port++)
+		a->best[LEAVES + port] = rsip_port_allowed(a, (uint16_t)port);
+	rejoin(a->best, 0, LEAVES - 1);
+	return 0;
+}
+
+int rsip_ports_best(struct rsip_pool_addr *a)
+{
+	int err = tree_ready(a);
+
+	return err ? err : a->best[1];
+}
+
+bool rsip_port_free(struct rsip_pool_addr *a, uint16_t port)
+{
+	return !tree_ready(a) && a->best[LEAVES + port];
+}
+
+void rsip_ports_take(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt)
+{
+	if (!cnt || tree_ready(a))
+		return;
+	memset(&a->best[LEAVES + first], 0, cnt);
+	rejoin(a->best, first, first + cnt - 1);
+}
+
+void rsip_ports_give(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt)
+{
+	if (!cnt || tree_ready(a))
+		return;
+	for (uint32_t port = first; port < first + cnt; port++)
+		a->best[LEAVES + port] = rsip_port_allowed(a, (uint16_t)port);
+	rejoin(a->best, first, first + cnt - 1);
+}
+
+int rsip_ports_find(struct rsip_pool_addr *a, unsigned int order)
+{
+	uint32_t node = 1;
+
+	if (tree_ready(a) || a->best[1] < order + 1)
+		return -ENOSPC;
+	for (unsigned int at = ORDERS; at > order; at--)
+		node = a->best[2 * node] >= order + 1 ? 2 * node : 2 * node + 1;
+	return (int)((node << order) - LEAVES);
+}
+
+bool rsip_ports_block_free(struct rsip_pool_addr *a, uint32_t first, unsigned int order)
+{
+	if (first + (1U << order) > LEAVES || tree_ready(a))
+		return false;
+	return a->best[(LEAVES + first) >> order] == order + 1;
+}
+
+/* ---- SPIs --------------------------------------------------------------------------------------------------- */
+
+static uint64_t block_key(uint32_t addr_index, uint32_t spi)
+{
+	return (uint64_t)addr_index << 32 | spi >> RSIP_SPI_BLOCK_SHIFT;
+}
+
+static struct rsip_spi_block *block_find(struct rsip_spi_space *s, uint64_t key)
+{
+	struct rsip_spi_block *b;
+
+	HASH_FIND(hh, s->blocks, &key, sizeof(key), b);
+	return b;
+}
+
+/* The part of first .. first + cnt - 1 that lies in the block of `first`, as a bit mask; *part is its length. */
+static uint32_t block_mask(uint32_t first, uint32_t cnt, uint32_t *part)
+{
+	uint32_t from = first % RSIP_SPI_BLOCK, room = RSIP_SPI_BLOCK - from;
+
+	*part = cnt < room ? cnt : room;
+	return ((1U << *part) - 1) << from;
+}
+
+bool rsip_spis_free(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt)
+{
+	uint32_t part;
+
+	for (; cnt; first += part, cnt -= part) {
+		uint32_t mask = block_mask(first, cnt, &part);
+		struct rsip_spi_block *b = block_find(s, block_key(addr_index, first));
+
+		if (b && b->taken & mask)
+			return false;
+	}
+	return true;
+}
+
+int rsip_spis_take(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt)
+{
+	uint32_t part, start = first;
+
+	for (; cnt; first += part, cnt -= part) {
+		uint32_t mask = block_mask(first, cnt, &part);
+		struct rsip_spi_block *b = block_find(s, block_key(addr_index, first));
+
+		if (!b) {
+			b = calloc(1, sizeof(*b));
+			if (!b) {
+				rsip_spis_give(s, addr_index, start, first - start);
+				return -ENOMEM;
+			}
+			b->key = block_key(addr_index, first);
+			HASH_ADD(hh, s->blocks, key, sizeof(b->key), b);
+		}
+		b->taken |= mask;
+	}
+	return 0;
+}
+
+void rsip_spis_give(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt)
+{
+	uint32_t part;
+
+	for (; cnt; first += part, cnt -= part) {
+		uint32_t mask = block_mask(first, cnt, &part);
+		struct rsip_spi_block *b = block_find(s, block_key(addr_index, first));
+
+		if (!b)
+			continue;
+		b->taken &= ~mask;
+		if (!b->taken) {
+			HASH_DEL(s->blocks, b);
+			free(b);
+		}
+	}
+}
+
+uint32_t rsip_spis_find(struct rsip_spi_space *s, uint32_t addr_index, uint32_t cnt, uint32_t min, uint32_t max,
+			void (*random)(void *buf, size_t len))
+{
+	uint32_t align = RSIP_SPI_BLOCK;
+
+	while (align < cnt)
+		align *= 2;
+	for (int tries = 0; tries < 64; tries++) {
+		uint64_t span = (uint64_t)max - min + 1;
+		uint32_t first;
+		uint64_t r;
+
+		random(&r, sizeof(r));
+		first = (uint32_t)(min + r % span) & ~(align - 1);
+		/* RFC 4303 2.1: 0-255 are reserved */
+		if (first < min || first < 256 || (uint64_t)first + cnt - 1 > max)
+			continue;
+		/* whole blocks, so that a host's neighbours never share an entry of the data plane's table */
+		if (rsip_spis_free(s, addr_index, first, (cnt + RSIP_SPI_BLOCK - 1) & ~(RSIP_SPI_BLOCK - 1)))
+			return first;
+	}
+	return 0;
+}
+
+void rsip_spis_clear(struct rsip_spi_space *s)
+{
+	struct rsip_spi_block *b, *next;
+
+	HASH_ITER(hh, s->blocks, b, next) {
+		HASH_DEL(s->blocks, b);
+		free(b);
+	}
+}

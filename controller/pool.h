@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What one address has to give: ports and SPIs.  Knows neither hosts nor time: it takes and gives back.
+ * Ports and SPIs in host order.
+ *
+ * Ports are a binary tree over 65,536 leaves; a node holds 1 + the order of the largest free aligned block below
+ * it, 0 for none.  So a free aligned block of a power of two is found in 16 steps however many are leased.
+ */
+#ifndef RSIP_POOL_H
+#define RSIP_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane.h"
+#include "lease.h"
+
+struct rsip_spi_block; /* 16 SPIs of one address, in a hash */
+
+struct rsip_pool_addr {
+	__be32 addr;
+	uint32_t index;
+	uint16_t pool;
+	uint8_t *best; /* the port tree; allocated at first use */
+	uint16_t port_first, port_last;
+	bool ipsec; /* 500 and 4500 are never leased as ports */
+};
+
+/* 1 + the order of the largest free aligned block of the address; 0: no port is free.  -ENOMEM at first use. */
+int rsip_ports_best(struct rsip_pool_addr *a);
+bool rsip_port_allowed(const struct rsip_pool_addr *a, uint16_t port);
+bool rsip_port_free(struct rsip_pool_addr *a, uint16_t port);
+void rsip_ports_take(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt);
+void rsip_ports_give(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt);
+/* First port of a free aligned block of 2^order ports, or -ENOSPC. */
+int rsip_ports_find(struct rsip_pool_addr *a, unsigned int order);
+/* Is the aligned block of 2^order ports at `first` wholly free? */
+bool rsip_ports_block_free(struct rsip_pool_addr *a, uint32_t first, unsigned int order);
+
+struct rsip_spi_space {
+	struct rsip_spi_block *blocks; /* of all addresses: blocks with at least one SPI taken */
+};
+
+bool rsip_spis_free(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt);
+int rsip_spis_take(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt); /* -ENOMEM */
+void rsip_spis_give(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt);
+/* A random aligned range that shares no block of 16 with anybody: its first SPI, or 0 after bounded tries. */
+uint32_t rsip_spis_find(struct rsip_spi_space *s, uint32_t addr_index, uint32_t cnt, uint32_t min, uint32_t max,
+			void (*random)(void *buf, size_t len));
+void rsip_spis_clear(struct rsip_spi_space *s);
+
+#endif

@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The lease manager on the in-memory data plane: who gets what, for how long, and what happens afterwards. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lease.h"
+#include "util.h"
+
+#define HOST(n) htonl(0x0a000000 + (n))
+#define PUB_1 htonl(0xcb007101)
+#define PUB_2 htonl(0xcb007102)
+#define S RSIP_NS_PER_S
+
+static struct rsip_dataplane *dp;
+static struct rsip_lease *lm;
+static uint64_t now;
+static uint64_t seed;
+static unsigned int ended[4];
+
+static void at(uint64_t s)
+{
+	now = s * S;
+	rsip_lease_expire(lm, now);
+}
+
+static void seeded(void *buf, size_t len)
+{
+	unsigned char *out = buf;
+
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		out[i] = (unsigned char)(seed >> 56);
+	}
+}
+
+static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
+{
+	(void)arg;
+	(void)c;
+	(void)b;
+	ended[why]++;
+}
+
+static struct rsip_lease_conf conf_of(struct rsip_pool_conf *pool, uint32_t addrs)
+{
+	struct rsip_lease_conf conf = {
+		.pool = pool,
+		.pool_cnt = 1,
+		.limits = { .clients = 3000, .binds_per_client = 64, .ports_per_client = 1024, .spis_per_client = 1024,
+			    .lease_min_s = 60, .lease_max_s = 86400, .lease_default_s = 1800, .register_s = 3600,
+			    .hold_s = 120 },
+	};
+
+	*pool = (struct rsip_pool_conf){ .first = PUB_1, .addr_cnt = addrs, .port_first = 1024, .port_last = 65535,
+					 .methods = RSIP_METHOD_BIT(RSIP_METHOD_RSAP_IP) | RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC),
+					 .spi_min = 256, .spi_max = 0xffffffff };
+	return conf;
+}
+
+static void open_lease(uint32_t addrs, uint16_t port_last)
+{
+	struct rsip_lease_sink sink = { .bind_end = on_bind_end };
+	struct rsip_pool_conf pool;
+	struct rsip_lease_conf conf = conf_of(&pool, addrs);
+
+	pool.port_last = port_last;
+	cr_assert_eq(rsip_lease_create(&conf, dp, seeded, &sink, &lm), 0);
+}
+
+static void setup_with(uint32_t addrs, uint16_t port_last)
+{
+	seed = 1;
+	cr_assert_eq(rsip_dataplane_mem(8192, 8, &dp), 0);
+	open_lease(addrs, port_last);
+	at(1000);
+}
+
+static void one_address(void)
+{
+	setup_with(1, 65535);
+}
+
+static void two_addresses(void)
+{
+	setup_with(2, 65535);
+}
+
+static void gone(void)
+{
+	rsip_lease_destroy(lm);
+	dp->ops->close(dp);
+}
+
+TestSuite(lease, .init = one_address, .fini = gone);
+
+static struct rsip_lease_client *host(unsigned int n)
+{
+	struct rsip_lease_client *c = rsip_lease_by_host(lm, HOST(n));
+
+	if (!c)
+		cr_assert_eq(rsip_lease_register(lm, HOST(n), 1, RSIP_TRANSPORT_UDP, now, &c), RSIP_OK);
+	return c;
+}
+
+static struct rsip_lease_ask any_ports(uint16_t cnt)
+{
+	return (struct rsip_lease_ask){ .method = RSIP_METHOD_RSAP_IP, .tunnel = 1, .port_cnt = cnt, .mtu = 1480 };
+}
+
+static struct rsip_lease_ask any_spis(uint16_t cnt)
+{
+	return (struct rsip_lease_ask){ .method = RSIP_METHOD_RSIPSEC, .tunnel = 1, .spi_cnt = cnt, .mtu = 1480 };
+}
+
+static enum rsip_err ask_port(unsigned int n, uint16_t first, uint16_t cnt, const struct rsip_lease_bind **b)
+{
+	struct rsip_lease_ask ask = any_ports(cnt);
+
+	ask.ports_given = true;
+	ask.ports.cnt = cnt;
+	for (uint16_t i = 0; i < cnt; i++)
+		ask.ports.port[i] = (uint16_t)(first + i);
+	return rsip_lease_assign(lm, host(n), &ask, now, b);
+}
+
+static struct rsip_lease_bind grant(unsigned int n, struct rsip_lease_ask ask)
+{
+	const struct rsip_lease_bind *b = NULL;
+	enum rsip_err err = rsip_lease_assign(lm, host(n), &ask, now, &b);
+
+	cr_assert_eq(err, RSIP_OK, "host %u: %s", n, rsip_err_name(err));
+	return *b;
+}
+
+static enum rsip_err refusal(unsigned int n, struct rsip_lease_ask ask)
+{
+	const struct rsip_lease_bind *b = NULL;
+
+	return rsip_lease_assign(lm, host(n), &ask, now, &b);
+}
+
+Test(lease, a_block_of_a_power_of_two_is_aligned_and_the_next_lies_beside_it)
+{
+	struct rsip_lease_bind a, other, b;
+
+	grant(1, any_ports(3)); /* off the beginning */
+	a = grant(2, any_ports(64));
+	other = grant(3, any_ports(64));
+	b = grant(2, any_ports(64));
+	cr_assert_eq(a.ports.port[0] % 64, 0);
+	cr_assert_eq(other.ports.port[0] % 64, 0);
+	cr_assert_eq(a.ports.port[63], a.ports.port[0] + 63);
+	cr_assert_neq(b.ports.port[0], other.ports.port[0]);
+	cr_assert_eq(b.ports.port[0] % 64, 0);
+	/* nobody beside: the next block of host 4 follows its first */
+	a = grant(4, any_ports(128));
+	b = grant(4, any_ports(128));
+	cr_assert_eq(b.ports.port[0], a.ports.port[0] + 128);
+}
+
+Test(lease, the_edges_of_the_port_range_are_leased_and_nothing_beyond)
+{
+	const struct rsip_lease_bind *b;
+
+	cr_assert_eq(ask_port(1, 1024, 1, &b), RSIP_OK);
+	cr_assert_eq(ask_port(1, 65535, 1, &b), RSIP_OK);
+	cr_assert_eq(ask_port(1, 1023, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED);
+	cr_assert_eq(ask_port(1, 4500, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED);
+	cr_assert_eq(ask_port(2, 1024, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	cr_assert_eq(ask_port(2, 1020, 8, &b), RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED);
+}
+
+Test(lease, port_4500_is_never_handed_out)
+{
+	for (unsigned int n = 1; n <= 1008; n++) {
+		struct rsip_lease_ask ask = any_ports(64);
+		const struct rsip_lease_bind *b;
+
+		if (rsip_lease_assign(lm, host(n), &ask, now, &b) != RSIP_OK)
+			break;
+		for (int i = 0; i < b->ports.cnt; i++)
+			cr_assert_neq(b->ports.port[i], 4500);
+	}
+}
+
+Test(lease, spis_are_an_aligned_range_that_nobody_shares)
+{
+	struct rsip_lease_bind a = grant(1, any_spis(4)), b = grant(2, any_spis(100));
+
+	cr_assert_eq(a.spis.range_cnt, 1);
+	b = grant(2, any_spis(100));
+	cr_assert_eq(b.spis.range[0].cnt, 100);
+	cr_assert_eq(b.spis.range[0].first % 128, 0);
+	cr_assert_geq(b.spis.range[0].first, 256);
+}
+
+Test(lease, an_spi_by_number_has_one_owner)
+{
+	struct rsip_spi_range want = { 0xc0010000, 4 }, inside = { 0xc0010003, 1 }, beside = { 0xc0010004, 4 };
+	struct rsip_lease_ask ask = any_spis(4);
+
+	ask.spis_given = true;
+	ask.spis = (struct rsip_spi_set){ .range_cnt = 1, .range = &want };
+	cr_assert_eq(grant(1, ask).spis.range[0].first, 0xc0010000);
+	ask.spi_cnt = 1;
+	ask.spis.range = &inside;
+	cr_assert_eq(refusal(2, ask), RSIP_ERR_IPSEC_SPI_INUSE);
+	ask.spi_cnt = 4;
+	ask.spis.range = &beside;
+	grant(2, ask);
+}
+
+Test(lease, what_was_freed_rests_for_two_minutes)
+{
+	const struct rsip_lease_bind *b;
+	uint32_t id;
+
+	cr_assert_eq(ask_port(1, 5000, 8, &b), RSIP_OK);
+	id = b->bind_id;
+	cr_assert_eq(rsip_lease_free(lm, host(1), id, RSIP_END_HOST, now), RSIP_OK);
+	at(1119);
+	cr_assert_eq(ask_port(2, 5000, 8, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	at(1120);
+	cr_assert_eq(ask_port(2, 5000, 8, &b), RSIP_OK);
+}
+
+Test(lease, a_binding_lives_until_its_last_second)
+{
+	struct rsip_lease_ask ask = any_ports(8);
+	struct rsip_lease_bind b;
+
+	ask.lease_s = 60;
+	b = grant(1, ask);
+	at(1059);
+	cr_assert_not_null(rsip_lease_bind_by_id(lm, b.bind_id, NULL));
+	at(1060);
+	cr_assert_null(rsip_lease_bind_by_id(lm, b.bind_id, NULL));
+	cr_assert_eq(ended[RSIP_END_EXPIRED], 1);
+}
+
+Test(lease, an_extension_counts_from_now_and_carries_the_registration)
+{
+	const struct rsip_lease_bind *b;
+	struct rsip_lease_bind first = grant(1, any_ports(8));
+
+	at(2000);
+	cr_assert_eq(rsip_lease_extend(lm, host(1), first.bind_id, 7200, now, &b), RSIP_OK);
+	cr_assert_eq(b->expires_ns, 9200 * S);
+	cr_assert_eq(host(1)->expires_ns, 9200 * S, "R = max(R, Bi)");
+	cr_assert_eq(rsip_lease_extend(lm, host(1), first.bind_id, 60, now, &b), RSIP_OK);
+	cr_assert_eq(b->expires_ns, 9200 * S, "an extension never shortens");
+	cr_assert_eq(rsip_lease_extend(lm, host(2), first.bind_id, 60, now, &b), RSIP_ERR_BAD_BIND_ID);
+	at(9200);
+	cr_assert_null(rsip_lease_by_host(lm, HOST(1)));
+}
+
+Test(lease, a_lease_time_is_clamped)
+{
+	struct rsip_lease_ask ask = any_ports(1);
+
+	ask.lease_s = 1;
+	cr_assert_eq(grant(1, ask).expires_ns, now + 60 * S);
+	ask.lease_s = 0xffffffff;
+	cr_assert_eq(grant(1, ask).expires_ns, now + 86400 * S);
+	ask.lease_s = 0;
+	cr_assert_eq(grant(1, ask).expires_ns, now + 1800 * S);
+}
+
+Test(lease, a_host_keeps_its_address, .init = two_addresses)
+{
+	__be32 first = grant(1, any_ports(8)).local;
+
+	cr_assert_neq(grant(2, any_ports(8)).local, first, "hosts are spread over the addresses");
+	for (int i = 0; i < 10; i++)
+		cr_assert_eq(grant(1, any_ports(8)).local, first);
+	cr_assert_eq(grant(1, any_spis(4)).local, first);
+}
+
+Test(lease, an_address_that_is_not_ours_is_refused)
+{
+	struct rsip_lease_ask ask = any_ports(1);
+
+	ask.local = PUB_2;
+	cr_assert_eq(refusal(1, ask), RSIP_ERR_LOCAL_ADDR_UNALLOWED);
+	ask.local = PUB_1;
+	cr_assert_eq(grant(1, ask).local, PUB_1);
+}
+
+Test(lease, quotas_are_answered_with_the_rfcs_errors)
+{
+	for (int i = 0; i < 4; i++)
+		grant(1, any_ports(255));
+	cr_assert_eq(refusal(1, any_ports(5)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+	grant(1, any_ports(4));
+	grant(2, any_spis(1024));
+	cr_assert_eq(refusal(2, any_spis(1)), RSIP_ERR_IPSEC_SPI_UNAVAILABLE);
+	for (int i = 0; i < 64; i++)
+		grant(3, any_ports(1));
+	cr_assert_eq(refusal(3, any_ports(1)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+}
+
+static void few_ports(void)
+{
+	setup_with(1, 1024 + 99);
+}
+
+Test(lease, the_last_ports_are_given_in_pieces_and_then_none, .init = few_ports)
+{
+	struct rsip_lease_bind b;
+
+	grant(1, any_ports(64)); /* 1024-1087; 36 are left, in blocks of 32 and 4 */
+	b = grant(2, any_ports(36));
+	cr_assert_eq(b.ports.cnt, 36);
+	for (int i = 1; i < 36; i++)
+		cr_assert_gt(b.ports.port[i], b.ports.port[i - 1]);
+	cr_assert_eq(refusal(3, any_ports(1)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+}
+
+Test(lease, a_refused_request_takes_nothing)
+{
+	struct rsip_pool_stats before, after;
+	struct rsip_spi_range taken = { 0x1000, 1 };
+	struct rsip_lease_ask ask = any_spis(1);
+
+	ask.spis_given = true;
+	ask.spis = (struct rsip_spi_set){ .range_cnt = 1, .range = &taken };
+	grant(1, ask);
+	rsip_lease_pool_stats(lm, 0, &before);
+	ask.port_cnt = 64;
+	cr_assert_eq(refusal(2, ask), RSIP_ERR_IPSEC_SPI_INUSE);
+	rsip_lease_pool_stats(lm, 0, &after);
+	cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0);
+	cr_assert_eq(host(2)->port_cnt, 0);
+}
+
+Test(lease, a_host_that_leaves_frees_all_it_had)
+{
+	struct rsip_pool_stats s;
+
+	grant(1, any_ports(64));
+	grant(1, any_spis(4));
+	rsip_lease_deregister(lm, host(1), RSIP_END_HOST, now);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_leased + s.spis_leased + s.binds, 0);
+	cr_assert_eq(s.ports_held, 64);
+	at(1120);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_held + s.spis_held, 0);
+}
+
+Test(lease, a_restart_finds_what_is_installed)
+{
+	struct rsip_lease_bind a = grant(1, any_ports(64)), b = grant(2, any_spis(4));
+	uint32_t spi = b.spis.range[0].first, client = host(1)->client_id, binds = 0, clients = 0;
+	const struct rsip_lease_bind *found;
+	struct rsip_lease_client *owner;
+
+	rsip_lease_destroy(lm);
+	open_lease(1, 65535);
+	cr_assert_eq(rsip_lease_adopt(lm, now, &binds, &clients), 0);
+	cr_assert_eq(binds, 2);
+	cr_assert_eq(clients, 2);
+	found = rsip_lease_bind_by_id(lm, a.bind_id, &owner);
+	cr_assert_not_null(found);
+	cr_assert_eq(owner->client_id, client);
+	cr_assert_eq(found->ports.cnt, 64);
+	cr_assert_eq(found->ports.port[0], a.ports.port[0]);
+	cr_assert_eq(found->expires_ns, a.expires_ns);
+	found = rsip_lease_bind_by_id(lm, b.bind_id, NULL);
+	cr_assert_eq(found->spis.range[0].first, spi);
+	cr_assert_eq(ask_port(3, a.ports.port[5], 1, &found), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+}
+
+static void four_addresses(void)
+{
+	setup_with(4, 65535);
+}
+
+Test(lease, two_thousand_hosts_with_64_ports_and_4_spis_each, .init = four_addresses)
+{
+	struct rsip_pool_stats s;
+
+	for (unsigned int n = 1; n <= 2000; n++) {
+		grant(n, any_ports(64));
+		grant(n, any_spis(4));
+	}
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_leased, 128000);
+	cr_assert_eq(s.spis_leased, 8000);
+	cr_assert_eq(rsip_lease_bind_count(lm), 4000);
+}
+
+/* ---- random operations against a slow oracle --------------------------------------------------------------------- */
+
+#define HOSTS 40
+
+static uint16_t port_owner[65536]; /* 0: nobody, 65535: resting */
+
+static bool check_bind(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+{
+	uint32_t *ports = arg;
+
+	for (int i = 0; i < b->ports.cnt; i++) {
+		cr_assert_eq(port_owner[b->ports.port[i]], 0, "port %u has two owners", b->ports.port[i]);
+		port_owner[b->ports.port[i]] = (uint16_t)ntohl(c->host);
+	}
+	*ports += b->ports.cnt;
+	return true;
+}
+
+static void check_all(void)
+{
+	struct rsip_pool_stats s;
+	uint32_t ports = 0;
+
+	memset(port_owner, 0, sizeof(port_owner));
+	rsip_lease_walk_binds(lm, 0, check_bind, &ports);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_leased, ports);
+	cr_assert_leq(s.ports_leased + s.ports_held, s.ports_total);
+}
+
+static bool pick(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+{
+	(void)c;
+	*(uint32_t *)arg = b->bind_id;
+	seeded(&(uint32_t){ 0 }, 4);
+	return seed >> 60; /* the first one in sixteen, else go on */
+}
+
+static void random_step(void)
+{
+	uint32_t r, id = 0;
+	struct rsip_lease_client *owner;
+	const struct rsip_lease_bind *b;
+
+	seeded(&r, sizeof(r));
+	switch (r % 8) {
+	case 0 ... 3: {
+		struct rsip_lease_ask ask = r & 8 ? any_ports((uint16_t)(r >> 8) % 255 + 1) : any_spis((uint16_t)(r >> 8) % 64 + 1);
+
+		ask.lease_s = (r >> 4) % 600;
+		cr_assert_neq(rsip_lease_assign(lm, host(r % HOSTS + 1), &ask, now, &b), RSIP_ERR_INTERNAL_SERVER_ERROR);
+		break;
+	}
+	case 4:
+	case 5:
+		rsip_lease_walk_binds(lm, 0, pick, &id);
+		b = id ? rsip_lease_bind_by_id(lm, id, &owner) : NULL;
+		if (b)
+			cr_assert_eq(rsip_lease_free(lm, owner, id, RSIP_END_HOST, now), RSIP_OK);
+		break;
+	case 6:
+		now += (r >> 8) % 30 * S;
+		rsip_lease_expire(lm, now);
+		break;
+	case 7:
+		if (r % 64 == 7)
+			rsip_lease_deregister(lm, host(r % HOSTS + 1), RSIP_END_OPERATOR, now);
+		break;
+	}
+}
+
+Test(lease, random_operations_never_give_a_resource_two_owners, .init = few_ports, .timeout = 600)
+{
+	const char *env = getenv("RSIP_MODEL_OPS");
+	long ops = env ? atol(env) : 100000;
+	struct rsip_pool_stats s;
+
+	rsip_lease_destroy(lm);
+	open_lease(1, 1024 + 8191);
+	for (long i = 0; i < ops; i++) {
+		random_step();
+		if (i % 100 == 0)
+			check_all();
+	}
+	at(now / S + 100000);
+	at(now / S + 121);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_leased + s.ports_held + s.spis_leased + s.spis_held + s.binds, 0, "all comes back");
+	cr_assert_eq(refusal(1, any_ports(255)), RSIP_OK);
+}
