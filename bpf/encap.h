@@ -1,150 +1,169 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Rewriting: TTL, congestion marks, tunnel headers.  Every other byte of the inner packet stays as it was. */
-#ifndef BPF_ENCAP_H
-#define BPF_ENCAP_H
+/*
+ * Tunnel headers on and off (RFC 2003, ECN by RFC 6040).  Of the inner packet only TTL, the ECN field and the
+ * header checksum ever change.
+ */
+#ifndef RSIP_BPF_ENCAP_H
+#define RSIP_BPF_ENCAP_H
 
-#define OUTER_LEN ((int)sizeof(struct iphdr))
-#define OUTER_TTL 64
-#define ECN_MASK 3
-#define ECN_CE 3
+#define RSIP_OUTER_TTL 64
+#define RSIP_ECN_MASK 3
+#define RSIP_ECN_ECT1 1
+#define RSIP_ECN_ECT0 2
+#define RSIP_ECN_CE 3
 
-struct eth {
-	__u8 dst[6];
-	__u8 src[6];
-	__be16 proto;
+/* Where a frame goes next. */
+struct rsip_hop {
+	__u8 dst_mac[6];
+	__u8 src_mac[6];
+	__u32 iface; /* index in rsip_ifaces */
 };
 
-/* RFC 1624 for the one byte that shares its word with the protocol. */
-static __always_inline int ttl_decrement(struct iphdr *ip)
+/* RFC 1624 equation 3. */
+static __always_inline void rsip_csum_replace(__sum16 *check, __be16 old, __be16 new)
 {
-	__u32 check;
+	*check = ~rsip_csum_fold((__u64)(__u16)~*check + (__u16)~old + new);
+}
 
-	if (ip->ttl <= 1)
-		return -RSIP_DROP_TTL_EXCEEDED;
-	check = (__u32)ip->check + bpf_htons(0x0100);
-	ip->check = (__u16)(check + (check >= 0xffff));
-	ip->ttl--;
+/* A byte of the header changes: it lies in the 16-bit word at p. */
+static __always_inline void rsip_inner_set(struct iphdr *ip, __be16 *p, __u8 *byte, __u8 value)
+{
+	__be16 old = *p;
+
+	*byte = value;
+	rsip_csum_replace(&ip->check, old, *p);
+}
+
+/* TTL down by one; ECN as rsip_ecn_decap() decided. */
+static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos)
+{
+	if (ip->tos != tos)
+		rsip_inner_set(ip, (__be16 *)ip, &ip->tos, tos);
+	rsip_inner_set(ip, (__be16 *)&ip->ttl, &ip->ttl, ip->ttl - 1);
+}
+
+/* RFC 6040 4.2: combines the outer ECN field into the inner one (*tos).  0 or -RSIP_DROP_ECN_CE_NOT_ECT. */
+static __always_inline int rsip_ecn_decap(__u8 outer_tos, __u8 *tos)
+{
+	__u8 outer = outer_tos & RSIP_ECN_MASK, inner = *tos & RSIP_ECN_MASK;
+
+	if (outer == RSIP_ECN_CE) {
+		if (!inner)
+			return -RSIP_DROP_ECN_CE_NOT_ECT;
+		*tos |= RSIP_ECN_CE;
+	} else if (outer == RSIP_ECN_ECT1 && inner == RSIP_ECN_ECT0) {
+		*tos = (*tos & ~RSIP_ECN_MASK) | RSIP_ECN_ECT1;
+	}
 	return 0;
 }
 
-/* RFC 6040 4.2: what a congestion mark of the outer header does to the inner one. */
-static __always_inline int ecn_decapsulate(struct iphdr *ip, __u8 outer_tos)
+/* Cuts Ethernet padding off: it must not travel inside a tunnel, nor hide behind a shorter packet. */
+static __always_inline int rsip_trim(struct xdp_md *ctx, const struct rsip_ip *ip)
 {
-	__u32 sum;
+	int extra = (int)(rsip_frame_len(ctx) - (ip->off + ip->len));
 
-	if ((outer_tos & ECN_MASK) != ECN_CE || (ip->tos & ECN_MASK) == ECN_CE)
-		return 0;
-	if (!(ip->tos & ECN_MASK))
-		return -RSIP_DROP_ECN_CE_NOT_ECT;
-	/* RFC 1624: HC' = ~(~HC + ~m + m'); only the low bits of the word's low byte change */
-	sum = (__u16)~ip->check;
-	sum += (__u16)~*(__u16 *)ip;
-	ip->tos |= ECN_CE;
-	sum += *(__u16 *)ip;
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	ip->check = (__u16)~sum;
-	return 0;
-}
-
-static __always_inline __u16 header_checksum(const struct iphdr *ip)
-{
-	const __u16 *word = (const void *)ip;
-	__u32 sum = 0;
-
-#pragma unroll
-	for (int i = 0; i < 10; i++)
-		sum += word[i];
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (__u16)~sum;
-}
-
-/* Cuts what follows the IP packet (Ethernet padding).  Pointers into the frame are void afterwards. */
-static __always_inline int trim(struct xdp_md *ctx, __u32 tot_len)
-{
-	long extra = (long)frame_end(ctx) - (long)frame_data(ctx) - ETH_LEN - (long)tot_len;
-
-	if (extra > 0 && bpf_xdp_adjust_tail(ctx, -(int)extra))
+	if (extra > 0 && bpf_xdp_adjust_tail(ctx, -extra))
 		return -RSIP_DROP_INTERNAL;
 	return 0;
 }
 
-/* What the outer header takes from the inner one, read before the frame moves. */
-struct inner {
-	__u8 tos;
-	__be16 id;
-	__be16 df; /* the bit, in place */
-	__u16 tot_len;
-};
-
-static __always_inline struct inner inner_of(const struct iphdr *ip)
+static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip_hop *hop)
 {
-	struct inner in = {
-		.tos = ip->tos,
-		.id = ip->id,
-		.df = ip->frag_off & bpf_htons(IP_DF),
-		.tot_len = bpf_ntohs(ip->tot_len),
-	};
+	__builtin_memcpy(eth->h_dest, hop->dst_mac, 6);
+	__builtin_memcpy(eth->h_source, hop->src_mac, 6);
+	eth->h_proto = bpf_htons(RSIP_ETH_IPV4);
+}
 
-	return in;
+/* RFC 2003 3.1.  DSCP and ECN are copied (RFC 6040 4.1, normal mode; RFC 2983 uniform model). */
+static __always_inline void rsip_outer_write(struct iphdr *outer, const struct iphdr *inner, __u16 inner_len,
+					     __be32 src, __be32 dst)
+{
+	__u64 sum;
+
+	*(__u8 *)outer = 0x45;
+	outer->tos = inner->tos;
+	outer->tot_len = bpf_htons(inner_len + RSIP_IP_LEN);
+	outer->id = inner->id;
+	outer->frag_off = inner->frag_off & bpf_htons(RSIP_FRAG_DF);
+	outer->ttl = RSIP_OUTER_TTL;
+	outer->protocol = RSIP_PROTO_IPIP;
+	outer->check = 0;
+	outer->saddr = src;
+	outer->daddr = dst;
+	sum = (__u64)((__u32 *)outer)[0] + ((__u32 *)outer)[1] + ((__u32 *)outer)[2] + src + dst;
+	outer->check = ~rsip_csum_fold(sum);
 }
 
 /*
- * Puts the frame, whose Ethernet header is followed by the inner packet, into the binding's tunnel.  RFC 2003 3.1:
- * the DF bit is copied; the identification is the inner one's, so that fragments of two outer packets differ where
- * the inner ones do.
+ * Into the tunnel to a host.  The inner packet may lie behind Ethernet (from the public side) or behind another
+ * host's outer header (hairpin), which is then overwritten.
  */
-static __always_inline int encapsulate(struct walk *w, const struct inner *in, const struct rsip_binding *b, __u64 hop_word)
+static __always_inline int rsip_encap(struct xdp_md *ctx, const struct rsip_ip *ip, const struct rsip_binding *rec,
+				      const struct rsip_hop *hop)
 {
-	union rsip_nexthop hop = { .word = hop_word };
-	struct rsip_iface *out = iface_at(hop.iface);
-	void *data, *end;
-	struct iphdr *outer;
-	struct eth *eth;
+	int delta = (int)ip->off - (RSIP_ETH_LEN + RSIP_IP_LEN);
+	struct iphdr *outer, *inner;
+	struct ethhdr *eth;
 
-	if (!out)
+	if (rsip_trim(ctx, ip) || (delta && bpf_xdp_adjust_head(ctx, delta)))
 		return -RSIP_DROP_INTERNAL;
-	if (bpf_xdp_adjust_head(w->ctx, -OUTER_LEN))
+	eth = rsip_data(ctx);
+	outer = (void *)(eth + 1);
+	inner = (void *)outer + RSIP_IP_LEN;
+	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	data = frame_data(w->ctx);
-	end = frame_end(w->ctx);
-	eth = data;
-	outer = data + ETH_LEN;
-	if (!FITS(outer, sizeof(*outer), end))
-		return -RSIP_DROP_INTERNAL;
-	__builtin_memcpy(eth->dst, hop.mac, 6);
-	__builtin_memcpy(eth->src, out->mac, 6);
-	eth->proto = bpf_htons(ETH_P_IP);
-	*(__u8 *)outer = 0x45;
-	outer->tos = in->tos;
-	outer->tot_len = bpf_htons(in->tot_len + OUTER_LEN);
-	outer->id = in->id;
-	outer->frag_off = in->df;
-	outer->ttl = OUTER_TTL;
-	outer->protocol = IPPROTO_IPIP;
-	outer->check = 0;
-	outer->saddr = b->endpoint;
-	outer->daddr = b->host;
-	outer->check = header_checksum(outer);
-	return bpf_redirect_map(&rsip_devs, hop.iface, XDP_DROP);
+	rsip_inner_update(inner, ip->tos);
+	rsip_eth_write(eth, hop);
+	rsip_outer_write(outer, inner, ip->len, rec->endpoint, rec->host);
+	return 0;
 }
 
-/* Takes the outer header off; the frame then has room for an Ethernet header before the inner packet. */
-static __always_inline int decapsulate(struct walk *w, __u32 outer_len)
+/* Outer header off; the frame starts anew with an Ethernet header for hop.  TTL is left alone. */
+static __always_inline int rsip_strip(struct xdp_md *ctx, const struct rsip_ip *ip, const struct rsip_hop *hop)
 {
-	return bpf_xdp_adjust_head(w->ctx, (int)outer_len) ? -RSIP_DROP_INTERNAL : 0;
+	struct ethhdr *eth;
+
+	if (rsip_trim(ctx, ip) || bpf_xdp_adjust_head(ctx, (int)ip->off - RSIP_ETH_LEN))
+		return -RSIP_DROP_INTERNAL;
+	eth = rsip_data(ctx);
+	if ((void *)(eth + 1) > rsip_data_end(ctx))
+		return -RSIP_DROP_INTERNAL;
+	rsip_eth_write(eth, hop);
+	return 0;
 }
 
-static __always_inline int ethernet_write(struct walk *w, const __u8 *dst, const __u8 *src)
+/* Out of the tunnel, on to the public realm. */
+static __always_inline int rsip_decap(struct xdp_md *ctx, const struct rsip_ip *ip, const struct rsip_hop *hop)
 {
-	struct eth *eth = frame_data(w->ctx);
+	struct iphdr *inner;
 
-	if (!FITS(eth, ETH_LEN, frame_end(w->ctx)))
+	if (rsip_strip(ctx, ip, hop))
 		return -RSIP_DROP_INTERNAL;
-	__builtin_memcpy(eth->dst, dst, 6);
-	__builtin_memcpy(eth->src, src, 6);
-	eth->proto = bpf_htons(ETH_P_IP);
+	inner = rsip_data(ctx) + RSIP_ETH_LEN;
+	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
+		return -RSIP_DROP_INTERNAL;
+	rsip_inner_update(inner, ip->tos);
+	return 0;
+}
+
+/* Out of the tunnel and up to the kernel, which forwards it and so takes the TTL down itself. */
+static __always_inline int rsip_decap_to_kernel(struct xdp_md *ctx, const struct rsip_ip *ip)
+{
+	struct ethhdr *eth = rsip_data(ctx);
+	struct rsip_hop hop = {};
+	struct iphdr *inner;
+
+	if ((void *)(eth + 1) > rsip_data_end(ctx))
+		return -RSIP_DROP_INTERNAL;
+	__builtin_memcpy(hop.dst_mac, eth->h_dest, 6);
+	__builtin_memcpy(hop.src_mac, eth->h_source, 6);
+	if (rsip_strip(ctx, ip, &hop))
+		return -RSIP_DROP_INTERNAL;
+	inner = rsip_data(ctx) + RSIP_ETH_LEN;
+	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
+		return -RSIP_DROP_INTERNAL;
+	if (inner->tos != ip->tos)
+		rsip_inner_set(inner, (__be16 *)inner, &inner->tos, ip->tos);
 	return 0;
 }
 

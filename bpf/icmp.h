@@ -1,99 +1,75 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * ICMP errors find their host by the packet they quote, read backwards: its source is our address (RFC 3102 6.2).
- * As few as 8 bytes of the quoted transport header need be there (RFC 792).
+ * ICMP errors from the public realm belong to whoever sent the packet they quote.
+ *
+ *   | IP remote -> ours | ICMP type 3, 4, 11, 12 | IP ours -> remote | 8 bytes or more |
+ *                                                 `-- the host's packet, read backwards --'
  */
-#ifndef BPF_ICMP_H
-#define BPF_ICMP_H
+#ifndef RSIP_BPF_ICMP_H
+#define RSIP_BPF_ICMP_H
 
-struct owner;
-static __always_inline __u32 cookie_slot(__be32 local, __u64 cookie);
+#define RSIP_ICMP_LEN 8
 
-#define ICMP_UNREACHABLE 3
-#define ICMP_QUENCH 4
-#define ICMP_TIME_EXCEEDED_ 11
-#define ICMP_PARAMETER 12
-#define ICMP_HDR_LEN 8
-
-static __always_inline bool icmp_is_error(__u8 type)
+static __always_inline bool rsip_icmp_is_error(__u8 type)
 {
-	return type == ICMP_UNREACHABLE || type == ICMP_QUENCH || type == ICMP_TIME_EXCEEDED_ ||
-	       type == ICMP_PARAMETER;
+	/* RFC 792.  A redirect (5) is for routers on the sender's link, not for a host behind a tunnel. */
+	return type == 3 || type == 4 || type == 11 || type == 12;
 }
 
-/* A quoted IKE packet was sent by the host: its own half decides.  Needs more than 8 bytes of the quote. */
-static __always_inline __u32 quoted_ike_slot(__be32 local, void *l4, void *end, bool natt)
+/* The quoted packet's own fields: its source is local.  off: its transport header, of which len bytes exist. */
+static __always_inline void rsip_quote_l4(struct xdp_md *ctx, struct rsip_key *key, __u32 off, __u32 len)
 {
-	void *at = l4 + sizeof(struct udphdr) + (natt ? 4 : 0);
-	struct ike ike;
+	__be16 l4[4];
 
-	if (!FITS(at, sizeof(ike), end))
-		return 0;
-	__builtin_memcpy(&ike, at, sizeof(ike));
-	if (ike_is_v2(&ike) && !(ike.flags & IKE_FLAG_INITIATOR))
-		return cookie_slot(local, ike.rcookie);
-	return cookie_slot(local, ike.icookie);
-}
-
-/* ESP and AH quote the remote's SPI, which nobody leases: who sends under it? */
-static __always_inline __u32 quoted_ipsec_slot(__be32 local, __be32 remote, __be32 spi)
-{
-	struct rsip_spi_out_key key = { .local = local, .remote = remote, .spi = spi };
-	struct rsip_claim *claim = bpf_map_lookup_elem(&rsip_spis_out, &key);
-	struct rsip_learned *l = claim ? claim_owner(claim) : NULL;
-
-	return l ? READ_U32(l->slot) : 0;
-}
-
-static __always_inline __u32 quoted_slot(__be32 local, __u32 addr_index, struct iphdr *quoted, void *l4, void *end)
-{
-	__u8 protocol = quoted->protocol;
-
-	if (has_ports(protocol)) {
-		__u16 port = bpf_ntohs(((struct ports *)l4)->src);
-		__u32 slot = port_slot(addr_index, port);
-
-		if (!slot && protocol == IPPROTO_UDP && (port == UDP_PORT_IKE || port == UDP_PORT_IKE_NATT))
-			return quoted_ike_slot(local, l4, end, port == UDP_PORT_IKE_NATT);
-		return slot;
+	rsip_key_bad(key, RSIP_DROP_MALFORMED);
+	if (len < sizeof(l4) || bpf_xdp_load_bytes(ctx, off, l4, sizeof(l4)))
+		return;
+	if (rsip_proto_has_ports(key->proto))
+		rsip_key_ports(ctx, key, off, len, l4);
+	else if (key->proto == RSIP_PROTO_ESP) {
+		key->kind = RSIP_KEY_SPI;
+		__builtin_memcpy(&key->spi, &l4[0], 4);
+	} else if (key->proto == RSIP_PROTO_AH) {
+		key->kind = RSIP_KEY_SPI;
+		__builtin_memcpy(&key->spi, &l4[2], 4);
+	} else {
+		rsip_key_bad(key, RSIP_DROP_NO_QUOTE_OWNER);
 	}
-	if (protocol == IPPROTO_ESP || protocol == IPPROTO_AH)
-		return quoted_ipsec_slot(local, quoted->daddr, ipsec_spi(l4, protocol));
+}
+
+/*
+ * Replaces the key of an ICMP packet to us by that of the packet it quotes.  Never fails: see rsip_key_read().
+ */
+__noinline int rsip_quote_read(struct xdp_md *ctx, const struct rsip_ip *ip, struct rsip_key *key)
+{
+	__u32 off, len, hlen;
+	struct iphdr h;
+	__u8 type;
+
+	if (!ip || !key)
+		return -RSIP_DROP_INTERNAL;
+	off = ip->off + ip->hlen;
+	len = ip->len - ip->hlen;
+	rsip_key_bad(key, RSIP_DROP_ICMP_QUERY);
+	if (bpf_xdp_load_bytes(ctx, off, &type, 1) || !rsip_icmp_is_error(type))
+		return 0;
+	rsip_key_bad(key, RSIP_DROP_MALFORMED);
+	off += RSIP_ICMP_LEN;
+	if (len < RSIP_ICMP_LEN + RSIP_IP_LEN || bpf_xdp_load_bytes(ctx, off, &h, sizeof(h)))
+		return 0;
+	len -= RSIP_ICMP_LEN;
+	hlen = (*(__u8 *)&h & 0xf) * 4;
+	if (*(__u8 *)&h >> 4 != 4 || hlen < RSIP_IP_LEN || len < hlen)
+		return 0;
+	rsip_key_bad(key, RSIP_DROP_NO_QUOTE_OWNER);
+	if (h.saddr != key->local || bpf_ntohs(h.frag_off) & RSIP_FRAG_OFFSET)
+		return 0;
+	key->remote = h.daddr; /* the remote flow policy is about the host's peer, not about the router */
+	key->proto = h.protocol;
+	key->quoted = 1;
+	key->host_sent = 1;
+	rsip_quote_l4(ctx, key, off + hlen, len - hlen);
 	return 0;
 }
-
-/* 0 with the slot and the quoted destination as remote, or -RSIP_DROP_*. */
-static __always_inline int icmp_error_owner(__be32 local, __u32 addr_index, const struct ip4 *ip, __u32 *slot,
-					    __be32 *remote)
-{
-	struct iphdr *quoted = ip->l4 + ICMP_HDR_LEN;
-	void *l4;
-
-	if (ip4_payload(ip) < ICMP_HDR_LEN + sizeof(*quoted) + 8 || !FITS(quoted, sizeof(*quoted), ip->end))
-		return -RSIP_DROP_MALFORMED;
-	if (quoted->version != 4 || quoted->ihl < 5)
-		return -RSIP_DROP_MALFORMED;
-	l4 = (void *)quoted + quoted->ihl * 4;
-	if (!FITS(l4, 8, ip->end))
-		return -RSIP_DROP_MALFORMED;
-	/* A quoted later fragment has no transport header to find anybody by. */
-	if (quoted->saddr != local || (bpf_ntohs(quoted->frag_off) & IP_OFFSET))
-		return -RSIP_DROP_NO_QUOTE_OWNER;
-	*remote = quoted->daddr;
-	*slot = quoted_slot(local, addr_index, quoted, l4, ip->end);
-	return *slot ? 0 : -RSIP_DROP_NO_QUOTE_OWNER;
-}
-
-#define demux_icmp(local, addr_index, ip, o)                                                              \
-	({                                                                                                \
-		int err_;                                                                                 \
-		if (ip4_payload(ip) < ICMP_HDR_LEN || !FITS((ip)->l4, ICMP_HDR_LEN, (ip)->end))           \
-			err_ = -RSIP_DROP_MALFORMED;                                                      \
-		else if (!icmp_is_error(*(__u8 *)(ip)->l4))                                               \
-			err_ = -RSIP_DROP_ICMP_QUERY;                                                     \
-		else                                                                                      \
-			err_ = icmp_error_owner(local, addr_index, ip, &(o)->slot, &(o)->remote);         \
-		err_;                                                                                     \
-	})
 
 #endif

@@ -1,140 +1,142 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Bounds and header shapes.  Nothing here decides; it only says what the bytes are. */
-#ifndef BPF_PARSE_H
-#define BPF_PARSE_H
+/* Ethernet and IPv4 headers: found, bounded and checked, copied out so that no pointer outlives a change. */
+#ifndef RSIP_BPF_PARSE_H
+#define RSIP_BPF_PARSE_H
 
-#ifndef offsetof
-#define offsetof(type, member) __builtin_offsetof(type, member)
-#endif
+#define RSIP_ETH_LEN 14
+#define RSIP_IP_LEN 20
+#define RSIP_ETH_IPV4 0x0800
+#define RSIP_ETH_ARP 0x0806
+#define RSIP_FRAG_DF 0x4000
+#define RSIP_FRAG_MF 0x2000
+#define RSIP_FRAG_OFFSET 0x1fff
+#define RSIP_PROTO_IPIP 4
 
-#define ETH_P_IP 0x0800
-#define ETH_P_ARP 0x0806
-#define ETH_LEN 14
+/* An IPv4 header. */
+struct rsip_ip {
+	__be32 saddr;
+	__be32 daddr;
+	__u32 off; /* of the header in the frame */
+	__u32 hlen; /* bytes, options included */
+	__u32 len; /* bytes of the packet, as it says itself */
+	__u16 frag; /* MF and offset; DF is masked out */
+	__u8 proto;
+	__u8 ttl;
+	__u8 tos;
+	__u8 pad[3];
+};
 
-#define IP_MF 0x2000
-#define IP_DF 0x4000
-#define IP_OFFSET 0x1fff
+/* What a walk carries along, and what the verdict reads. */
+struct rsip_walk {
+	struct xdp_md *ctx;
+	__u64 now; /* CLOCK_MONOTONIC, a tick coarse; read when a binding is reached */
+	__u32 cpu;
+	__u32 iface; /* of arrival */
+	__u32 out_iface; /* index in rsip_devs */
+	__u32 bytes; /* of the inner packet */
+	__u32 in_slot; /* binding that received the packet, or 0 */
+	__u32 out_slot; /* binding that sent it, or 0 */
+	__u32 claims; /* IKE cookies claimed */
+};
 
-#define UDP_PORT_IKE 500
-#define UDP_PORT_IKE_NATT 4500
+static __always_inline void *rsip_data(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data;
+}
 
-#define IPPROTO_UDPLITE_ 136
+static __always_inline void *rsip_data_end(const struct xdp_md *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+static __always_inline __u32 rsip_frame_len(const struct xdp_md *ctx)
+{
+	__u64 len = rsip_data_end(ctx) - rsip_data(ctx);
+
+	barrier_var(len); /* the verifier wants pointers subtracted in full width */
+	return (__u32)len;
+}
+
+/* EtherType in host order; 0 for what is too short, or came as broadcast or multicast and carries IP. */
+static __always_inline __u16 rsip_eth_type(const struct xdp_md *ctx)
+{
+	struct ethhdr *eth = rsip_data(ctx);
+	__u16 type;
+
+	if ((void *)(eth + 1) > rsip_data_end(ctx))
+		return 0;
+	type = bpf_ntohs(eth->h_proto);
+	/* RFC 1812 5.3.4: what came as a link-layer broadcast is not forwarded. */
+	if (type == RSIP_ETH_IPV4 && eth->h_dest[0] & 1)
+		return 0;
+	return type;
+}
+
+static __always_inline __u16 rsip_csum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)sum;
+}
+
+/* Sum of IPv4 options: len is 4 to 40.  Apart, because hardly a packet has them. */
+__noinline __u64 rsip_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
+{
+	__u32 word[10] = {};
+	__u64 sum = 0;
+
+	barrier_var(len); /* or the compiler drops the check, which only the verifier needs */
+	if (len < 4 || len > sizeof(word))
+		return 0;
+	if (bpf_xdp_load_bytes(ctx, off, word, len))
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += word[i];
+	return sum;
+}
 
 /*
- * Start and end of the frame, read anew after each call that moves it.  In assembly because the compiler likes to
- * share the address of a context field between two reads, and the verifier takes only the context itself.
+ * Reads the IPv4 header at off and checks it against itself and the avail bytes there are (RFC 1812 5.2.2).
+ * 0 or -RSIP_DROP_MALFORMED.
  */
-static __always_inline void *frame_data(struct xdp_md *ctx)
+static __always_inline int rsip_ip_read(struct xdp_md *ctx, __u32 off, __u32 avail, struct rsip_ip *ip)
 {
-	void *data;
+	__u8 *p = rsip_data(ctx) + off;
+	struct iphdr *h = (struct iphdr *)p;
+	__u32 *word = (__u32 *)p;
+	__u64 sum;
 
-	asm volatile("%[data] = *(u32 *)(%[ctx] + %[off])"
-		     : [data] "=r"(data)
-		     : [ctx] "r"(ctx), [off] "i"(offsetof(struct xdp_md, data)));
-	return data;
-}
-
-static __always_inline void *frame_end(struct xdp_md *ctx)
-{
-	void *end;
-
-	asm volatile("%[end] = *(u32 *)(%[ctx] + %[off])"
-		     : [end] "=r"(end)
-		     : [ctx] "r"(ctx), [off] "i"(offsetof(struct xdp_md, data_end)));
-	return end;
-}
-
-/* True if len bytes from at lie inside the packet. */
-#define FITS(at, len, end) ((void *)(at) + (len) <= (void *)(end))
-
-/* An IPv4 packet inside the frame: where it is and what its header says.  Lengths in bytes, host order. */
-struct ip4 {
-	struct iphdr *hdr;
-	void *l4; /* after the header and its options */
-	void *end; /* of the frame, not of the packet: the verifier knows this one */
-	__u32 hdr_len;
-	__u32 tot_len;
-	__u16 frag; /* flags and offset, host order */
-};
-
-/* Reads the header at `at`.  0, or -RSIP_DROP_MALFORMED if it is cut short or its lengths contradict the frame. */
-static __always_inline int ip4_parse(void *at, void *end, struct ip4 *ip)
-{
-	struct iphdr *hdr = at;
-
-	if (!FITS(hdr, sizeof(*hdr), end))
+	if (p + RSIP_IP_LEN > (__u8 *)rsip_data_end(ctx))
 		return -RSIP_DROP_MALFORMED;
-	ip->hdr = hdr;
-	ip->end = end;
-	ip->hdr_len = hdr->ihl * 4;
-	ip->tot_len = bpf_ntohs(hdr->tot_len);
-	ip->frag = bpf_ntohs(hdr->frag_off);
-	if (hdr->version != 4 || ip->hdr_len < sizeof(*hdr) || ip->tot_len < ip->hdr_len)
+	ip->off = off;
+	ip->saddr = h->saddr;
+	ip->daddr = h->daddr;
+	ip->hlen = (p[0] & 0xf) * 4;
+	ip->len = bpf_ntohs(h->tot_len);
+	ip->frag = bpf_ntohs(h->frag_off) & (RSIP_FRAG_MF | RSIP_FRAG_OFFSET);
+	ip->proto = h->protocol;
+	ip->ttl = h->ttl;
+	ip->tos = h->tos;
+	if (p[0] >> 4 != 4 || ip->hlen < RSIP_IP_LEN || ip->len < ip->hlen || ip->len > avail)
 		return -RSIP_DROP_MALFORMED;
-	if (ip->tot_len > (__u64)(end - at))
-		return -RSIP_DROP_MALFORMED;
-	ip->l4 = at + ip->hdr_len;
-	return 0;
+	sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+	if (ip->hlen > RSIP_IP_LEN)
+		sum += rsip_options_sum(ctx, off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN);
+	return rsip_csum_fold(sum) == 0xffff ? 0 : -RSIP_DROP_MALFORMED;
 }
 
-static __always_inline bool ip4_is_fragment(const struct ip4 *ip)
+/* Only the destination, of a header that may be anything: is it for us at all? */
+static __always_inline bool rsip_ip_dst(const struct xdp_md *ctx, __be32 *dst)
 {
-	return ip->frag & (IP_MF | IP_OFFSET);
-}
+	struct iphdr *h = rsip_data(ctx) + RSIP_ETH_LEN;
 
-/* Bytes of the packet after its IP header. */
-static __always_inline __u32 ip4_payload(const struct ip4 *ip)
-{
-	return ip->tot_len - ip->hdr_len;
-}
-
-/* Protocols whose first four bytes are source and destination port: a leased port is that number in all of them. */
-static __always_inline bool has_ports(__u8 protocol)
-{
-	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_UDPLITE_ ||
-	       protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP;
-}
-
-struct ports {
-	__be16 src;
-	__be16 dst;
-};
-
-/* The IKE header up to its flags: RFC 2408 3.1, RFC 7296 3.1. */
-struct ike {
-	__u64 icookie; /* as on the wire */
-	__u64 rcookie;
-	__u8 next;
-	__u8 version;
-	__u8 exchange;
-	__u8 flags;
-	__be32 message_id;
-	__be32 length;
-};
-#define IKE_FLAG_INITIATOR 0x08
-
-static __always_inline bool ike_is_v2(const struct ike *ike)
-{
-	return ike->version >> 4 == 2;
-}
-
-struct ah {
-	__u8 next;
-	__u8 len;
-	__be16 reserved;
-	__be32 spi;
-	__be32 seq;
-};
-
-struct esp {
-	__be32 spi;
-	__be32 seq;
-};
-
-/* SPI of ESP or AH, network order.  The caller has seen 8 bytes. */
-static __always_inline __be32 ipsec_spi(const void *l4, __u8 protocol)
-{
-	return protocol == IPPROTO_AH ? ((const __be32 *)l4)[1] : ((const __be32 *)l4)[0];
+	if ((void *)h + RSIP_IP_LEN > rsip_data_end(ctx))
+		return false;
+	*dst = h->daddr;
+	return true;
 }
 
 #endif

@@ -1,52 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Addresses that cannot be where they are: BCP 38, RFC 1812 5.3.7, design "what must be right". */
-#ifndef BPF_SPOOF_H
-#define BPF_SPOOF_H
+/* Addresses that must not be where they are (BCP 38, RFC 1812 5.3.7, RFC 3102 5.4). */
+#ifndef RSIP_BPF_SPOOF_H
+#define RSIP_BPF_SPOOF_H
 
-static __always_inline bool in_private_net(__be32 addr)
+/* 1: inside one of the private networks of the configuration. */
+__noinline int rsip_net_private(__be32 addr)
 {
-	struct rsip_policy *p = policy();
+	struct rsip_policy *policy = rsip_policy_get();
 
-	if (!p)
-		return false;
+	if (!policy)
+		return 0;
 	for (__u32 i = 0; i < RSIP_MAX_NETS; i++) {
-		if (i >= p->net_cnt)
+		if (i >= policy->net_cnt)
 			break;
-		if ((addr & p->private_nets[i].mask) == p->private_nets[i].addr)
-			return true;
+		if ((addr & policy->private_nets[i].mask) == policy->private_nets[i].addr)
+			return 1;
 	}
-	return false;
+	return 0;
 }
 
-/* 0/8, 127/8, 240/4 with broadcast: neither source nor destination of anything that is forwarded. */
-static __always_inline bool is_martian(__be32 addr)
+static __always_inline __u8 rsip_first_byte(__be32 addr)
 {
-	__u32 first = bpf_ntohl(addr) >> 24;
-
-	return first == 0 || first == 127 || first >= 240;
+	return bpf_ntohl(addr) >> 24;
 }
 
-static __always_inline bool is_multicast(__be32 addr)
+/* From the public side: a source that nobody there can have. */
+static __always_inline int rsip_src_check(__be32 src)
 {
-	return (bpf_ntohl(addr) >> 28) == 0xe;
-}
+	__u8 first = rsip_first_byte(src);
 
-/* From the public side: a source that is ours, private, or nobody's. */
-static __always_inline int check_public_source(__be32 src)
-{
-	__u32 index;
-
-	if (is_martian(src) || is_multicast(src) || addr_find(src, &index) || in_private_net(src))
+	if (first == 0 || first == 127 || first >= 224)
+		return -RSIP_DROP_SRC_SPOOFED;
+	if (rsip_addr_find(src) != RSIP_NO_ADDR || rsip_net_private(src))
 		return -RSIP_DROP_SRC_SPOOFED;
 	return 0;
 }
 
-/* From a host: a destination that must not leave. */
-static __always_inline int check_remote_destination(struct walk *w, __be32 dst)
+/* From a host: a destination that neither leaves by a public interface nor is leased. */
+static __always_inline int rsip_dst_check(__be32 dst, __be32 endpoint)
 {
-	if (is_multicast(dst))
+	__u8 first = rsip_first_byte(dst);
+
+	if (first >= 224 && first < 240)
 		return -RSIP_DROP_MULTICAST;
-	if (is_martian(dst) || dst == w->iface->endpoint || in_private_net(dst))
+	if (first == 0 || first == 127 || first >= 240 || dst == endpoint || rsip_net_private(dst))
 		return -RSIP_DROP_DST_UNALLOWED;
 	return 0;
 }

@@ -1,51 +1,66 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Look-ups in the tables that rsipd writes: all inlined, at most two cache lines each. */
-#ifndef BPF_TABLES_H
-#define BPF_TABLES_H
+/*
+ * Lookups in the bucket tables.  Each is a function of its own, verified once, of numbers alone.
+ *
+ * Readers race with one writer (include/rsip/maps.h, publish order): the word that is written last is read
+ * first, and once more after the others.  Volatile keeps the order in the compiler; the binding record is
+ * compared again afterwards in any case.
+ */
+#ifndef RSIP_BPF_TABLES_H
+#define RSIP_BPF_TABLES_H
 
-#define READ_U32(x) (*(const volatile __u32 *)&(x))
-#define READ_U64(x) (*(const volatile __u64 *)&(x))
+#define RSIP_READ(x) (*(const volatile typeof(x) *)&(x))
 
-static __always_inline bool addr_in_bucket(__u32 bucket, __be32 addr, __u32 *index)
+#define RSIP_NO_ADDR 0xffffffffU
+
+union rsip_addr_word {
+	struct rsip_addr_entry e;
+	__u64 word;
+};
+
+static __always_inline __u32 rsip_addr_in_bucket(__u32 bucket, __be32 addr)
 {
 	struct rsip_addr_bucket *b = bpf_map_lookup_elem(&rsip_addrs, &bucket);
 
 	if (!b)
-		return false;
+		return RSIP_NO_ADDR;
 #pragma unroll
 	for (int i = 0; i < 8; i++) {
-		/* one 8-byte load: address and index belong together */
-		__u64 word = READ_U64(b->e[i]);
+		union rsip_addr_word w = { .word = RSIP_READ(*(__u64 *)&b->e[i]) };
 
-		if ((__be32)word == addr) {
-			*index = word >> 32;
-			return true;
-		}
+		if (w.e.addr == addr)
+			return w.e.index;
 	}
-	return false;
+	return RSIP_NO_ADDR;
 }
 
-/* Is this one of the pools' addresses?  Its index then. */
-static __always_inline bool addr_find(__be32 addr, __u32 *index)
+/* Index of a pool address, or RSIP_NO_ADDR. */
+__noinline __u32 rsip_addr_find(__be32 addr)
 {
 	__u64 hash = rsip_hash(RSIP_ADDR_KEY(addr), rsip_seed);
+	__u32 index;
 
 	if (!addr)
-		return false;
-	return addr_in_bucket(rsip_bucket1(hash, rsip_addr_mask), addr, index) ||
-	       addr_in_bucket(rsip_bucket2(hash, rsip_addr_mask), addr, index);
+		return RSIP_NO_ADDR;
+	index = rsip_addr_in_bucket(rsip_bucket1(hash, rsip_addr_mask), addr);
+	if (index == RSIP_NO_ADDR)
+		index = rsip_addr_in_bucket(rsip_bucket2(hash, rsip_addr_mask), addr);
+	return index;
 }
 
-/* Slot of a port of an address; 0: nobody leases it. */
-static __always_inline __u32 port_slot(__u32 addr_index, __u16 port)
+/* Slot that leases a port (host order) of an address, or 0. */
+static __always_inline __u32 rsip_port_find(__u32 addr_index, __u16 port)
 {
-	__u32 key = addr_index << 12 | port >> 4;
-	struct rsip_port_line *line = bpf_map_lookup_elem(&rsip_ports, &key);
+	__u32 line_index = addr_index << 12 | port >> 4;
+	struct rsip_port_line *line;
 
-	return line ? READ_U32(line->slot[port & 15]) : 0;
+	if (addr_index >= rsip_max_addrs)
+		return 0;
+	line = bpf_map_lookup_elem(&rsip_ports, &line_index);
+	return line ? RSIP_READ(line->slot[port & 15]) : 0;
 }
 
-static __always_inline __u32 spi_in_bucket(__u32 bucket, __be32 addr, __u32 spi)
+static __always_inline __u32 rsip_spi_in_bucket(__u32 bucket, __be32 addr, __u32 spi)
 {
 	struct rsip_spi_bucket *b = bpf_map_lookup_elem(&rsip_spis, &bucket);
 
@@ -53,70 +68,64 @@ static __always_inline __u32 spi_in_bucket(__u32 bucket, __be32 addr, __u32 spi)
 		return 0;
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
-		__u32 slot = READ_U32(b->e[i].slot);
+		struct rsip_spi_entry *e = &b->e[i];
+		__u32 slot = RSIP_READ(e->slot);
 
-		if (slot && b->e[i].addr == addr && spi - b->e[i].first < b->e[i].cnt)
+		if (slot && RSIP_READ(e->addr) == addr && spi - RSIP_READ(e->first) < RSIP_READ(e->cnt) &&
+		    RSIP_READ(e->slot) == slot)
 			return slot;
 	}
 	return 0;
 }
 
-/* Slot of an SPI (host order) of an address; 0: nobody leases it. */
-static __always_inline __u32 spi_slot(__be32 addr, __u32 spi)
+/* Slot that leases an SPI (host order) of an address, or 0. */
+__noinline __u32 rsip_spi_find(__be32 addr, __u32 spi)
 {
 	__u64 hash = rsip_hash(RSIP_SPI_KEY(addr, spi), rsip_seed);
-	__u32 slot = spi_in_bucket(rsip_bucket1(hash, rsip_spi_mask), addr, spi);
+	__u32 slot = rsip_spi_in_bucket(rsip_bucket1(hash, rsip_spi_mask), addr, spi);
 
-	return slot ? slot : spi_in_bucket(rsip_bucket2(hash, rsip_spi_mask), addr, spi);
+	return slot ? slot : rsip_spi_in_bucket(rsip_bucket2(hash, rsip_spi_mask), addr, spi);
 }
 
-struct pair {
-	__u32 slot; /* of any method; 0: the pair holds nothing */
-	__u32 ipsec_slot;
-};
-
-static __always_inline bool pair_in_bucket(__u32 bucket, __be32 host, __be32 local, struct pair *pair)
+static __always_inline __u64 rsip_pair_in_bucket(__u32 bucket, __be32 host, __be32 local)
 {
 	struct rsip_pair_bucket *b = bpf_map_lookup_elem(&rsip_pairs, &bucket);
 
 	if (!b)
-		return false;
+		return 0;
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
-		if (READ_U32(b->e[i].host) == host && b->e[i].local == local) {
-			pair->slot = READ_U32(b->e[i].slot);
-			pair->ipsec_slot = READ_U32(b->e[i].ipsec_slot);
-			return true;
-		}
+		struct rsip_pair_entry *e = &b->e[i];
+		__u64 slots;
+
+		if (RSIP_READ(e->host) != host || RSIP_READ(e->local) != local)
+			continue;
+		slots = (__u64)RSIP_READ(e->ipsec_slot) << 32 | RSIP_READ(e->slot);
+		if (RSIP_READ(e->host) == host)
+			return slots;
 	}
-	return false;
+	return 0;
 }
 
-/* What (outer source, inner source) holds; false, and zeros, if nothing. */
-static __always_inline bool pair_find(__be32 host, __be32 local, struct pair *pair)
+/* Slots of a (host, address) pair: any method in the low half, RSIPSEC in the high half; 0: no such pair. */
+__noinline __u64 rsip_pair_find(__be32 host, __be32 local)
 {
 	__u64 hash = rsip_hash(RSIP_PAIR_KEY(host, local), rsip_seed);
+	__u64 slots;
 
-	pair->slot = 0;
-	pair->ipsec_slot = 0;
 	if (!host)
-		return false;
-	return pair_in_bucket(rsip_bucket1(hash, rsip_pair_mask), host, local, pair) ||
-	       pair_in_bucket(rsip_bucket2(hash, rsip_pair_mask), host, local, pair);
+		return 0;
+	slots = rsip_pair_in_bucket(rsip_bucket1(hash, rsip_pair_mask), host, local);
+	return slots ? slots : rsip_pair_in_bucket(rsip_bucket2(hash, rsip_pair_mask), host, local);
 }
 
-static __always_inline struct rsip_binding *binding_at(__u32 slot)
+/* Index of one of our interfaces, or 0. */
+__noinline __u32 rsip_iface_find(__u32 ifindex)
 {
-	return bpf_map_lookup_elem(&rsip_bindings, &slot);
-}
+	__u32 bucket = ifindex % RSIP_IFTAB_BUCKETS;
+	struct rsip_iftab_bucket *b = bpf_map_lookup_elem(&rsip_iftab, &bucket);
 
-/* Interface index of an ifindex; 0: not one of ours. */
-static __always_inline __u32 iface_of(__u32 ifindex)
-{
-	__u32 key = ifindex % RSIP_IFTAB_BUCKETS;
-	struct rsip_iftab_bucket *b = bpf_map_lookup_elem(&rsip_iftab, &key);
-
-	if (!b)
+	if (!b || !ifindex)
 		return 0;
 #pragma unroll
 	for (int i = 0; i < 8; i++)
@@ -125,12 +134,17 @@ static __always_inline __u32 iface_of(__u32 ifindex)
 	return 0;
 }
 
-static __always_inline struct rsip_iface *iface_at(__u32 iface)
+static __always_inline struct rsip_iface *rsip_iface_get(__u32 iface)
 {
 	return bpf_map_lookup_elem(&rsip_ifaces, &iface);
 }
 
-static __always_inline struct rsip_policy *policy(void)
+static __always_inline struct rsip_binding *rsip_binding_get(__u32 slot)
+{
+	return bpf_map_lookup_elem(&rsip_bindings, &slot);
+}
+
+static __always_inline struct rsip_policy *rsip_policy_get(void)
 {
 	__u32 zero = 0;
 

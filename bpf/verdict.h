@@ -1,86 +1,111 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The one place that counts, and that turns a step's result into an XDP action. */
-#ifndef BPF_VERDICT_H
-#define BPF_VERDICT_H
+/* The one exit: each packet is counted once, and becomes an XDP action here and nowhere else. */
+#ifndef RSIP_BPF_VERDICT_H
+#define RSIP_BPF_VERDICT_H
 
-/* What every step of one packet's walk shares. */
-struct walk {
-	struct xdp_md *ctx;
-	struct rsip_iface *iface; /* the packet came in here */
-	__u32 iface_index;
-	__u32 cpu;
-	__u32 len; /* of the frame when it came in, less the Ethernet header */
-	__u64 now_ns; /* 0 until asked for */
+/* How a walk ends, where it does not end in -RSIP_DROP_*. */
+enum rsip_end {
+	RSIP_GO_ON = 0,
+	RSIP_PASS,
+	RSIP_PASS_FRAGMENT,
+	RSIP_PASS_SLOW,
+	RSIP_ANSWER_ARP,
+	RSIP_TO_HOST,
+	RSIP_TO_PUBLIC,
+	RSIP_HAIRPIN,
 };
 
-static __always_inline __u64 now(struct walk *w)
+/* Bytes of a frame behind its Ethernet header, as all byte counters have it. */
+static __always_inline __u32 rsip_passed_len(const struct xdp_md *ctx)
 {
-	if (!w->now_ns)
-		w->now_ns = bpf_ktime_get_coarse_ns();
-	return w->now_ns;
+	__u32 len = rsip_frame_len(ctx);
+
+	return len > RSIP_ETH_LEN ? len - RSIP_ETH_LEN : 0;
 }
 
-static __always_inline void count(struct walk *w, __u32 counter, __u64 add)
+static __always_inline void rsip_count_binding(const struct rsip_walk *walk)
 {
-	__u32 key = w->cpu * RSIP_MAX_IFACES + w->iface_index;
-	struct rsip_counters *row = bpf_map_lookup_elem(&rsip_counters, &key);
+	__u32 row = walk->cpu * rsip_slots, in = row + walk->in_slot, out = row + walk->out_slot;
+	struct rsip_bind_cnt *c;
 
-	if (row)
-		row->cnt[counter & (RSIP_CNT_MAX - 1)] += add;
-}
-
-/* Counts one packet and its bytes; the byte counter follows the packet counter in the table. */
-static __always_inline void count_packet(struct walk *w, __u32 counter, __u32 bytes)
-{
-	__u32 key = w->cpu * RSIP_MAX_IFACES + w->iface_index;
-	struct rsip_counters *row = bpf_map_lookup_elem(&rsip_counters, &key);
-
-	if (row) {
-		row->cnt[counter & (RSIP_CNT_MAX - 1)]++;
-		row->cnt[(counter + 1) & (RSIP_CNT_MAX - 1)] += bytes;
-	}
-}
-
-static __always_inline struct rsip_bind_cnt *bind_counters(struct walk *w, __u32 slot)
-{
-	__u32 key = w->cpu * rsip_slots + slot;
-
-	return bpf_map_lookup_elem(&rsip_bind_cnt, &key);
-}
-
-static __always_inline void count_in(struct walk *w, __u32 slot, __u32 bytes)
-{
-	struct rsip_bind_cnt *c = bind_counters(w, slot);
-
+	c = walk->in_slot ? bpf_map_lookup_elem(&rsip_bind_cnt, &in) : NULL;
 	if (c) {
 		c->in_packets++;
-		c->in_bytes += bytes;
+		c->in_bytes += walk->bytes;
 	}
-}
-
-static __always_inline void count_out(struct walk *w, __u32 slot, __u32 bytes)
-{
-	struct rsip_bind_cnt *c = bind_counters(w, slot);
-
+	c = walk->out_slot ? bpf_map_lookup_elem(&rsip_bind_cnt, &out) : NULL;
 	if (c) {
 		c->out_packets++;
-		c->out_bytes += bytes;
+		c->out_bytes += walk->bytes;
 	}
 }
 
-static __always_inline int pass(struct walk *w)
+/* Rows are one CPU's own: no atomics. */
+static __always_inline void rsip_count_end(const struct rsip_walk *walk, struct rsip_counters *c, int end)
 {
-	count_packet(w, RSIP_CNT_PASSED, w->len);
-	return XDP_PASS;
+	switch (end) {
+	case RSIP_PASS:
+		c->cnt[RSIP_CNT_PASSED]++;
+		c->cnt[RSIP_CNT_PASSED_BYTES] += rsip_passed_len(walk->ctx);
+		break;
+	case RSIP_PASS_FRAGMENT:
+		c->cnt[RSIP_CNT_FRAGMENT_PASSED]++;
+		break;
+	case RSIP_PASS_SLOW:
+		c->cnt[RSIP_CNT_SLOW_PATH]++;
+		break;
+	case RSIP_ANSWER_ARP:
+		c->cnt[RSIP_CNT_ARP_ANSWERED]++;
+		break;
+	case RSIP_TO_HOST:
+		c->cnt[RSIP_CNT_ENCAPSULATED]++;
+		c->cnt[RSIP_CNT_ENCAPSULATED_BYTES] += walk->bytes;
+		break;
+	case RSIP_TO_PUBLIC:
+		c->cnt[RSIP_CNT_DECAPSULATED]++;
+		c->cnt[RSIP_CNT_DECAPSULATED_BYTES] += walk->bytes;
+		break;
+	case RSIP_HAIRPIN:
+		c->cnt[RSIP_CNT_HAIRPINNED]++;
+		c->cnt[RSIP_CNT_HAIRPINNED_BYTES] += walk->bytes;
+		break;
+	}
 }
 
-/* step: an XDP action, or a negative drop reason, which is counted here and nowhere else. */
-static __always_inline int verdict(struct walk *w, int step)
+static __always_inline void rsip_count_drop(struct rsip_counters *c, int err)
 {
-	if (step >= 0)
-		return step;
-	count(w, -step, 1);
-	return XDP_DROP;
+	__u32 reason = (__u32)-err;
+
+	if (reason < RSIP_CNT_DROP_FIRST || reason >= RSIP_CNT_USED)
+		reason = RSIP_DROP_INTERNAL;
+	c->cnt[reason & (RSIP_CNT_MAX - 1)]++;
+}
+
+/* res: enum rsip_end or -RSIP_DROP_*. */
+static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
+{
+	__u32 row = walk->cpu * RSIP_MAX_IFACES + walk->iface;
+	struct rsip_counters *c;
+	int action = XDP_PASS;
+
+	if (res == RSIP_ANSWER_ARP) {
+		action = XDP_TX;
+	} else if (res >= RSIP_TO_HOST) {
+		action = bpf_redirect_map(&rsip_devs, walk->out_iface, XDP_DROP);
+		if (action != XDP_REDIRECT)
+			res = -RSIP_DROP_INTERNAL;
+	}
+	c = bpf_map_lookup_elem(&rsip_counters, &row);
+	if (!c)
+		return res < 0 ? XDP_DROP : action;
+	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
+	if (res < 0) {
+		rsip_count_drop(c, res);
+		return XDP_DROP;
+	}
+	rsip_count_end(walk, c, res);
+	rsip_count_binding(walk);
+	return action;
 }
 
 #endif

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * IKE on ports that nobody leases: whose exchange is it?  By a cookie that a host claimed with its first packet
+ * (RFC 3104 6.1, 6.5), or by a label: one of the host's leased SPIs in the upper half of the cookie it chose.
+ *
+ * Claims are (record, generation) words.  BPF_NOEXIST, or one compare-and-swap on a dead word, decides who is
+ * first; a word counts only while rsip_learned has the same generation, so a hash value that is recycled under
+ * a reader does no harm.
+ */
+#ifndef RSIP_BPF_IKE_H
+#define RSIP_BPF_IKE_H
+
+#define RSIP_EEXIST 17
+
+union rsip_claim_word {
+	struct rsip_claim c;
+	__u64 word;
+};
+
+enum rsip_claim_result {
+	RSIP_CLAIM_TAKEN,
+	RSIP_CLAIM_MINE, /* since before */
+	RSIP_CLAIM_OTHERS,
+	RSIP_CLAIM_NO_ROOM,
+};
+
+static __always_inline struct rsip_learned *rsip_learned_get(__u32 index)
+{
+	if (!index || index >= rsip_learned_cnt)
+		return NULL;
+	return bpf_map_lookup_elem(&rsip_learned, &index);
+}
+
+/* The record that a claim names, if it still holds. */
+static __always_inline struct rsip_learned *rsip_claim_holder(__u64 word)
+{
+	union rsip_claim_word w = { .word = word };
+	struct rsip_learned *l = rsip_learned_get(w.c.learned);
+
+	return l && w.c.gen && RSIP_READ(l->gen) == w.c.gen ? l : NULL;
+}
+
+static __always_inline enum rsip_claim_result rsip_claim_take(void *map, const void *key, __u64 mine)
+{
+#pragma unroll
+	for (int try = 0; try < 2; try++) {
+		__u64 *held = bpf_map_lookup_elem(map, key);
+		__u64 old;
+
+		if (!held) {
+			long err = bpf_map_update_elem(map, key, &mine, BPF_NOEXIST);
+
+			if (!err)
+				return RSIP_CLAIM_TAKEN;
+			if (err != -RSIP_EEXIST)
+				return RSIP_CLAIM_NO_ROOM;
+			continue;
+		}
+		old = RSIP_READ(*held);
+		if (old == mine)
+			return RSIP_CLAIM_MINE;
+		if (rsip_claim_holder(old))
+			return RSIP_CLAIM_OTHERS;
+		if (__sync_val_compare_and_swap(held, old, mine) == old)
+			return RSIP_CLAIM_TAKEN;
+	}
+	return RSIP_CLAIM_OTHERS;
+}
+
+/* Gives up a claim that fell out of its owner's ring, unless it is another's by now. */
+static __always_inline void rsip_claim_drop(void *map, const void *key, __u64 mine)
+{
+	__u64 *held = bpf_map_lookup_elem(map, key);
+
+	if (held && RSIP_READ(*held) == mine)
+		bpf_map_delete_elem(map, key);
+}
+
+/* ---- finding ---------------------------------------------------------------------------------------------------- */
+
+static __always_inline __u32 rsip_cookie_label(__u64 cookie)
+{
+	return bpf_ntohl(*(__be32 *)&cookie); /* the upper half is the first four bytes on the wire */
+}
+
+/* Slot of the host that speaks under this cookie on this address, or 0; self is never the answer. */
+__noinline __u32 rsip_cookie_find(__be32 local, __u64 cookie, __u32 self)
+{
+	struct rsip_cookie_key key = { .cookie = cookie, .local = local };
+	struct rsip_learned *l;
+	struct rsip_binding *rec;
+	__u64 *held;
+	__u32 slot;
+
+	if (!cookie)
+		return 0;
+	held = bpf_map_lookup_elem(&rsip_cookies, &key);
+	if (held) {
+		union rsip_claim_word w = { .word = RSIP_READ(*held) };
+
+		l = rsip_claim_holder(w.word);
+		if (l && l->local == local && w.c.learned != self)
+			return RSIP_READ(l->slot);
+	}
+	slot = rsip_spi_find(local, rsip_cookie_label(cookie));
+	rec = rsip_binding_get(slot);
+	return slot && rec && (!self || rec->learned != self) ? slot : 0;
+}
+
+/*
+ * The host's half of an IKE header.  IKEv2 says which it is (RFC 7296 2.6); IKEv1 does not, so its initiator
+ * cookie goes first.  From the peer, the initiator flag means that the *other* side is the host's.
+ */
+static __always_inline __u32 rsip_ike_find(const struct rsip_key *key)
+{
+	__u32 slot;
+
+	if (key->ike_major >= 2)
+		return rsip_cookie_find(key->local,
+					!!key->ike_initiator == !!key->host_sent ? key->icookie : key->rcookie, key->self);
+	slot = rsip_cookie_find(key->local, key->icookie, key->self);
+	return slot ? slot : rsip_cookie_find(key->local, key->rcookie, key->self);
+}
+
+/* Slot of the host that sends to (remote, SPI) from this address, or 0: for ICMP errors about its ESP or AH. */
+__noinline __u32 rsip_spi_out_find(__be32 local, __be32 remote, __be32 spi)
+{
+	struct rsip_spi_out_key key = { .local = local, .remote = remote, .spi = spi };
+	__u64 *held = bpf_map_lookup_elem(&rsip_spis_out, &key);
+	struct rsip_learned *l;
+
+	if (!held)
+		return 0;
+	l = rsip_claim_holder(RSIP_READ(*held));
+	return l && l->local == local ? RSIP_READ(l->slot) : 0;
+}
+
+/* ---- claiming --------------------------------------------------------------------------------------------------- */
+
+/* Remembers a claim in its owner's ring; the one that falls out is given up (RFC 3104 6.1, capped). */
+static __always_inline void rsip_claim_remember(struct rsip_learned *l, __be32 local, __u64 cookie, __u64 mine)
+{
+	__u32 place = __sync_fetch_and_add(&l->claim_head, 1) % RSIP_CLAIMS_MAX;
+	struct rsip_cookie_key old = { .local = local };
+
+	old.cookie = __sync_lock_test_and_set(&l->claims[place], cookie);
+	if (old.cookie && old.cookie != cookie)
+		rsip_claim_drop(&rsip_cookies, &old, mine);
+}
+
+/* 1: claimed now; 0: nothing to do; else -RSIP_DROP_*. */
+__noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
+{
+	struct rsip_cookie_key key = { .cookie = cookie, .local = local };
+	struct rsip_learned *l = rsip_learned_get(learned);
+	union rsip_claim_word mine = { .c.learned = learned };
+	struct rsip_binding *rec;
+	__u32 slot;
+
+	if (!cookie)
+		return 0;
+	slot = rsip_spi_find(local, rsip_cookie_label(cookie));
+	rec = rsip_binding_get(slot);
+	if (slot && rec && rec->local == local)
+		return rec->learned == learned ? 0 : -RSIP_DROP_COOKIE_COLLISION;
+	if (!l || !l->gen)
+		return -RSIP_DROP_COOKIE_LIMIT;
+	mine.c.gen = RSIP_READ(l->gen);
+	switch (rsip_claim_take(&rsip_cookies, &key, mine.word)) {
+	case RSIP_CLAIM_TAKEN:
+		rsip_claim_remember(l, local, cookie, mine.word);
+		return 1;
+	case RSIP_CLAIM_MINE:
+		return 0;
+	case RSIP_CLAIM_OTHERS:
+		return -RSIP_DROP_COOKIE_COLLISION;
+	default:
+		return -RSIP_DROP_COOKIE_LIMIT;
+	}
+}
+
+/*
+ * A host's IKE packet claims the half that is the host's.  IKEv1 between two of our hosts: the initiator cookie is
+ * the other's, so the responder claims its own half.  Result as of rsip_cookie_claim().
+ */
+static __always_inline int rsip_ike_claim(const struct rsip_key *key, __u32 learned, bool hairpin)
+{
+	int res;
+
+	if (key->ike_major >= 2)
+		return rsip_cookie_claim(key->local, key->ike_initiator ? key->icookie : key->rcookie, learned);
+	res = rsip_cookie_claim(key->local, key->icookie, learned);
+	if (res == -RSIP_DROP_COOKIE_COLLISION && hairpin && key->rcookie)
+		res = rsip_cookie_claim(key->local, key->rcookie, learned);
+	return res;
+}
+
+/* ---- SPIs that hosts send with ------------------------------------------------------------------------------------ */
+
+static __always_inline __u64 rsip_spi_out_word(__be32 remote, __be32 spi)
+{
+	return (__u64)spi << 32 | remote;
+}
+
+/* A pair that the newest is not: into ring and table, and the owner's own oldest out of both. */
+__noinline int rsip_spi_out_learn(__be32 local, __be32 remote, __be32 spi, __u32 learned)
+{
+	struct rsip_spi_out_key key = { .local = local, .remote = remote, .spi = spi };
+	struct rsip_spi_out_key old = { .local = local };
+	struct rsip_learned *l = rsip_learned_get(learned);
+	union rsip_claim_word mine = { .c.learned = learned };
+	__u64 word = rsip_spi_out_word(remote, spi), out;
+	__u32 place;
+
+	if (!l || !l->gen)
+		return 0;
+	mine.c.gen = RSIP_READ(l->gen);
+	if (rsip_claim_take(&rsip_spis_out, &key, mine.word) == RSIP_CLAIM_TAKEN) {
+		place = __sync_fetch_and_add(&l->spi_head, 1) % RSIP_SPI_OUT_MAX;
+		out = __sync_lock_test_and_set(&l->spi_out[place], word);
+		old.remote = (__be32)out;
+		old.spi = (__be32)(out >> 32);
+		if (out && out != word)
+			rsip_claim_drop(&rsip_spis_out, &old, mine.word);
+	}
+	*(volatile __u64 *)&l->spi_newest = word;
+	return 0;
+}
+
+static __always_inline void rsip_spi_out_seen(const struct rsip_key *key, __u32 learned)
+{
+	struct rsip_learned *l = rsip_learned_get(learned);
+
+	if (l && RSIP_READ(l->spi_newest) != rsip_spi_out_word(key->remote, key->spi))
+		rsip_spi_out_learn(key->local, key->remote, key->spi, learned);
+}
+
+#endif

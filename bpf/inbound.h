@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From the public realm to a host. */
+#ifndef RSIP_BPF_INBOUND_H
+#define RSIP_BPF_INBOUND_H
+
+/* A packet whose binding is found: the last checks, then into the tunnel.  0 or -RSIP_DROP_*. */
+static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
+					__u32 slot)
+{
+	struct rsip_binding *rec = rsip_binding_get(slot);
+	struct rsip_hop hop = {};
+	int err;
+
+	if (!rec)
+		return -RSIP_DROP_INTERNAL;
+	if (rec->local != key->local || RSIP_READ(rec->expires_ns) <= walk->now)
+		return -RSIP_DROP_EXPIRED;
+	err = rsip_remote_check(rec, key);
+	if (err)
+		return err;
+	if (ip->ttl <= 1)
+		return -RSIP_DROP_TTL_EXCEEDED;
+	if (ip->len > rec->mtu)
+		return -RSIP_DROP_TOO_BIG;
+	err = rsip_host_hop(walk->ctx, rec, &hop);
+	if (err)
+		return err;
+	walk->in_slot = slot;
+	walk->out_iface = hop.iface;
+	walk->bytes = ip->len;
+	return rsip_encap(walk->ctx, ip, rec, &hop);
+}
+
+/* IPv4 to an address of a pool. */
+static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_index)
+{
+	struct rsip_key key = {};
+	struct rsip_ip ip = {};
+	int res;
+
+	res = rsip_ip_read(walk->ctx, RSIP_ETH_LEN, rsip_frame_len(walk->ctx) - RSIP_ETH_LEN, &ip);
+	if (res)
+		return res;
+	if (ip.frag)
+		return RSIP_PASS_FRAGMENT; /* RFC 3102 3.1: the kernel reassembles */
+	res = rsip_src_check(ip.saddr);
+	if (res)
+		return res;
+	rsip_key_read(walk->ctx, &ip, &key);
+	if (key.kind == RSIP_KEY_ICMP)
+		rsip_quote_read(walk->ctx, &ip, &key);
+	res = rsip_demux(&key, addr_index);
+	if (res <= 0)
+		return res ? res : -RSIP_DROP_INTERNAL;
+	walk->now = bpf_ktime_get_coarse_ns();
+	res = rsip_to_host(walk, &ip, &key, res);
+	return res ? res : RSIP_TO_HOST;
+}
+
+static __always_inline int rsip_inbound(struct rsip_walk *walk)
+{
+	__u16 type = rsip_eth_type(walk->ctx);
+	__u32 addr_index;
+	__be32 dst;
+
+	if (type == RSIP_ETH_ARP)
+		return rsip_arp(walk);
+	if (type != RSIP_ETH_IPV4 || !rsip_ip_dst(walk->ctx, &dst))
+		return RSIP_PASS;
+	addr_index = rsip_addr_find(dst);
+	if (addr_index != RSIP_NO_ADDR)
+		return rsip_inbound_pool(walk, addr_index);
+	return rsip_net_private(dst) ? -RSIP_DROP_DST_PRIVATE : RSIP_PASS;
+}
+
+#endif

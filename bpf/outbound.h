@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From a host's tunnel to the public realm, or around to another host. */
+#ifndef RSIP_BPF_OUTBOUND_H
+#define RSIP_BPF_OUTBOUND_H
+
+/* The key as the receiving host's side sees it. */
+static __always_inline void rsip_key_turn(const struct rsip_key *key, struct rsip_key *back, __u32 self)
+{
+	*back = *key;
+	back->local = key->remote;
+	back->remote = key->local;
+	back->local_port = key->remote_port;
+	back->remote_port = key->local_port;
+	back->host_sent = 0;
+	back->by_pair = 0;
+	back->self = self;
+}
+
+/* What UDP carries depends on the port it goes to: 500 to 4500 has no marker, 4500 to 500 is no IKE. */
+static __always_inline void rsip_key_turn_ike(struct xdp_md *ctx, const struct rsip_ip *ip, struct rsip_key *back)
+{
+	if (back->kind != RSIP_KEY_PORTS || back->local_port == back->remote_port)
+		return;
+	back->ike = RSIP_IKE_NONE;
+	rsip_key_read(ctx, ip, back);
+}
+
+/* The inner destination is leased by one of our hosts. */
+static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
+					__u32 addr_index, __u32 self)
+{
+	struct rsip_key back;
+	int res;
+
+	if (ip->frag) {
+		res = rsip_decap_to_kernel(walk->ctx, ip);
+		return res ? res : RSIP_PASS_FRAGMENT;
+	}
+	rsip_key_turn(key, &back, self);
+	if (back.kind == RSIP_KEY_ICMP)
+		rsip_quote_read(walk->ctx, ip, &back);
+	else
+		rsip_key_turn_ike(walk->ctx, ip, &back);
+	res = rsip_demux(&back, addr_index);
+	if (res <= 0)
+		return res ? res : -RSIP_DROP_INTERNAL;
+	res = rsip_to_host(walk, ip, &back, res);
+	return res ? res : RSIP_HAIRPIN;
+}
+
+static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	struct rsip_hop hop = {};
+	int res;
+
+	if (ip->ttl <= 1)
+		return -RSIP_DROP_TTL_EXCEEDED;
+	res = rsip_route(walk, ip, &hop);
+	if (res < 0)
+		return res;
+	if (res) {
+		res = rsip_decap_to_kernel(walk->ctx, ip);
+		return res ? res : RSIP_PASS_SLOW;
+	}
+	walk->out_iface = hop.iface;
+	res = rsip_decap(walk->ctx, ip, &hop);
+	return res ? res : RSIP_TO_PUBLIC;
+}
+
+/* The tunnel is opened: may this host send this packet, and where does it go? */
+static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const struct rsip_ip *outer, struct rsip_ip *ip)
+{
+	__u32 addr_index = rsip_addr_find(ip->saddr), dst_index;
+	struct rsip_key key = { .host_sent = 1 };
+	struct rsip_binding *rec;
+	int slot, err;
+
+	if (addr_index == RSIP_NO_ADDR)
+		return -RSIP_DROP_LOCAL_ADDR_UNALLOWED;
+	rsip_key_read(walk->ctx, ip, &key);
+	slot = rsip_owner(&key, outer->saddr, addr_index);
+	if (slot <= 0)
+		return slot ? slot : -RSIP_DROP_INTERNAL;
+	rec = rsip_binding_get(slot);
+	if (!rec)
+		return -RSIP_DROP_INTERNAL;
+	walk->now = bpf_ktime_get_coarse_ns();
+	err = rsip_owner_check(walk, rec, &key, outer->saddr);
+	if (!err)
+		err = rsip_dst_check(ip->daddr, outer->daddr);
+	if (err)
+		return err;
+	dst_index = rsip_addr_find(ip->daddr);
+	err = rsip_owner_learn(walk, rec, &key, dst_index != RSIP_NO_ADDR);
+	if (!err)
+		err = rsip_ecn_decap(outer->tos, &ip->tos);
+	if (err)
+		return err;
+	walk->out_slot = slot;
+	walk->bytes = ip->len;
+	if (dst_index != RSIP_NO_ADDR)
+		return rsip_hairpin(walk, ip, &key, dst_index, key.by_pair ? rec->learned : 0);
+	return rsip_to_public(walk, ip);
+}
+
+static __always_inline int rsip_outbound(struct rsip_walk *walk)
+{
+	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_ip outer = {}, inner = {};
+	__be32 dst;
+	int err;
+
+	if (!iface || rsip_eth_type(walk->ctx) != RSIP_ETH_IPV4)
+		return RSIP_PASS;
+	if (!rsip_ip_dst(walk->ctx, &dst) || !iface->endpoint || dst != iface->endpoint)
+		return RSIP_PASS;
+	err = rsip_ip_read(walk->ctx, RSIP_ETH_LEN, rsip_frame_len(walk->ctx) - RSIP_ETH_LEN, &outer);
+	if (outer.proto != RSIP_PROTO_IPIP)
+		return RSIP_PASS;
+	if (err)
+		return err;
+	if (outer.frag)
+		return RSIP_PASS_FRAGMENT;
+	err = rsip_ip_read(walk->ctx, RSIP_ETH_LEN + outer.hlen, outer.len - outer.hlen, &inner);
+	if (err)
+		return err;
+	return rsip_outbound_inner(walk, &outer, &inner);
+}
+
+#endif

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A gateway for one test: namespace, devices, maps and programs; all of it goes with the test's process. */
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "dataplane_bpf.h"
+#include "gateway.h"
+#include "gateway_maps.h"
+#include "util.h"
+
+static struct gateway gw;
+
+/* ---- devices -------------------------------------------------------------------------------------------------------- */
+
+static const char topology[] =
+	"link set lo up\n"
+	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n"
+	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n"
+	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n"
+	"link set pub0 address 02:00:00:00:01:02\n"
+	"link set priv0 address 02:00:00:00:02:01\n"
+	"link set priv1 address 02:00:00:00:03:01\n"
+	"link set pub0p up\nlink set priv0p up\nlink set priv1p up\n"
+	"link set pub0 up\nlink set priv0 up\nlink set priv1 up\n"
+	"addr add 192.0.2.2/24 dev pub0\n"
+	"addr add 10.0.0.1/24 dev priv0\n"
+	"addr add 10.0.1.1/24 dev priv1\n"
+	"neigh replace 192.0.2.1 lladdr 02:00:00:00:01:01 dev pub0 nud permanent\n"
+	"route add default via 192.0.2.1 dev pub0\n"
+	"route add 172.16.0.0/16 via 10.0.0.10 dev priv0\n"
+	"route add blackhole 198.51.100.66/32\n";
+
+static void ip_commands(const char *lines)
+{
+	FILE *ip = popen("ip -batch - >/dev/null", "w");
+
+	cr_assert_not_null(ip);
+	fputs(lines, ip);
+	cr_assert_eq(pclose(ip), 0, "cannot make the devices of the test (is iproute2 installed?)");
+}
+
+void given_neighbour(const char *neigh)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "neigh replace %s nud permanent\n", neigh);
+	ip_commands(line);
+}
+
+static void forward(const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f) {
+		fputs("1\n", f);
+		fclose(f);
+	}
+}
+
+/* ---- maps, as the loader fills them ------------------------------------------------------------------------------------- */
+
+static void put_iface(uint32_t index, const char *name, uint8_t role, const char *mac, __be32 endpoint)
+{
+	struct rsip_iface rec = { .ifindex = if_nametoindex(name), .role = role, .endpoint = endpoint, .mtu = 1500 };
+	uint32_t bucket = rec.ifindex % RSIP_IFTAB_BUCKETS;
+	struct rsip_iftab_bucket b;
+
+	memcpy(rec.mac, mac, 6);
+	snprintf(rec.name, sizeof(rec.name), "%s", name);
+	gw.ifindex[index] = rec.ifindex;
+	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &index, &rec, BPF_ANY), 0);
+	cr_assert_eq(bpf_map_update_elem(gw.fd_devs, &index, &rec.ifindex, BPF_ANY), 0, "rsip_devs: %s", strerror(errno));
+	cr_assert_eq(bpf_map_lookup_elem(gw.fd_iftab, &bucket, &b), 0);
+	for (int i = 0; i < 8; i++) {
+		if (b.e[i].ifindex)
+			continue;
+		b.e[i].ifindex = rec.ifindex;
+		b.e[i].iface = index;
+		break;
+	}
+	cr_assert_eq(bpf_map_update_elem(gw.fd_iftab, &bucket, &b, BPF_ANY), 0);
+}
+
+void given_policy(uint32_t flags)
+{
+	struct rsip_policy policy = { .flags = flags, .net_cnt = 2 };
+
+	policy.private_nets[0] = (struct rsip_net){ CAST_IP(10, 0, 0, 0), CAST_IP(255, 255, 255, 0) };
+	policy.private_nets[1] = (struct rsip_net){ CAST_IP(10, 0, 1, 0), CAST_IP(255, 255, 255, 0) };
+	cr_assert_eq(gw.dp->ops->set_policy(gw.dp, &policy), 0);
+}
+
+void gateway_up(void)
+{
+	char why[256];
+	int err;
+
+	if (unshare(CLONE_NEWNET))
+		cr_skip_test("needs CAP_NET_ADMIN and CAP_BPF: run as root");
+	ip_commands(topology);
+	forward("/proc/sys/net/ipv4/ip_forward");
+	err = gateway_load(&gw);
+	if (err == -EPERM)
+		cr_skip_test("needs CAP_BPF: run as root");
+	cr_assert_eq(err, 0, "cannot load the programs: %s", strerror(-err));
+	put_iface(IF_PUB, "pub0", RSIP_ROLE_PUBLIC, MAC_GW_PUB, 0);
+	put_iface(IF_PRIV, "priv0", RSIP_ROLE_PRIVATE, MAC_GW_PRIV, GW_PRIV);
+	put_iface(IF_PRIV2, "priv1", RSIP_ROLE_PRIVATE, MAC_GW_PRIV2, GW_PRIV2);
+	cr_assert_eq(rsip_dataplane_from_fds(gw.fd, &gw.dp, why, sizeof(why)), 0, "%s", why);
+	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 0, PUB_1, 0), 0);
+	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 1, PUB_2, 0), 0);
+	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 2, PUB_IDLE, 0), 0);
+	given_policy(0);
+}
+
+void gateway_down(void)
+{
+	if (gw.dp)
+		gw.dp->ops->close(gw.dp);
+	gateway_unload(&gw);
+}
+
+struct rsip_dataplane *gateway_dp(void)
+{
+	return gw.dp;
+}
+
+struct bpf_object *gateway_object(void)
+{
+	return gateway_bpf_object(&gw);
+}
+
+int gateway_map(int map)
+{
+	return gw.fd[map];
+}
+
+/* ---- given ----------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t nexthop_of(__be32 host)
+{
+	union rsip_nexthop hop = { .iface = host == HOST_C ? IF_PRIV2 : IF_PRIV };
+
+	memcpy(hop.mac, host == HOST_A ? MAC_HOST_A : host == HOST_B ? MAC_HOST_B : MAC_HOST_C, 6);
+	return hop.word;
+}
+
+static uint64_t expiry_of(const struct given *g)
+{
+	if (g->expired)
+		return rsip_now_ns() - RSIP_NS_PER_S;
+	return rsip_now_ns() + (g->longer ? 7200 : 3600) * RSIP_NS_PER_S;
+}
+
+uint32_t gateway_bind(const struct given *g)
+{
+	struct rsip_dp_binding b = { .rec = {
+		.expires_ns = expiry_of(g),
+		.nexthop = g->no_nexthop ? 0 : nexthop_of(g->host),
+		.local = g->local,
+		.host = g->host,
+		.endpoint = g->host == HOST_C ? GW_PRIV2 : GW_PRIV,
+		.bind_id = ++gw.binds,
+		.client_id = g->host,
+		.remote = g->remote,
+		.remote_port = (__be16)(g->remote_port << 8 | g->remote_port >> 8),
+		.remote_port_cnt = g->remote_port_cnt,
+		.iface = g->host == HOST_C ? IF_PRIV2 : IF_PRIV,
+		.mtu = g->mtu ? g->mtu : 1480,
+		.method = g->whole ? 1 : g->spi[0].cnt ? 3 : 2,
+		.tunnel = 1,
+		.transport = 1,
+	} };
+	struct rsip_spi_range range[4];
+	uint32_t slot;
+	int err;
+
+	for (uint16_t i = 0; i < g->port_cnt; i++)
+		b.ports.port[b.ports.cnt++] = (uint16_t)(g->port_first + i);
+	while (b.spis.range_cnt < 4 && g->spi[b.spis.range_cnt].cnt) {
+		range[b.spis.range_cnt] = g->spi[b.spis.range_cnt];
+		b.spis.range_cnt++;
+	}
+	b.spis.range = range;
+	err = gw.dp->ops->bind_install(gw.dp, &b, &slot);
+	cr_assert_eq(err, 0, "cannot install the binding: %s", strerror(-err));
+	cr_assert_lt(slot, GATEWAY_BINDINGS);
+	return slot;
+}
+
+void given_end_of(uint32_t slot)
+{
+	cr_assert_eq(gw.dp->ops->bind_remove(gw.dp, slot), 0);
+}
+
+/* ---- then -------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t outer_len(const struct pkt *p)
+{
+	return (uint32_t)p->data[16] << 8 | p->data[17];
+}
+
+uint32_t inner_len(const struct pkt *p)
+{
+	return (uint32_t)p->data[36] << 8 | p->data[37];
+}
+
+const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
+{
+	static struct ran ran;
+	struct xdp_md ctx = { .data_end = len, .ingress_ifindex = gw.ifindex[iface] };
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len, .data_out = ran.data,
+		    .data_size_out = sizeof(ran.data), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+	int err = bpf_prog_test_run_opts(iface == IF_PUB ? gw.fd_pub : gw.fd_priv, &opts);
+
+	cr_assert_eq(err, 0, "the test run failed: %s", strerror(errno));
+	ran.action = opts.retval;
+	ran.len = opts.data_size_out;
+	return &ran;
+}
+
+struct snapshot {
+	struct rsip_counters iface[IF_CNT];
+	struct rsip_bind_cnt bind[GATEWAY_BINDINGS];
+};
+
+static void snapshot(struct snapshot *s)
+{
+	for (uint32_t i = 0; i < IF_CNT; i++)
+		gw.dp->ops->iface_counters(gw.dp, i, &s->iface[i]);
+	for (uint32_t i = 0; i < GATEWAY_BINDINGS; i++)
+		gw.dp->ops->bind_counters(gw.dp, i, &s->bind[i]);
+}
+
+uint64_t gateway_counter(int cnt)
+{
+	struct rsip_counters sum;
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < IF_CNT; i++) {
+		gw.dp->ops->iface_counters(gw.dp, i, &sum);
+		n += sum.cnt[cnt];
+	}
+	return n;
+}
+
+uint32_t gateway_claims(void)
+{
+	struct rsip_cookie_key key, next;
+	uint32_t n = 0;
+
+	for (void *at = NULL; !bpf_map_get_next_key(gw.fd[RSIP_DP_COOKIES], at, &next); at = &key, n++)
+		key = next;
+	return n;
+}
+
+static uint64_t expected(const struct expect *want, int iface, int cnt)
+{
+	for (int i = 0; iface == want->iface && i < 6 && want->counts[i].add; i++)
+		if (want->counts[i].cnt == cnt)
+			return want->counts[i].add;
+	return 0;
+}
+
+static void check_counters(const struct snapshot *old, const struct snapshot *new, const struct expect *want,
+			   const char *file, int line)
+{
+	for (int i = 0; i < IF_CNT; i++)
+		for (int n = 0; n < RSIP_CNT_MAX; n++) {
+			uint64_t got = new->iface[i].cnt[n] - old->iface[i].cnt[n];
+			const char *name = rsip_counter_name((unsigned int)n);
+
+			cr_expect_eq(got, expected(want, i, n), "%s:%d: interface %d counted %s %llu times, not %llu", file,
+				     line, i, name ? name : "(nameless)", (unsigned long long)got,
+				     (unsigned long long)expected(want, i, n));
+		}
+	for (uint32_t s = 0; s < GATEWAY_BINDINGS; s++) {
+		const struct rsip_bind_cnt *a = &old->bind[s], *b = &new->bind[s];
+		uint64_t in = s && s == want->in_slot, out = s && s == want->out_slot;
+
+		cr_expect(b->in_packets - a->in_packets == in && b->in_bytes - a->in_bytes == in * want->bytes &&
+				  b->out_packets - a->out_packets == out && b->out_bytes - a->out_bytes == out * want->bytes,
+			  "%s:%d: binding %u counted %llu packets, %llu bytes in and %llu, %llu out", file, line, s,
+			  (unsigned long long)(b->in_packets - a->in_packets),
+			  (unsigned long long)(b->in_bytes - a->in_bytes),
+			  (unsigned long long)(b->out_packets - a->out_packets),
+			  (unsigned long long)(b->out_bytes - a->out_bytes));
+	}
+}
+
+static const char *action_name(uint32_t action)
+{
+	static const char *const names[] = { "XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT" };
+
+	return action < 5 ? names[action] : "unknown";
+}
+
+void gateway_expect(const struct pkt *in, const struct expect *want, const char *file, int line)
+{
+	static struct snapshot old, new;
+	const struct ran *ran;
+	char *difference;
+
+	snapshot(&old);
+	ran = gateway_run(want->iface, in->data, in->len);
+	snapshot(&new);
+	cr_expect_eq(ran->action, want->action, "%s:%d: wanted %s, got %s", file, line, action_name(want->action),
+		     action_name(ran->action));
+	difference = want->action == XDP_DROP ? NULL : pkt_difference(want->want ? want->want : in, ran->data, ran->len);
+	cr_expect_null(difference, "%s:%d: another packet came out\n%s", file, line, difference);
+	free(difference);
+	check_counters(&old, &new, want, file, line);
+}

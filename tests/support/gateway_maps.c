@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Sizes and constants as the loader sets them, for 256 bindings on four addresses. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "gateway_maps.h"
+#include "rsip_xdp.skel.h"
+
+#define BUCKETS 256
+
+static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	return level == LIBBPF_WARN && getenv("RSIP_TEST_VERBOSE") ? vfprintf(stderr, fmt, ap) : 0;
+}
+
+static struct rsip_config small_config(void)
+{
+	return (struct rsip_config){
+		.layout_version = RSIP_LAYOUT_VERSION,
+		.cpus = (uint32_t)libbpf_num_possible_cpus(),
+		.hash_seed = GATEWAY_SEED,
+		.max_bindings = GATEWAY_BINDINGS - 1,
+		.max_addrs = GATEWAY_ADDRS,
+		.max_learned = GATEWAY_BINDINGS - 1,
+		.addr_buckets = 4,
+		.spi_buckets = BUCKETS,
+		.pair_buckets = BUCKETS,
+		.mode = RSIP_MODE_NATIVE,
+	};
+}
+
+static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
+{
+	bpf_map__set_max_entries(o->maps.rsip_addrs, k->addr_buckets);
+	bpf_map__set_max_entries(o->maps.rsip_addr_info, k->max_addrs);
+	bpf_map__set_max_entries(o->maps.rsip_ports, k->max_addrs * 4096);
+	bpf_map__set_max_entries(o->maps.rsip_spis, k->spi_buckets);
+	bpf_map__set_max_entries(o->maps.rsip_pairs, k->pair_buckets);
+	bpf_map__set_max_entries(o->maps.rsip_bindings, k->max_bindings + 1);
+	bpf_map__set_max_entries(o->maps.rsip_bind_cnt, k->cpus * (k->max_bindings + 1));
+	bpf_map__set_max_entries(o->maps.rsip_learned, k->max_learned + 1);
+	bpf_map__set_max_entries(o->maps.rsip_counters, k->cpus * RSIP_MAX_IFACES);
+	bpf_map__set_max_entries(o->maps.rsip_nexthops, k->cpus * RSIP_NEXTHOPS);
+	bpf_map__set_max_entries(o->maps.rsip_cookies, 4096);
+	bpf_map__set_max_entries(o->maps.rsip_spis_out, 4096);
+}
+
+static void set_constants(struct rsip_xdp_bpf *o, const struct rsip_config *k)
+{
+	o->rodata->rsip_addr_mask = k->addr_buckets - 1;
+	o->rodata->rsip_spi_mask = k->spi_buckets - 1;
+	o->rodata->rsip_pair_mask = k->pair_buckets - 1;
+	o->rodata->rsip_slots = k->max_bindings + 1;
+	o->rodata->rsip_max_addrs = k->max_addrs;
+	o->rodata->rsip_learned_cnt = k->max_learned + 1;
+	o->rodata->rsip_seed = k->hash_seed;
+}
+
+static int collect(struct gateway *gw, struct rsip_xdp_bpf *o)
+{
+	struct rsip_config conf = small_config();
+	uint32_t zero = 0;
+
+	for (int i = 0; i < RSIP_DP_MAPS; i++) {
+		gw->fd[i] = bpf_object__find_map_fd_by_name(o->obj, rsip_dp_map_name(i));
+		if (gw->fd[i] < 0)
+			return -ENOENT;
+	}
+	gw->fd_ifaces = bpf_map__fd(o->maps.rsip_ifaces);
+	gw->fd_iftab = bpf_map__fd(o->maps.rsip_iftab);
+	gw->fd_devs = bpf_map__fd(o->maps.rsip_devs);
+	gw->fd_pub = bpf_program__fd(o->progs.rsip_xdp_pub);
+	gw->fd_priv = bpf_program__fd(o->progs.rsip_xdp_priv);
+	return bpf_map_update_elem(gw->fd[RSIP_DP_CONFIG], &zero, &conf, BPF_ANY) ? -errno : 0;
+}
+
+int gateway_load(struct gateway *gw)
+{
+	struct rsip_config conf = small_config();
+	struct rsip_xdp_bpf *o;
+	int err;
+
+	libbpf_set_print(quiet);
+	o = rsip_xdp_bpf__open();
+	if (!o)
+		return -errno;
+	gw->object = o;
+	set_sizes(o, &conf);
+	set_constants(o, &conf);
+	err = rsip_xdp_bpf__load(o);
+	return err ? err : collect(gw, o);
+}
+
+struct bpf_object *gateway_bpf_object(struct gateway *gw)
+{
+	return ((struct rsip_xdp_bpf *)gw->object)->obj;
+}
+
+void gateway_unload(struct gateway *gw)
+{
+	if (gw->object)
+		rsip_xdp_bpf__destroy(gw->object);
+	gw->object = NULL;
+}

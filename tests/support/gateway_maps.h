@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Loading the BPF object in a small size: the half of gateway.h that knows the skeleton. */
+#ifndef RSIP_TEST_GATEWAY_MAPS_H
+#define RSIP_TEST_GATEWAY_MAPS_H
+
+#include "dataplane_bpf.h"
+#include "gateway.h"
+
+#define GATEWAY_BINDINGS 256
+#define GATEWAY_ADDRS 4
+#define GATEWAY_SEED 0x7061636b65747321ULL
+
+struct gateway {
+	void *object; /* the skeleton */
+	int fd[RSIP_DP_MAPS];
+	int fd_ifaces, fd_iftab, fd_devs;
+	int fd_pub, fd_priv; /* programs */
+	uint32_t ifindex[IF_CNT];
+	uint32_t binds; /* installed so far: the next bind ID */
+	struct rsip_dataplane *dp;
+};
+
+int gateway_load(struct gateway *gw); /* 0 or negative errno */
+struct bpf_object *gateway_bpf_object(struct gateway *gw);
+void gateway_unload(struct gateway *gw);
+
+#endif
