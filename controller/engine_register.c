@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* REGISTER and DE-REGISTER: RFC 3103 9.2 to 9.5. */
+#include <stddef.h>
+
+#include "engine_priv.h"
+
+/* Only what this gateway serves: RSA-IP is refused with 208, so it is not offered. */
+static void offer_methods(struct rsip_request *rq)
+{
+	static const uint8_t served[] = { RSIP_METHOD_RSAP_IP, RSIP_METHOD_RSIPSEC };
+	uint32_t methods = 0;
+
+	rsip_lease_methods(rq->e->lm, &methods);
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(served); i++)
+		if (methods & RSIP_METHOD_BIT(served[i]))
+			rq->out->method[rq->out->method_cnt++] = served[i];
+}
+
+static void confirm(struct rsip_request *rq)
+{
+	struct rsip_message *out = rq->out;
+
+	rsip_message_init(out, RSIP_MSG_REGISTER_RESPONSE);
+	out->has = RSIP_HAS_CLIENT_ID | RSIP_HAS_LEASE | RSIP_HAS_POLICY;
+	out->client_id = rq->c->client_id;
+	out->lease_s = rsip_engine_seconds_left(rq->c->expires_ns, rq->now_ns);
+	out->local_policy = rq->e->conf.local_policy;
+	out->remote_policy = rq->e->conf.remote_policy;
+	offer_methods(rq);
+	out->tunnel[out->tunnel_cnt++] = RSIP_TUNNEL_IPIP;
+}
+
+static enum rsip_err already(struct rsip_request *rq)
+{
+	rq->error_client_id = rq->c->client_id;
+	if (rq->from->transport == RSIP_TRANSPORT_UDP && rq->c->transport == RSIP_TRANSPORT_UDP)
+		rsip_engine_session_open_second(rq);
+	return RSIP_ERR_ALREADY_REGISTERED;
+}
+
+static enum rsip_err take(struct rsip_request *rq)
+{
+	struct rsip_engine *e = rq->e;
+	const struct rsip_from *f = rq->from;
+	enum rsip_err err;
+
+	err = rsip_lease_register(e->lm, f->addr, f->iface, f->transport, rq->now_ns, &rq->c);
+	/* Full: a registration that nobody has ever used makes room before a real host is refused. */
+	if (err == RSIP_ERR_REGISTRATION_DENIED && rsip_engine_unechoed_evict(e, TAILQ_FIRST(&e->waiting), rq->now_ns))
+		err = rsip_lease_register(e->lm, f->addr, f->iface, f->transport, rq->now_ns, &rq->c);
+	return err;
+}
+
+enum rsip_err rsip_engine_register(struct rsip_request *rq)
+{
+	struct rsip_engine *e = rq->e;
+	bool udp = rq->from->transport == RSIP_TRANSPORT_UDP;
+	struct rsip_engine_session *s;
+	enum rsip_err err;
+
+	if (rq->c)
+		return already(rq);
+	if (e->conf.client_net_cnt && !rsip_engine_in_nets(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
+		return RSIP_ERR_REGISTRATION_DENIED;
+	if (udp && !rsip_engine_unechoed_room(e, rq->from->iface, rq->now_ns))
+		return rsip_engine_silence(rq, RSIP_ENGINE_DROP_UNECHOED_LIMIT);
+	err = take(rq);
+	if (err)
+		return err;
+	s = rsip_engine_session_of(e, rq->c);
+	if (!s) {
+		rsip_lease_deregister(e->lm, rq->c, RSIP_END_HOST, rq->now_ns);
+		rq->c = NULL;
+		return RSIP_ERR_INTERNAL_SERVER_ERROR;
+	}
+	s->port = rq->from->port;
+	if (udp) {
+		rsip_engine_unechoed_add(e, s, rq->now_ns);
+		rsip_engine_session_serve(rq, s);
+	} else {
+		rq->c->echoed = true; /* the handshake has shown that the source is real */
+	}
+	confirm(rq);
+	return RSIP_OK;
+}
+
+enum rsip_err rsip_engine_deregister(struct rsip_request *rq)
+{
+	uint32_t id = rq->c->client_id;
+
+	rsip_lease_deregister(rq->e->lm, rq->c, RSIP_END_HOST, rq->now_ns);
+	rq->c = NULL;
+	rq->record = rq->from->transport == RSIP_TRANSPORT_UDP ? rsip_engine_departed_add(rq) : NULL;
+	rsip_message_init(rq->out, RSIP_MSG_DE_REGISTER_RESPONSE);
+	rq->out->has = RSIP_HAS_CLIENT_ID;
+	rq->out->client_id = id;
+	return RSIP_OK;
+}
