@@ -66,7 +66,7 @@ static int refuse(char *why, size_t why_len, int err, const char *fmt, ...)
 	return err;
 }
 
-/* ---- grace periods ---------------------------------------------------------------------------------------------------- */
+/* ---- grace periods --------------------------------------------------------------------------- */
 
 /* MEMBARRIER_CMD_GLOBAL waits for an RCU grace period; XDP programs run inside one. */
 static void bpf_grace(void *core)
@@ -84,7 +84,7 @@ static void bpf_grace(void *core)
 	nanosleep(&rest, NULL);
 }
 
-/* ---- stale claims ------------------------------------------------------------------------------------------------------ */
+/* ---- stale claims ---------------------------------------------------------------------------- */
 
 static bool claim_is_stale(const struct bpf_dp *d, const struct rsip_claim *claim)
 {
@@ -136,7 +136,7 @@ static void bpf_sweep(void *core)
 	}
 }
 
-/* ---- life -------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void bpf_release(void *core)
 {
@@ -283,7 +283,7 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 	return 0;
 }
 
-/* ---- pins ---------------------------------------------------------------------------------------------------------------- */
+/* ---- pins ------------------------------------------------------------------------------------ */
 
 /* Whoever can write there could hand us maps of his own. */
 static int check_owner(const char *path, bool folder, char *why, size_t why_len)

@@ -29,7 +29,7 @@ static int op_config(struct rsip_dataplane *dp, struct rsip_config *out)
 	return 0;
 }
 
-/* ---- addresses ------------------------------------------------------------------------------------------------------ */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 /* Forgets what an earlier process knew under this index; its bindings lose their address and go in foreach. */
 static void forget_index(struct rsip_dp_core *c, uint32_t index)
@@ -113,7 +113,7 @@ static int op_addr_remove(struct rsip_dataplane *dp, uint32_t index, __be32 addr
 	return 0;
 }
 
-/* ---- interfaces, policy ---------------------------------------------------------------------------------------------- */
+/* ---- interfaces, policy ---------------------------------------------------------------------- */
 
 static int op_iface_counters(struct rsip_dataplane *dp, uint32_t iface, struct rsip_counters *sum)
 {
@@ -167,7 +167,7 @@ static void op_routes_changed(struct rsip_dataplane *dp)
 	__atomic_add_fetch(&core(dp)->m.policy->route_gen, 1, __ATOMIC_RELEASE);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void rsip_dp_core_grace(struct rsip_dp_core *c)
 {

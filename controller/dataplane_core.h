@@ -13,7 +13,7 @@
 #include "dataplane.h"
 #include "tables.h"
 
-/* ---- numbers that rest: slots and learned records ---------------------------------------------------------------- */
+/* ---- numbers that rest: slots and learned records -------------------------------------------- */
 
 /*
  * Numbers 1 .. max.  A freed number waits in limbo until a grace period has passed for the whole batch, then in
@@ -37,7 +37,7 @@ bool rsip_dp_numbers_used(const struct rsip_dp_numbers *n, uint32_t num);
 void rsip_dp_numbers_drop(struct rsip_dp_numbers *n, uint32_t num); /* into limbo */
 void rsip_dp_numbers_settle(struct rsip_dp_numbers *n); /* a grace period has passed: limbo becomes free */
 
-/* ---- the data plane ------------------------------------------------------------------------------------------------ */
+/* ---- the data plane -------------------------------------------------------------------------- */
 
 /* Resources of a binding that are not one run of ports and one range of SPIs. */
 struct rsip_dp_extra {

@@ -143,7 +143,7 @@ void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot)
 	__atomic_store_n(&e->slot, link_sorted(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
 }
 
-/* ---- learned records ---------------------------------------------------------------------------------------------- */
+/* ---- learned records ------------------------------------------------------------------------- */
 
 static uint32_t gen_after(uint32_t gen)
 {

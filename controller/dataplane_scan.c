@@ -26,7 +26,7 @@ struct scan {
 	uint32_t repaired; /* table entries */
 };
 
-/* ---- 1. start from nothing ----------------------------------------------------------------------------------------------- */
+/* ---- 1. start from nothing ------------------------------------------------------------------- */
 
 static int reset(struct rsip_dp_core *c)
 {
@@ -85,7 +85,7 @@ static void clear_infos(struct scan *s)
 	}
 }
 
-/* ---- 2. records ----------------------------------------------------------------------------------------------------------- */
+/* ---- 2. records ------------------------------------------------------------------------------ */
 
 static bool record_is_sound(const struct scan *s, const struct rsip_binding *rec)
 {
@@ -113,7 +113,7 @@ static void scan_records(struct scan *s)
 	}
 }
 
-/* ---- 3. ports --------------------------------------------------------------------------------------------------------------- */
+/* ---- 3. ports -------------------------------------------------------------------------------- */
 
 /* Ports come in ascending order: one run as long as it goes, then a list. */
 static bool keep_port(struct rsip_dp_slot *r, uint16_t port)
@@ -166,7 +166,7 @@ static void scan_ports(struct scan *s)
 				scan_line(s, index, line);
 }
 
-/* ---- 4. SPIs ---------------------------------------------------------------------------------------------------------------- */
+/* ---- 4. SPIs --------------------------------------------------------------------------------- */
 
 static bool spi_fits(const struct rsip_dp_core *c, const struct rsip_spi_entry *e)
 {
@@ -254,7 +254,7 @@ static int scan_spis(struct scan *s)
 	return err;
 }
 
-/* ---- 5. completeness -------------------------------------------------------------------------------------------------------- */
+/* ---- 5. completeness ------------------------------------------------------------------------- */
 
 static void give_up(struct scan *s, uint32_t slot)
 {
@@ -278,7 +278,7 @@ static void check_complete(struct scan *s)
 	}
 }
 
-/* ---- 6. pairs and learned records ------------------------------------------------------------------------------------------- */
+/* ---- 6. pairs and learned records ------------------------------------------------------------ */
 
 static bool names_pair(const struct rsip_dp_core *c, uint32_t slot, const struct rsip_pair_entry *e)
 {
@@ -384,7 +384,7 @@ static void scan_pairs(struct scan *s)
 	}
 }
 
-/* ---- 7. the report ------------------------------------------------------------------------------------------------------------ */
+/* ---- 7. the report --------------------------------------------------------------------------- */
 
 static int report(struct rsip_dp_core *c, rsip_dp_found_fn fn, void *arg)
 {

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The configuration of rsipd, read from JSON: see rsipd.json(5).  Reading finds all mistakes at once, each with
+ * its path (`pools[1].ports`) and line.
+ */
+#ifndef RSIP_CONFIG_H
+#define RSIP_CONFIG_H
+
+#include <cjson/cJSON.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lease.h"
+#include "log.h"
+
+#define RSIP_CONF_SIZE_MAX (1024 * 1024) /* bytes of a configuration file */
+#define RSIP_CONF_POOLS_MAX 256 /* ranges of addresses, all pools together */
+#define RSIP_CONF_ISSUES_MAX 100
+
+struct rsip_conf_iface {
+	char name[IF_NAMESIZE];
+	__be32 endpoint; /* private: our end of the hosts' tunnels; 0: the interface's first address */
+};
+
+struct rsip_conf_nets {
+	struct rsip_net net[RSIP_MAX_NETS];
+	uint32_t cnt;
+	bool given; /* written in the file; else the default */
+};
+
+struct rsip_conf {
+	struct rsip_conf_iface public_if[RSIP_MAX_IFACES], private_if[RSIP_MAX_IFACES];
+	uint32_t public_cnt, private_cnt;
+
+	struct { /* sizes and mode are the loader's, at attach */
+		uint32_t max_bindings, max_addresses, max_ipsec_pairs, max_cookies;
+		char mode[16]; /* auto, native, generic */
+		char pin_path[256];
+	} dataplane;
+
+	/* One entry for each range of addresses; those of one pool follow each other and share its name. */
+	struct rsip_pool_conf pool[RSIP_CONF_POOLS_MAX];
+	uint32_t pool_cnt;
+
+	struct rsip_conf_nets private_nets, client_nets, local_nets;
+	struct rsip_lease_limits limits; /* `leases` and the first four of `limits` */
+	uint32_t messages_per_s, message_burst; /* of one source; burst: twice the rate unless given */
+	uint32_t tcp_connections, tcp_connections_per_client, tcp_idle_s;
+	bool udp;
+	bool check_mac;
+
+	struct {
+		char socket[108]; /* sun_path */
+		char group[33];
+		mode_t mode;
+	} control;
+	enum rsip_log_level log_level;
+	char user[33];
+};
+
+struct rsip_conf_issue {
+	int line;
+	bool warning;
+	char path[96];
+	char text[200];
+};
+
+struct rsip_conf_report {
+	struct rsip_conf_issue issue[RSIP_CONF_ISSUES_MAX];
+	uint32_t cnt; /* filled entries */
+	uint32_t errors, warnings; /* found, even those that had no room */
+};
+
+/* The defaults. */
+void rsip_conf_init(struct rsip_conf *conf);
+
+/* Reads text into conf (initialised here).  0, or -EINVAL with at least one error in report. */
+int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf, struct rsip_conf_report *report);
+
+/* Contradictions between parts that are right by themselves; part of rsip_conf_parse(). */
+void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root, struct rsip_conf_report *report);
+
+/* Adds a finding; path is printed as it stands. */
+void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* The configuration in effect as JSON, for config-get; the caller deletes it. */
+cJSON *rsip_conf_to_json(const struct rsip_conf *conf);
+
+/* True if addr lies in one of nets. */
+bool rsip_conf_in_nets(const struct rsip_conf_nets *nets, __be32 addr);
+
+#endif

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Commands about clients and bindings. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl.h"
+#include "json.h"
+#include "log.h"
+#include "util.h"
+
+/* ---- as JSON --------------------------------------------------------------------------------------------------- */
+
+static uint64_t seconds_since(uint64_t now_ns, uint64_t then_ns)
+{
+	return now_ns > then_ns ? (now_ns - then_ns) / RSIP_NS_PER_S : 0;
+}
+
+void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name, uint32_t index)
+{
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	int cnt = call->ctx->dp->ops->ifaces(call->ctx->dp, iface, RSIP_MAX_IFACES);
+	char text[sizeof(iface[0].rec.name) + 1] = "";
+
+	for (int i = 0; i < cnt; i++)
+		if (iface[i].index == index)
+			memcpy(text, iface[i].rec.name, sizeof(iface[i].rec.name));
+	cJSON_AddStringToObject(obj, name, text);
+}
+
+static void add_ports(cJSON *obj, const struct rsip_port_set *ports)
+{
+	cJSON *list = cJSON_AddArrayToObject(obj, "ports");
+
+	for (uint16_t i = 0, j; i < ports->cnt; i = j) {
+		char text[16];
+
+		for (j = (uint16_t)(i + 1); j < ports->cnt && ports->port[j] == ports->port[j - 1] + 1; j++)
+			;
+		if (j - i == 1)
+			snprintf(text, sizeof(text), "%u", ports->port[i]);
+		else
+			snprintf(text, sizeof(text), "%u-%u", ports->port[i], ports->port[j - 1]);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}
+
+static void add_spis(cJSON *obj, const struct rsip_spi_set *spis)
+{
+	cJSON *list = cJSON_AddArrayToObject(obj, "spis");
+
+	for (uint16_t i = 0; i < spis->range_cnt; i++) {
+		uint32_t first = spis->range[i].first, last = first + spis->range[i].cnt - 1;
+		char text[32];
+
+		if (first == last)
+			snprintf(text, sizeof(text), "0x%08x", first);
+		else
+			snprintf(text, sizeof(text), "0x%08x-0x%08x", first, last);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}
+
+static void add_counters(const struct rsip_ctl_call *call, cJSON *obj, uint32_t slot)
+{
+	struct rsip_bind_cnt cnt = { 0, 0, 0, 0 };
+
+	call->ctx->dp->ops->bind_counters(call->ctx->dp, slot, &cnt);
+	rsip_json_add_u64(obj, "in-packets", cnt.in_packets);
+	rsip_json_add_u64(obj, "in-bytes", cnt.in_bytes);
+	rsip_json_add_u64(obj, "out-packets", cnt.out_packets);
+	rsip_json_add_u64(obj, "out-bytes", cnt.out_bytes);
+}
+
+cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_lease_client *c)
+{
+	cJSON *obj = cJSON_CreateObject();
+
+	rsip_json_add_u64(obj, "client-id", c->client_id);
+	rsip_json_add_ip4(obj, "host", c->host);
+	rsip_ctl_add_iface(call, obj, "interface", c->iface);
+	cJSON_AddStringToObject(obj, "transport", c->transport == RSIP_TRANSPORT_TCP ? "TCP" : "UDP");
+	cJSON_AddBoolToObject(obj, "verified", c->echoed);
+	rsip_json_add_u64(obj, "bindings", c->bind_cnt);
+	rsip_json_add_u64(obj, "ports", c->port_cnt);
+	rsip_json_add_u64(obj, "spis", c->spi_cnt);
+	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, c->start_ns));
+	rsip_json_add_u64(obj, "expires-in", seconds_since(c->expires_ns, call->now_ns));
+	return obj;
+}
+
+cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_lease_client *c,
+			  const struct rsip_lease_bind *b)
+{
+	const struct rsip_conf *conf = call->ctx->conf;
+	cJSON *obj = cJSON_CreateObject();
+
+	rsip_json_add_u64(obj, "bind-id", b->bind_id);
+	rsip_json_add_u64(obj, "client-id", c->client_id);
+	rsip_json_add_ip4(obj, "host", c->host);
+	cJSON_AddStringToObject(obj, "method", rsip_method_name(b->method));
+	cJSON_AddStringToObject(obj, "pool", b->pool < conf->pool_cnt ? conf->pool[b->pool].name : "");
+	rsip_json_add_ip4(obj, "local", b->local);
+	add_ports(obj, &b->ports);
+	add_spis(obj, &b->spis);
+	cJSON_AddStringToObject(obj, "tunnel", rsip_tunnel_name(b->tunnel));
+	rsip_json_add_ip4(obj, "endpoint", b->endpoint);
+	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, b->start_ns));
+	rsip_json_add_u64(obj, "expires-in", seconds_since(b->expires_ns, call->now_ns));
+	add_counters(call, obj, b->slot);
+	return obj;
+}
+
+/* ---- one client or binding ---------------------------------------------------------------------------------------- */
+
+static struct rsip_lease_client *client_of(struct rsip_ctl_call *call, bool by_host, enum rsip_ctl_result *result)
+{
+	const cJSON *host = cJSON_GetObjectItemCaseSensitive(call->args, "host");
+	struct rsip_lease_client *c = NULL;
+	uint64_t id;
+	int got = rsip_ctl_arg(call, "client-id", UINT32_MAX, &id);
+	__be32 addr;
+
+	*result = RSIP_CTL_ERROR;
+	if (got < 0)
+		return NULL;
+	if (got + !!host != 1) {
+		rsip_ctl_say(call, RSIP_CTL_ERROR, by_host ? "give either client-id or host" : "client-id is missing");
+		return NULL;
+	}
+	if (host && (!cJSON_IsString(host) || rsip_ip4_parse(host->valuestring, &addr))) {
+		rsip_ctl_say(call, RSIP_CTL_ERROR, "host must be an IPv4 address");
+		return NULL;
+	}
+	c = host ? rsip_lease_by_host(call->ctx->lm, addr) : rsip_lease_by_id(call->ctx->lm, (uint32_t)id);
+	*result = c ? RSIP_CTL_OK : RSIP_CTL_EMPTY;
+	if (!c)
+		rsip_ctl_say(call, RSIP_CTL_EMPTY, "no such client");
+	return c;
+}
+
+static const struct rsip_lease_bind *bind_of(struct rsip_ctl_call *call, struct rsip_lease_client **owner,
+					     enum rsip_ctl_result *result)
+{
+	const struct rsip_lease_bind *b;
+	uint64_t id;
+	int got = rsip_ctl_arg(call, "bind-id", UINT32_MAX, &id);
+
+	*result = RSIP_CTL_ERROR;
+	if (got == 0)
+		rsip_ctl_say(call, RSIP_CTL_ERROR, "bind-id is missing");
+	if (got <= 0)
+		return NULL;
+	b = rsip_lease_bind_by_id(call->ctx->lm, (uint32_t)id, owner);
+	*result = b ? RSIP_CTL_OK : RSIP_CTL_EMPTY;
+	if (!b)
+		rsip_ctl_say(call, RSIP_CTL_EMPTY, "no such binding");
+	return b;
+}
+
+enum rsip_ctl_result rsip_ctl_fn_CLIENT_GET(struct rsip_ctl_call *call)
+{
+	enum rsip_ctl_result result;
+	struct rsip_lease_client *c = client_of(call, true, &result);
+
+	if (!c)
+		return result;
+	cJSON_AddItemToObject(call->out, "client", rsip_ctl_show_client(call, c));
+	return rsip_ctl_say(call, RSIP_CTL_OK, "client %u", c->client_id);
+}
+
+enum rsip_ctl_result rsip_ctl_fn_CLIENT_REMOVE(struct rsip_ctl_call *call)
+{
+	enum rsip_ctl_result result;
+	struct rsip_lease_client *c = client_of(call, false, &result);
+	uint32_t id, binds;
+	__be32 host;
+
+	if (!c)
+		return result;
+	id = c->client_id;
+	host = c->host;
+	binds = c->bind_cnt;
+	rsip_lease_deregister(call->ctx->lm, c, RSIP_END_OPERATOR, call->now_ns);
+	log_info("client %u (%s) removed with %u bindings: by %s", id, rsip_ip4(host), binds, call->who);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "client %u (%s) removed with %u bindings", id, rsip_ip4(host), binds);
+}
+
+enum rsip_ctl_result rsip_ctl_fn_BINDING_GET(struct rsip_ctl_call *call)
+{
+	enum rsip_ctl_result result;
+	struct rsip_lease_client *c;
+	const struct rsip_lease_bind *b = bind_of(call, &c, &result);
+
+	if (!b)
+		return result;
+	cJSON_AddItemToObject(call->out, "binding", rsip_ctl_show_bind(call, c, b));
+	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u", b->bind_id);
+}
+
+enum rsip_ctl_result rsip_ctl_fn_BINDING_REMOVE(struct rsip_ctl_call *call)
+{
+	enum rsip_ctl_result result;
+	struct rsip_lease_client *c;
+	const struct rsip_lease_bind *b = bind_of(call, &c, &result);
+	uint32_t id;
+
+	if (!b)
+		return result;
+	id = b->bind_id;
+	if (rsip_lease_free(call->ctx->lm, c, id, RSIP_END_OPERATOR, call->now_ns) != RSIP_OK)
+		return rsip_ctl_say(call, RSIP_CTL_ERROR, "binding %u could not be removed", id);
+	log_info("binding %u of client %u (%s) removed: by %s", id, c->client_id, rsip_ip4(c->host), call->who);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u of client %u removed", id, c->client_id);
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------------------ */
+
+struct page {
+	struct rsip_ctl_call *call;
+	cJSON *list;
+	uint64_t limit, cnt;
+	uint32_t last; /* ID of the last entry */
+	bool more;
+};
+
+static bool page_begin(struct page *page, struct rsip_ctl_call *call, const char *name, uint64_t *from)
+{
+	page->call = call;
+	page->limit = RSIP_CTL_PAGE_DEFAULT;
+	*from = 0;
+	if (rsip_ctl_arg(call, "from", UINT32_MAX, from) < 0 ||
+	    rsip_ctl_arg(call, "limit", RSIP_CTL_PAGE_MAX, &page->limit) < 0)
+		return false;
+	if (!page->limit) {
+		rsip_ctl_say(call, RSIP_CTL_ERROR, "limit must be from 1 to %d", RSIP_CTL_PAGE_MAX);
+		return false;
+	}
+	page->list = cJSON_CreateArray();
+	cJSON_AddItemToObject(call->out, name, page->list);
+	return true;
+}
+
+/* Never an end that looks like one: the caller goes on from an ID before this one, or begins anew. */
+static enum rsip_ctl_result page_lost(struct page *page, uint64_t from)
+{
+	return rsip_ctl_say(page->call, RSIP_CTL_ERROR, "cannot go on from %llu: it has ended since",
+			    (unsigned long long)from);
+}
+
+static enum rsip_ctl_result page_end(struct page *page, uint64_t total)
+{
+	rsip_json_add_u64(page->call->out, "count", page->cnt);
+	rsip_json_add_u64(page->call->out, "total", total);
+	if (page->more)
+		rsip_json_add_u64(page->call->out, "next", page->last);
+	return rsip_ctl_say(page->call, page->cnt ? RSIP_CTL_OK : RSIP_CTL_EMPTY, "%llu of %llu",
+			    (unsigned long long)page->cnt, (unsigned long long)total);
+}
+
+static bool add_client(void *arg, const struct rsip_lease_client *c)
+{
+	struct page *page = arg;
+
+	if (page->cnt == page->limit) {
+		page->more = true;
+		return false;
+	}
+	cJSON_AddItemToArray(page->list, rsip_ctl_show_client(page->call, c));
+	page->last = c->client_id;
+	page->cnt++;
+	return true;
+}
+
+static bool add_bind(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+{
+	struct page *page = arg;
+
+	if (page->cnt == page->limit) {
+		page->more = true;
+		return false;
+	}
+	cJSON_AddItemToArray(page->list, rsip_ctl_show_bind(page->call, c, b));
+	page->last = b->bind_id;
+	page->cnt++;
+	return true;
+}
+
+enum rsip_ctl_result rsip_ctl_fn_CLIENT_GET_PAGE(struct rsip_ctl_call *call)
+{
+	struct page page = { .cnt = 0 };
+	uint64_t from;
+
+	if (!page_begin(&page, call, "clients", &from))
+		return RSIP_CTL_ERROR;
+	if (from && !rsip_lease_by_id(call->ctx->lm, (uint32_t)from))
+		return page_lost(&page, from);
+	rsip_lease_walk_clients(call->ctx->lm, (uint32_t)from, add_client, &page);
+	return page_end(&page, rsip_lease_client_count(call->ctx->lm));
+}
+
+enum rsip_ctl_result rsip_ctl_fn_BINDING_GET_PAGE(struct rsip_ctl_call *call)
+{
+	struct page page = { .cnt = 0 };
+	uint64_t from;
+
+	if (!page_begin(&page, call, "bindings", &from))
+		return RSIP_CTL_ERROR;
+	if (from && !rsip_lease_bind_by_id(call->ctx->lm, (uint32_t)from, NULL))
+		return page_lost(&page, from);
+	rsip_lease_walk_binds(call->ctx->lm, (uint32_t)from, add_bind, &page);
+	return page_end(&page, rsip_lease_bind_count(call->ctx->lm));
+}

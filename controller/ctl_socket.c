@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The control socket's server: many requests on one connection, bounded in size, rate and number. */
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "ctl.h"
+#include "json.h"
+#include "log.h"
+#include "util.h"
+
+#define CONNS_MAX 32
+#define IDLE_S 600
+#define WRITE_S 10
+#define PER_S 200 /* requests of one connection; the next ones wait */
+#define PAUSE_MS 20
+
+struct ctl_conn {
+	struct rsip_ctl_server *server;
+	struct bufferevent *bev;
+	struct event *resume;
+	struct rsip_json_span span;
+	uint64_t paid_ns; /* all requests so far are paid for at this time */
+	bool closing; /* when the output is written */
+	char who[64];
+	struct ctl_conn *prev, *next;
+};
+
+struct rsip_ctl_server {
+	struct event_base *base;
+	struct rsip_ctl_context *ctx;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int fd;
+	struct event *ev;
+	struct ctl_conn *conns;
+	int conn_cnt;
+};
+
+/* ---- connections ------------------------------------------------------------------------------------------------- */
+
+static void conn_free(struct ctl_conn *c)
+{
+	DL_DELETE(c->server->conns, c);
+	c->server->conn_cnt--;
+	event_free(c->resume);
+	bufferevent_free(c->bev);
+	free(c);
+}
+
+static void conn_finish(struct ctl_conn *c)
+{
+	c->closing = true;
+	bufferevent_disable(c->bev, EV_READ);
+	if (!evbuffer_get_length(bufferevent_get_output(c->bev)))
+		conn_free(c);
+}
+
+static bool over_rate(struct ctl_conn *c, uint64_t now_ns)
+{
+	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
+
+	if (c->paid_ns < now_ns)
+		c->paid_ns = now_ns;
+	/* A reply that nobody has read yet is also a reason to wait. */
+	if (c->paid_ns - now_ns < RSIP_NS_PER_S && evbuffer_get_length(bufferevent_get_output(c->bev)) < RSIP_CTL_REPLY_MAX) {
+		c->paid_ns += RSIP_NS_PER_S / PER_S;
+		return false;
+	}
+	bufferevent_disable(c->bev, EV_READ);
+	event_add(c->resume, &tv);
+	return true;
+}
+
+static bool reply(struct ctl_conn *c, const char *request, size_t len, uint64_t now_ns)
+{
+	char *text = rsip_ctl_answer(c->server->ctx, request, len, now_ns, c->who);
+	bool sent = text && bufferevent_write(c->bev, text, strlen(text)) == 0;
+
+	free(text);
+	return sent;
+}
+
+/* Returns false if the connection is to be closed. */
+static bool serve(struct ctl_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	uint64_t now_ns = rsip_now_ns();
+
+	for (;;) {
+		size_t len = evbuffer_get_length(in);
+		const char *data = len ? (const char *)evbuffer_pullup(in, -1) : NULL;
+		struct rsip_json_span before = c->span;
+		long request = data ? rsip_json_span(&c->span, data, len) : 0;
+
+		if (request < 0 || len > RSIP_CTL_REQUEST_MAX) {
+			/* Where the next request begins is not known: say what is wrong with this, and close. */
+			reply(c, request < 0 ? data : "\"too long\"", request < 0 ? len : 10, now_ns);
+			return false;
+		}
+		if (!request)
+			return true;
+		if (over_rate(c, now_ns)) {
+			c->span = before;
+			return true;
+		}
+		if (!reply(c, data, (size_t)request, now_ns))
+			return false;
+		evbuffer_drain(in, (size_t)request);
+	}
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct ctl_conn *c = arg;
+
+	(void)bev;
+	if (!serve(c))
+		conn_finish(c);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct ctl_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->closing)
+		return;
+	bufferevent_enable(c->bev, EV_READ);
+	on_read(c->bev, c);
+}
+
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct ctl_conn *c = arg;
+
+	(void)bev;
+	if (c->closing)
+		conn_free(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct ctl_conn *c = arg;
+	struct evbuffer *in = bufferevent_get_input(bev);
+
+	if ((what & BEV_EVENT_EOF) && !c->closing) {
+		/* What is there and is no whole request gets its error too. */
+		if (evbuffer_get_length(in) && c->span.depth)
+			reply(c, (const char *)evbuffer_pullup(in, -1), evbuffer_get_length(in), rsip_now_ns());
+		conn_finish(c);
+	} else {
+		conn_free(c);
+	}
+}
+
+static void name_peer(int fd, char *who, size_t size)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len))
+		snprintf(who, size, "unknown peer");
+	else
+		snprintf(who, size, "uid %u pid %d", cred.uid, cred.pid);
+}
+
+static void conn_open(struct rsip_ctl_server *server, int fd)
+{
+	struct ctl_conn *c = server->conn_cnt < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	struct timeval idle = { .tv_sec = IDLE_S }, patience = { .tv_sec = WRITE_S };
+
+	if (c) {
+		c->server = server;
+		c->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
+		c->resume = evtimer_new(server->base, on_resume, c);
+	}
+	if (!c || !c->bev || !c->resume) {
+		log_warn("cannot serve a control connection: %s", c ? "out of memory" : "too many are open");
+		if (c && c->bev)
+			bufferevent_free(c->bev);
+		else
+			close(fd);
+		free(c);
+		return;
+	}
+	name_peer(fd, c->who, sizeof(c->who));
+	log_debug("control: connection from %s", c->who);
+	DL_APPEND(server->conns, c);
+	server->conn_cnt++;
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, RSIP_CTL_REQUEST_MAX + 4096);
+	bufferevent_set_timeouts(c->bev, &idle, &patience);
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	int got = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	if (got >= 0)
+		conn_open(arg, got);
+}
+
+/* ---- the socket file ---------------------------------------------------------------------------------------------- */
+
+/* Makes the socket's folder if it is not there (systemd's RuntimeDirectory= does it otherwise). */
+static int make_folder(const char *path, uid_t owner)
+{
+	char dir[sizeof(((struct sockaddr_un *)NULL)->sun_path)], *slash;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	slash = strrchr(dir, '/');
+	if (!slash || slash == dir)
+		return 0;
+	*slash = '\0';
+	if (mkdir(dir, 0755))
+		return errno == EEXIST ? 0 : -errno;
+	if (getuid() == 0 && chown(dir, owner, (gid_t)-1))
+		return -errno;
+	return 0;
+}
+
+/* Removes what a killed rsipd left; -EADDRINUSE if somebody listens there, or it is no socket. */
+static int clear_path(const struct sockaddr_un *addr)
+{
+	struct stat st;
+	int fd, err;
+
+	if (lstat(addr->sun_path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	err = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? errno : 0;
+	close(fd);
+	if (err != ECONNREFUSED)
+		return -EADDRINUSE;
+	return unlink(addr->sun_path) ? -errno : 0;
+}
+
+static int set_owner(const struct rsip_ctl_server *server, uid_t owner)
+{
+	const struct rsip_conf *conf = server->ctx->conf;
+	const struct group *group = getgrnam(conf->control.group);
+
+	if (!group)
+		log_info("no group \"%s\": only root and %s may use the control socket", conf->control.group, conf->user);
+	if (getuid() == 0 && chown(server->path, owner, group ? group->gr_gid : (gid_t)-1))
+		return -errno;
+	if (getuid() != 0 && group && chown(server->path, (uid_t)-1, group->gr_gid))
+		log_info("cannot give the control socket to group \"%s\": %s", group->gr_name, strerror(errno));
+	return chmod(server->path, conf->control.mode) ? -errno : 0;
+}
+
+static int make_socket(struct rsip_ctl_server *server, uid_t owner)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	mode_t before;
+	int err;
+
+	memcpy(addr.sun_path, server->path, sizeof(addr.sun_path));
+	err = make_folder(server->path, owner);
+	if (!err)
+		err = clear_path(&addr);
+	if (err)
+		return err;
+	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (server->fd < 0)
+		return -errno;
+	before = umask(0177); /* nobody else until it belongs to whom it should */
+	err = bind(server->fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+	umask(before);
+	return err ? err : set_owner(server, owner);
+}
+
+int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner, struct rsip_ctl_server **out,
+		  char *why, size_t why_len)
+{
+	struct rsip_ctl_server *server = calloc(1, sizeof(*server));
+	int err;
+
+	if (!server)
+		return -ENOMEM;
+	server->base = base;
+	server->ctx = ctx;
+	server->fd = -1;
+	snprintf(server->path, sizeof(server->path), "%s", ctx->conf->control.socket);
+	err = make_socket(server, owner);
+	if (err) {
+		snprintf(why, why_len, "cannot make the control socket: %s: %s%s", server->path, strerror(-err),
+			 err == -EADDRINUSE ? " (is another rsipd running?)" : "");
+		if (server->fd >= 0)
+			close(server->fd);
+		free(server);
+		return err;
+	}
+	*out = server;
+	return 0;
+}
+
+int rsip_ctl_start(struct rsip_ctl_server *server)
+{
+	if (listen(server->fd, CONNS_MAX))
+		return -errno;
+	server->ev = event_new(server->base, server->fd, EV_READ | EV_PERSIST, on_accept, server);
+	return server->ev && !event_add(server->ev, NULL) ? 0 : -ENOMEM;
+}
+
+void rsip_ctl_close(struct rsip_ctl_server *server)
+{
+	if (!server)
+		return;
+	while (server->conns)
+		conn_free(server->conns);
+	if (server->ev)
+		event_free(server->ev);
+	close(server->fd);
+	/* Without the right to remove it the next start does. */
+	unlink(server->path);
+	free(server);
+}

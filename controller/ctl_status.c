@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Commands about rsipd and its data plane as a whole. */
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "json.h"
+#include "util.h"
+
+static const char *mode_name(uint32_t mode)
+{
+	switch (mode) {
+	case RSIP_MODE_NATIVE:
+		return "native";
+	case RSIP_MODE_GENERIC:
+		return "generic";
+	case RSIP_MODE_TC:
+		return "tc";
+	}
+	return "unknown";
+}
+
+static int ifaces_of(struct rsip_ctl_call *call, struct rsip_dp_iface *iface)
+{
+	int cnt = call->ctx->dp->ops->ifaces(call->ctx->dp, iface, RSIP_MAX_IFACES);
+
+	return cnt > 0 ? cnt : 0;
+}
+
+static cJSON *show_iface(const struct rsip_dp_iface *iface)
+{
+	char name[sizeof(iface->rec.name) + 1] = "";
+	cJSON *obj = cJSON_CreateObject();
+
+	memcpy(name, iface->rec.name, sizeof(iface->rec.name));
+	cJSON_AddStringToObject(obj, "name", name);
+	cJSON_AddStringToObject(obj, "role", iface->rec.role == RSIP_ROLE_PUBLIC ? "public" : "private");
+	return obj;
+}
+
+/* ---- pools: ranges that follow each other under one name are one pool ------------------------------------------- */
+
+static void add_up(struct rsip_pool_stats *sum, const struct rsip_pool_stats *more)
+{
+	sum->addrs += more->addrs;
+	sum->ports_total += more->ports_total;
+	sum->ports_leased += more->ports_leased;
+	sum->ports_held += more->ports_held;
+	sum->spis_leased += more->spis_leased;
+	sum->spis_held += more->spis_held;
+	sum->binds += more->binds;
+	sum->whole_leased += more->whole_leased;
+}
+
+static void show_pool(cJSON *list, const char *name, const struct rsip_pool_stats *s)
+{
+	cJSON *obj = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(obj, "name", name);
+	rsip_json_add_u64(obj, "addresses", s->addrs);
+	rsip_json_add_u64(obj, "bindings", s->binds);
+	rsip_json_add_u64(obj, "ports", s->ports_total);
+	rsip_json_add_u64(obj, "ports-leased", s->ports_leased);
+	rsip_json_add_u64(obj, "ports-held", s->ports_held);
+	rsip_json_add_u64(obj, "spis-leased", s->spis_leased);
+	rsip_json_add_u64(obj, "spis-held", s->spis_held);
+	cJSON_AddItemToArray(list, obj);
+}
+
+static void add_pools(struct rsip_ctl_call *call)
+{
+	const struct rsip_conf *conf = call->ctx->conf;
+	cJSON *list = cJSON_AddArrayToObject(call->out, "pools");
+	uint32_t cnt = rsip_lease_pools(call->ctx->lm);
+
+	for (uint32_t i = 0; i < cnt && i < conf->pool_cnt;) {
+		struct rsip_pool_stats sum, one;
+		uint32_t j = i;
+
+		memset(&sum, 0, sizeof(sum));
+		for (; j < cnt && j < conf->pool_cnt && !strcmp(conf->pool[i].name, conf->pool[j].name); j++) {
+			rsip_lease_pool_stats(call->ctx->lm, j, &one);
+			add_up(&sum, &one);
+		}
+		show_pool(list, conf->pool[i].name, &sum);
+		i = j;
+	}
+}
+
+/* ---- version, status ------------------------------------------------------------------------------------------------ */
+
+enum rsip_ctl_result rsip_ctl_fn_VERSION_GET(struct rsip_ctl_call *call)
+{
+	cJSON_AddStringToObject(call->out, "version", RSIP_PACKAGE_VERSION);
+	rsip_json_add_u64(call->out, "layout-version", RSIP_LAYOUT_VERSION);
+	rsip_json_add_u64(call->out, "protocol-version", RSIP_VERSION);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "rsipd %s", RSIP_PACKAGE_VERSION);
+}
+
+static void add_interfaces(struct rsip_ctl_call *call)
+{
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	int cnt = ifaces_of(call, iface);
+	cJSON *list = cJSON_AddArrayToObject(call->out, "interfaces");
+
+	for (int i = 0; i < cnt; i++) {
+		cJSON *obj = show_iface(&iface[i]);
+
+		rsip_json_add_u64(obj, "ifindex", iface[i].rec.ifindex);
+		rsip_json_add_u64(obj, "mtu", iface[i].rec.mtu);
+		rsip_json_add_mac(obj, "mac", iface[i].rec.mac);
+		if (iface[i].rec.role == RSIP_ROLE_PRIVATE)
+			rsip_json_add_ip4(obj, "endpoint", iface[i].rec.endpoint);
+		cJSON_AddItemToArray(list, obj);
+	}
+}
+
+enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
+{
+	struct rsip_ctl_context *ctx = call->ctx;
+	struct rsip_config config;
+	uint32_t clients = rsip_lease_client_count(ctx->lm), binds = rsip_lease_bind_count(ctx->lm);
+	uint64_t uptime = (call->now_ns - ctx->start_ns) / RSIP_NS_PER_S;
+
+	memset(&config, 0, sizeof(config));
+	ctx->dp->ops->config(ctx->dp, &config);
+	cJSON_AddStringToObject(call->out, "version", RSIP_PACKAGE_VERSION);
+	rsip_json_add_u64(call->out, "pid", (uint64_t)getpid());
+	rsip_json_add_u64(call->out, "uptime", uptime);
+	rsip_json_add_u64(call->out, "attached", call->now_ns > config.attached_ns ?
+							 (call->now_ns - config.attached_ns) / RSIP_NS_PER_S : 0);
+	cJSON_AddStringToObject(call->out, "mode", mode_name(config.mode));
+	rsip_json_add_u64(call->out, "clients", clients);
+	rsip_json_add_u64(call->out, "clients-max", ctx->conf->limits.clients);
+	rsip_json_add_u64(call->out, "bindings", binds);
+	rsip_json_add_u64(call->out, "bindings-max", ctx->dp->ops->max_bindings(ctx->dp));
+	rsip_json_add_u64(call->out, "adopted-clients", ctx->adopted_clients);
+	rsip_json_add_u64(call->out, "adopted-bindings", ctx->adopted_binds);
+	add_interfaces(call);
+	add_pools(call);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "running for %llu s, %u clients, %u bindings",
+			    (unsigned long long)uptime, clients, binds);
+}
+
+/* ---- counters ---------------------------------------------------------------------------------------------------------- */
+
+static void add_rows(cJSON *obj, const uint64_t *cnt, bool drops)
+{
+	cJSON *out = cJSON_AddObjectToObject(obj, drops ? "drops" : "events");
+
+	for (unsigned int i = 0; i < RSIP_CNT_USED; i++)
+		if (rsip_counter_name(i) && (i >= RSIP_CNT_DROP_FIRST) == drops)
+			rsip_json_add_u64(out, rsip_counter_name(i), cnt[i]);
+}
+
+static void add_dataplane(struct rsip_ctl_call *call)
+{
+	struct rsip_dataplane *dp = call->ctx->dp;
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	int cnt = ifaces_of(call, iface);
+	uint64_t sum[RSIP_CNT_MAX] = { 0 };
+	cJSON *list = cJSON_CreateArray(), *total = cJSON_AddObjectToObject(call->out, "total");
+
+	for (int i = 0; i < cnt; i++) {
+		struct rsip_counters c;
+		uint64_t row[RSIP_CNT_MAX];
+		cJSON *obj = show_iface(&iface[i]);
+
+		memset(&c, 0, sizeof(c));
+		dp->ops->iface_counters(dp, iface[i].index, &c);
+		for (int k = 0; k < RSIP_CNT_MAX; k++) {
+			row[k] = c.cnt[k];
+			sum[k] += c.cnt[k];
+		}
+		add_rows(obj, row, false);
+		add_rows(obj, row, true);
+		cJSON_AddItemToArray(list, obj);
+	}
+	add_rows(total, sum, false);
+	add_rows(total, sum, true);
+	cJSON_AddItemToObject(call->out, "interfaces", list);
+}
+
+static enum rsip_ctl_result stats_of_binding(struct rsip_ctl_call *call, uint32_t bind_id)
+{
+	struct rsip_lease_client *owner;
+	const struct rsip_lease_bind *b = rsip_lease_bind_by_id(call->ctx->lm, bind_id, &owner);
+	struct rsip_bind_cnt cnt = { 0, 0, 0, 0 };
+
+	if (!b)
+		return rsip_ctl_say(call, RSIP_CTL_EMPTY, "no such binding");
+	call->ctx->dp->ops->bind_counters(call->ctx->dp, b->slot, &cnt);
+	rsip_json_add_u64(call->out, "bind-id", bind_id);
+	rsip_json_add_u64(call->out, "in-packets", cnt.in_packets);
+	rsip_json_add_u64(call->out, "in-bytes", cnt.in_bytes);
+	rsip_json_add_u64(call->out, "out-packets", cnt.out_packets);
+	rsip_json_add_u64(call->out, "out-bytes", cnt.out_bytes);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u", bind_id);
+}
+
+enum rsip_ctl_result rsip_ctl_fn_STATS_GET(struct rsip_ctl_call *call)
+{
+	uint64_t id;
+	int got = rsip_ctl_arg(call, "bind-id", UINT32_MAX, &id);
+
+	if (got < 0)
+		return RSIP_CTL_ERROR;
+	if (got)
+		return stats_of_binding(call, (uint32_t)id);
+	add_dataplane(call);
+	if (call->ctx->add_stats)
+		call->ctx->add_stats(call->ctx->arg, call->out);
+	add_pools(call);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "counters since the data plane was attached; protocol since rsipd began");
+}
+
+/* ---- configuration ----------------------------------------------------------------------------------------------------- */
+
+enum rsip_ctl_result rsip_ctl_fn_CONFIG_GET(struct rsip_ctl_call *call)
+{
+	cJSON_AddItemToObject(call->out, "config", rsip_conf_to_json(call->ctx->conf));
+	return rsip_ctl_say(call, RSIP_CTL_OK, "the configuration in effect");
+}
+
+static void add_findings(struct rsip_ctl_call *call, const struct rsip_conf_report *report, bool warnings)
+{
+	cJSON *list = cJSON_AddArrayToObject(call->out, warnings ? "warnings" : "errors");
+
+	for (uint32_t i = 0; i < report->cnt; i++) {
+		cJSON *obj;
+
+		if (report->issue[i].warning != warnings)
+			continue;
+		obj = cJSON_CreateObject();
+		rsip_json_add_u64(obj, "line", (uint64_t)report->issue[i].line);
+		cJSON_AddStringToObject(obj, "path", report->issue[i].path);
+		cJSON_AddStringToObject(obj, "text", report->issue[i].text);
+		cJSON_AddItemToArray(list, obj);
+	}
+}
+
+enum rsip_ctl_result rsip_ctl_fn_CONFIG_TEST(struct rsip_ctl_call *call)
+{
+	/* Big, and only one call at a time. */
+	static struct rsip_conf_report report;
+	static struct rsip_conf conf;
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->args, "config"));
+
+	if (!text)
+		return rsip_ctl_say(call, RSIP_CTL_ERROR, "config must be the text of a configuration, as a string");
+	rsip_conf_parse(text, strlen(text), &conf, &report);
+	add_findings(call, &report, false);
+	add_findings(call, &report, true);
+	if (report.errors)
+		return rsip_ctl_say(call, RSIP_CTL_ERROR, "%u errors, %u warnings", report.errors, report.warnings);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "ok, %u warnings", report.warnings);
+}

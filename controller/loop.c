@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The event loop: sockets, netlink, signals, and a tick that gives all else the time. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include "log.h"
+#include "server_priv.h"
+#include "service.h"
+#include "util.h"
+
+#define TICK_MS 100
+#define STATUS_S 5
+
+static const int signals[RSIP_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+
+static bool due(uint64_t *next_ns, uint64_t now_ns, uint64_t every_ns)
+{
+	if (now_ns < *next_ns)
+		return false;
+	*next_ns = now_ns + every_ns;
+	return true;
+}
+
+static void tell_service(struct rsip_server *s, uint64_t now_ns)
+{
+	if (s->watchdog_ns && due(&s->alive_ns, now_ns, s->watchdog_ns))
+		rsip_service_alive();
+	if (due(&s->status_ns, now_ns, STATUS_S * RSIP_NS_PER_S))
+		rsip_service_status("%u clients, %u bindings", rsip_lease_client_count(s->ctl_ctx.lm),
+				    rsip_lease_bind_count(s->ctl_ctx.lm));
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct rsip_server *s = arg;
+	struct rsip_dataplane *dp = s->ctl_ctx.dp;
+	uint64_t now_ns = rsip_now_ns();
+
+	(void)fd;
+	(void)what;
+	rsip_engine_tick(s->engine, now_ns);
+	if (s->routes_pending) {
+		s->routes_pending = false;
+		dp->ops->routes_changed(dp);
+	}
+	if (due(&s->housekeep_ns, now_ns, RSIP_NS_PER_S))
+		dp->ops->housekeep(dp, now_ns);
+	tell_service(s, now_ns);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct rsip_server *s = arg;
+
+	(void)fd;
+	(void)what;
+	rsip_engine_tick(s->engine, rsip_now_ns());
+}
+
+static void on_netlink(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	rsip_hops_read(((struct rsip_server *)arg)->hops);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct rsip_server *s = arg;
+
+	(void)what;
+	if (sig == SIGHUP) {
+		log_info("a changed configuration takes effect by a restart: leases are kept, no packet is lost");
+		return;
+	}
+	log_info("stopping: %s; %u bindings stay and go on", sig == SIGTERM ? "SIGTERM" : "SIGINT",
+		 rsip_lease_bind_count(s->ctl_ctx.lm));
+	event_base_loopbreak(s->base);
+}
+
+static int add_events(struct rsip_server *s)
+{
+	struct timeval tick = { .tv_usec = TICK_MS * 1000 };
+
+	s->tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
+	s->wake = evtimer_new(s->base, on_wake, s);
+	s->netlink = event_new(s->base, rsip_hops_fd(s->hops), EV_READ | EV_PERSIST, on_netlink, s);
+	if (!s->tick || !s->wake || !s->netlink || event_add(s->tick, &tick) || event_add(s->netlink, NULL))
+		return -ENOMEM;
+	for (int i = 0; i < RSIP_SIGNALS; i++) {
+		s->signal[i] = evsignal_new(s->base, signals[i], on_signal, s);
+		if (!s->signal[i] || event_add(s->signal[i], NULL))
+			return -ENOMEM;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+int rsip_server_listen(struct rsip_server *s)
+{
+	int err = add_events(s);
+
+	if (!err)
+		err = rsip_udp_start(s->udp);
+	if (!err)
+		err = rsip_tcp_start(s->tcp);
+	if (!err)
+		err = rsip_ctl_start(s->ctl);
+	return err;
+}
+
+void rsip_server_unlisten(struct rsip_server *s)
+{
+	struct event **all[] = { &s->tick, &s->wake, &s->netlink, &s->signal[0], &s->signal[1], &s->signal[2] };
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(all); i++) {
+		if (*all[i])
+			event_free(*all[i]);
+		*all[i] = NULL;
+	}
+}
+
+int rsip_server_run(struct rsip_server *s)
+{
+	struct rsip_ctl_context *ctx = &s->ctl_ctx;
+
+	for (int i = 0; i < s->iface_cnt; i++)
+		if (s->iface[i].rec.role == RSIP_ROLE_PRIVATE)
+			log_info("serving on %s, %s port %d, %s", s->iface[i].rec.name, rsip_ip4(s->iface[i].rec.endpoint),
+				 RSIP_PORT, s->conf->udp ? "UDP and TCP" : "TCP");
+	log_info("rsipd %s is ready: took over %u bindings of %u clients", RSIP_PACKAGE_VERSION, ctx->adopted_binds,
+		 ctx->adopted_clients);
+	s->watchdog_ns = rsip_service_watchdog_ns();
+	rsip_service_ready();
+	if (event_base_dispatch(s->base) < 0) {
+		log_err("the event loop has failed: %s", strerror(errno));
+		return -EIO;
+	}
+	rsip_service_stopping();
+	return 0;
+}

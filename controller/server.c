@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Puts the parts together: opening them, and the calls between them. */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "codec.h"
+#include "json.h"
+#include "log.h"
+#include "server_priv.h"
+#include "util.h"
+
+#define IPIP_OVERHEAD 20
+
+static const struct rsip_iface *iface_at(const struct rsip_server *s, uint16_t index)
+{
+	for (int i = 0; i < s->iface_cnt; i++)
+		if (s->iface[i].index == index)
+			return &s->iface[i].rec;
+	return NULL;
+}
+
+/* ---- between transports and engine ----------------------------------------------------------------------------- */
+
+/* UDP is off: all but the end of an old registration is told to use TCP (RFC 3103 5; Appendix A 102). */
+static size_t answer_use_tcp(const uint8_t *msg, size_t len, uint8_t *answer, size_t size)
+{
+	static struct rsip_message request, error; /* big; one at a time */
+	int got;
+
+	if (rsip_decode_head(msg, len, &request) != RSIP_OK || request.type == RSIP_MSG_ERROR_RESPONSE)
+		return 0;
+	rsip_message_init(&error, RSIP_MSG_ERROR_RESPONSE);
+	error.has = RSIP_HAS_ERROR | RSIP_HAS_COUNTER | (request.has & (RSIP_HAS_CLIENT_ID | RSIP_HAS_BIND_ID));
+	error.error = RSIP_ERR_USE_TCP;
+	error.client_id = request.client_id;
+	error.bind_id = request.bind_id;
+	error.counter = request.has & RSIP_HAS_COUNTER ? request.counter : 0;
+	got = rsip_encode(&error, answer, size);
+	return got > 0 ? (size_t)got : 0;
+}
+
+static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len, uint64_t now_ns,
+			 uint8_t *answer, size_t size)
+{
+	struct rsip_server *s = arg;
+	const struct rsip_from from = {
+		.addr = peer->host, .port = peer->port, .transport = peer->transport, .iface = peer->iface
+	};
+
+	if (peer->transport == RSIP_TRANSPORT_UDP && !s->conf->udp &&
+	    (len < RSIP_HDR_LEN || msg[1] != RSIP_MSG_DE_REGISTER_REQUEST)) {
+		s->use_tcp++;
+		return answer_use_tcp(msg, len, answer, size);
+	}
+	return rsip_engine_receive(s->engine, &from, msg, len, now_ns, answer, size);
+}
+
+static void on_async(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len)
+{
+	struct rsip_server *s = arg;
+	const struct rsip_peer peer = {
+		.host = to->addr, .port = to->port, .iface = to->iface, .transport = to->transport
+	};
+
+	if (to->transport == RSIP_TRANSPORT_TCP)
+		rsip_tcp_send(s->tcp, &peer, msg, len);
+	else
+		rsip_udp_send(s->udp, &peer, msg, len);
+}
+
+static void on_wake(void *arg)
+{
+	struct rsip_server *s = arg;
+	struct timeval now = { 0, 0 };
+
+	if (s->wake)
+		event_add(s->wake, &now);
+}
+
+/* ---- between engine, leases and next hops --------------------------------------------------------------------------- */
+
+static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint, uint16_t *mtu)
+{
+	struct rsip_server *s = arg;
+	const struct rsip_iface *rec = iface_at(s, iface);
+
+	*nexthop = rsip_hops_find(s->hops, host, iface);
+	*endpoint = rec ? rec->endpoint : 0;
+	*mtu = rec && rec->mtu > IPIP_OVERHEAD ? (uint16_t)(rec->mtu > 65535 ? 65535 - IPIP_OVERHEAD :
+								rec->mtu - IPIP_OVERHEAD) : 0;
+}
+
+static void on_host_changed(void *arg, __be32 host, uint64_t word)
+{
+	struct rsip_server *s = arg;
+	struct rsip_lease_client *c = s->ctl_ctx.lm ? rsip_lease_by_host(s->ctl_ctx.lm, host) : NULL;
+
+	if (!c)
+		return;
+	log_debug("next hop of host %s has changed", rsip_ip4(host));
+	rsip_lease_nexthop(s->ctl_ctx.lm, c, word);
+}
+
+static void on_routes_changed(void *arg)
+{
+	((struct rsip_server *)arg)->routes_pending = true;
+}
+
+static const char *end_text(enum rsip_end why)
+{
+	switch (why) {
+	case RSIP_END_HOST:
+		return "by the host";
+	case RSIP_END_EXPIRED:
+		return "its lease ran out";
+	case RSIP_END_OPERATOR:
+		return "by the operator";
+	case RSIP_END_REFUSED:
+		return "it can no longer be served";
+	}
+	return "unknown";
+}
+
+static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsip_end why)
+{
+	struct rsip_server *s = arg;
+
+	log_debug("client %u (%s) ended: %s", c->client_id, rsip_ip4(c->host), end_text(why));
+	rsip_hops_forget(s->hops, c->host);
+}
+
+static void on_bind_start(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+{
+	(void)arg;
+	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs", b->bind_id, c->client_id,
+		  rsip_ip4(c->host), rsip_method_name(b->method), rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
+}
+
+static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+			enum rsip_end why)
+{
+	(void)arg;
+	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_ip4(c->host), end_text(why));
+}
+
+static void on_add_stats(void *arg, cJSON *obj)
+{
+	struct rsip_server *s = arg;
+
+	rsip_ctl_show_engine(obj, rsip_engine_stats(s->engine));
+	rsip_ctl_show_transports(obj, &s->transports->stats, s->use_tcp);
+}
+
+/* ---- open ----------------------------------------------------------------------------------------------------------------- */
+
+static bool named(const struct rsip_conf_iface *list, uint32_t cnt, const char *name)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		if (!strncmp(list[i].name, name, sizeof(list[i].name)))
+			return true;
+	return false;
+}
+
+/* What was attached counts; the file may have been changed since. */
+static void compare_ifaces(const struct rsip_server *s)
+{
+	const struct rsip_conf *conf = s->conf;
+
+	if (!conf->public_cnt)
+		return;
+	for (int i = 0; i < s->iface_cnt; i++) {
+		const struct rsip_iface *rec = &s->iface[i].rec;
+		bool public_side = rec->role == RSIP_ROLE_PUBLIC;
+
+		if (!named(public_side ? conf->public_if : conf->private_if,
+			   public_side ? conf->public_cnt : conf->private_cnt, rec->name))
+			log_warn("interface %s is attached as %s, but the configuration does not say so "
+				 "(detach and attach again: rsip-loader)", rec->name, public_side ? "public" : "private");
+	}
+	if ((uint32_t)s->iface_cnt < conf->public_cnt + conf->private_cnt)
+		log_warn("%d interfaces are attached, the configuration names %u (rsip-loader status)", s->iface_cnt,
+			 conf->public_cnt + conf->private_cnt);
+}
+
+static int read_ifaces(struct rsip_server *s, char *why, size_t why_len)
+{
+	struct rsip_dataplane *dp = s->ctl_ctx.dp;
+	int privates = 0;
+
+	s->iface_cnt = dp->ops->ifaces(dp, s->iface, RSIP_MAX_IFACES);
+	for (int i = 0; i < s->iface_cnt; i++) {
+		s->iface[i].rec.name[sizeof(s->iface[i].rec.name) - 1] = '\0';
+		privates += s->iface[i].rec.role == RSIP_ROLE_PRIVATE;
+	}
+	if (!privates) {
+		snprintf(why, why_len, "the data plane has no private interface (rsip-loader attach --private ...)");
+		return -ENODEV;
+	}
+	compare_ifaces(s);
+	return 0;
+}
+
+/* Networks that the configuration leaves to the machine. */
+static void complete_nets(struct rsip_server *s)
+{
+	struct rsip_conf *conf = s->conf;
+	int cnt;
+
+	if (!conf->private_nets.given) {
+		cnt = rsip_hops_connected(s->iface, s->iface_cnt, conf->private_nets.net, RSIP_MAX_NETS);
+		conf->private_nets.cnt = cnt > 0 ? (uint32_t)cnt : 0;
+		if (cnt <= 0)
+			log_warn("no network is connected to the private interfaces: name private_networks");
+	}
+	if (!conf->client_nets.given)
+		conf->client_nets = conf->private_nets;
+	for (uint32_t i = 0; i < conf->pool_cnt; i++)
+		if (rsip_conf_in_nets(&conf->private_nets, conf->pool[i].first))
+			log_warn("pool \"%s\" lies in a private network: nothing from the public side will reach it",
+				 conf->pool[i].name);
+}
+
+static int open_transports(struct rsip_server *s, char *why, size_t why_len)
+{
+	struct rsip_transports *t = s->transports;
+	uint64_t seed;
+	int err;
+
+	rsip_random(&seed, sizeof(seed));
+	rsip_ratelimit_init(&s->limit, s->conf->messages_per_s, s->conf->message_burst, seed);
+	t->base = s->base;
+	t->conf = s->conf;
+	t->limit = &s->limit;
+	t->receive = on_message;
+	t->arg = s;
+	err = rsip_udp_open(t, s->iface, s->iface_cnt, &s->udp, why, why_len);
+	return err ? err : rsip_tcp_open(t, s->iface, s->iface_cnt, &s->tcp, why, why_len);
+}
+
+static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
+{
+	const struct rsip_hops_sink sink = { s, on_host_changed, on_routes_changed };
+	int err;
+
+	err = rsip_dataplane_open(s->conf->dataplane.pin_path, &s->ctl_ctx.dp, why, why_len);
+	if (!err)
+		err = read_ifaces(s, why, why_len);
+	if (!err)
+		err = open_transports(s, why, why_len);
+	if (!err)
+		err = rsip_ctl_open(s->base, &s->ctl_ctx, owner, &s->ctl, why, why_len);
+	if (err)
+		return err;
+	err = rsip_hops_open(s->iface, s->iface_cnt, &sink, &s->hops);
+	if (err)
+		snprintf(why, why_len, "cannot read the neighbour table: %s", strerror(-err));
+	else
+		complete_nets(s);
+	return err;
+}
+
+int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **out, char *why, size_t why_len)
+{
+	struct rsip_server *s = calloc(1, sizeof(*s));
+	int err = -ENOMEM;
+
+	snprintf(why, why_len, "out of memory");
+	if (!s)
+		return err;
+	s->conf = conf;
+	s->ctl_ctx.conf = conf;
+	s->ctl_ctx.arg = s;
+	s->ctl_ctx.add_stats = on_add_stats;
+	s->transports = calloc(1, sizeof(*s->transports));
+	s->base = event_base_new();
+	if (s->transports && s->base)
+		err = open_parts(s, owner, why, why_len);
+	if (err) {
+		rsip_server_close(s);
+		return err;
+	}
+	*out = s;
+	return 0;
+}
+
+/* ---- start ----------------------------------------------------------------------------------------------------------------- */
+
+static int create_engine(struct rsip_server *s)
+{
+	const struct rsip_engine_conf conf = {
+		.client_nets = s->conf->client_nets.net,
+		.client_net_cnt = s->conf->client_nets.cnt,
+		.local_nets = s->conf->local_nets.net,
+		.local_net_cnt = s->conf->local_nets.cnt,
+		.local_policy = RSIP_LOCAL_MACRO,
+		.remote_policy = RSIP_REMOTE_NONE,
+		.random = rsip_random,
+		.arg = s,
+		.resolve = on_resolve,
+		.send_async = on_async,
+		.wake = on_wake,
+		.observer = { .arg = s, .client_end = on_client_end, .bind_start = on_bind_start, .bind_end = on_bind_end },
+	};
+
+	return rsip_engine_create(&conf, &s->engine);
+}
+
+static int create_leases(struct rsip_server *s)
+{
+	const struct rsip_lease_conf conf = {
+		.pool = s->conf->pool,
+		.pool_cnt = s->conf->pool_cnt,
+		.limits = s->conf->limits,
+		.local_policy = RSIP_LOCAL_MACRO,
+		.remote_policy = RSIP_REMOTE_NONE,
+	};
+	struct rsip_lease_sink sink;
+	int err;
+
+	rsip_engine_sink(s->engine, &sink);
+	err = rsip_lease_create(&conf, s->ctl_ctx.dp, rsip_random, &sink, &s->ctl_ctx.lm);
+	if (!err)
+		rsip_engine_attach(s->engine, s->ctl_ctx.lm);
+	return err;
+}
+
+static int set_policy(struct rsip_server *s)
+{
+	struct rsip_dataplane *dp = s->ctl_ctx.dp;
+	struct rsip_policy policy;
+
+	memset(&policy, 0, sizeof(policy));
+	if (s->conf->check_mac)
+		policy.flags |= RSIP_POLICY_CHECK_MAC;
+	policy.net_cnt = s->conf->private_nets.cnt;
+	memcpy(policy.private_nets, s->conf->private_nets.net, sizeof(policy.private_nets));
+	return dp->ops->set_policy(dp, &policy);
+}
+
+/* The next hop of an adopted client may have changed while nobody looked. */
+static bool refresh_hop(void *arg, const struct rsip_lease_client *c)
+{
+	struct rsip_server *s = arg;
+	uint64_t word = rsip_hops_find(s->hops, c->host, c->iface);
+
+	if (word)
+		rsip_lease_nexthop(s->ctl_ctx.lm, rsip_lease_by_id(s->ctl_ctx.lm, c->client_id), word);
+	return true;
+}
+
+int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
+{
+	struct rsip_ctl_context *ctx = &s->ctl_ctx;
+	uint64_t now_ns = rsip_now_ns();
+	const char *step = "set the policy of the data plane";
+	int err = set_policy(s);
+
+	if (!err) {
+		step = "create the protocol engine";
+		err = create_engine(s);
+	}
+	if (!err) {
+		step = "create the pools (does the data plane have room? dataplane.max_addresses at attach)";
+		err = create_leases(s);
+	}
+	if (!err) {
+		step = "take over what is installed";
+		err = rsip_lease_adopt(ctx->lm, now_ns, &ctx->adopted_binds, &ctx->adopted_clients);
+	}
+	if (!err) {
+		rsip_lease_walk_clients(ctx->lm, 0, refresh_hop, s);
+		ctx->start_ns = now_ns;
+		step = "listen";
+		err = rsip_server_listen(s);
+	}
+	if (err)
+		snprintf(why, why_len, "cannot %s: %s", step, strerror(-err));
+	return err;
+}
+
+void rsip_server_close(struct rsip_server *s)
+{
+	if (!s)
+		return;
+	rsip_server_unlisten(s);
+	rsip_ctl_close(s->ctl);
+	rsip_udp_close(s->udp);
+	rsip_tcp_close(s->tcp);
+	if (s->engine)
+		rsip_engine_destroy(s->engine);
+	if (s->ctl_ctx.lm)
+		rsip_lease_destroy(s->ctl_ctx.lm);
+	rsip_hops_close(s->hops);
+	if (s->ctl_ctx.dp)
+		s->ctl_ctx.dp->ops->close(s->ctl_ctx.dp);
+	if (s->base)
+		event_base_free(s->base);
+	free(s->transports);
+	free(s);
+}

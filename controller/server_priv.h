@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Shared by server.c, which puts the daemon together, and loop.c, which runs it. */
+#ifndef RSIP_SERVER_PRIV_H
+#define RSIP_SERVER_PRIV_H
+
+#include <event2/event.h>
+
+#include "ctl.h"
+#include "engine.h"
+#include "nexthop.h"
+#include "ratelimit.h"
+#include "server.h"
+#include "transport.h"
+
+#define RSIP_SIGNALS 3
+
+struct rsip_server {
+	struct rsip_conf *conf;
+	struct event_base *base;
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	int iface_cnt;
+	struct rsip_ctl_context ctl_ctx; /* holds the data plane and the lease manager too */
+	struct rsip_ctl_server *ctl;
+	struct rsip_engine *engine;
+	struct rsip_hops *hops;
+	struct rsip_transports *transports;
+	struct rsip_udp *udp;
+	struct rsip_tcp *tcp;
+	struct rsip_ratelimit limit;
+	uint64_t use_tcp; /* told to use TCP because UDP is off */
+
+	/* loop.c */
+	struct event *tick, *wake, *netlink, *signal[RSIP_SIGNALS];
+	bool routes_pending; /* a route changed; the data plane is told at the next tick, ten times a second at most */
+	uint64_t housekeep_ns, alive_ns, status_ns; /* when it is next due */
+	uint64_t watchdog_ns;
+};
+
+int rsip_server_listen(struct rsip_server *s);
+void rsip_server_unlisten(struct rsip_server *s);
+
+#endif

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * RSIP over TCP: a stream of messages framed by their Overall Length; several in a segment, or half of one.
+ *
+ * Closing a connection does not end a registration; asynchronous messages go to a host's newest connection or wait
+ * for its next one.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "log.h"
+#include "rsip/wire.h"
+#include "transport.h"
+#include "util.h"
+
+#define MESSAGE_MAX 4096 /* bytes of a request: the longest legal one is shorter */
+#define OUTPUT_MAX (64 * 1024) /* bytes a host may leave unread */
+#define PARTIAL_S 10 /* to finish a message that was begun */
+#define WRITE_S 10
+#define PAUSE_MS 50 /* for a host over its rate: its requests wait in its own socket */
+#define ACCEPTS 64 /* connections taken before other events get their turn */
+#define WAITING_PER_HOST 16
+#define WAITING_MAX 16384 /* messages that wait, of all hosts; the oldest goes first */
+
+struct tcp_host;
+
+struct conn {
+	struct rsip_tcp *tcp;
+	struct tcp_host *owner;
+	struct rsip_peer peer;
+	struct bufferevent *bev;
+	struct event *resume;
+	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does not */
+	bool busy; /* in a callback: do not free */
+	bool closing; /* when the output is written, or when no longer busy */
+	struct conn *prev, *next; /* of the same host, newest first */
+	struct conn *all_prev, *all_next;
+};
+
+struct waiting {
+	struct tcp_host *owner;
+	struct waiting *prev, *next; /* of the same host, oldest first */
+	struct waiting *all_prev, *all_next; /* of all hosts, oldest first */
+	size_t len;
+	uint8_t msg[];
+};
+
+struct tcp_host {
+	__be32 addr;
+	uint32_t conn_cnt, waiting_cnt;
+	struct conn *conns;
+	struct waiting *waits;
+	UT_hash_handle hh;
+};
+
+struct listener {
+	struct rsip_tcp *tcp;
+	int fd;
+	uint16_t iface;
+	struct event *ev, *again;
+};
+
+struct rsip_tcp {
+	struct rsip_transports *t;
+	struct listener listener[RSIP_MAX_IFACES];
+	int cnt;
+	struct tcp_host *hosts;
+	struct conn *conns;
+	struct waiting *waits;
+};
+
+/* ---- hosts and what waits for them ----------------------------------------------------------------------------- */
+
+static struct tcp_host *host_find(struct rsip_tcp *tcp, __be32 addr)
+{
+	struct tcp_host *h;
+
+	HASH_FIND(hh, tcp->hosts, &addr, sizeof(addr), h);
+	return h;
+}
+
+static struct tcp_host *host_get(struct rsip_tcp *tcp, __be32 addr)
+{
+	struct tcp_host *h = host_find(tcp, addr);
+
+	if (h)
+		return h;
+	h = calloc(1, sizeof(*h));
+	if (!h)
+		return NULL;
+	h->addr = addr;
+	HASH_ADD(hh, tcp->hosts, addr, sizeof(h->addr), h);
+	return h;
+}
+
+static void host_put(struct rsip_tcp *tcp, struct tcp_host *h)
+{
+	if (h->conns || h->waits)
+		return;
+	HASH_DEL(tcp->hosts, h);
+	free(h);
+}
+
+static void waiting_free(struct rsip_tcp *tcp, struct waiting *w)
+{
+	struct tcp_host *h = w->owner;
+
+	DL_DELETE(h->waits, w);
+	DL_DELETE2(tcp->waits, w, all_prev, all_next);
+	h->waiting_cnt--;
+	tcp->t->stats.async_waiting--;
+	free(w);
+}
+
+static void wait_for_next(struct rsip_tcp *tcp, struct tcp_host *h, const uint8_t *msg, size_t len)
+{
+	struct waiting *w;
+
+	if (h->waiting_cnt == WAITING_PER_HOST) {
+		tcp->t->stats.async_dropped++;
+		return;
+	}
+	w = calloc(1, sizeof(*w) + len);
+	if (!w)
+		return;
+	w->owner = h;
+	w->len = len;
+	memcpy(w->msg, msg, len);
+	DL_APPEND(h->waits, w);
+	DL_APPEND2(tcp->waits, w, all_prev, all_next);
+	h->waiting_cnt++;
+	if (++tcp->t->stats.async_waiting > WAITING_MAX) {
+		struct tcp_host *oldest = tcp->waits->owner;
+
+		tcp->t->stats.async_dropped++;
+		waiting_free(tcp, tcp->waits);
+		host_put(tcp, oldest);
+	}
+}
+
+/* ---- one connection ---------------------------------------------------------------------------------------------- */
+
+static void conn_free(struct conn *c)
+{
+	struct rsip_tcp *tcp = c->tcp;
+	struct tcp_host *h = c->owner;
+
+	DL_DELETE(h->conns, c);
+	DL_DELETE2(tcp->conns, c, all_prev, all_next);
+	h->conn_cnt--;
+	tcp->t->stats.tcp_open--;
+	if (c->resume)
+		event_free(c->resume);
+	bufferevent_free(c->bev);
+	free(c);
+	host_put(tcp, h);
+}
+
+/* Closes when what was written has gone out, or WRITE_S later. */
+static void conn_finish(struct conn *c)
+{
+	c->closing = true;
+	bufferevent_disable(c->bev, EV_READ);
+	if (!c->busy && !evbuffer_get_length(bufferevent_get_output(c->bev)))
+		conn_free(c);
+}
+
+static bool conn_write(struct conn *c, const uint8_t *msg, size_t len)
+{
+	if (evbuffer_get_length(bufferevent_get_output(c->bev)) + len > OUTPUT_MAX) {
+		c->tcp->t->stats.tcp_slow_closed++;
+		return false;
+	}
+	return bufferevent_write(c->bev, msg, len) == 0;
+}
+
+static void set_patience(struct conn *c)
+{
+	struct timeval read_tv = { .tv_sec = c->partial_ns ? PARTIAL_S : c->tcp->t->conf->tcp_idle_s };
+	struct timeval write_tv = { .tv_sec = WRITE_S };
+
+	bufferevent_set_timeouts(c->bev, &read_tv, &write_tv);
+}
+
+/*
+ * Length of the message at the front of the stream: 0 it is not complete, negative the framing is lost.
+ * RFC 3103 7: version, type, overall length.
+ */
+static long front_message(struct evbuffer *in)
+{
+	uint8_t hdr[RSIP_HDR_LEN];
+	uint16_t len;
+
+	if (evbuffer_copyout(in, hdr, sizeof(hdr)) < RSIP_HDR_LEN)
+		return 0;
+	len = (uint16_t)(hdr[2] << 8 | hdr[3]);
+	if (hdr[0] != RSIP_VERSION || len < RSIP_HDR_LEN || len > MESSAGE_MAX)
+		return -EBADMSG;
+	return evbuffer_get_length(in) >= len ? len : 0;
+}
+
+static bool answer_one(struct conn *c, struct evbuffer *in, size_t len, uint64_t now_ns)
+{
+	struct rsip_transports *t = c->tcp->t;
+	const uint8_t *msg = evbuffer_pullup(in, (ev_ssize_t)len);
+	size_t answer_len;
+
+	if (!msg)
+		return false;
+	t->stats.tcp_received++;
+	answer_len = t->receive(t->arg, &c->peer, msg, len, now_ns, t->answer, sizeof(t->answer));
+	evbuffer_drain(in, len);
+	if (!answer_len)
+		return true;
+	t->stats.tcp_answered++;
+	return conn_write(c, t->answer, answer_len);
+}
+
+static void pause_reading(struct conn *c)
+{
+	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
+
+	c->tcp->t->stats.tcp_paused++;
+	bufferevent_disable(c->bev, EV_READ);
+	event_add(c->resume, &tv);
+}
+
+/* Returns false if the connection is to be closed. */
+static bool serve(struct conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	uint64_t now_ns = rsip_now_ns();
+	long len;
+
+	while ((len = front_message(in)) > 0) {
+		if (!rsip_ratelimit_take(c->tcp->t->limit, c->peer.host, now_ns)) {
+			pause_reading(c);
+			return true;
+		}
+		c->partial_ns = 0;
+		if (!answer_one(c, in, (size_t)len, now_ns) || c->closing)
+			return false;
+	}
+	if (len < 0) {
+		c->tcp->t->stats.tcp_bad_closed++;
+		answer_one(c, in, RSIP_HDR_LEN, now_ns);
+		return false;
+	}
+	if (!evbuffer_get_length(in))
+		c->partial_ns = 0;
+	else if (!c->partial_ns)
+		c->partial_ns = now_ns;
+	else if (now_ns - c->partial_ns > PARTIAL_S * RSIP_NS_PER_S)
+		return false; /* one byte now and then */
+	set_patience(c);
+	return true;
+}
+
+static void on_read(struct bufferevent *bev, void *arg)
+{
+	struct conn *c = arg;
+	bool keep;
+
+	(void)bev;
+	c->busy = true;
+	keep = serve(c);
+	c->busy = false;
+	if (!keep)
+		conn_finish(c);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->closing)
+		return;
+	bufferevent_enable(c->bev, EV_READ);
+	on_read(c->bev, c);
+}
+
+static void on_written(struct bufferevent *bev, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)bev;
+	if (c->closing)
+		conn_free(c);
+}
+
+static void on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)bev;
+	if (what & BEV_EVENT_TIMEOUT)
+		c->tcp->t->stats.tcp_idle_closed++;
+	/* A host that has said all it wants to say still reads our answers. */
+	if ((what & BEV_EVENT_EOF) && !c->closing)
+		conn_finish(c);
+	else
+		conn_free(c);
+}
+
+/* ---- new connections --------------------------------------------------------------------------------------------- */
+
+static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_in *from, struct tcp_host *h)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->bev = bufferevent_socket_new(l->tcp->t->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	c->resume = evtimer_new(l->tcp->t->base, on_resume, c);
+	if (!c->bev || !c->resume) {
+		if (c->bev)
+			bufferevent_free(c->bev);
+		if (c->resume)
+			event_free(c->resume);
+		free(c);
+		return NULL;
+	}
+	c->tcp = l->tcp;
+	c->owner = h;
+	c->peer = (struct rsip_peer){
+		.host = h->addr,
+		.port = ntohs(from->sin_port),
+		.iface = l->iface,
+		.transport = RSIP_TRANSPORT_TCP,
+	};
+	return c;
+}
+
+static void conn_open(struct listener *l, int fd, const struct sockaddr_in *from)
+{
+	struct rsip_tcp *tcp = l->tcp;
+	struct rsip_transports *t = tcp->t;
+	struct tcp_host *h = NULL;
+	struct conn *c = NULL;
+	int one = 1;
+
+	if (t->stats.tcp_open < t->conf->tcp_connections)
+		h = host_get(tcp, from->sin_addr.s_addr);
+	if (h && h->conn_cnt < t->conf->tcp_connections_per_client)
+		c = conn_new(l, fd, from, h);
+	if (!c) {
+		t->stats.tcp_refused++;
+		close(fd);
+		if (h)
+			host_put(tcp, h);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	DL_PREPEND(h->conns, c);
+	DL_APPEND2(tcp->conns, c, all_prev, all_next);
+	h->conn_cnt++;
+	t->stats.tcp_open++;
+	t->stats.tcp_accepted++;
+	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
+	set_patience(c);
+	while (h->waits && conn_write(c, h->waits->msg, h->waits->len)) {
+		t->stats.async_tcp++;
+		waiting_free(tcp, h->waits);
+	}
+	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+}
+
+static void on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)fd;
+	(void)what;
+	event_add(l->ev, NULL);
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct listener *l = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS; i++) {
+		struct sockaddr_in from;
+		socklen_t len = sizeof(from);
+		int got = accept4(fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (got >= 0) {
+			conn_open(l, got, &from);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			struct timeval tv = { .tv_usec = 100000 };
+
+			log_warn("cannot accept a TCP connection: %s (raise LimitNOFILE= of rsipd.service?)",
+				 strerror(errno));
+			event_del(l->ev);
+			event_add(l->again, &tv);
+			return;
+		} else if (errno == EAGAIN) {
+			return;
+		}
+	}
+}
+
+/* ---- open, send, close -------------------------------------------------------------------------------------------- */
+
+int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_tcp **out,
+		  char *why, size_t why_len)
+{
+	struct rsip_tcp *tcp = calloc(1, sizeof(*tcp));
+
+	if (!tcp)
+		return -ENOMEM;
+	tcp->t = t;
+	for (int i = 0; i < iface_cnt; i++) {
+		struct listener *l = &tcp->listener[tcp->cnt];
+		int err = 0;
+
+		if (ifaces[i].rec.role != RSIP_ROLE_PRIVATE)
+			continue;
+		l->fd = rsip_transport_socket(SOCK_STREAM, &ifaces[i].rec, why, why_len);
+		if (l->fd < 0) {
+			err = l->fd;
+		} else {
+			l->tcp = tcp;
+			l->iface = (uint16_t)ifaces[i].index;
+			tcp->cnt++;
+		}
+		if (err) {
+			rsip_tcp_close(tcp);
+			return err;
+		}
+	}
+	*out = tcp;
+	return 0;
+}
+
+int rsip_tcp_start(struct rsip_tcp *tcp)
+{
+	for (int i = 0; i < tcp->cnt; i++) {
+		struct listener *l = &tcp->listener[i];
+
+		if (listen(l->fd, 1024))
+			return -errno;
+		l->ev = event_new(tcp->t->base, l->fd, EV_READ | EV_PERSIST, on_accept, l);
+		l->again = evtimer_new(tcp->t->base, on_again, l);
+		if (!l->ev || !l->again || event_add(l->ev, NULL))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg, size_t len)
+{
+	struct tcp_host *h = host_get(tcp, to->host);
+	struct conn *c;
+
+	if (!h)
+		return;
+	for (c = h->conns; c && c->closing; c = c->next)
+		;
+	if (!c) {
+		wait_for_next(tcp, h, msg, len);
+	} else if (conn_write(c, msg, len)) {
+		tcp->t->stats.async_tcp++;
+	} else {
+		wait_for_next(tcp, h, msg, len);
+		if (c->busy)
+			c->closing = true;
+		else
+			conn_free(c);
+	}
+}
+
+void rsip_tcp_close(struct rsip_tcp *tcp)
+{
+	if (!tcp)
+		return;
+	while (tcp->waits) {
+		struct tcp_host *h = tcp->waits->owner;
+
+		waiting_free(tcp, tcp->waits);
+		host_put(tcp, h);
+	}
+	while (tcp->conns)
+		conn_free(tcp->conns);
+	for (int i = 0; i < tcp->cnt; i++) {
+		if (tcp->listener[i].ev)
+			event_free(tcp->listener[i].ev);
+		if (tcp->listener[i].again)
+			event_free(tcp->listener[i].again);
+		close(tcp->listener[i].fd);
+	}
+	free(tcp);
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Each command of rsipctl but watch: asks rsipd, prints a table or JSON. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+#include "rsipctl.h"
+#include "util.h"
+
+#define PAGE 500
+
+static uint64_t num(const cJSON *obj, const char *name)
+{
+	return rsip_json_get_u64(obj, name, 0);
+}
+
+static const char *str(const cJSON *obj, const char *name)
+{
+	return rsip_json_get_string(obj, name, "");
+}
+
+static const cJSON *sub(const cJSON *obj, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(obj, name);
+}
+
+/* ---- status, pools ---------------------------------------------------------------------------------------------- */
+
+static void print_interfaces(const cJSON *list)
+{
+	static const char *const heads[] = { "INTERFACE", "ROLE", ">MTU", "ENDPOINT" };
+	const cJSON *item;
+	struct table t;
+
+	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
+	cJSON_ArrayForEach(item, list) {
+		table_next(&t);
+		table_cell(&t, 0, "%s", str(item, "name"));
+		table_cell(&t, 1, "%s", str(item, "role"));
+		table_cell(&t, 2, "%llu", (unsigned long long)num(item, "mtu"));
+		table_cell(&t, 3, "%s", str(item, "endpoint"));
+	}
+	table_print(&t, stdout, true, 0);
+	table_clear(&t);
+}
+
+static void print_pools(const cJSON *list)
+{
+	static const char *const heads[] = { "POOL",   ">ADDRESSES", ">BINDINGS",    ">PORTS",
+					     ">LEASED", ">HELD",     ">SPIS LEASED", ">SPIS HELD" };
+	static const char *const keys[] = { NULL,	    "addresses",  "bindings",	 "ports",
+					    "ports-leased", "ports-held", "spis-leased", "spis-held" };
+	const cJSON *item;
+	struct table t;
+
+	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
+	cJSON_ArrayForEach(item, list) {
+		table_next(&t);
+		table_cell(&t, 0, "%s", str(item, "name"));
+		for (int i = 1; i < (int)RSIP_ARRAY_LEN(keys); i++)
+			table_cell(&t, i, "%llu", (unsigned long long)num(item, keys[i]));
+	}
+	table_print(&t, stdout, true, 0);
+	table_clear(&t);
+}
+
+int ctl_status(struct ctl_run *run)
+{
+	const cJSON *out;
+	cJSON *reply;
+	int code = ctl_ask(run, "status-get", NULL, &reply, &out);
+
+	if (code)
+		return code;
+	if (run->json) {
+		ctl_print_json(out);
+	} else {
+		printf("rsipd %s: running for %s, pid %llu; data plane (%s) attached for %s\n", str(out, "version"),
+		       text_seconds(num(out, "uptime")), (unsigned long long)num(out, "pid"), str(out, "mode"),
+		       text_seconds(num(out, "attached")));
+		printf("clients: %llu of %llu\nbindings: %llu of %llu\n\n", (unsigned long long)num(out, "clients"),
+		       (unsigned long long)num(out, "clients-max"), (unsigned long long)num(out, "bindings"),
+		       (unsigned long long)num(out, "bindings-max"));
+		print_interfaces(sub(out, "interfaces"));
+		putchar('\n');
+		print_pools(sub(out, "pools"));
+	}
+	cJSON_Delete(reply);
+	return EXIT_DONE;
+}
+
+int ctl_pools(struct ctl_run *run)
+{
+	const cJSON *out;
+	cJSON *reply;
+	int code = ctl_ask(run, "status-get", NULL, &reply, &out);
+
+	if (code)
+		return code;
+	if (run->json)
+		ctl_print_json(sub(out, "pools"));
+	else
+		print_pools(sub(out, "pools"));
+	code = cJSON_GetArraySize(sub(out, "pools")) ? EXIT_DONE : EXIT_NOTHING;
+	cJSON_Delete(reply);
+	return code;
+}
+
+/* ---- stats ------------------------------------------------------------------------------------------------------------ */
+
+/* One row for each counter that is not zero, one column for each interface. */
+static void print_counters(const cJSON *out, const char *part, const char *title)
+{
+	const cJSON *ifaces = sub(out, "interfaces"), *row, *iface;
+	const char *heads[TABLE_COLS] = { title, ">TOTAL" };
+	char names[TABLE_COLS][32];
+	int cols = 2;
+	struct table t;
+
+	cJSON_ArrayForEach(iface, ifaces) {
+		if (cols == TABLE_COLS)
+			break;
+		snprintf(names[cols], sizeof(names[0]), ">%s", str(iface, "name"));
+		heads[cols] = names[cols];
+		cols++;
+	}
+	table_init(&t, heads, cols);
+	cJSON_ArrayForEach(row, sub(sub(out, "total"), part)) {
+		int col = 2;
+
+		if (row->valuedouble == 0)
+			continue;
+		table_next(&t);
+		table_cell(&t, 0, "%s", row->string);
+		table_cell(&t, 1, "%.0f", row->valuedouble);
+		cJSON_ArrayForEach(iface, ifaces) {
+			if (col == cols)
+				break;
+			table_cell(&t, col++, "%llu", (unsigned long long)num(sub(iface, part), row->string));
+		}
+	}
+	if (t.rows)
+		table_print(&t, stdout, true, 0);
+	else
+		printf("%s: none\n", title);
+	table_clear(&t);
+}
+
+static void print_group(const cJSON *group, const char *title)
+{
+	static const char *const none[] = { "", ">COUNT" };
+	const char *heads[] = { title, none[1] };
+	const cJSON *item;
+	struct table t;
+
+	table_init(&t, heads, 2);
+	cJSON_ArrayForEach(item, group) {
+		if (!cJSON_IsNumber(item) || item->valuedouble == 0)
+			continue;
+		table_next(&t);
+		table_cell(&t, 0, "%s", item->string);
+		table_cell(&t, 1, "%.0f", item->valuedouble);
+	}
+	if (t.rows) {
+		putchar('\n');
+		table_print(&t, stdout, true, 0);
+	}
+	table_clear(&t);
+}
+
+int ctl_stats(struct ctl_run *run)
+{
+	const cJSON *out;
+	cJSON *reply;
+	int code = ctl_ask(run, "stats-get", NULL, &reply, &out);
+
+	if (code)
+		return code;
+	if (run->json) {
+		ctl_print_json(out);
+	} else {
+		print_counters(out, "events", "PACKETS");
+		putchar('\n');
+		print_counters(out, "drops", "DROPPED");
+		print_group(sub(out, "received"), "RECEIVED");
+		print_group(sub(out, "sent"), "SENT");
+		print_group(sub(out, "errors"), "ERRORS SENT");
+		print_group(sub(out, "unanswered"), "UNANSWERED");
+		print_group(sub(out, "protocol"), "PROTOCOL");
+		print_group(sub(out, "transport"), "TRANSPORT");
+	}
+	cJSON_Delete(reply);
+	return EXIT_DONE;
+}
+
+/* ---- pages of clients and bindings ------------------------------------------------------------------------------------- */
+
+static void client_row(struct table *t, const cJSON *c)
+{
+	table_next(t);
+	table_cell(t, 0, "%llu", (unsigned long long)num(c, "client-id"));
+	table_cell(t, 1, "%s", str(c, "host"));
+	table_cell(t, 2, "%s", str(c, "interface"));
+	table_cell(t, 3, "%s", str(c, "transport"));
+	table_cell(t, 4, "%llu", (unsigned long long)num(c, "bindings"));
+	table_cell(t, 5, "%llu", (unsigned long long)num(c, "ports"));
+	table_cell(t, 6, "%llu", (unsigned long long)num(c, "spis"));
+	table_cell(t, 7, "%s", text_seconds(num(c, "age")));
+	table_cell(t, 8, "%s", text_seconds(num(c, "expires-in")));
+}
+
+static void bind_row(struct table *t, const cJSON *b)
+{
+	table_next(t);
+	table_cell(t, 0, "%llu", (unsigned long long)num(b, "bind-id"));
+	table_cell(t, 1, "%s", str(b, "host"));
+	table_cell(t, 2, "%s", str(b, "local"));
+	table_cell(t, 3, "%s", str(b, "method"));
+	table_cell(t, 4, "%s", text_list(sub(b, "ports"), 3));
+	table_cell(t, 5, "%s", text_list(sub(b, "spis"), 2));
+	table_cell(t, 6, "%s", text_count((double)num(b, "in-packets")));
+	table_cell(t, 7, "%s", text_count((double)num(b, "out-packets")));
+	table_cell(t, 8, "%s", text_seconds(num(b, "expires-in")));
+}
+
+struct pages {
+	const char *command, *list, *id;
+	const char *const *heads;
+	int cols;
+	void (*row)(struct table *t, const cJSON *item);
+};
+
+static const char *const client_heads[] = { ">CLIENT", "HOST",	 "INTERFACE", "TRANSPORT", ">BINDINGS",
+					    ">PORTS",  ">SPIS", ">AGE",	      ">EXPIRES" };
+static const char *const bind_heads[] = { ">BIND", "HOST", "LOCAL", "METHOD",  "PORTS",
+					  "SPIS",  ">IN",  ">OUT",  ">EXPIRES" };
+static const struct pages client_pages = { "client-get-page",  "clients", "client-id",
+					   client_heads,       9,	  client_row };
+static const struct pages bind_pages = { "binding-get-page", "bindings", "bind-id", bind_heads, 9, bind_row };
+
+struct walk { /* through the pages */
+	struct table t;
+	uint64_t cnt;
+	uint64_t last[PAGE]; /* IDs of the last page */
+	int last_cnt;
+};
+
+static bool seen(const struct walk *w, uint64_t id)
+{
+	for (int i = 0; i < w->last_cnt; i++)
+		if (w->last[i] == id)
+			return true;
+	return false;
+}
+
+static void show_item(struct ctl_run *run, const struct pages *p, struct walk *w, const cJSON *item)
+{
+	char *text;
+
+	if (!run->json) {
+		p->row(&w->t, item);
+	} else {
+		text = cJSON_PrintUnformatted(item);
+		printf("%s%s", w->cnt ? ",\n" : "\n", text ? text : "{}");
+		free(text);
+	}
+	w->cnt++;
+}
+
+/*
+ * The next page begins after the last ID; if that one has ended meanwhile, after one before it.  What was shown is
+ * not shown again.
+ */
+static int ask_page(struct ctl_run *run, const struct pages *p, struct walk *w, cJSON **reply, const cJSON **out)
+{
+	*reply = NULL;
+	*out = NULL;
+	for (int back = w->last_cnt; back >= 0; back--) {
+		cJSON *args = cJSON_CreateObject();
+		char why[256];
+
+		rsip_json_add_u64(args, "from", back ? w->last[back - 1] : 0);
+		rsip_json_add_u64(args, "limit", PAGE);
+		if (rsip_ctlsock_command(run->sock, p->command, args, reply, why, sizeof(why)))
+			return ctl_fail(run, EXIT_FAILED, why);
+		*out = cJSON_GetObjectItemCaseSensitive(*reply, "arguments");
+		switch (num(*reply, "result")) {
+		case RSIP_CTL_OK:
+			return EXIT_DONE;
+		case RSIP_CTL_EMPTY:
+			cJSON_Delete(*reply);
+			return EXIT_NOTHING;
+		}
+		snprintf(why, sizeof(why), "%s", str(*reply, "text"));
+		cJSON_Delete(*reply);
+		if (back <= 1)
+			return ctl_fail(run, EXIT_FAILED, why);
+	}
+	return EXIT_FAILED;
+}
+
+/* JSON is one object with one list, however many pages it took; tables are printed page by page. */
+static int show_pages(struct ctl_run *run, const struct pages *p)
+{
+	static struct walk w; /* big */
+	bool more = true, first = true;
+	int code = 0;
+
+	table_init(&w.t, p->heads, p->cols);
+	if (run->json)
+		printf("{\"%s\":[", p->list);
+	while (more) {
+		const cJSON *out, *item;
+		uint64_t ids[PAGE], next;
+		cJSON *reply;
+		int cnt = 0;
+
+		code = ask_page(run, p, &w, &reply, &out);
+		if (code)
+			break;
+		cJSON_ArrayForEach(item, sub(out, p->list)) {
+			if (!seen(&w, num(item, p->id)))
+				show_item(run, p, &w, item);
+			if (cnt < PAGE)
+				ids[cnt++] = num(item, p->id);
+		}
+		if (!run->json)
+			table_print(&w.t, stdout, first, 0);
+		table_clear(&w.t);
+		first = false;
+		memcpy(w.last, ids, sizeof(ids[0]) * (size_t)cnt);
+		w.last_cnt = cnt;
+		more = cnt && rsip_json_integer(sub(out, "next"), &next);
+		cJSON_Delete(reply);
+	}
+	if (run->json)
+		printf("\n]}\n");
+	return code == EXIT_NOTHING && w.cnt ? EXIT_DONE : code;
+}
+
+int ctl_clients(struct ctl_run *run)
+{
+	return show_pages(run, &client_pages);
+}
+
+int ctl_bindings(struct ctl_run *run)
+{
+	return show_pages(run, &bind_pages);
+}
+
+/* ---- one client, one binding ---------------------------------------------------------------------------------------- */
+
+/* name: value, empty fields left out. */
+static void print_fields(const cJSON *obj)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, obj) {
+		if (cJSON_IsArray(item) && cJSON_GetArraySize(item))
+			printf("%s: %s\n", item->string, text_list(item, 16));
+		else if (cJSON_IsString(item) && *item->valuestring)
+			printf("%s: %s\n", item->string, item->valuestring);
+		else if (cJSON_IsNumber(item))
+			printf("%s: %.0f\n", item->string, item->valuedouble);
+		else if (cJSON_IsBool(item))
+			printf("%s: %s\n", item->string, cJSON_IsTrue(item) ? "yes" : "no");
+	}
+}
+
+static int one(struct ctl_run *run, const char *noun, const char *id_name)
+{
+	bool removing = run->arg_cnt == 2 && !strcmp(run->arg[0], "remove");
+	const char *word = run->arg_cnt ? run->arg[run->arg_cnt - 1] : "";
+	char command[32], *end = NULL, text[128];
+	cJSON *args, *reply;
+	const cJSON *out;
+	__be32 addr;
+	int code;
+
+	if (run->arg_cnt < 1 || run->arg_cnt > 2 || (run->arg_cnt == 2 && !removing)) {
+		snprintf(text, sizeof(text), "%s needs an ID, or: %s remove ID", noun, noun);
+		return ctl_fail(run, EXIT_USAGE, text);
+	}
+	args = cJSON_CreateObject();
+	errno = 0;
+	if (!removing && !strcmp(noun, "client") && !rsip_ip4_parse(word, &addr)) {
+		cJSON_AddStringToObject(args, "host", word);
+	} else {
+		unsigned long long id = strtoull(word, &end, 0);
+
+		if (*word < '0' || *word > '9' || *end || errno || id > UINT32_MAX) {
+			cJSON_Delete(args);
+			snprintf(text, sizeof(text), "'%.40s' is no %s ID", word, noun);
+			return ctl_fail(run, EXIT_USAGE, text);
+		}
+		rsip_json_add_u64(args, id_name, id);
+	}
+	snprintf(command, sizeof(command), "%s-%s", noun, removing ? "remove" : "get");
+	code = ctl_ask(run, command, args, &reply, &out);
+	if (code)
+		return code;
+	if (removing && !run->json)
+		printf("%s\n", str(reply, "text"));
+	else if (removing)
+		ctl_print_json(reply);
+	else if (run->json)
+		ctl_print_json(sub(out, noun));
+	else
+		print_fields(sub(out, noun));
+	cJSON_Delete(reply);
+	return EXIT_DONE;
+}
+
+int ctl_client(struct ctl_run *run)
+{
+	return one(run, "client", "client-id");
+}
+
+int ctl_binding(struct ctl_run *run)
+{
+	return one(run, "binding", "bind-id");
+}

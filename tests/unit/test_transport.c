@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * controller/transport*.c and ratelimit.c over the loopback device, on an address made from the process's ID.  The
+ * "engine" here echoes each message with its bytes after the header reversed.
+ */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <event2/event.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rsip/wire.h"
+#include "transport.h"
+#include "util.h"
+
+static struct rsip_conf conf;
+static struct rsip_ratelimit limit;
+static struct rsip_transports t;
+static struct rsip_dp_iface iface;
+static struct rsip_udp *udp;
+static struct rsip_tcp *tcp;
+static struct rsip_peer last_peer;
+static size_t last_len;
+static unsigned int received;
+
+static size_t echo(void *arg, const struct rsip_peer *from, const uint8_t *msg, size_t len, uint64_t now_ns,
+		   uint8_t *answer, size_t size)
+{
+	(void)arg;
+	(void)now_ns;
+	cr_assert_leq(len, size);
+	received++;
+	last_peer = *from;
+	last_len = len;
+	memcpy(answer, msg, len);
+	for (size_t i = RSIP_HDR_LEN; i < len; i++)
+		answer[i] = msg[len - 1 - (i - RSIP_HDR_LEN)];
+	return len;
+}
+
+static void up(void)
+{
+	uint32_t pid = (uint32_t)getpid();
+	char why[200] = "";
+
+	rsip_conf_init(&conf);
+	conf.tcp_connections = 3;
+	conf.tcp_connections_per_client = 2;
+	rsip_ratelimit_init(&limit, 1000, 100, 7);
+	t = (struct rsip_transports){ .base = event_base_new(), .conf = &conf, .limit = &limit, .receive = echo };
+	iface = (struct rsip_dp_iface){ .index = 5, .rec = { .ifindex = 1, .role = RSIP_ROLE_PRIVATE, .name = "lo" } };
+	iface.rec.endpoint = htonl(0x7f000000 | (pid & 0x3fffff) << 2 | 1);
+	if (rsip_udp_open(&t, &iface, 1, &udp, why, sizeof(why)) == -EPERM)
+		cr_skip_test("SO_BINDTODEVICE needs root on this kernel");
+	cr_assert_not_null(udp, "%s", why);
+	cr_assert_eq(rsip_tcp_open(&t, &iface, 1, &tcp, why, sizeof(why)), 0, "%s", why);
+	cr_assert_eq(rsip_udp_start(udp), 0);
+	cr_assert_eq(rsip_tcp_start(tcp), 0);
+}
+
+static void down(void)
+{
+	rsip_udp_close(udp);
+	rsip_tcp_close(tcp);
+	event_base_free(t.base);
+}
+
+TestSuite(transport, .init = up, .fini = down);
+
+/* A socket of host N: 127.x.y.z beside the endpoint. */
+static int host_socket(int type, uint32_t n)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(ntohl(iface.rec.endpoint) + n) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(RSIP_PORT),
+				  .sin_addr.s_addr = iface.rec.endpoint };
+	int fd = socket(AF_INET, type, 0), one = 1;
+
+	cr_assert_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	if (type == SOCK_STREAM) /* each send is a segment */
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return fd;
+}
+
+static void turn(void)
+{
+	for (int i = 0; i < 10; i++)
+		event_base_loop(t.base, EVLOOP_NONBLOCK);
+}
+
+static ssize_t collect(int fd, void *buf, size_t size)
+{
+	turn();
+	return recv(fd, buf, size, MSG_DONTWAIT);
+}
+
+Test(transport, a_datagram_is_answered_from_the_address_that_was_asked)
+{
+	uint8_t msg[] = { 1, 2, 0, 6, 0xaa, 0xbb }, got[100];
+	int fd = host_socket(SOCK_DGRAM, 1);
+
+	cr_assert_eq(send(fd, msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
+	cr_assert_eq(collect(fd, got, sizeof(got)), 6); /* a connected socket hears nobody else */
+	cr_assert_eq(got[4], 0xbb);
+	cr_assert_eq(last_peer.iface, 5);
+	cr_assert_eq(last_peer.transport, RSIP_TRANSPORT_UDP);
+	close(fd);
+}
+
+Test(transport, an_asynchronous_datagram_reaches_the_hosts_port)
+{
+	uint8_t msg[] = { 1, 13, 0, 5, 0 }, got[100];
+	int fd = host_socket(SOCK_DGRAM, 1);
+	struct sockaddr_in me;
+	socklen_t len = sizeof(me);
+	struct rsip_peer to = { .iface = 5, .transport = RSIP_TRANSPORT_UDP };
+
+	getsockname(fd, (struct sockaddr *)&me, &len);
+	to.host = me.sin_addr.s_addr;
+	to.port = ntohs(me.sin_port);
+	rsip_udp_send(udp, &to, msg, sizeof(msg));
+	cr_assert_eq(collect(fd, got, sizeof(got)), 5);
+	to.iface = 6;
+	rsip_udp_send(udp, &to, msg, sizeof(msg));
+	cr_assert_eq(t.stats.async_dropped, 1);
+	close(fd);
+}
+
+Test(transport, a_source_over_its_rate_is_dropped_and_counted_alone)
+{
+	uint8_t msg[] = { 1, 2, 0, 4 };
+	int loud = host_socket(SOCK_DGRAM, 1), calm = host_socket(SOCK_DGRAM, 2);
+
+	for (int i = 0; i < 500; i++) {
+		send(loud, msg, sizeof(msg), 0);
+		turn();
+	}
+	cr_assert_gt(t.stats.udp_limited, 0);
+	cr_assert_eq(t.stats.udp_limited + received, 500);
+	received = 0;
+	send(calm, msg, sizeof(msg), 0);
+	turn();
+	cr_assert_eq(received, 1);
+	close(loud);
+	close(calm);
+}
+
+Test(transport, messages_of_a_stream_come_in_any_pieces)
+{
+	uint8_t stream[] = { 1, 2, 0, 6, 1, 2, 1, 4, 0, 5, 9, 1, 6, 0, 4 }, got[100];
+	int fd = host_socket(SOCK_STREAM, 1);
+
+	cr_assert_eq(send(fd, stream, sizeof(stream), 0), (ssize_t)sizeof(stream));
+	cr_assert_eq(collect(fd, got, sizeof(got)), (ssize_t)sizeof(stream), "three messages in one segment");
+	cr_assert_eq(received, 3);
+	for (size_t i = 0; i < sizeof(stream); i++) {
+		send(fd, &stream[i], 1, 0);
+		turn();
+		cr_assert_eq(received, 3 + (i >= 5) + (i >= 10) + (i >= 14), "byte %zu", i);
+	}
+	cr_assert_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), (ssize_t)sizeof(stream));
+	cr_assert_eq(last_peer.transport, RSIP_TRANSPORT_TCP);
+	close(fd);
+}
+
+Test(transport, lost_framing_is_answered_by_its_header_and_closed)
+{
+	static const uint8_t bad[][8] = {
+		{ 1, 2, 0, 3, 0, 0, 0, 0 }, /* shorter than a header: 207 */
+		{ 2, 2, 0, 8, 0, 0, 0, 0 }, /* another version: 106 */
+		{ 1, 2, 0xff, 0xff, 0, 0, 0, 0 }, /* longer than any request */
+	};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		int fd = host_socket(SOCK_STREAM, 1);
+		uint8_t got[100];
+
+		send(fd, bad[i], sizeof(bad[i]), 0);
+		cr_assert_eq(collect(fd, got, sizeof(got)), 4);
+		cr_assert_eq(last_len, 4);
+		cr_assert_leq(collect(fd, got, sizeof(got)), 0);
+		close(fd);
+		turn();
+		cr_assert_eq(t.stats.tcp_open, 0);
+		cr_assert_eq(t.stats.tcp_bad_closed, i + 1);
+	}
+}
+
+Test(transport, a_host_that_has_said_all_still_gets_its_answer)
+{
+	uint8_t msg[] = { 1, 2, 0, 5, 7 }, got[100];
+	int fd = host_socket(SOCK_STREAM, 1);
+
+	send(fd, msg, sizeof(msg), 0);
+	shutdown(fd, SHUT_WR);
+	cr_assert_eq(collect(fd, got, sizeof(got)), 5);
+	cr_assert_eq(collect(fd, got, sizeof(got)), 0);
+	cr_assert_eq(t.stats.tcp_open, 0);
+	close(fd);
+}
+
+Test(transport, connections_are_capped_for_a_host_and_in_all)
+{
+	int a1 = host_socket(SOCK_STREAM, 1), a2 = host_socket(SOCK_STREAM, 1), a3 = host_socket(SOCK_STREAM, 1), b, c;
+	uint8_t got[10];
+
+	turn();
+	cr_assert_eq(t.stats.tcp_open, 2);
+	cr_assert_leq(recv(a3, got, sizeof(got), MSG_DONTWAIT), 0);
+	b = host_socket(SOCK_STREAM, 2);
+	c = host_socket(SOCK_STREAM, 2);
+	turn();
+	cr_assert_eq(t.stats.tcp_open, 3);
+	cr_assert_eq(t.stats.tcp_refused, 2);
+	close(a1);
+	close(a2);
+	close(a3);
+	close(b);
+	close(c);
+	turn();
+	cr_assert_eq(t.stats.tcp_open, 0);
+}
+
+static struct rsip_peer host_peer(uint32_t n)
+{
+	return (struct rsip_peer){ .host = htonl(ntohl(iface.rec.endpoint) + n), .iface = 5,
+				   .transport = RSIP_TRANSPORT_TCP };
+}
+
+Test(transport, asynchronous_messages_go_to_the_newest_connection_or_wait)
+{
+	struct rsip_peer to = host_peer(1);
+	uint8_t msg[] = { 1, 13, 0, 5, 0 }, got[200];
+	int first, second;
+
+	for (int i = 0; i < 20; i++) {
+		msg[4] = (uint8_t)i;
+		rsip_tcp_send(tcp, &to, msg, sizeof(msg));
+	}
+	cr_assert_eq(t.stats.async_waiting, 16);
+	cr_assert_eq(t.stats.async_dropped, 4);
+	first = host_socket(SOCK_STREAM, 1);
+	cr_assert_eq(collect(first, got, sizeof(got)), 16 * 5);
+	cr_assert_eq(got[4], 0, "the oldest first");
+	cr_assert_eq(t.stats.async_waiting, 0);
+	second = host_socket(SOCK_STREAM, 1);
+	turn();
+	rsip_tcp_send(tcp, &to, msg, sizeof(msg));
+	cr_assert_eq(collect(second, got, sizeof(got)), 5);
+	cr_assert_lt(recv(first, got, sizeof(got), MSG_DONTWAIT), 0);
+	close(second);
+	turn();
+	rsip_tcp_send(tcp, &to, msg, sizeof(msg));
+	cr_assert_eq(collect(first, got, sizeof(got)), 5);
+	close(first);
+}
+
+Test(transport, a_host_that_does_not_read_is_closed)
+{
+	struct rsip_peer to = host_peer(1);
+	static uint8_t msg[4000] = { 1, 13, 0x0f, 0xa0 };
+	int fd = host_socket(SOCK_STREAM, 1);
+
+	turn();
+	for (int i = 0; i < 5000 && !t.stats.tcp_slow_closed; i++) {
+		rsip_tcp_send(tcp, &to, msg, sizeof(msg));
+		turn();
+	}
+	cr_assert_eq(t.stats.tcp_slow_closed, 1);
+	cr_assert_eq(t.stats.tcp_open, 0);
+	close(fd);
+}
+
+Test(transport, a_second_server_cannot_take_the_port)
+{
+	struct rsip_udp *second;
+	char why[200];
+
+	cr_assert_eq(rsip_udp_open(&t, &iface, 1, &second, why, sizeof(why)), -EADDRINUSE);
+	cr_assert_not_null(strstr(why, "another rsipd"));
+}
+
+Test(ratelimit, a_burst_then_the_rate)
+{
+	static struct rsip_ratelimit rl;
+	uint64_t now = 50 * RSIP_NS_PER_S;
+	int passed = 0;
+
+	rsip_ratelimit_init(&rl, 10, 20, 1);
+	for (int i = 0; i < 100; i++)
+		passed += rsip_ratelimit_take(&rl, htonl(1), now);
+	cr_assert_eq(passed, 20);
+	cr_assert(rsip_ratelimit_take(&rl, htonl(2), now), "another source is not concerned");
+	now += RSIP_NS_PER_S;
+	for (passed = 0; rsip_ratelimit_take(&rl, htonl(1), now); passed++)
+		;
+	cr_assert_eq(passed, 10);
+}
+
+Test(ratelimit, forged_sources_do_not_set_a_loud_one_free)
+{
+	static struct rsip_ratelimit rl;
+	uint64_t now = 50 * RSIP_NS_PER_S;
+
+	rsip_ratelimit_init(&rl, 10, 20, 1);
+	while (rsip_ratelimit_take(&rl, htonl(1), now))
+		;
+	for (uint32_t source = 2; source < 1000000; source++)
+		rsip_ratelimit_take(&rl, htonl(source), now);
+	cr_assert_not(rsip_ratelimit_take(&rl, htonl(1), now));
+}
