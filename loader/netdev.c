@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "netdev.h"
+
+#include <errno.h>
+#include <ifaddrs.h>
+#include <libmnl/libmnl.h>
+#include <linux/genetlink.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+
+/* linux/netdev.h of 6.3 and later: the generic netlink family "netdev" */
+#define NETDEV_FAMILY "netdev"
+#define NETDEV_CMD_DEV_GET 1
+#define NETDEV_A_DEV_IFINDEX 1
+#define NETDEV_A_DEV_XDP_FEATURES 3
+
+/* ---- netlink ---------------------------------------------------------------------------------------------------- */
+
+/* Sends one request, gives every answer to cb.  0 or negative errno. */
+static int netlink_ask(int bus, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+{
+	char buf[32768];
+	struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
+	int got, err = 0;
+
+	if (!nl)
+		return -errno;
+	nlh->nlmsg_seq = 1;
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		err = -errno;
+	while (!err) {
+		got = (int)mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (got > 0)
+			got = mnl_cb_run(buf, (size_t)got, 1, mnl_socket_get_portid(nl), cb, arg);
+		if (got < 0)
+			err = -errno;
+		if (got <= 0)
+			break;
+	}
+	mnl_socket_close(nl);
+	return err;
+}
+
+struct vlan_search {
+	uint32_t below;
+	bool found;
+};
+
+static int link_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	struct vlan_search *search = arg;
+	const struct nlattr *attr, *info;
+	uint32_t below = 0;
+	bool vlan = false;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg)) {
+		if (mnl_attr_get_type(attr) == IFLA_LINK)
+			below = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
+			continue;
+		mnl_attr_for_each_nested(info, attr)
+			if (mnl_attr_get_type(info) == IFLA_INFO_KIND && !strcmp(mnl_attr_get_str(info), "vlan"))
+				vlan = true;
+	}
+	if (vlan && below == search->below)
+		search->found = true;
+	return MNL_CB_OK;
+}
+
+static bool has_vlan_above(uint32_t ifindex)
+{
+	char buf[256];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct vlan_search search = { .below = ifindex };
+	struct ifinfomsg *ifi;
+
+	nlh->nlmsg_type = RTM_GETLINK;
+	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_family = AF_UNSPEC;
+	netlink_ask(NETLINK_ROUTE, nlh, link_seen, &search);
+	return search.found;
+}
+
+static int family_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
+			*(uint16_t *)arg = mnl_attr_get_u16(attr);
+	return MNL_CB_STOP;
+}
+
+static int features_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
+		if (mnl_attr_get_type(attr) == NETDEV_A_DEV_XDP_FEATURES)
+			*(uint64_t *)arg = mnl_attr_get_u64(attr);
+	return MNL_CB_STOP;
+}
+
+static struct nlmsghdr *genl_request(char *buf, uint16_t family, uint8_t cmd)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct genlmsghdr *genl;
+
+	nlh->nlmsg_type = family;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	genl = mnl_nlmsg_put_extra_header(nlh, sizeof(*genl));
+	genl->cmd = cmd;
+	genl->version = 1;
+	return nlh;
+}
+
+int rsip_netdev_features(uint32_t ifindex, uint64_t *features)
+{
+	char buf[256];
+	struct nlmsghdr *nlh = genl_request(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY);
+	uint16_t family = 0;
+	int err;
+
+	*features = 0;
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY);
+	err = netlink_ask(NETLINK_GENERIC, nlh, family_seen, &family);
+	if (err)
+		return err;
+	nlh = genl_request(buf, family, NETDEV_CMD_DEV_GET);
+	mnl_attr_put_u32(nlh, NETDEV_A_DEV_IFINDEX, ifindex);
+	return netlink_ask(NETLINK_GENERIC, nlh, features_seen, features);
+}
+
+/* ---- ioctl and libc ------------------------------------------------------------------------------------------------- */
+
+static int read_link(struct rsip_netdev *dev)
+{
+	struct ifreq ifr = { 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", dev->name);
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr))
+		goto fail;
+	dev->up = ifr.ifr_flags & IFF_UP;
+	if (ioctl(fd, SIOCGIFMTU, &ifr))
+		goto fail;
+	dev->mtu = (uint32_t)ifr.ifr_mtu;
+	if (ioctl(fd, SIOCGIFHWADDR, &ifr))
+		goto fail;
+	dev->ethernet = ifr.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+	memcpy(dev->mac, ifr.ifr_hwaddr.sa_data, sizeof(dev->mac));
+	goto out;
+fail:
+	err = -errno;
+out:
+	close(fd);
+	return err;
+}
+
+static int read_addrs(struct rsip_netdev *dev)
+{
+	struct ifaddrs *list, *at;
+	size_t len = strlen(dev->name);
+
+	if (getifaddrs(&list))
+		return -errno;
+	for (at = list; at; at = at->ifa_next) {
+		/* a label such as eth0:1 is the same interface */
+		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || strncmp(at->ifa_name, dev->name, len) ||
+		    (at->ifa_name[len] && at->ifa_name[len] != ':'))
+			continue;
+		if (dev->addr_cnt < RSIP_NETDEV_ADDRS)
+			dev->addr[dev->addr_cnt++] = ((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr.s_addr;
+	}
+	freeifaddrs(list);
+	return 0;
+}
+
+bool rsip_netdev_has_addr(const struct rsip_netdev *dev, __be32 addr)
+{
+	for (uint32_t i = 0; i < dev->addr_cnt; i++)
+		if (dev->addr[i] == addr)
+			return true;
+	return false;
+}
+
+int rsip_netdev_read(const char *name, struct rsip_netdev *dev)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	int err;
+
+	memset(dev, 0, sizeof(*dev));
+	snprintf(dev->name, sizeof(dev->name), "%s", name);
+	dev->ifindex = if_nametoindex(name);
+	if (!dev->ifindex)
+		return -errno;
+	err = read_link(dev);
+	if (!err)
+		err = read_addrs(dev);
+	if (err)
+		return err;
+	dev->vlan_above = has_vlan_above(dev->ifindex);
+	rsip_ethtool_driver(name, dev->driver, sizeof(dev->driver));
+	dev->rx_queues = rsip_ethtool_rx_queues(name);
+	for (int i = 0; i < RSIP_OFFLOADS; i++)
+		dev->offload[i] = rsip_ethtool_offload(name, (enum rsip_offload)i);
+	dev->esp4_err = rsip_ethtool_esp4_hash(name, &dev->esp4_hash);
+	dev->features_known = !rsip_netdev_features(dev->ifindex, &dev->features);
+	if (!bpf_xdp_query((int)dev->ifindex, 0, &query)) {
+		dev->attach_mode = query.attach_mode;
+		dev->prog_id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+	}
+	return 0;
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "object.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "log.h"
+#include "pins.h"
+#include "sizes.h"
+#include "rsip_xdp.skel.h"
+
+#define LAST_INSN 0x95 /* BPF_JMP | BPF_EXIT */
+#define MOV64_IMM 0xb7 /* BPF_ALU64 | BPF_MOV | BPF_K */
+
+/* ---- what libbpf says ------------------------------------------------------------------------------------------- */
+
+static char kernel_message[256];
+
+const char *rsip_object_kernel_message(void)
+{
+	return kernel_message;
+}
+
+/* A message may be a verifier's log: thousands of lines, the last ones matter. */
+static void log_lines(enum rsip_log_level level, char *text)
+{
+	char *rest = text, *line;
+
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			rsip_log(level, "  %s", line);
+}
+
+static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	static const char reason[] = "Kernel error message: ", verifier[] = "BEGIN PROG LOAD LOG";
+	enum rsip_log_level quieter = level == LIBBPF_WARN ? RSIP_LOG_INFO : RSIP_LOG_DEBUG;
+	char *text, *at;
+
+	if (level > LIBBPF_INFO || vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	at = strstr(text, reason);
+	if (at) {
+		snprintf(kernel_message, sizeof(kernel_message), "%.255s", at + strlen(reason));
+		kernel_message[strcspn(kernel_message, "\n")] = '\0';
+		quieter = RSIP_LOG_DEBUG; /* shown where it belongs */
+	}
+	log_lines(strstr(text, verifier) ? RSIP_LOG_DEBUG : quieter, text);
+	free(text);
+	return 0;
+}
+
+void rsip_object_log_open(void)
+{
+	libbpf_set_print(libbpf_says);
+}
+
+/* ---- loading ------------------------------------------------------------------------------------------------------ */
+
+static struct rsip_xdp_bpf *open_object(const struct rsip_config *config)
+{
+	struct rsip_xdp_bpf *object = rsip_xdp_bpf__open();
+
+	if (!object) {
+		log_err("cannot open the BPF object: %s", strerror(errno));
+		return NULL;
+	}
+	object->rodata->rsip_addr_mask = config->addr_buckets - 1;
+	object->rodata->rsip_spi_mask = config->spi_buckets - 1;
+	object->rodata->rsip_pair_mask = config->pair_buckets - 1;
+	object->rodata->rsip_slots = config->max_bindings + 1;
+	object->rodata->rsip_max_addrs = config->max_addrs;
+	object->rodata->rsip_learned_cnt = config->max_learned + 1;
+	object->rodata->rsip_seed = config->hash_seed;
+	return object;
+}
+
+static int size_maps(struct rsip_xdp_bpf *object, const struct rsip_config *config, uint32_t max_cookies)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object->obj) {
+		uint32_t entries;
+		int err = rsip_sizes_entries(bpf_map__name(map), config, max_cookies, &entries);
+
+		if (err == -ENOENT)
+			continue;
+		if (!err)
+			err = bpf_map__set_max_entries(map, entries);
+		if (err) {
+			log_err("cannot size map %s for %u bindings on %u CPUs: %s (choose a smaller --max-bindings)",
+				bpf_map__name(map), config->max_bindings, config->cpus, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int load_object(struct rsip_xdp_bpf *object)
+{
+	int err = rsip_xdp_bpf__load(object);
+
+	if (err)
+		log_err("cannot load the BPF programs and maps: %s (%s)", strerror(-err),
+			err == -EPERM  ? "run as root, with CAP_BPF and CAP_NET_ADMIN" :
+			err == -EACCES ? "this kernel's verifier refuses them: --verbose shows its words, please report them" :
+			err == -ENOMEM || err == -E2BIG ?
+					"choose smaller --max-bindings, --max-addresses" :
+					"see `rsip-loader features`; --verbose says more");
+	return err;
+}
+
+int rsip_object_load(const struct rsip_config *config, uint32_t max_cookies, struct rsip_xdp_bpf **out)
+{
+	struct rsip_xdp_bpf *object = open_object(config);
+	int err;
+
+	if (!object)
+		return -errno;
+	err = size_maps(object, config, max_cookies);
+	if (!err)
+		err = load_object(object);
+	if (err) {
+		rsip_xdp_bpf__destroy(object);
+		return err;
+	}
+	*out = object;
+	return 0;
+}
+
+static bool is_internal(const struct bpf_map *map)
+{
+	return strncmp(bpf_map__name(map), "rsip_", 5) != 0 || strchr(bpf_map__name(map), '.');
+}
+
+/* Flags that the kernel adds by itself when it makes a map (a devmap is read-only to programs). */
+#define KERNEL_FLAGS BPF_F_RDONLY_PROG
+
+/* The kernel does not look whether a map that is reused has the layout that the programs were written for. */
+static int reuse_map(struct bpf_map *map, const char *folder)
+{
+	char path[RSIP_PINS_PATH_MAX];
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd, err;
+
+	rsip_pins_path(folder, bpf_map__name(map), path);
+	fd = bpf_obj_get(path);
+	err = fd < 0 ? -errno : 0;
+	if (!err && bpf_obj_get_info_by_fd(fd, &info, &len))
+		err = -errno;
+	if (!err && (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+		     info.value_size != bpf_map__value_size(map) || ((info.map_flags ^ bpf_map__map_flags(map)) & ~KERNEL_FLAGS)))
+		err = -EPROTO;
+	if (!err)
+		err = bpf_map__reuse_fd(map, fd);
+	if (fd >= 0)
+		close(fd);
+	if (err == -EPROTO)
+		log_err("map %s has another layout than these programs need (detach and attach instead: leases stay with "
+			"rsipd, traffic stops in between)",
+			path);
+	else if (err)
+		log_err("cannot reuse map %s: %s (run `rsip-loader detach`, then attach)", path, strerror(-err));
+	return err;
+}
+
+int rsip_object_load_onto(const char *folder, const struct rsip_config *config, struct rsip_xdp_bpf **out)
+{
+	struct rsip_xdp_bpf *object = open_object(config);
+	struct bpf_map *map;
+	int err = 0;
+
+	if (!object)
+		return -errno;
+	bpf_object__for_each_map(map, object->obj) {
+		if (!err && !is_internal(map))
+			err = reuse_map(map, folder);
+	}
+	if (!err)
+		err = load_object(object);
+	if (err) {
+		rsip_xdp_bpf__destroy(object);
+		return err;
+	}
+	*out = object;
+	return 0;
+}
+
+void rsip_object_close(struct rsip_xdp_bpf *object)
+{
+	rsip_xdp_bpf__destroy(object);
+}
+
+int rsip_object_prog(const struct rsip_xdp_bpf *object, uint8_t role)
+{
+	return bpf_program__fd(role == RSIP_ROLE_PUBLIC ? object->progs.rsip_xdp_pub : object->progs.rsip_xdp_priv);
+}
+
+bool rsip_object_takes_frags(void)
+{
+	struct rsip_xdp_bpf *object = rsip_xdp_bpf__open();
+	bool frags;
+
+	if (!object)
+		return false;
+	frags = bpf_program__flags(object->progs.rsip_xdp_pub) & BPF_F_XDP_HAS_FRAGS;
+	rsip_xdp_bpf__destroy(object);
+	return frags;
+}
+
+int rsip_object_map(const struct rsip_xdp_bpf *object, const char *name)
+{
+	return bpf_object__find_map_fd_by_name(object->obj, name);
+}
+
+int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, const char *except)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object->obj) {
+		char path[RSIP_PINS_PATH_MAX];
+
+		if (is_internal(map) || (except && !strcmp(bpf_map__name(map), except)))
+			continue;
+		rsip_pins_path(folder, bpf_map__name(map), path);
+		if (bpf_obj_pin(bpf_map__fd(map), path)) {
+			log_err("cannot pin map %s: %s", path, strerror(errno));
+			return -errno;
+		}
+	}
+	return 0;
+}
+
+/* ---- contents ------------------------------------------------------------------------------------------------------- */
+
+static int put(const struct rsip_xdp_bpf *object, const char *name, uint32_t key, const void *value)
+{
+	if (!bpf_map_update_elem(rsip_object_map(object, name), &key, value, BPF_ANY))
+		return 0;
+	log_err("cannot write element %u of map %s: %s", key, name, strerror(errno));
+	return -errno;
+}
+
+int rsip_object_write_config(const struct rsip_xdp_bpf *object, const struct rsip_config *config)
+{
+	return put(object, "rsip_config", 0, config);
+}
+
+int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config *config, const struct rsip_iface *iface,
+		     uint32_t cnt)
+{
+	struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS] = { 0 };
+	int err = rsip_object_write_config(object, config);
+
+	for (uint32_t i = 0; i < cnt && !err; i++) {
+		err = rsip_iftab_put(tab, iface[i].ifindex, i + 1);
+		if (err)
+			log_err("cannot take interface %s: too many of the interfaces have numbers equal modulo %d (recreate it "
+				"for another number)",
+				iface[i].name, RSIP_IFTAB_BUCKETS);
+		if (!err)
+			err = put(object, "rsip_ifaces", i + 1, &iface[i]);
+		if (!err)
+			err = put(object, "rsip_devs", i + 1, &iface[i].ifindex);
+	}
+	for (uint32_t i = 0; i < RSIP_IFTAB_BUCKETS && !err; i++)
+		err = put(object, "rsip_iftab", i, &tab[i]);
+	return err;
+}
+
+int rsip_object_pass_program(void)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = MOV64_IMM, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+		{ .code = LAST_INSN },
+	};
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "rsip_try", "Dual BSD/GPL", insns, 2, NULL);
+
+	return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "plane.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include "log.h"
+#include "pins.h"
+#include "undo.h"
+#include "util.h"
+
+int rsip_plane_open(const char *folder, const char *name)
+{
+	char path[RSIP_PINS_PATH_MAX];
+	int fd;
+
+	rsip_pins_path(folder, name, path);
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Reads elements 0 .. cnt - 1 of a pinned array whose elements are size bytes long. */
+static int read_array(const char *folder, const char *name, void *to, uint32_t cnt, uint32_t size)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info), key;
+	int fd = rsip_plane_open(folder, name), err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		err = -errno;
+	else if (info.value_size != size || info.max_entries < cnt)
+		err = -EPROTO;
+	for (key = 0; key < cnt && !err; key++)
+		if (bpf_map_lookup_elem(fd, &key, (char *)to + (size_t)key * size))
+			err = -errno;
+	close(fd);
+	return err;
+}
+
+static void read_link(const char *folder, const char *ifname, struct rsip_plane_link *link)
+{
+	struct bpf_link_info info = { 0 };
+	uint32_t len = sizeof(info);
+	char path[RSIP_PINS_PATH_MAX];
+	int fd;
+
+	memset(link, 0, sizeof(*link));
+	rsip_pins_link_path(folder, ifname, path);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return;
+	link->pinned = true;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len)) {
+		link->link_id = info.id;
+		link->prog_id = info.prog_id;
+		link->ifindex = info.xdp.ifindex;
+	}
+	close(fd);
+}
+
+static bool is_here(const char *folder)
+{
+	char cookie[32], noted[32];
+	struct rsip_undo_log log;
+	bool here;
+
+	if (rsip_undo_open(folder, &log))
+		return true;
+	rsip_netns_cookie(cookie);
+	here = !rsip_undo_find(&log, "netns", noted) || !strcmp(noted, cookie);
+	close(log.fd);
+	return here;
+}
+
+static int read_max_cookies(const char *folder, uint32_t *max_cookies)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+	int fd = rsip_plane_open(folder, "rsip_cookies"), err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		err = -errno;
+	*max_cookies = info.max_entries;
+	close(fd);
+	return err;
+}
+
+int rsip_plane_read(const char *folder, struct rsip_plane *p)
+{
+	struct rsip_iface all[RSIP_MAX_IFACES];
+	int err = rsip_pins_check(folder);
+
+	memset(p, 0, sizeof(*p));
+	if (err)
+		return err;
+	err = read_array(folder, "rsip_config", &p->config, 1, sizeof(p->config));
+	if (err)
+		return err == -ENOENT ? -EUCLEAN : err;
+	if (!p->config.attached_ns)
+		return -EUCLEAN;
+	if (p->config.layout_version != RSIP_LAYOUT_VERSION)
+		return -EPROTO;
+	err = read_array(folder, "rsip_ifaces", all, RSIP_MAX_IFACES, sizeof(all[0]));
+	if (!err)
+		err = read_max_cookies(folder, &p->max_cookies);
+	if (err) {
+		log_err("cannot read the maps in %s: %s (run `rsip-loader detach`, then attach)", folder, strerror(-err));
+		return err;
+	}
+	for (uint32_t i = 1; i < RSIP_MAX_IFACES; i++) {
+		if (!all[i].ifindex)
+			continue;
+		all[i].name[sizeof(all[i].name) - 1] = '\0';
+		p->index[p->iface_cnt] = i;
+		p->iface[p->iface_cnt] = all[i];
+		read_link(folder, all[i].name, &p->link[p->iface_cnt++]);
+	}
+	p->here = is_here(folder);
+	return 0;
+}
+
+/* ---- the same again? ---------------------------------------------------------------------------------------------------- */
+
+static const struct rsip_iface *find_iface(const struct rsip_iface *iface, uint32_t cnt, const char *name)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		if (!strcmp(iface[i].name, name))
+			return &iface[i];
+	return NULL;
+}
+
+static int differ(char *why, size_t why_len, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int differ(char *why, size_t why_len, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, why_len, fmt, ap);
+	va_end(ap);
+	return -EEXIST;
+}
+
+static const char *role_name(uint8_t role)
+{
+	return role == RSIP_ROLE_PUBLIC ? "public" : "private";
+}
+
+static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *iface, uint32_t cnt, char *why,
+			  size_t why_len)
+{
+	for (uint32_t i = 0; i < p->iface_cnt; i++) {
+		const struct rsip_iface *have = &p->iface[i], *want = find_iface(iface, cnt, have->name);
+
+		if (!want)
+			return differ(why, why_len, "it is also on %s interface %s", role_name(have->role), have->name);
+		if (want->role != have->role)
+			return differ(why, why_len, "%s is %s there, not %s", have->name, role_name(have->role),
+				      role_name(want->role));
+		if (want->endpoint != have->endpoint)
+			return differ(why, why_len, "the tunnels end at %s on %s there, not at %s", rsip_ip4(have->endpoint),
+				      have->name, rsip_ip4(want->endpoint));
+		if (!p->link[i].ifindex || want->ifindex != have->ifindex)
+			return differ(why, why_len, "%s was removed and made again since, and carries no program now",
+				      have->name);
+	}
+	for (uint32_t i = 0; i < cnt; i++)
+		if (!find_iface(p->iface, p->iface_cnt, iface[i].name))
+			return differ(why, why_len, "%s interface %s is not among its interfaces", role_name(iface[i].role),
+				      iface[i].name);
+	return 0;
+}
+
+int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_options *o, const struct rsip_config *want,
+		       const struct rsip_iface *iface, uint32_t iface_cnt, char *why, size_t why_len)
+{
+	const struct {
+		const char *what;
+		uint32_t have, want;
+	} number[] = {
+		{ "max_bindings", p->config.max_bindings, want->max_bindings },
+		{ "max_addresses", p->config.max_addrs, want->max_addrs },
+		{ "max_ipsec_pairs", p->config.max_learned, want->max_learned },
+		{ "max_cookies", p->max_cookies, o->max_cookies },
+	};
+	int err = compare_ifaces(p, iface, iface_cnt, why, why_len);
+
+	if (err)
+		return err;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(number); i++)
+		if (number[i].have != number[i].want)
+			return differ(why, why_len, "%s is %u there, not %u", number[i].what, number[i].have, number[i].want);
+	if (o->mode != RSIP_LOADER_MODE_AUTO && o->mode != (int)p->config.mode)
+		return differ(why, why_len, "its mode is %s, not %s", rsip_loader_mode_name((int)p->config.mode),
+			      rsip_loader_mode_name(o->mode));
+	return 0;
+}
+
+/* ---- taking it off --------------------------------------------------------------------------------------------------------- */
+
+/* Unpinning alone leaves the program on as long as another process holds the link. */
+static int remove_links(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	int err = 0;
+
+	while (dir && (entry = readdir(dir))) {
+		int fd;
+
+		if (strncmp(entry->d_name, "link_", 5))
+			continue;
+		fd = rsip_plane_open(folder, entry->d_name);
+		if (fd < 0)
+			continue;
+		if (bpf_link_detach(fd) && errno != ENODEV && errno != ENOLINK) {
+			err = -errno;
+			log_err("cannot detach %s/%s: %s", folder, entry->d_name, strerror(errno));
+		}
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
+	return rsip_pins_unlink_all(folder, "link_") ?: err;
+}
+
+/* In another namespace the interfaces' names mean other interfaces: only what is left of a dead one may go. */
+static int check_namespace(const char *folder, bool here)
+{
+	DIR *dir = here ? NULL : opendir(folder);
+	struct dirent *entry;
+	int err = 0;
+
+	while (dir && (entry = readdir(dir)) && !err) {
+		struct bpf_link_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = strncmp(entry->d_name, "link_", 5) ? -1 : rsip_plane_open(folder, entry->d_name);
+
+		if (fd < 0)
+			continue;
+		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex) {
+			log_err("%s was attached in another network namespace (run this there: nsenter --net=...)", folder);
+			err = -EXDEV;
+		}
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
+	return err;
+}
+
+static int restore_machine(const char *folder, bool here, char *unmount)
+{
+	struct rsip_undo_log log;
+	struct rsip_undo entry;
+	int err = rsip_undo_open(folder, &log);
+
+	if (err == -EPROTO)
+		log_warn("cannot put back what attach changed: %s/rsip_undo is of another version (see SYSCTLS in rsip-loader(8))",
+			 folder);
+	if (err)
+		return 0;
+	err = here ? rsip_undo_restore(&log) : 0;
+	for (uint32_t key = 0; key < log.cnt; key++)
+		if (!bpf_map_lookup_elem(log.fd, &key, &entry) && !strncmp(entry.name, "mount/", 6))
+			snprintf(unmount, RSIP_PINS_PATH_MAX, "/%.80s", entry.name + 6);
+	close(log.fd);
+	return err;
+}
+
+int rsip_plane_remove(const char *folder, char *unmount)
+{
+	int err = rsip_pins_check(folder), err2;
+	bool here;
+
+	*unmount = '\0';
+	if (err)
+		return err;
+	here = is_here(folder);
+	err = check_namespace(folder, here);
+	if (err)
+		return err;
+	err = remove_links(folder);
+	err2 = restore_machine(folder, here, unmount);
+	err = err ?: err2;
+	err2 = rsip_pins_unlink_all(folder, "prog_");
+	err = err ?: err2;
+	err2 = rsip_pins_unlink_all(folder, "rsip_");
+	err = err ?: err2;
+	err2 = rsip_pins_remove_folder(folder);
+	return err ?: err2;
+}
