@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The asking side of the control socket, and what people see of its answers. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "commands.h"
+#include "json.h"
+#include "rsip/ctl.h"
+
+#define RSIP_ANSWER_MAX (1 << 20)
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	strncpy(at.sun_path, path, sizeof(at.sun_path) - 1);
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at))) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static int send_request(int fd, const char *command, cJSON *args)
+{
+	cJSON *obj = cJSON_CreateObject();
+	char *text;
+	int err = 0;
+
+	cJSON_AddStringToObject(obj, "command", command);
+	if (args)
+		cJSON_AddItemToObject(obj, "arguments", args);
+	text = cJSON_PrintUnformatted(obj);
+	cJSON_Delete(obj);
+	if (!text || send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		err = text ? -errno : -ENOMEM;
+	free(text);
+	return err;
+}
+
+/* One read, with the descriptor that may come along. */
+static ssize_t receive(int fd, char *buf, size_t size, int *passed)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = buf, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = control.space,
+			     .msg_controllen = sizeof(control.space)};
+	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+	int got;
+
+	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+		memcpy(&got, CMSG_DATA(c), sizeof(got));
+		if (passed)
+			*passed = got;
+		else
+			close(got);
+	}
+	return n < 0 ? -errno : n;
+}
+
+static int read_answer(int fd, cJSON **answer, int *passed)
+{
+	char *text = malloc(RSIP_ANSWER_MAX);
+	struct rsip_json_error bad;
+	size_t len = 0;
+	ssize_t n = 1;
+
+	if (!text)
+		return -ENOMEM;
+	while (n > 0 && len < RSIP_ANSWER_MAX) {
+		n = receive(fd, text + len, RSIP_ANSWER_MAX - len, passed);
+		len += n > 0 ? n : 0;
+	}
+	*answer = n < 0 ? NULL : rsip_json_parse(text, len, 0, &bad);
+	free(text);
+	if (!*answer)
+		return n < 0 ? n : -EPROTO;
+	return rsip_json_get_u64(*answer, "result", RSIP_CTL_ERROR);
+}
+
+int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **answer, int *passed)
+{
+	int fd = connect_to(socket_path);
+	int err;
+
+	*answer = NULL;
+	if (passed)
+		*passed = -1;
+	if (fd < 0) {
+		cJSON_Delete(args);
+		return fd;
+	}
+	err = send_request(fd, command, args);
+	if (!err)
+		err = read_answer(fd, answer, passed);
+	close(fd);
+	return err;
+}
+
+int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer)
+{
+	bool none = result == -ENOENT || result == -ECONNREFUSED;
+	const char *text = answer ? rsip_json_get_string(answer, "text", "?")
+			   : none ? "no client is running (start it with `rsip-client up`)"
+				  : strerror(-result);
+
+	if (cli->json)
+		printf("{\"result\":%d,\"text\":\"%s\"}\n",
+		       none	    ? RSIP_CTL_EMPTY
+		       : result < 0 ? 1
+				    : result,
+		       text);
+	else
+		fprintf(stderr, "rsip-client: %s: %s%s\n", cli->set.socket, text,
+			result == -EACCES ? " (run as root, or as a member of the group rsip)"
+					  : "");
+	return none || result == RSIP_CTL_EMPTY ? RSIP_EXIT_NOTHING : RSIP_EXIT_FAILED;
+}
+
+/* ---- for people
+ * ---------------------------------------------------------------------------------------------- */
+
+static const cJSON *get(const cJSON *obj, const char *name)
+{
+	return cJSON_GetObjectItemCaseSensitive(obj, name);
+}
+
+static void show_spans(const char *name, const cJSON *array)
+{
+	const cJSON *item;
+	const char *comma = " ";
+
+	if (!cJSON_GetArraySize(array))
+		return;
+	printf("  %s:", name);
+	cJSON_ArrayForEach (item, array) {
+		printf("%s%s", comma, cJSON_GetStringValue(item));
+		comma = ", ";
+	}
+	printf("\n");
+}
+
+static void show_binding(const cJSON *b)
+{
+	printf("\nbinding %llu: %s\n", (unsigned long long)rsip_json_get_u64(b, "bind-id", 0),
+	       rsip_json_get_string(b, "method", "?"));
+	printf("  address: %s\n", rsip_json_get_string(b, "address", "?"));
+	show_spans("ports", get(b, "ports"));
+	show_spans("SPIs", get(b, "spis"));
+	if (get(b, "seconds-left"))
+		printf("  expires: in %llu s\n",
+		       (unsigned long long)rsip_json_get_u64(b, "seconds-left", 0));
+}
+
+void rsip_show_status(const cJSON *answer, bool json)
+{
+	const cJSON *args = get(answer, "arguments"), *tunnel = get(args, "tunnel"), *item;
+	char *text;
+
+	if (json) {
+		text = cJSON_Print(args);
+		printf("%s\n", text ? text : "{}");
+		free(text);
+		return;
+	}
+	printf("gateway: %s (%s, %s)\n", rsip_json_get_string(args, "gateway", "?"),
+	       rsip_json_get_string(args, "transport", "?"),
+	       rsip_json_get_string(args, "state", "?"));
+	printf("client ID: %llu\n", (unsigned long long)rsip_json_get_u64(args, "client-id", 0));
+	printf("private address: %s on %s\n", rsip_json_get_string(args, "private-address", "?"),
+	       rsip_json_get_string(args, "interface", "?"));
+	printf("tunnel: %s, device %s, MTU %llu, namespace %s\n",
+	       rsip_json_get_string(tunnel, "kind", "?"),
+	       rsip_json_get_string(tunnel, "device", "?"),
+	       (unsigned long long)rsip_json_get_u64(tunnel, "mtu", 0),
+	       rsip_json_get_string(tunnel, "namespace", "?"));
+	cJSON_ArrayForEach (item, get(tunnel, "counters"))
+		if (item->valuedouble > 0)
+			printf("  %s: %.0f\n", item->string, item->valuedouble);
+	cJSON_ArrayForEach (item, get(args, "bindings"))
+		show_binding(item);
+	if (rsip_json_get_u64(args, "bindings-wanted", 0))
+		printf("\nstill asking for: %llu\n",
+		       (unsigned long long)rsip_json_get_u64(args, "bindings-wanted", 0));
+}

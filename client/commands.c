@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* up, down, status, lease, release. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "commands.h"
+#include "daemon.h"
+#include "json.h"
+#include "log.h"
+#include "rsip/ctl.h"
+
+static struct rsip_daemon *new_daemon(const struct rsip_cli *cli)
+{
+	struct rsip_daemon *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->set = cli->set;
+	d->ready_fd = d->lock_fd = -1;
+	return d;
+}
+
+/* ---- up
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* What the daemon says before it is ready is for the one who started it; the rest goes to a file.
+ */
+static void leave_terminal(const struct rsip_daemon *d)
+{
+	char path[PATH_MAX];
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int file;
+
+	snprintf(path, sizeof(path), "%s/client.log", d->set.state_dir);
+	file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	if (file >= 0)
+		dup2(file, STDERR_FILENO);
+	if (chdir("/"))
+		log_debug("cannot change to /: %s", strerror(errno));
+}
+
+static int run_daemon(struct rsip_cli *cli, int ready_fd)
+{
+	struct rsip_daemon *d = new_daemon(cli);
+	int status;
+
+	if (!d)
+		return RSIP_EXIT_FAILED;
+	d->ready_fd = ready_fd;
+	d->ready = leave_terminal;
+	d->patient = cli->foreground;
+	status = rsip_daemon_run(d);
+	free(d);
+	return status;
+}
+
+static int show_result(const struct rsip_cli *cli, int fd)
+{
+	struct rsip_json_error bad;
+	cJSON *answer;
+	static char text[1 << 16];
+	size_t len = 0;
+	ssize_t n;
+	int result;
+
+	while ((n = read(fd, text + len, sizeof(text) - len)) > 0)
+		len += n;
+	answer = rsip_json_parse(text, len, 0, &bad);
+	result = answer ? (int)rsip_json_get_u64(answer, "result", 1) : 1;
+	if (!result)
+		rsip_show_status(answer, cli->json);
+	else
+		fprintf(stderr, "rsip-client: up failed: %s\n",
+			answer ? rsip_json_get_string(answer, "text", "?") : "see above");
+	cJSON_Delete(answer);
+	return result ? RSIP_EXIT_FAILED : RSIP_EXIT_DONE;
+}
+
+int rsip_cmd_up(struct rsip_cli *cli)
+{
+	int pipe_fds[2], status;
+	pid_t pid;
+
+	if (cli->foreground)
+		return run_daemon(cli, -1);
+	if (pipe2(pipe_fds, O_CLOEXEC))
+		return RSIP_EXIT_FAILED;
+	pid = fork();
+	if (pid < 0)
+		return RSIP_EXIT_FAILED;
+	if (!pid) {
+		close(pipe_fds[0]);
+		setsid();
+		status = run_daemon(cli, pipe_fds[1]);
+		_exit(status);
+	}
+	close(pipe_fds[1]);
+	status = show_result(cli, pipe_fds[0]);
+	if (status) /* it is cleaning up: what we report must be over */
+		waitpid(pid, NULL, 0);
+	return status;
+}
+
+/* ---- down
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+/* Without a running client: what one left behind (the state file says so) is ended in its name. */
+static int down_after_death(struct rsip_cli *cli, int result)
+{
+	struct rsip_daemon *d = new_daemon(cli);
+	struct rsip_state *st = &d->state;
+	int status;
+
+	if (!d)
+		return RSIP_EXIT_FAILED;
+	if (rsip_state_load(st, cli->set.state_dir)) {
+		free(d);
+		return rsip_show_failure(cli, result, NULL);
+	}
+	snprintf(d->set.gateway, sizeof(d->set.gateway), "%s", rsip_ip4(st->gateway));
+	snprintf(d->set.device, sizeof(d->set.device), "%s", st->device);
+	strcpy(d->set.transport, st->transport == RSIP_TRANSPORT_TCP ? "tcp" : "udp");
+	d->leave = true;
+	d->patient = true;
+	status = rsip_daemon_run(d);
+	free(d);
+	return status;
+}
+
+int rsip_cmd_down(struct rsip_cli *cli)
+{
+	cJSON *answer;
+	int result = rsip_ask(cli->set.socket, "shutdown", NULL, &answer, NULL);
+	int status;
+
+	if (result == -ENOENT || result == -ECONNREFUSED)
+		return down_after_death(cli, result);
+	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
+	cJSON_Delete(answer);
+	return status;
+}
+
+/* ---- the others
+ * ------------------------------------------------------------------------------------------------
+ */
+
+int rsip_cmd_status(struct rsip_cli *cli)
+{
+	cJSON *answer;
+	int result = rsip_ask(cli->set.socket, "status-get", NULL, &answer, NULL);
+	int status = RSIP_EXIT_DONE;
+
+	if (result)
+		status = rsip_show_failure(cli, result, answer);
+	else
+		rsip_show_status(answer, cli->json);
+	cJSON_Delete(answer);
+	return status;
+}
+
+static void show_lease(const cJSON *answer, bool json)
+{
+	const cJSON *b = cJSON_GetObjectItemCaseSensitive(answer, "arguments");
+	char *text = cJSON_Print(b);
+
+	if (json)
+		printf("%s\n", text ? text : "{}");
+	else
+		printf("binding %llu: %s\n", (unsigned long long)rsip_json_get_u64(b, "bind-id", 0),
+		       rsip_json_get_string(b, "address", "?"));
+	free(text);
+}
+
+int rsip_cmd_lease(struct rsip_cli *cli)
+{
+	cJSON *args = cJSON_CreateObject(), *answer;
+	int result, status = RSIP_EXIT_DONE;
+
+	if (cli->port && !cli->set.method_set)
+		cli->set.ports = 1;
+	rsip_json_add_u64(args, "ports", cli->set.ports);
+	rsip_json_add_u64(args, "spis", cli->set.spis);
+	rsip_json_add_u64(args, "port", cli->port);
+	rsip_json_add_u64(args, "lease", cli->set.lease);
+	result = rsip_ask(cli->set.socket, "lease-add", args, &answer, NULL);
+	if (result)
+		status = rsip_show_failure(cli, result, answer);
+	else
+		show_lease(answer, cli->json);
+	cJSON_Delete(answer);
+	return status;
+}
+
+int rsip_cmd_release(struct rsip_cli *cli)
+{
+	cJSON *args = cJSON_CreateObject(), *answer;
+	char *end;
+	int result, status;
+
+	rsip_json_add_u64(args, "bind-id", strtoull(cli->args[0], &end, 0));
+	if (*end || end == cli->args[0]) {
+		fprintf(stderr,
+			"rsip-client: release: a bind ID is needed, not '%s' (see rsip-client "
+			"status)\n",
+			cli->args[0]);
+		cJSON_Delete(args);
+		return RSIP_EXIT_USAGE;
+	}
+	result = rsip_ask(cli->set.socket, "lease-remove", args, &answer, NULL);
+	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
+	cJSON_Delete(answer);
+	return status;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The sub-commands; each returns the exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing found.
+ */
+#ifndef RSIP_CLIENT_COMMANDS_H
+#define RSIP_CLIENT_COMMANDS_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include "settings.h"
+
+enum rsip_exit { RSIP_EXIT_DONE, RSIP_EXIT_FAILED, RSIP_EXIT_USAGE, RSIP_EXIT_NOTHING };
+
+struct rsip_cli {
+	struct rsip_settings set;
+	bool json, foreground;
+	const char *resolv; /* exec: file shown as /etc/resolv.conf */
+	uint32_t port;	    /* lease: the first port */
+	char **args;	    /* what follows the options, NULL-terminated */
+	int arg_cnt;
+};
+
+int rsip_cmd_up(struct rsip_cli *cli);
+int rsip_cmd_down(struct rsip_cli *cli);
+int rsip_cmd_status(struct rsip_cli *cli);
+int rsip_cmd_lease(struct rsip_cli *cli);
+int rsip_cmd_release(struct rsip_cli *cli);
+int rsip_cmd_exec(struct rsip_cli *cli);
+
+/*
+ * Asks the running client.  The answer's result (0 to 3), or a negative errno: -ENOENT or
+ * -ECONNREFUSED mean that none runs.  *answer is for cJSON_Delete(); passed (or NULL) takes a
+ * descriptor that came along, or -1.
+ */
+int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **answer,
+	     int *passed);
+/* Shows what status-get or `up` answered. */
+void rsip_show_status(const cJSON *answer, bool json);
+/* Reports a failed rsip_ask() in words or as JSON; returns the exit status. */
+int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer);
+
+#endif

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The event loop: carries the session's messages and times, and acts on what it reports. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <systemd/sd-daemon.h>
+#include "daemon.h"
+#include "log.h"
+
+#define RSIP_RECONNECT_NS (2 * RSIP_NS_PER_S)
+
+uint64_t rsip_daemon_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec * RSIP_NS_PER_S + ts.tv_nsec;
+}
+
+/* ---- telling the one who called `up`
+ * --------------------------------------------------------------------- */
+
+static void tell(struct rsip_daemon *d, int result, const char *text)
+{
+	cJSON *obj, *args;
+	char *line;
+
+	d->give_up_ns = 0;
+	if (d->ready_fd < 0)
+		return;
+	obj = cJSON_CreateObject();
+	cJSON_AddNumberToObject(obj, "result", result);
+	cJSON_AddStringToObject(obj, "text", text);
+	args = result ? NULL : rsip_control_status(d);
+	if (args)
+		cJSON_AddItemToObject(obj, "arguments", args);
+	line = cJSON_PrintUnformatted(obj);
+	if (!result && d->ready)
+		d->ready(d);
+	if (line && dprintf(d->ready_fd, "%s\n", line) < 0)
+		log_debug("nobody waits for the result any more");
+	free(line);
+	cJSON_Delete(obj);
+	close(d->ready_fd);
+	d->ready_fd = -1;
+}
+
+static void give_up(struct rsip_daemon *d, const char *why)
+{
+	d->failed = true;
+	tell(d, 1, why);
+	rsip_daemon_end(d);
+}
+
+static void tell_if_ready(struct rsip_daemon *d)
+{
+	unsigned int held = 0;
+
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		if (d->session.leases[i].state == RSIP_LEASE_WANTED)
+			return;
+		held += d->session.leases[i].state == RSIP_LEASE_HELD;
+	}
+	sd_notifyf(0, "READY=1\nSTATUS=client %u, %u bindings", d->session.client_id, held);
+	tell(d, 0, "up");
+}
+
+/* ---- what the session reports
+ * ------------------------------------------------------------------------------ */
+
+static void session_send(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct rsip_daemon *d = ctx;
+
+	rsip_transport_send(&d->io, buf, len);
+}
+
+static uint32_t session_random(void *ctx)
+{
+	uint32_t n;
+
+	(void)ctx;
+	rsip_random(&n, sizeof(n));
+	return n;
+}
+
+static int lease_index(const struct rsip_daemon *d, const struct rsip_lease *lease)
+{
+	return lease - d->session.leases;
+}
+
+static int session_granted(void *ctx, const struct rsip_lease *lease)
+{
+	struct rsip_daemon *d = ctx;
+	int err = rsip_daemon_use(d, lease);
+
+	if (!err)
+		log_info("binding %u: leased %s", lease->bind_id, rsip_ip4(lease->addr));
+	return err;
+}
+
+static void session_lost(void *ctx, const struct rsip_lease *lease, const char *why)
+{
+	struct rsip_daemon *d = ctx;
+
+	log_info("binding %u: no longer ours: %s", lease->bind_id, why);
+	rsip_daemon_disuse(d, lease);
+}
+
+static void session_failed(void *ctx, const struct rsip_lease *lease, uint8_t type, int err)
+{
+	struct rsip_daemon *d = ctx;
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s: %s: %s", lease ? "cannot lease" : "cannot register",
+		 rsip_ip4(d->io.gateway), rsip_control_error(err));
+	log_warn("%s (%s)", text, rsip_msg_name(type));
+	if (lease)
+		rsip_control_lease(d, lease_index(d, lease), err);
+	/* Who waits at a terminal wants to know; a service goes on trying. */
+	if (!d->patient && d->give_up_ns && err != -ETIMEDOUT)
+		give_up(d, text);
+}
+
+static void session_changed(void *ctx)
+{
+	struct rsip_daemon *d = ctx;
+
+	d->dirty = true;
+}
+
+static const struct rsip_session_sink sink = {
+	.send = session_send,
+	.random = session_random,
+	.granted = session_granted,
+	.lost = session_lost,
+	.failed = session_failed,
+	.changed = session_changed,
+};
+
+/* ---- the loop
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void save(struct rsip_daemon *d)
+{
+	int err;
+
+	d->dirty = false;
+	rsip_state_take(&d->state, &d->session);
+	err = rsip_state_save(&d->state, d->set.state_dir);
+	if (err)
+		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
+}
+
+static void answer_waiting(struct rsip_daemon *d)
+{
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		if (d->session.leases[i].state == RSIP_LEASE_HELD)
+			rsip_control_lease(d, i, 0);
+	if (d->give_up_ns)
+		tell_if_ready(d);
+}
+
+static void set_timer(struct rsip_daemon *d, uint64_t now)
+{
+	uint64_t due = d->connected ? rsip_session_due(&d->session) : d->reconnect_ns;
+	struct timeval tv;
+
+	if (d->give_up_ns && !d->patient && d->give_up_ns < due)
+		due = d->give_up_ns;
+	due = due > now ? due - now : 0;
+	if (due > 3600 * RSIP_NS_PER_S)
+		due = 3600 * RSIP_NS_PER_S;
+	tv.tv_sec = due / RSIP_NS_PER_S;
+	tv.tv_usec = due % RSIP_NS_PER_S / 1000 + 1;
+	evtimer_add(d->timer, &tv);
+}
+
+static int connect_gateway(struct rsip_daemon *d);
+
+void rsip_daemon_wake(struct rsip_daemon *d)
+{
+	uint64_t now = rsip_daemon_now();
+
+	if (!d->connected && d->io.fd < 0 && now >= d->reconnect_ns)
+		connect_gateway(d);
+	if (!d->connected && d->session.state == RSIP_SESSION_ENDING)
+		d->session.state = RSIP_SESSION_CLOSED; /* nobody to say goodbye to */
+	if (d->connected)
+		rsip_session_tick(&d->session, now);
+	else
+		rsip_session_expire(&d->session, now);
+	if (d->give_up_ns && !d->patient && now >= d->give_up_ns)
+		give_up(d,
+			"the gateway does not answer (is --gateway right, does rsipd run there?)");
+	answer_waiting(d);
+	if (d->dirty)
+		save(d);
+	if (d->session.state == RSIP_SESSION_CLOSED)
+		event_base_loopbreak(d->base);
+	set_timer(d, now);
+}
+
+void rsip_daemon_end(struct rsip_daemon *d)
+{
+	sd_notify(0, "STOPPING=1");
+	rsip_session_leave(&d->session);
+	event_active(d->timer, EV_TIMEOUT, 0);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	rsip_daemon_wake(arg);
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)what;
+	log_info("ending on signal %d", (int)sig);
+	rsip_daemon_end(arg);
+}
+
+static void on_message(void *ctx, const uint8_t *buf, size_t len)
+{
+	struct rsip_daemon *d = ctx;
+
+	rsip_session_input(&d->session, buf, len, rsip_daemon_now());
+	rsip_session_tick(&d->session, rsip_daemon_now());
+}
+
+static void forget_events(struct rsip_daemon *d)
+{
+	if (d->readable)
+		event_free(d->readable);
+	if (d->writable)
+		event_free(d->writable);
+	d->readable = d->writable = NULL;
+}
+
+static void disconnected(struct rsip_daemon *d)
+{
+	log_warn("the connection to %s is gone", rsip_ip4(d->io.gateway));
+	forget_events(d);
+	rsip_transport_close(&d->io);
+	d->connected = false;
+	d->reconnect_ns = rsip_daemon_now() + RSIP_RECONNECT_NS;
+	rsip_session_cut(&d->session, rsip_daemon_now());
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct rsip_daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	if (rsip_transport_read(&d->io, on_message, d))
+		disconnected(d);
+	rsip_daemon_wake(d);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct rsip_daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	d->connected = true; /* or has failed: then the read says so */
+	rsip_daemon_wake(d);
+}
+
+static int connect_gateway(struct rsip_daemon *d)
+{
+	int err = rsip_transport_open(&d->io);
+
+	d->reconnect_ns = rsip_daemon_now() + RSIP_RECONNECT_NS;
+	if (err) {
+		log_warn("cannot reach %s: %s", rsip_ip4(d->io.gateway), strerror(-err));
+		return err;
+	}
+	d->connected = d->io.kind == RSIP_TRANSPORT_UDP;
+	d->readable = event_new(d->base, d->io.fd, EV_READ | EV_PERSIST, on_readable, d);
+	d->writable = event_new(d->base, d->io.fd, EV_WRITE, on_writable, d);
+	event_add(d->readable, NULL);
+	if (!d->connected)
+		event_add(d->writable, NULL);
+	return 0;
+}
+
+/* ---- start and end
+ * --------------------------------------------------------------------------------------------- */
+
+static void add_wishes(struct rsip_daemon *d, uint64_t now)
+{
+	uint32_t ports = d->set.ports, spis = d->set.spis;
+
+	/* One bind leases at most a block of 128 ports; SPIs come with the first. */
+	do {
+		struct rsip_want want = {
+			.method = spis ? RSIP_METHOD_RSIPSEC : RSIP_METHOD_RSAP_IP,
+			.ports = ports > RSIP_BIND_PORTS ? RSIP_BIND_PORTS : ports,
+			.spis = spis,
+			.lease_s = d->set.lease,
+		};
+
+		if (!want.ports && !want.spis)
+			break;
+		if (rsip_session_want(&d->session, &want, false, now) < 0)
+			break;
+		ports -= want.ports;
+		spis = 0;
+	} while (ports);
+}
+
+/* Leases of the past go back into use before the gateway is asked about them: their flows go on. */
+static void start_session(struct rsip_daemon *d, bool resume)
+{
+	enum rsip_transport kind =
+		strcmp(d->set.transport, "tcp") ? RSIP_TRANSPORT_UDP : RSIP_TRANSPORT_TCP;
+	struct rsip_session_sink with_us = sink;
+	uint64_t now = rsip_daemon_now();
+
+	d->io.kind = kind;
+	with_us.ctx = d;
+	rsip_session_init(&d->session, &with_us, kind, d->io.local, d->io.gateway);
+	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
+		 d->state.transport == kind;
+	if (!resume || !d->state.lease_cnt)
+		add_wishes(d, now);
+	if (!resume)
+		return;
+	rsip_state_give(&d->state, &d->session, now);
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		if (d->session.leases[i].state == RSIP_LEASE_HELD)
+			rsip_daemon_use(d, &d->session.leases[i]);
+	rsip_session_resume(&d->session, now);
+}
+
+static int take_lock(struct rsip_daemon *d)
+{
+	char path[300];
+
+	if (mkdir(d->set.state_dir, 0755) && errno != EEXIST) {
+		log_err("cannot make the folder %s: %s", d->set.state_dir, strerror(errno));
+		return -errno;
+	}
+	snprintf(path, sizeof(path), "%s/client.lock", d->set.state_dir);
+	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (d->lock_fd >= 0 && !flock(d->lock_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	log_err("cannot start: %s: %s", path,
+		errno == EWOULDBLOCK
+			? "a client is running (rsip-client status, or another --state-dir)"
+			: strerror(errno));
+	return -errno;
+}
+
+static int open_loop(struct rsip_daemon *d)
+{
+	d->base = event_base_new();
+	if (!d->base)
+		return -ENOMEM;
+	d->timer = evtimer_new(d->base, on_timer, d);
+	d->signals[0] = evsignal_new(d->base, SIGTERM, on_signal, d);
+	d->signals[1] = evsignal_new(d->base, SIGINT, on_signal, d);
+	evsignal_add(d->signals[0], NULL);
+	evsignal_add(d->signals[1], NULL);
+	return 0;
+}
+
+static void close_loop(struct rsip_daemon *d)
+{
+	forget_events(d);
+	event_free(d->timer);
+	event_free(d->signals[0]);
+	event_free(d->signals[1]);
+	event_base_free(d->base);
+}
+
+static void run_loop(struct rsip_daemon *d)
+{
+	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
+	connect_gateway(d);
+	if (d->leave)
+		rsip_daemon_end(d);
+	else
+		event_active(d->timer, EV_TIMEOUT, 0);
+	event_base_dispatch(d->base);
+	rsip_daemon_raze(d);
+	rsip_state_remove(d->set.state_dir);
+}
+
+int rsip_daemon_run(struct rsip_daemon *d)
+{
+	bool have_state;
+	int err;
+
+	d->io.fd = -1;
+	d->jail.fd = d->jail.home = -1;
+	signal(SIGPIPE, SIG_IGN);
+	err = take_lock(d);
+	err = err ? err : rsip_daemon_locate(d);
+	if (!err) {
+		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;
+		err = rsip_daemon_build(d, have_state);
+	}
+	if (!err) {
+		err = open_loop(d);
+		if (!err) {
+			start_session(d, have_state);
+			save(d);
+			err = rsip_control_open(d);
+			if (!err)
+				run_loop(d);
+			else
+				rsip_daemon_raze(d);
+			rsip_control_close(d);
+			rsip_transport_close(&d->io);
+			close_loop(d);
+		}
+	}
+	if (err)
+		tell(d, 1, "see above");
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	return err || d->failed ? 1 : 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The running client: session, tunnel, namespace and control socket around one event loop. */
+#ifndef RSIP_CLIENT_DAEMON_H
+#define RSIP_CLIENT_DAEMON_H
+
+#include <cjson/cJSON.h>
+#include <event2/event.h>
+#include "guard.h"
+#include "jail.h"
+#include "session.h"
+#include "settings.h"
+#include "state.h"
+#include "transport.h"
+#include "tunnel.h"
+
+struct rsip_control;
+
+struct rsip_daemon {
+	struct rsip_settings set;
+	int ready_fd; /* told once, in JSON, how `up` went; -1: nobody asks (any more) */
+	void (*ready)(const struct rsip_daemon
+			      *d); /* called before the one at ready_fd is told (or NULL) */
+	bool patient;		   /* no answer from the gateway is no reason to end */
+	bool leave;		   /* end what a past of ours left, and do no more */
+	struct rsip_session session;
+	struct rsip_transport_io io;
+	bool connected; /* TCP: the connection stands; UDP: always */
+	uint64_t reconnect_ns;
+	struct rsip_jail jail;
+	struct rsip_tunnel *tunnel;
+	struct rsip_guard *guard; /* NULL: this system has none */
+	struct rsip_state state;
+	bool dirty;  /* the state file is behind */
+	bool failed; /* exit status 1 */
+	uint32_t nic;
+	char nic_name[RSIP_IFNAME_LEN];
+	uint64_t give_up_ns; /* 0: not any more */
+	int lock_fd;
+	struct event_base *base;
+	struct event *timer, *readable, *writable, *signals[2];
+	struct rsip_control *control;
+};
+
+/* Runs until the session has ended; returns the exit status.  ready_fd is closed when told. */
+int rsip_daemon_run(struct rsip_daemon *d);
+
+/* CLOCK_BOOTTIME in nanoseconds: leases run on while the machine sleeps. */
+uint64_t rsip_daemon_now(void);
+
+/* Begins to end: de-register, take the tunnel away, leave the loop. */
+void rsip_daemon_end(struct rsip_daemon *d);
+/* Lets the session do what is due, after something outside it changed it. */
+void rsip_daemon_wake(struct rsip_daemon *d);
+
+/* ---- daemon_net.c: the way to the gateway, the tunnel, the leased addresses ---- */
+
+/* Finds interface, private address and gateway from settings and routes. */
+int rsip_daemon_locate(struct rsip_daemon *d);
+/* Namespace and device; takes up what the state file says is ours. */
+int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
+void rsip_daemon_raze(struct rsip_daemon *d);
+int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease);
+void rsip_daemon_disuse(struct rsip_daemon *d, const struct rsip_lease *lease);
+
+/* ---- control.c: the control socket ---- */
+
+int rsip_control_open(struct rsip_daemon *d);
+void rsip_control_close(struct rsip_daemon *d);
+/* A lease wish of a control connection was granted (err 0) or refused. */
+void rsip_control_lease(struct rsip_daemon *d, int index, int err);
+/* What status-get answers. */
+cJSON *rsip_control_status(struct rsip_daemon *d);
+/* Text of an error that the session reported: > 0 RSIP, < 0 errno. */
+const char *rsip_control_error(int err);
+
+#endif

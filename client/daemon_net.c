@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the client changes in the system: namespace, tunnel, leased addresses, the programs' ports.
+ */
+#include <errno.h>
+#include <string.h>
+#include "daemon.h"
+#include "log.h"
+
+static int find_gateway(struct rsip_daemon *d, struct rsip_nl *nl)
+{
+	struct rsip_route route;
+	int err;
+
+	if (*d->set.gateway)
+		return rsip_ip4_parse(d->set.gateway, &d->io.gateway);
+	/* The gateway of the private realm is its router, unless somebody says otherwise. */
+	err = rsip_nl_route_get(nl, 0, d->nic, &route);
+	if (err || !route.gateway) {
+		log_err("cannot find the gateway: there is no default router (give --gateway)");
+		return -ENOENT;
+	}
+	d->io.gateway = route.gateway;
+	return 0;
+}
+
+int rsip_daemon_locate(struct rsip_daemon *d)
+{
+	struct rsip_route route;
+	struct rsip_link link;
+	struct rsip_nl *nl;
+	int err = rsip_nl_open(&nl);
+
+	if (err)
+		return err;
+	if (*d->set.interface) {
+		err = rsip_nl_link_get(nl, d->set.interface, &link);
+		if (err)
+			log_err("cannot use interface %s: %s", d->set.interface, strerror(-err));
+		d->nic = link.ifindex;
+	}
+	err = err ? err : find_gateway(d, nl);
+	if (!err) {
+		err = rsip_nl_route_get(nl, d->io.gateway, d->nic, &route);
+		if (err)
+			log_err("cannot reach the gateway %s: %s", rsip_ip4(d->io.gateway),
+				strerror(-err));
+	}
+	if (!err) {
+		d->nic = route.ifindex;
+		d->io.local = route.prefsrc;
+		err = rsip_nl_link_get_index(nl, d->nic, &link);
+		snprintf(d->nic_name, sizeof(d->nic_name), "%s", link.name);
+		snprintf(d->io.interface, sizeof(d->io.interface), "%s", link.name);
+	}
+	rsip_nl_close(nl);
+	return err;
+}
+
+int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
+{
+	struct rsip_tunnel_spec spec = {
+		.dev = d->set.device,
+		.local = d->io.local,
+		.gateway = d->io.gateway,
+		.nic = d->nic,
+		.jail = &d->jail,
+		.ours = have_state && !strcmp(d->state.device, d->set.device),
+		.no_ipip = !strcmp(d->set.tunnel, "bpf"),
+		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->nic,
+	};
+	int err = rsip_jail_open(&d->jail, d->set.state_dir);
+
+	if (err) {
+		log_err("cannot make the network namespace %s: %s%s", d->jail.pin, strerror(-err),
+			err == -EPERM ? " (run as root)" : "");
+		return err;
+	}
+	spec.keep = spec.ours && d->state.local == d->io.local &&
+		    d->state.gateway == d->io.gateway && d->state.nic == d->nic;
+	err = rsip_tunnel_open(&spec, &d->tunnel);
+	if (err) {
+		rsip_jail_close(&d->jail, true);
+		return err;
+	}
+	err = rsip_guard_open(&d->jail, &d->guard);
+	if (err)
+		log_info("bind() to ports that are not leased cannot be refused here: %s (the "
+			 "gateway drops "
+			 "their packets)",
+			 strerror(-err));
+	snprintf(d->state.device, sizeof(d->state.device), "%s", d->set.device);
+	d->state.nic = d->nic;
+	d->state.own_qdisc = rsip_tunnel_owns_qdisc(d->tunnel);
+	return 0;
+}
+
+void rsip_daemon_raze(struct rsip_daemon *d)
+{
+	rsip_guard_close(d->guard);
+	d->guard = NULL;
+	rsip_tunnel_close(d->tunnel);
+	d->tunnel = NULL;
+	rsip_jail_close(&d->jail, true);
+}
+
+static bool in_use(const struct rsip_lease *l)
+{
+	return l->state == RSIP_LEASE_HELD;
+}
+
+/* The ports of all leases in use, and those of extra (or NULL). */
+static int limit_ports(struct rsip_daemon *d, const struct rsip_lease *extra)
+{
+	struct rsip_portset set = {0};
+
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		const struct rsip_lease *l = &d->session.leases[i];
+
+		if (!in_use(l) && l != extra)
+			continue;
+		for (unsigned int p = 0; p < l->port_runs; p++)
+			rsip_portset_add(&set, l->ports[p].first, l->ports[p].cnt);
+	}
+	if (d->guard && rsip_guard_set_ports(d->guard, &set))
+		log_warn("cannot tell the guard of bind() which ports are leased");
+	return rsip_jail_set_ports(&d->jail, &set);
+}
+
+static const struct rsip_lease *another_with(struct rsip_daemon *d, __be32 addr,
+					     const struct rsip_lease * not )
+{
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		const struct rsip_lease *l = &d->session.leases[i];
+
+		if (l != not &&in_use(l) && (!addr || l->addr == addr))
+			return l;
+	}
+	return NULL;
+}
+
+int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease)
+{
+	const struct rsip_lease *first = another_with(d, 0, lease);
+	const struct rsip_lease *twin = another_with(d, lease->addr, lease);
+	int err;
+
+	/* Two ends for one address would make its packets a matter of chance. */
+	if (twin && twin->endpoint != lease->endpoint)
+		return -EOPNOTSUPP;
+	err = limit_ports(d, lease);
+	if (!err)
+		err = rsip_tunnel_add(d->tunnel, lease->addr, lease->endpoint);
+	if (!err && !first)
+		err = rsip_tunnel_route(d->tunnel, lease->addr);
+	if (err) {
+		log_err("cannot use the leased address %s: %s", rsip_ip4(lease->addr),
+			strerror(-err));
+		if (!twin)
+			rsip_tunnel_del(d->tunnel, lease->addr);
+		limit_ports(d, NULL);
+	}
+	return err;
+}
+
+void rsip_daemon_disuse(struct rsip_daemon *d, const struct rsip_lease *lease)
+{
+	const struct rsip_lease *other;
+
+	if (!d->tunnel)
+		return;
+	limit_ports(d, NULL);
+	if (another_with(d, lease->addr, lease))
+		return;
+	rsip_tunnel_del(d->tunnel, lease->addr);
+	other = another_with(d, 0, lease); /* deleting an address takes its routes along */
+	if (other)
+		rsip_tunnel_route(d->tunnel, other->addr);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The network namespace whose only address is the leased one.  Programs started by `rsip-client
+ * exec` live in it; what they may use is limited by the namespace's own settings, so nothing
+ * outside it changes.
+ */
+#ifndef RSIP_CLIENT_JAIL_H
+#define RSIP_CLIENT_JAIL_H
+
+#include <limits.h>
+#include "portset.h"
+
+struct rsip_jail {
+	int fd;		    /* the namespace */
+	int home;	    /* where the client itself lives */
+	char pin[PATH_MAX]; /* keeps the namespace when the client is killed */
+};
+
+/* Takes up the namespace pinned at STATE_DIR/netns, or makes and pins a new one.  0 or a negative
+ * errno. */
+int rsip_jail_open(struct rsip_jail *jail, const char *state_dir);
+/* destroy: removes the pin as well; the namespace then lives as long as programs in it. */
+void rsip_jail_close(struct rsip_jail *jail, bool destroy);
+
+int rsip_jail_enter(const struct rsip_jail *jail);
+void rsip_jail_leave(const struct rsip_jail *jail); /* ends the program if it cannot go home */
+
+/* Programs in the namespace get only ports of the set when they leave the choice to the kernel. */
+int rsip_jail_set_ports(const struct rsip_jail *jail, const struct rsip_portset *set);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* rsip-client: options and sub-commands. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "commands.h"
+#include "log.h"
+#include "util.h"
+
+#define RSIP_OPTIONS_MAX 40
+#define RSIP_OPT_SETTING 1000 /* + row of the settings table */
+
+enum {
+	OPT_CONFIG = 256,
+	OPT_FOREGROUND,
+	OPT_RESOLV,
+	OPT_PORT,
+	OPT_VERSION,
+	OPT_STATE_DIR,
+	OPT_SOCKET
+};
+
+struct command {
+	const char *name, *args, *help;
+	const char *settings; /* names of the settings it takes as options, between spaces */
+	int min_args, max_args;
+	int (*run)(struct rsip_cli *cli);
+};
+
+#define PLACES " state-dir socket "
+
+static const struct command commands[] = {
+	{"up", "", "register, lease and bring up the tunnel; stays in the background",
+	 " gateway interface ports spis lease transport tunnel device wait" PLACES, 0, 0,
+	 rsip_cmd_up},
+	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
+	 rsip_cmd_down},
+	{"status", "", "gateway, bindings, tunnel and counters of the running client", PLACES, 0, 0,
+	 rsip_cmd_status},
+	{"lease", "", "add a binding (--ports, --port, --spis, --lease)",
+	 " ports spis lease" PLACES, 0, 0, rsip_cmd_lease},
+	{"release", "BIND", "give a binding back", PLACES, 1, 1, rsip_cmd_release},
+	{"exec", "[--] CMD...", "run a program that uses the leased address and only leased ports",
+	 PLACES, 1, 1 << 20, rsip_cmd_exec},
+};
+
+static bool takes(const struct command *c, const char *setting)
+{
+	char word[40];
+
+	snprintf(word, sizeof(word), " %s ", setting);
+	return strstr(c->settings, word);
+}
+
+static void show_command_help(const struct command *c)
+{
+	printf("usage: rsip-client %s [options] %s\n%s\n\n", c->name, c->args, c->help);
+	for (size_t i = 0; i < rsip_setting_count; i++) {
+		const struct rsip_setting *s = &rsip_setting_table[i];
+		char left[40];
+
+		snprintf(left, sizeof(left), "%s %s", s->name, s->arg);
+		if (takes(c, s->name))
+			printf("  --%-22s %s\n", left, s->help);
+	}
+	if (c->run == rsip_cmd_up)
+		printf("  --%-22s %s\n  --%-22s %s\n", "config FILE",
+		       "settings (default " RSIP_CLIENT_CONFIG ")", "foreground",
+		       "do not go into the background, and never give up");
+	if (c->run == rsip_cmd_lease)
+		printf("  --%-22s %s\n", "port P", "from this port on");
+	if (c->run == rsip_cmd_exec)
+		printf("  --%-22s %s\n", "resolv FILE",
+		       "show FILE to the program as /etc/resolv.conf");
+	printf("  -j, --%-18s %s\n  -v, --%-18s %s\n  -h, --%-18s %s\n", "json", "print JSON",
+	       "verbose", "log more", "help", "this text");
+}
+
+static void show_help(FILE *out)
+{
+	fprintf(out, "usage: rsip-client [--state-dir DIR] [--socket PATH] [-j] [-v] COMMAND "
+		     "[options]\n\ncommands:\n");
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(commands); i++)
+		fprintf(out, "  %-8s %-12s %s\n", commands[i].name, commands[i].args,
+			commands[i].help);
+	fprintf(out,
+		"\n  rsip-client COMMAND --help    options of a command\n  rsip-client --version\n"
+		"\nexit status: 0 done, 1 failed, 2 wrong usage, 3 nothing found\n");
+}
+
+static void fill_options(const struct command *c, struct option *opts)
+{
+	static const struct option fixed[] = {
+		{"config", required_argument, NULL, OPT_CONFIG},
+		{"foreground", no_argument, NULL, OPT_FOREGROUND},
+		{"resolv", required_argument, NULL, OPT_RESOLV},
+		{"port", required_argument, NULL, OPT_PORT},
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"verbose", no_argument, NULL, 'v'},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(fixed); i++) {
+		bool only_up = fixed[i].val == OPT_CONFIG || fixed[i].val == OPT_FOREGROUND;
+
+		if ((only_up && c->run != rsip_cmd_up) ||
+		    (fixed[i].val == OPT_RESOLV && c->run != rsip_cmd_exec) ||
+		    (fixed[i].val == OPT_PORT && c->run != rsip_cmd_lease))
+			continue;
+		opts[n++] = fixed[i];
+	}
+	for (size_t i = 0; i < rsip_setting_count; i++)
+		if (takes(c, rsip_setting_table[i].name))
+			opts[n++] = (struct option){rsip_setting_table[i].name, required_argument,
+						    NULL, RSIP_OPT_SETTING + i};
+	memset(&opts[n], 0, sizeof(opts[n]));
+}
+
+static int wrong(const struct command *c, const char *text)
+{
+	fprintf(stderr, "rsip-client: %s: %s (see rsip-client %s --help)\n", c->name, text,
+		c->name);
+	return RSIP_EXIT_USAGE;
+}
+
+/* The file comes first, whatever its place in the command line: options override it. */
+static int load_file(const struct command *c, struct rsip_cli *cli, int argc, char **argv,
+		     const struct option *opts)
+{
+	const char *path = RSIP_CLIENT_CONFIG;
+	bool given = false;
+	int opt;
+
+	if (c->run != rsip_cmd_up)
+		return 0;
+	opterr = 0;
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "+jhv", opts, NULL)) != -1) {
+		if (opt == OPT_CONFIG) {
+			path = optarg;
+			given = true;
+		}
+	}
+	opterr = 1;
+	return rsip_settings_load(&cli->set, path, given) ? RSIP_EXIT_FAILED : 0;
+}
+
+static int take_port(const struct command *c, struct rsip_cli *cli)
+{
+	char *end;
+	unsigned long n = strtoul(optarg, &end, 10);
+
+	if (*end || end == optarg || n < 1 || n > 65535)
+		return wrong(c, "--port: a number from 1 to 65535 is needed");
+	cli->port = n;
+	return 0;
+}
+
+/* 0: go on; else the exit status, with RSIP_EXIT_DONE written as -1. */
+static int read_options(const struct command *c, struct rsip_cli *cli, int argc, char **argv,
+			const struct option *opts)
+{
+	char why[160];
+	int opt;
+
+	optind = 1;
+	while ((opt = getopt_long(argc, argv, "+jhv", opts, NULL)) != -1) {
+		if (opt >= RSIP_OPT_SETTING) {
+			if (rsip_settings_set(&cli->set,
+					      rsip_setting_table[opt - RSIP_OPT_SETTING].name,
+					      optarg, why, sizeof(why)))
+				return wrong(c, why);
+		} else if (opt == OPT_FOREGROUND) {
+			cli->foreground = true;
+		} else if (opt == OPT_RESOLV) {
+			cli->resolv = optarg;
+		} else if (opt == OPT_PORT && take_port(c, cli)) {
+			return RSIP_EXIT_USAGE;
+		} else if (opt == 'j') {
+			cli->json = true;
+		} else if (opt == 'v') {
+			rsip_log_set_level(RSIP_LOG_DEBUG);
+		} else if (opt == 'h') {
+			show_command_help(c);
+			return -1;
+		} else if (opt == '?') {
+			return wrong(c, "wrong option");
+		}
+	}
+	return 0;
+}
+
+/* What stood before the command holds for every command, and over the configuration file. */
+struct globals {
+	const char *state_dir, *socket;
+	bool json;
+};
+
+static int apply_globals(const struct command *c, struct rsip_cli *cli, const struct globals *g)
+{
+	char why[160];
+
+	cli->json = g->json;
+	if (g->state_dir &&
+	    rsip_settings_set(&cli->set, "state-dir", g->state_dir, why, sizeof(why)))
+		return wrong(c, why);
+	if (g->socket && rsip_settings_set(&cli->set, "socket", g->socket, why, sizeof(why)))
+		return wrong(c, why);
+	return 0;
+}
+
+static int run(const struct command *c, const struct globals *g, int argc, char **argv)
+{
+	struct option opts[RSIP_OPTIONS_MAX];
+	struct rsip_cli cli = {0};
+	char why[160];
+	int status;
+
+	rsip_settings_init(&cli.set);
+	fill_options(c, opts);
+	status = load_file(c, &cli, argc, argv, opts);
+	if (!status)
+		status = apply_globals(c, &cli, g);
+	if (!status)
+		status = read_options(c, &cli, argc, argv, opts);
+	if (status)
+		return status < 0 ? RSIP_EXIT_DONE : status;
+	cli.args = argv + optind;
+	cli.arg_cnt = argc - optind;
+	if (cli.arg_cnt < c->min_args || cli.arg_cnt > c->max_args)
+		return wrong(c, cli.arg_cnt < c->min_args ? "an argument is missing"
+							  : "too many arguments");
+	if (rsip_settings_finish(&cli.set, why, sizeof(why)))
+		return wrong(c, why);
+	return c->run(&cli);
+}
+
+/* -1: go on with the command; else the exit status. */
+static int read_globals(struct globals *g, int argc, char **argv)
+{
+	static const struct option opts[] = {
+		{"state-dir", required_argument, NULL, OPT_STATE_DIR},
+		{"socket", required_argument, NULL, OPT_SOCKET},
+		{"json", no_argument, NULL, 'j'},
+		{"verbose", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{0},
+	};
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "+jhv", opts, NULL)) != -1) {
+		if (opt == OPT_STATE_DIR) {
+			g->state_dir = optarg;
+		} else if (opt == OPT_SOCKET) {
+			g->socket = optarg;
+		} else if (opt == 'j') {
+			g->json = true;
+		} else if (opt == 'v') {
+			rsip_log_set_level(RSIP_LOG_DEBUG);
+		} else if (opt == 'h') {
+			show_help(stdout);
+			return RSIP_EXIT_DONE;
+		} else if (opt == OPT_VERSION) {
+			printf("rsip-client %s\n", RSIP_PACKAGE_VERSION);
+			return RSIP_EXIT_DONE;
+		} else {
+			return RSIP_EXIT_USAGE;
+		}
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct globals g = {0};
+	int status;
+
+	rsip_log_open("rsip-client", RSIP_LOG_INFO);
+	status = read_globals(&g, argc, argv);
+	if (status >= 0)
+		return status;
+	argc -= optind;
+	argv += optind;
+	for (size_t i = 0; argc && i < RSIP_ARRAY_LEN(commands); i++)
+		if (!strcmp(argv[0], commands[i].name))
+			return run(&commands[i], &g, argc, argv);
+	if (argc)
+		fprintf(stderr, "rsip-client: no such command: %s\n", argv[0]);
+	show_help(stderr);
+	return RSIP_EXIT_USAGE;
+}

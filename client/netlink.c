@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* rtnetlink through libmnl: links, addresses, routes, a count of TC filters. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/if_tunnel.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include "netlink.h"
+
+#define RSIP_NL_BUF 16384
+
+struct rsip_nl {
+	struct mnl_socket *sock;
+	uint32_t seq;
+	char buf[RSIP_NL_BUF];
+};
+
+int rsip_nl_open(struct rsip_nl **out)
+{
+	struct rsip_nl *nl = calloc(1, sizeof(*nl));
+	int err;
+
+	if (!nl)
+		return -ENOMEM;
+	nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	if (!nl->sock || mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
+		err = -errno;
+		rsip_nl_close(nl);
+		return err;
+	}
+	*out = nl;
+	return 0;
+}
+
+void rsip_nl_close(struct rsip_nl *nl)
+{
+	if (!nl)
+		return;
+	if (nl->sock)
+		mnl_socket_close(nl->sock);
+	free(nl);
+}
+
+static struct nlmsghdr *request(struct rsip_nl *nl, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *h = mnl_nlmsg_put_header(nl->buf);
+
+	h->nlmsg_type = type;
+	h->nlmsg_flags = NLM_F_REQUEST | flags;
+	h->nlmsg_seq = ++nl->seq;
+	return h;
+}
+
+/* Sends h and feeds what comes back to cb until the acknowledgement or the end of a dump. */
+static int exchange(struct rsip_nl *nl, struct nlmsghdr *h, mnl_cb_t cb, void *data)
+{
+	unsigned int port = mnl_socket_get_portid(nl->sock);
+	int n, ret = MNL_CB_OK;
+
+	if (mnl_socket_sendto(nl->sock, h, h->nlmsg_len) < 0)
+		return -errno;
+	while (ret == MNL_CB_OK) {
+		n = mnl_socket_recvfrom(nl->sock, nl->buf, sizeof(nl->buf));
+		if (n < 0)
+			return -errno;
+		ret = mnl_cb_run(nl->buf, n, nl->seq, port, cb, data);
+		if (ret == MNL_CB_ERROR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int order(struct rsip_nl *nl, struct nlmsghdr *h)
+{
+	h->nlmsg_flags |= NLM_F_ACK;
+	return exchange(nl, h, NULL, NULL);
+}
+
+static struct ifinfomsg *link_request(struct rsip_nl *nl, struct nlmsghdr **h, uint16_t type,
+				      uint16_t flags)
+{
+	*h = request(nl, type, flags);
+	return mnl_nlmsg_put_extra_header(*h, sizeof(struct ifinfomsg));
+}
+
+static int take_kind(const struct nlattr *attr, void *data)
+{
+	struct rsip_link *link = data;
+
+	if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+		strncpy(link->kind, mnl_attr_get_str(attr), sizeof(link->kind) - 1);
+	return MNL_CB_OK;
+}
+
+static int take_link_attr(const struct nlattr *attr, void *data)
+{
+	struct rsip_link *link = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case IFLA_MTU:
+		link->mtu = mnl_attr_get_u32(attr);
+		break;
+	case IFLA_IFNAME:
+		strncpy(link->name, mnl_attr_get_str(attr), sizeof(link->name) - 1);
+		break;
+	case IFLA_ADDRESS:
+		if (mnl_attr_get_payload_len(attr) == sizeof(link->mac))
+			memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
+		break;
+	case IFLA_LINKINFO:
+		mnl_attr_parse_nested(attr, take_kind, link);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int take_link(const struct nlmsghdr *h, void *data)
+{
+	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(h);
+	struct rsip_link *link = data;
+
+	link->ifindex = ifi->ifi_index;
+	link->hw_type = ifi->ifi_type;
+	mnl_attr_parse(h, sizeof(*ifi), take_link_attr, link);
+	return MNL_CB_OK;
+}
+
+int rsip_nl_link_get(struct rsip_nl *nl, const char *name, struct rsip_link *link)
+{
+	struct nlmsghdr *h;
+
+	memset(link, 0, sizeof(*link));
+	link_request(nl, &h, RTM_GETLINK, NLM_F_ACK);
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	return exchange(nl, h, take_link, link);
+}
+
+int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_link *link)
+{
+	struct nlmsghdr *h;
+
+	memset(link, 0, sizeof(*link));
+	link_request(nl, &h, RTM_GETLINK, NLM_F_ACK)->ifi_index = ifindex;
+	return exchange(nl, h, take_link, link);
+}
+
+int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, int peer_netns, uint32_t mtu)
+{
+	struct nlattr *info, *data, *peer;
+	struct nlmsghdr *h;
+
+	link_request(nl, &h, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	peer = mnl_attr_nest_start(h, VETH_INFO_PEER);
+	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	mnl_attr_put_u32(h, IFLA_NET_NS_FD, peer_netns);
+	mnl_attr_nest_end(h, peer);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+	return order(nl, h);
+}
+
+int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote,
+		     uint32_t nic)
+{
+	struct nlattr *info, *data;
+	struct nlmsghdr *h;
+
+	link_request(nl, &h, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "ipip");
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	mnl_attr_put_u32(h, IFLA_IPTUN_LINK, nic);
+	mnl_attr_put_u32(h, IFLA_IPTUN_LOCAL, local);
+	mnl_attr_put_u32(h, IFLA_IPTUN_REMOTE, remote);
+	mnl_attr_put_u8(h, IFLA_IPTUN_TTL, 64);
+	mnl_attr_put_u8(h, IFLA_IPTUN_TOS, 1); /* inherit: RFC 6040 */
+	mnl_attr_put_u8(h, IFLA_IPTUN_PMTUDISC, 1);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+	return order(nl, h);
+}
+
+int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex)
+{
+	struct nlmsghdr *h;
+
+	link_request(nl, &h, RTM_DELLINK, 0)->ifi_index = ifindex;
+	return order(nl, h);
+}
+
+int rsip_nl_link_move(struct rsip_nl *nl, uint32_t ifindex, int netns)
+{
+	struct nlmsghdr *h;
+
+	link_request(nl, &h, RTM_NEWLINK, 0)->ifi_index = ifindex;
+	mnl_attr_put_u32(h, IFLA_NET_NS_FD, netns);
+	return order(nl, h);
+}
+
+int rsip_nl_link_up(struct rsip_nl *nl, uint32_t ifindex, uint32_t mtu, bool noarp)
+{
+	struct ifinfomsg *ifi;
+	struct nlmsghdr *h;
+
+	ifi = link_request(nl, &h, RTM_NEWLINK, 0);
+	ifi->ifi_index = ifindex;
+	ifi->ifi_flags = IFF_UP | (noarp ? IFF_NOARP : 0);
+	ifi->ifi_change = IFF_UP | (noarp ? IFF_NOARP : 0);
+	if (mtu)
+		mnl_attr_put_u32(h, IFLA_MTU, mtu);
+	return order(nl, h);
+}
+
+static int addr_order(struct rsip_nl *nl, uint16_t type, uint16_t flags, uint32_t ifindex,
+		      __be32 addr)
+{
+	struct nlmsghdr *h = request(nl, type, flags);
+	struct ifaddrmsg *ifa = mnl_nlmsg_put_extra_header(h, sizeof(*ifa));
+
+	ifa->ifa_family = AF_INET;
+	ifa->ifa_prefixlen = 32;
+	ifa->ifa_index = ifindex;
+	mnl_attr_put_u32(h, IFA_LOCAL, addr);
+	mnl_attr_put_u32(h, IFA_ADDRESS, addr);
+	return order(nl, h);
+}
+
+int rsip_nl_addr_add(struct rsip_nl *nl, uint32_t ifindex, __be32 addr)
+{
+	return addr_order(nl, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, ifindex, addr);
+}
+
+int rsip_nl_addr_del(struct rsip_nl *nl, uint32_t ifindex, __be32 addr)
+{
+	return addr_order(nl, RTM_DELADDR, 0, ifindex, addr);
+}
+
+int rsip_nl_default_route(struct rsip_nl *nl, uint32_t ifindex, __be32 src)
+{
+	struct nlmsghdr *h = request(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+
+	rt->rtm_family = AF_INET;
+	rt->rtm_table = RT_TABLE_MAIN;
+	rt->rtm_protocol = RTPROT_STATIC;
+	rt->rtm_scope = RT_SCOPE_LINK;
+	rt->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(h, RTA_OIF, ifindex);
+	mnl_attr_put_u32(h, RTA_PREFSRC, src);
+	return order(nl, h);
+}
+
+static int take_route_attr(const struct nlattr *attr, void *data)
+{
+	struct rsip_route *route = data;
+
+	switch (mnl_attr_get_type(attr)) {
+	case RTA_OIF:
+		route->ifindex = mnl_attr_get_u32(attr);
+		break;
+	case RTA_GATEWAY:
+		route->gateway = mnl_attr_get_u32(attr);
+		break;
+	case RTA_PREFSRC:
+		route->prefsrc = mnl_attr_get_u32(attr);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int take_route(const struct nlmsghdr *h, void *data)
+{
+	mnl_attr_parse(h, sizeof(struct rtmsg), take_route_attr, data);
+	return MNL_CB_OK;
+}
+
+int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route)
+{
+	struct nlmsghdr *h = request(nl, RTM_GETROUTE, NLM_F_ACK);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+
+	memset(route, 0, sizeof(*route));
+	rt->rtm_family = AF_INET;
+	rt->rtm_dst_len = 32;
+	mnl_attr_put_u32(h, RTA_DST, dst);
+	if (oif)
+		mnl_attr_put_u32(h, RTA_OIF, oif);
+	return exchange(nl, h, take_route, route);
+}
+
+static int count_one(const struct nlmsghdr *h, void *data)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(h);
+
+	/* A filter shows up with a head of its own, whose handle is zero. */
+	if (tc->tcm_handle)
+		++*(int *)data;
+	return MNL_CB_OK;
+}
+
+int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent)
+{
+	struct nlmsghdr *h = request(nl, RTM_GETTFILTER, NLM_F_DUMP);
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
+	int n = 0, err;
+
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = ifindex;
+	tc->tcm_parent = parent;
+	err = exchange(nl, h, count_one, &n);
+	return err ? err : n;
+}

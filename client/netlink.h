@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The few rtnetlink requests the client needs, in the network namespace where the handle was
+ * opened. */
+#ifndef RSIP_CLIENT_NETLINK_H
+#define RSIP_CLIENT_NETLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/types.h>
+
+#define RSIP_IFNAME_LEN 16 /* IFNAMSIZ; <net/if.h> and <linux/if.h> exclude each other */
+
+struct rsip_nl;
+
+struct rsip_link {
+	uint32_t ifindex;
+	uint32_t mtu;
+	uint16_t hw_type; /* ARPHRD_* */
+	uint8_t mac[6];
+	char kind[16]; /* "veth", "ipip", or empty */
+	char name[RSIP_IFNAME_LEN];
+};
+
+struct rsip_route {
+	uint32_t ifindex;
+	__be32 gateway; /* 0: on link */
+	__be32 prefsrc;
+};
+
+/* All return 0 or a negative errno.  Addresses are in network order. */
+int rsip_nl_open(struct rsip_nl **nl);
+void rsip_nl_close(struct rsip_nl *nl);
+
+int rsip_nl_link_get(struct rsip_nl *nl, const char *name, struct rsip_link *link);
+int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_link *link);
+/* A veth pair; the peer, named like it, is born in the namespace behind peer_netns. */
+int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, int peer_netns, uint32_t mtu);
+int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote,
+		     uint32_t nic);
+int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex);
+int rsip_nl_link_move(struct rsip_nl *nl, uint32_t ifindex, int netns);
+/* Up, without ARP (RFC 3102 3.1: no answers for a leased address), mtu 0: as it is. */
+int rsip_nl_link_up(struct rsip_nl *nl, uint32_t ifindex, uint32_t mtu, bool noarp);
+
+int rsip_nl_addr_add(struct rsip_nl *nl, uint32_t ifindex, __be32 addr);
+int rsip_nl_addr_del(struct rsip_nl *nl, uint32_t ifindex, __be32 addr);
+/* The default route by ifindex with the preferred source src; replaces the one before. */
+int rsip_nl_default_route(struct rsip_nl *nl, uint32_t ifindex, __be32 src);
+int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
+/* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS): their number, or a negative
+ * errno. */
+int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent);
+
+#endif

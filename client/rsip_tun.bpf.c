@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The host's end of an IP-IP tunnel (RFC 2003) on kernels that have no ipip device.
+ *
+ *   program in the namespace -> app end (leased address) ~veth~ dev end -> rsip_tun_out -> NIC ->
+ * gateway program in the namespace <- app end ~veth~ dev end <- rsip_tun_in <- NIC <- gateway
+ *
+ * rsip_tun_out runs at TC ingress of the veth's dev end, rsip_tun_in at TC ingress of the NIC.
+ */
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+#include "../client/tun.h"
+
+#define TC_ACT_OK 0
+#define TC_ACT_SHOT 2
+#define ETH_P_IP 0x0800
+#define ETH_ALEN 6
+#define IPPROTO_IPIP_ 4
+#define IP_DF 0x4000
+#define IP_FRAGMENT 0x3fff /* more fragments, or an offset */
+#define ECN_MASK 3
+#define ECN_NOT_ECT 0
+#define ECN_CE 3
+#define OUTER_TTL 64
+
+const volatile struct rsip_tun_config rsip_tun_cfg = {};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RSIP_TUN_ADDRS_MAX);
+	__type(key, __be32);
+	__type(value, struct rsip_tun_addr);
+} rsip_tun_addrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RSIP_TUN_COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} rsip_tun_counts SEC(".maps");
+
+struct frame {
+	struct ethhdr eth;
+	struct iphdr ip;
+} __attribute__((packed));
+
+struct tunnel_frame {
+	struct ethhdr eth;
+	struct iphdr outer;
+	struct iphdr inner;
+} __attribute__((packed));
+
+static __always_inline void count(__u32 which, __u64 n)
+{
+	__u64 *v = bpf_map_lookup_elem(&rsip_tun_counts, &which);
+
+	if (v)
+		*v += n;
+}
+
+static __always_inline int drop(__u32 why)
+{
+	count(why, 1);
+	return TC_ACT_SHOT;
+}
+
+/* Points p at the frame and says whether *p lies in linear memory. */
+#define HEAD(skb, p)                                                                               \
+	({                                                                                         \
+		bpf_skb_pull_data(skb, sizeof(*p));                                                \
+		p = (void *)(long)(skb)->data;                                                     \
+		(void *)(p + 1) <= (void *)(long)(skb)->data_end;                                  \
+	})
+
+static __always_inline __u16 header_sum(const struct iphdr *ip)
+{
+	const __u16 *w = (const void *)ip;
+	__u32 sum = 0;
+
+#pragma unroll
+	for (int i = 0; i < 10; i++)
+		sum += w[i];
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+SEC("tc")
+int rsip_tun_out(struct __sk_buff *skb)
+{
+	struct rsip_tun_addr *to;
+	struct tunnel_frame *t;
+	struct frame *f;
+	struct iphdr outer = {
+		.version = 4,
+		.ihl = 5,
+		.ttl = OUTER_TTL,
+		.protocol = IPPROTO_IPIP_,
+	};
+
+	/* Only IPv4 is leased: IPv6 and ARP of the namespace end here, without a count. */
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return TC_ACT_SHOT;
+	if (!HEAD(skb, f))
+		return drop(RSIP_TUN_FAILED);
+	to = bpf_map_lookup_elem(&rsip_tun_addrs, &f->ip.saddr);
+	if (!to)
+		return drop(RSIP_TUN_OUT_NOT_LEASED);
+
+	/* RFC 2003 3.1; RFC 6040 4.1 normal mode: DSCP and ECN are copied. */
+	outer.tos = f->ip.tos;
+	outer.tot_len = bpf_htons(bpf_ntohs(f->ip.tot_len) + sizeof(outer));
+	outer.frag_off = f->ip.frag_off & bpf_htons(IP_DF);
+	outer.id = bpf_get_prandom_u32();
+	outer.saddr = rsip_tun_cfg.private_addr;
+	outer.daddr = to->endpoint;
+	outer.check = header_sum(&outer);
+	count(RSIP_TUN_OUT_PACKETS, 1);
+	count(RSIP_TUN_OUT_BYTES, bpf_ntohs(f->ip.tot_len));
+
+	/* The veth's MTU leaves room for the outer header, so segments keep their size. */
+	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
+				BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_FIXED_GSO))
+		return drop(RSIP_TUN_FAILED);
+	if (!HEAD(skb, t))
+		return drop(RSIP_TUN_FAILED);
+	t->outer = outer;
+	return bpf_redirect_neigh(rsip_tun_cfg.nic, NULL, 0, 0);
+}
+
+/* RFC 6040 4.2: what congestion on the way from the gateway means for the inner packet. */
+static __always_inline int join_ecn(struct tunnel_frame *t)
+{
+	__u8 have = t->inner.tos & ECN_MASK;
+	__u32 sum;
+
+	if ((t->outer.tos & ECN_MASK) != ECN_CE || have == ECN_CE)
+		return 0;
+	if (have == ECN_NOT_ECT)
+		return -1;
+	/* RFC 1624: the byte grows by a known amount, and it is the low byte of its word. */
+	sum = bpf_ntohs(t->inner.check) + (~(__u32)(ECN_CE - have) & 0xffff);
+	sum = (sum & 0xffff) + (sum >> 16);
+	t->inner.check = bpf_htons(sum);
+	t->inner.tos |= ECN_CE;
+	return 0;
+}
+
+/* Ours is only: from the endpoint of the leased inner destination, to our own address.  Else the
+ * kernel's. */
+SEC("tc")
+int rsip_tun_in(struct __sk_buff *skb)
+{
+	struct rsip_tun_addr *from;
+	struct tunnel_frame *t;
+	__u32 len;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return TC_ACT_OK;
+	if (!HEAD(skb, t))
+		return TC_ACT_OK;
+	if (t->outer.protocol != IPPROTO_IPIP_ || t->outer.ihl != 5 ||
+	    t->outer.daddr != rsip_tun_cfg.private_addr ||
+	    (t->outer.frag_off & bpf_htons(IP_FRAGMENT)) || t->inner.version != 4)
+		return TC_ACT_OK;
+	from = bpf_map_lookup_elem(&rsip_tun_addrs, &t->inner.daddr);
+	if (!from) {
+		count(RSIP_TUN_IN_NOT_LEASED, 1);
+		return TC_ACT_OK;
+	}
+	if (from->endpoint != t->outer.saddr)
+		return TC_ACT_OK;
+	if (join_ecn(t))
+		return drop(RSIP_TUN_IN_ECN);
+	len = bpf_ntohs(t->inner.tot_len);
+	for (int i = 0; i < ETH_ALEN;
+	     i++) { /* no memcpy: it would take the zeros of the initializer */
+		t->eth.h_dest[i] = rsip_tun_cfg.app_mac[i];
+		t->eth.h_source[i] = rsip_tun_cfg.dev_mac[i];
+	}
+	if (bpf_skb_adjust_room(skb, -(int)sizeof(t->outer), BPF_ADJ_ROOM_MAC,
+				BPF_F_ADJ_ROOM_FIXED_GSO))
+		return drop(RSIP_TUN_FAILED);
+	count(RSIP_TUN_IN_PACKETS, 1);
+	count(RSIP_TUN_IN_BYTES, len);
+	return bpf_redirect(rsip_tun_cfg.dev, 0);
+}
+
+char _license[] SEC("license") = "Dual BSD/GPL";

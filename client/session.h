@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The host's half of the protocol (RFC 3103, RFC 3104): one registration and its leases.
+ *
+ * Pure: no sockets, no clock, no random source of its own.  The session compares what is wanted
+ * with what is held and always has at most one request on its way; whatever happens, the next
+ * request follows from that comparison.  Times are nanoseconds of any clock that never goes back.
+ */
+#ifndef RSIP_CLIENT_SESSION_H
+#define RSIP_CLIENT_SESSION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "rsip/wire.h"
+#include "util.h"
+
+#define RSIP_LEASES_MAX 32
+#define RSIP_LEASE_PORTS_MAX 255
+#define RSIP_LEASE_SPIS_MAX 256
+#define RSIP_REQUEST_MAX 512
+#define RSIP_BIND_PORTS 128 /* largest aligned block of one bind: what a bigger wish is cut into   \
+			     */
+
+#define RSIP_RETRY_FIRST_NS 12500000ULL /* RFC 3103 5: 12.5 ms, doubled each time */
+#define RSIP_RETRY_TRIES 7
+#define RSIP_TCP_ANSWER_NS (5 * RSIP_NS_PER_S)
+
+struct rsip_port_run {
+	uint16_t first;
+	uint16_t cnt;
+};
+
+struct rsip_spi_run {
+	uint32_t first;
+	uint32_t cnt;
+};
+
+/* What a lease is to consist of; zero means "don't care" for addr and port. */
+struct rsip_want {
+	uint8_t method; /* RSIP_METHOD_* */
+	uint16_t ports; /* how many; RSIPSEC may need none */
+	uint16_t port;	/* the first of them */
+	uint16_t spis;
+	uint32_t lease_s; /* 0: as the gateway likes */
+	__be32 addr;
+};
+
+enum rsip_lease_state {
+	RSIP_LEASE_NONE,    /* the slot is free */
+	RSIP_LEASE_WANTED,  /* to be requested at act_ns */
+	RSIP_LEASE_HELD,    /* to be extended at act_ns */
+	RSIP_LEASE_FREEING, /* to be given back */
+};
+
+struct rsip_lease {
+	enum rsip_lease_state state;
+	struct rsip_want
+		want; /* as asked for; also what is preferred when it has to be asked for again */
+	bool any_instead; /* addr and port in want are a preference of ours, not the user's word */
+	bool once;	  /* a first refusal ends it */
+	uint32_t bind_id;
+	__be32 addr;	 /* the leased one */
+	__be32 endpoint; /* the gateway's end of the tunnel */
+	unsigned int port_runs, spi_runs;
+	struct rsip_port_run ports[RSIP_LEASE_PORTS_MAX];
+	struct rsip_spi_run spis[RSIP_LEASE_SPIS_MAX];
+	uint64_t expires_ns;
+	uint64_t act_ns;
+};
+
+/* An answer, or a message of the gateway's own accord (asynchronous: counter 0). */
+struct rsip_answer {
+	uint8_t type;	 /* RSIP_MSG_* */
+	bool understood; /* false: only type, counter and IDs could be read */
+	bool has_client, has_bind;
+	uint32_t counter; /* 0 also stands for "none" */
+	uint32_t client_id, bind_id;
+	uint16_t error;
+	uint32_t lease_s;
+	uint8_t tunnel;
+	__be32 addr, endpoint; /* endpoint 0: not given */
+	unsigned int port_runs, spi_runs;
+	struct rsip_port_run ports[RSIP_LEASE_PORTS_MAX];
+	struct rsip_spi_run spis[RSIP_LEASE_SPIS_MAX];
+};
+
+enum rsip_session_state {
+	RSIP_SESSION_DOWN, /* to be registered at act_ns */
+	RSIP_SESSION_UP,
+	RSIP_SESSION_ENDING, /* leaving: DE-REGISTER is next */
+	RSIP_SESSION_CLOSED,
+};
+
+struct rsip_session;
+
+/* What the session tells its owner.  err: > 0 an RSIP error, < 0 a negative errno. */
+struct rsip_session_sink {
+	void *ctx;
+	void (*send)(void *ctx, const uint8_t *buf, size_t len);
+	uint32_t (*random)(void *ctx);
+	/* A lease was granted.  Nonzero: it cannot be used; the session gives it back. */
+	int (*granted)(void *ctx, const struct rsip_lease *lease);
+	/* No longer ours: every use of it must have stopped when this returns (RFC
+	 * 3103 9.5.3, 9.13.3). */
+	void (*lost)(void *ctx, const struct rsip_lease *lease, const char *why);
+	/* A request failed; lease is NULL for the registration. */
+	void (*failed)(void *ctx, const struct rsip_lease *lease, uint8_t type, int err);
+	/* State worth keeping has changed. */
+	void (*changed)(void *ctx);
+};
+
+struct rsip_request {
+	bool active;
+	uint8_t type;
+	int lease; /* index, or -1 */
+	uint32_t counter;
+	unsigned int tries; /* sent so often */
+	uint64_t first_ns, next_ns, wait_ns;
+	size_t len;
+	uint8_t buf[RSIP_REQUEST_MAX];
+};
+
+struct rsip_session {
+	struct rsip_session_sink sink;
+	enum rsip_transport transport;
+	__be32 local, gateway; /* ends of the private path: what must never be leased */
+	enum rsip_session_state state;
+	uint64_t act_ns;    /* DOWN: when to register */
+	uint32_t client_id; /* 0: none */
+	uint32_t stale_id;  /* a registration of a past of ours, to be ended first; 0: none */
+	uint32_t next_counter;
+	uint64_t expires_ns; /* of the registration */
+	uint32_t backoff_s;
+	unsigned int silent; /* requests in a row that nobody answered */
+	struct rsip_request req;
+	struct rsip_lease leases[RSIP_LEASES_MAX];
+	struct {
+		uint64_t sent, resent, received, ignored, timeouts, renewals;
+	} stats;
+};
+
+/* Begins at a random counter (RFC 3103 leaves it open; a guesser of answers must not know it). */
+void rsip_session_init(struct rsip_session *s, const struct rsip_session_sink *sink,
+		       enum rsip_transport transport, __be32 local, __be32 gateway);
+
+/*
+ * Takes up a registration from before a crash: after rsip_session_init() the owner fills client_id,
+ * expires_ns, next_counter (0: lost) and the HELD leases, then calls this.  Each lease is checked
+ * with an EXTEND.
+ */
+void rsip_session_resume(struct rsip_session *s, uint64_t now_ns);
+
+/* Adds a wish; returns its index or -ENOSPC. */
+int rsip_session_want(struct rsip_session *s, const struct rsip_want *want, bool once,
+		      uint64_t now_ns);
+/* Gives a binding back; -ENOENT where it is not held. */
+int rsip_session_release(struct rsip_session *s, uint32_t bind_id);
+/* De-registers and ends; state becomes CLOSED, at the latest after the retransmissions. */
+void rsip_session_leave(struct rsip_session *s);
+
+/* One message from the gateway. */
+void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, uint64_t now_ns);
+/* The TCP connection broke: the request on its way has failed. */
+void rsip_session_cut(struct rsip_session *s, uint64_t now_ns);
+/* Does all that is due. */
+void rsip_session_tick(struct rsip_session *s, uint64_t now_ns);
+/* Only drops what has run out: for times without a connection. */
+void rsip_session_expire(struct rsip_session *s, uint64_t now_ns);
+/* When to call rsip_session_tick() next; UINT64_MAX: never. */
+uint64_t rsip_session_due(const struct rsip_session *s);
+
+/* May this address be leased to us?  Not loopback, multicast, 0/8, 240/4, our own or the gateway's.
+ */
+bool rsip_session_leasable(const struct rsip_session *s, __be32 addr);
+
+/* ---- leases.c: what becomes of a lease ---- */
+
+struct rsip_lease *rsip_lease_find(struct rsip_session *s, uint32_t bind_id);
+void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const struct rsip_answer *a,
+		     uint64_t now_ns);
+void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int err, uint64_t now_ns);
+void rsip_lease_extended(struct rsip_session *s, struct rsip_lease *lease, uint32_t lease_s,
+			 uint64_t now_ns);
+/* Ours no more: tells the owner; again: asks for the like of it from retry_ns on. */
+void rsip_lease_lose(struct rsip_session *s, struct rsip_lease *lease, const char *why, bool again,
+		     uint64_t retry_ns);
+void rsip_lease_lose_all(struct rsip_session *s, const char *why, bool again, uint64_t retry_ns);
+
+/* ---- messages.c: between the session and the wire ---- */
+
+/* Length of the request for buf, or a negative errno. */
+long rsip_request_write(uint8_t type, uint32_t client_id, const struct rsip_lease *lease,
+			uint32_t counter, uint8_t *buf, size_t size);
+/* 0, or -EBADMSG for what is no RSIP message of a gateway at all. */
+int rsip_answer_read(const uint8_t *buf, size_t len, struct rsip_answer *answer);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "json.h"
+#include "log.h"
+#include "settings.h"
+#include "util.h"
+
+#define RSIP_CONFIG_MAX 65536
+
+#define TEXT(key, field, arg, help)                                                                \
+	{                                                                                          \
+		key, RSIP_SETTING_TEXT, offsetof(struct rsip_settings, field),                     \
+			sizeof(((struct rsip_settings *)0)->field), 0, arg, help                   \
+	}
+#define NUMBER(key, field, max, arg, help)                                                         \
+	{                                                                                          \
+		key, RSIP_SETTING_NUMBER, offsetof(struct rsip_settings, field), sizeof(uint32_t), \
+			max, arg, help                                                             \
+	}
+
+const struct rsip_setting rsip_setting_table[] = {
+	TEXT("gateway", gateway, "ADDR", "the RSIP gateway (default: the default router)"),
+	TEXT("interface", interface, "IF", "the interface that leads to it (default: as routed)"),
+	NUMBER("ports", ports, RSIP_CLIENT_PORTS_MAX, "N",
+	       "lease so many ports (default 64 unless --spis is given)"),
+	NUMBER("spis", spis, 256, "N", "lease so many SPIs for ESP, AH and IKE"),
+	NUMBER("lease", lease, UINT32_MAX, "S",
+	       "lease time to ask for, in seconds (default: the gateway's)"),
+	TEXT("transport", transport, "udp|tcp", "how to speak to the gateway (default udp)"),
+	TEXT("tunnel", tunnel, "auto|bpf",
+	     "auto: the kernel's ipip device if it has one, else BPF programs"),
+	TEXT("device", device, "NAME", "name of the tunnel device (default rsip0)"),
+	TEXT("state-dir", state_dir, "DIR",
+	     "folder of state file and namespace (default " RSIP_CLIENT_STATE_DIR ")"),
+	TEXT("socket", socket, "PATH", "control socket (default DIR/client.sock)"),
+	NUMBER("wait", wait, 3600, "S",
+	       "up: give up when there is no lease after S seconds (default 15)"),
+};
+const size_t rsip_setting_count = RSIP_ARRAY_LEN(rsip_setting_table);
+
+void rsip_settings_init(struct rsip_settings *s)
+{
+	memset(s, 0, sizeof(*s));
+	strcpy(s->device, "rsip0");
+	strcpy(s->state_dir, RSIP_CLIENT_STATE_DIR);
+	strcpy(s->transport, "udp");
+	strcpy(s->tunnel, "auto");
+	s->wait = 15;
+}
+
+static int set_number(uint32_t *out, const char *value, uint32_t max)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(value, &end, 10);
+	if (errno || end == value || *end || *value == '-' || n > max)
+		return -EINVAL;
+	*out = n;
+	return 0;
+}
+
+int rsip_settings_set(struct rsip_settings *s, const char *name, const char *value, char *why,
+		      size_t size)
+{
+	for (size_t i = 0; i < rsip_setting_count; i++) {
+		const struct rsip_setting *row = &rsip_setting_table[i];
+		char *field = (char *)s + row->offset;
+
+		if (strcmp(row->name, name))
+			continue;
+		if (row->type == RSIP_SETTING_NUMBER) {
+			if (!strcmp(name, "ports") || !strcmp(name, "spis"))
+				s->method_set = true;
+			if (!set_number((uint32_t *)field, value, row->max))
+				return 0;
+			snprintf(why, size, "%s: a whole number from 0 to %u is needed, not '%s'",
+				 name, row->max, value);
+			return -EINVAL;
+		}
+		if (strlen(value) < row->size) {
+			strcpy(field, value);
+			return 0;
+		}
+		snprintf(why, size, "%s: '%.20s...' is too long", name, value);
+		return -EINVAL;
+	}
+	snprintf(why, size, "%s: no such setting", name);
+	return -ENOENT;
+}
+
+static int load_item(struct rsip_settings *s, const cJSON *item, const char *path)
+{
+	char number[32], why[160] = "";
+	const char *value = number;
+	uint64_t n;
+
+	if (cJSON_IsString(item)) {
+		value = item->valuestring;
+	} else if (rsip_json_integer(item, &n)) {
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)n);
+	} else {
+		log_err("%s:%d: %s: a text or a whole number is needed", path, rsip_json_line(item),
+			item->string);
+		return -EINVAL;
+	}
+	if (!rsip_settings_set(s, item->string, value, why, sizeof(why)))
+		return 0;
+	log_err("%s:%d: %s", path, rsip_json_line(item), why);
+	return -EINVAL;
+}
+
+int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exist)
+{
+	struct rsip_json_error bad;
+	const cJSON *item;
+	cJSON *root;
+	char *text;
+	size_t len;
+	int err = rsip_json_read_file(path, RSIP_CONFIG_MAX, &text, &len);
+
+	if (err == -ENOENT && !must_exist)
+		return 0;
+	if (err) {
+		log_err("cannot read the configuration: %s: %s", path, strerror(-err));
+		return err;
+	}
+	root = rsip_json_parse(text, len, RSIP_JSON_COMMENTS, &bad);
+	free(text);
+	if (!root) {
+		log_err("%s:%d: %s", path, bad.line, bad.text);
+		return -EINVAL;
+	}
+	if (!cJSON_IsObject(root)) {
+		log_err("%s: an object is needed", path);
+		err = -EINVAL;
+	}
+	cJSON_ArrayForEach (item, root)
+		err = err ? err : load_item(s, item, path);
+	cJSON_Delete(root);
+	return err;
+}
+
+int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
+{
+	__be32 addr;
+
+	if (strcmp(s->transport, "udp") && strcmp(s->transport, "tcp")) {
+		snprintf(why, size, "transport: 'udp' or 'tcp' is needed, not '%s'", s->transport);
+		return -EINVAL;
+	}
+	if (strcmp(s->tunnel, "auto") && strcmp(s->tunnel, "bpf")) {
+		snprintf(why, size, "tunnel: 'auto' or 'bpf' is needed, not '%s'", s->tunnel);
+		return -EINVAL;
+	}
+	if (*s->gateway && rsip_ip4_parse(s->gateway, &addr)) {
+		snprintf(why, size, "gateway: an IPv4 address is needed, not '%s'", s->gateway);
+		return -EINVAL;
+	}
+	if (!*s->device || strchr(s->device, '/')) {
+		snprintf(why, size, "device: not a name for a network device: '%s'", s->device);
+		return -EINVAL;
+	}
+	if (!*s->socket && snprintf(s->socket, sizeof(s->socket), "%s/client.sock", s->state_dir) >=
+				   (int)sizeof(s->socket)) {
+		snprintf(why, size, "state-dir: too long for a socket in it (give --socket)");
+		return -EINVAL;
+	}
+	if (!s->method_set)
+		s->ports = 64;
+	return 0;
+}

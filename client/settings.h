@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the user wants, from /etc/rsip/client.json and, over it, the command line: one table for
+ * both. */
+#ifndef RSIP_CLIENT_SETTINGS_H
+#define RSIP_CLIENT_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "netlink.h"
+
+#define RSIP_CLIENT_CONFIG "/etc/rsip/client.json"
+#define RSIP_CLIENT_STATE_DIR "/run/rsip"
+#define RSIP_CLIENT_PORTS_MAX 4096
+
+struct rsip_settings {
+	char gateway[64];		 /* dotted quad; empty: the default router */
+	char interface[RSIP_IFNAME_LEN]; /* empty: the way to the gateway */
+	char device[RSIP_IFNAME_LEN];
+	char state_dir[200];
+	char socket[108];
+	char transport[8]; /* "udp" or "tcp" */
+	char tunnel[8];	   /* "auto" or "bpf" */
+	uint32_t ports, spis, lease, wait;
+	uint32_t method_set; /* internal: ports or spis were given */
+};
+
+enum rsip_setting_type { RSIP_SETTING_TEXT, RSIP_SETTING_NUMBER };
+
+struct rsip_setting {
+	const char *name; /* key in the file and long option */
+	enum rsip_setting_type type;
+	size_t offset, size;
+	uint32_t max;
+	const char *arg, *help;
+};
+
+extern const struct rsip_setting rsip_setting_table[];
+extern const size_t rsip_setting_count;
+
+void rsip_settings_init(struct rsip_settings *s);
+/* 0; -ENOENT: no such setting; -EINVAL, with why: a value that cannot be. */
+int rsip_settings_set(struct rsip_settings *s, const char *name, const char *value, char *why,
+		      size_t size);
+/* Reads the file; what is wrong is logged with path and line.  A missing file is an error only if
+ * must_exist. */
+int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exist);
+/* Fills what depends on other settings (the socket's path) and checks the whole. */
+int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size);
+
+#endif

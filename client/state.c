@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Writing and reading the state file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "json.h"
+#include "state.h"
+
+#define RSIP_STATE_FILE "client-state.json"
+#define RSIP_STATE_MAX (1 << 20)
+#define RSIP_STATE_VERSION 1
+
+void rsip_state_take(struct rsip_state *st, const struct rsip_session *s)
+{
+	st->local = s->local;
+	st->gateway = s->gateway;
+	st->transport = s->transport;
+	st->client_id = s->client_id;
+	/* A request on its way has used its number up. */
+	st->next_counter = s->next_counter + s->req.active;
+	st->expires_ns = s->expires_ns;
+	st->lease_cnt = 0;
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		if (s->leases[i].state == RSIP_LEASE_HELD ||
+		    (s->leases[i].state == RSIP_LEASE_WANTED && !s->leases[i].once))
+			st->leases[st->lease_cnt++] = s->leases[i];
+}
+
+void rsip_state_give(const struct rsip_state *st, struct rsip_session *s, uint64_t now_ns)
+{
+	s->client_id = st->client_id;
+	s->next_counter = st->next_counter;
+	s->expires_ns = st->expires_ns;
+	for (int i = 0; i < st->lease_cnt; i++) {
+		s->leases[i] = st->leases[i];
+		s->leases[i].act_ns = now_ns;
+	}
+}
+
+static void read_boot_id(char id[64])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, id, 63);
+
+	id[n > 0 ? n : 0] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+	if (fd >= 0)
+		close(fd);
+}
+
+/* ---- writing
+ * ------------------------------------------------------------------------------------------- */
+
+static void add_pair(cJSON *array, uint64_t first, uint64_t cnt)
+{
+	cJSON *pair = cJSON_CreateObject();
+
+	rsip_json_add_u64(pair, "first", first);
+	rsip_json_add_u64(pair, "count", cnt);
+	cJSON_AddItemToArray(array, pair);
+}
+
+/* Nanoseconds do not fit a double; milliseconds do. */
+static void add_time(cJSON *obj, const char *name, uint64_t ns)
+{
+	rsip_json_add_u64(obj, name, ns == UINT64_MAX ? 0 : ns / 1000000);
+}
+
+static cJSON *lease_json(const struct rsip_lease *l)
+{
+	cJSON *obj = cJSON_CreateObject();
+	cJSON *want = cJSON_AddObjectToObject(obj, "want");
+	cJSON *ports = cJSON_AddArrayToObject(obj, "ports");
+	cJSON *spis = cJSON_AddArrayToObject(obj, "spis");
+
+	cJSON_AddBoolToObject(obj, "held", l->state == RSIP_LEASE_HELD);
+	cJSON_AddBoolToObject(obj, "any-instead", l->any_instead);
+	rsip_json_add_u64(want, "method", l->want.method);
+	rsip_json_add_u64(want, "ports", l->want.ports);
+	rsip_json_add_u64(want, "port", l->want.port);
+	rsip_json_add_u64(want, "spis", l->want.spis);
+	rsip_json_add_u64(want, "lease", l->want.lease_s);
+	rsip_json_add_ip4(want, "address", l->want.addr);
+	rsip_json_add_u64(obj, "bind-id", l->bind_id);
+	rsip_json_add_ip4(obj, "address", l->addr);
+	rsip_json_add_ip4(obj, "endpoint", l->endpoint);
+	add_time(obj, "expires-ms", l->expires_ns);
+	for (unsigned int i = 0; i < l->port_runs; i++)
+		add_pair(ports, l->ports[i].first, l->ports[i].cnt);
+	for (unsigned int i = 0; i < l->spi_runs; i++)
+		add_pair(spis, l->spis[i].first, l->spis[i].cnt);
+	return obj;
+}
+
+static char *state_text(const struct rsip_state *st)
+{
+	cJSON *obj = cJSON_CreateObject();
+	cJSON *leases = cJSON_AddArrayToObject(obj, "leases");
+	char boot[64], *text;
+
+	read_boot_id(boot);
+	rsip_json_add_u64(obj, "version", RSIP_STATE_VERSION);
+	cJSON_AddStringToObject(obj, "boot-id", boot);
+	cJSON_AddStringToObject(obj, "device", st->device);
+	rsip_json_add_u64(obj, "nic", st->nic);
+	cJSON_AddBoolToObject(obj, "own-qdisc", st->own_qdisc);
+	rsip_json_add_ip4(obj, "local", st->local);
+	rsip_json_add_ip4(obj, "gateway", st->gateway);
+	rsip_json_add_u64(obj, "transport", st->transport);
+	rsip_json_add_u64(obj, "client-id", st->client_id);
+	rsip_json_add_u64(obj, "next-counter", st->next_counter);
+	add_time(obj, "expires-ms", st->expires_ns);
+	for (int i = 0; i < st->lease_cnt; i++)
+		cJSON_AddItemToArray(leases, lease_json(&st->leases[i]));
+	text = cJSON_Print(obj);
+	cJSON_Delete(obj);
+	return text;
+}
+
+int rsip_state_save(const struct rsip_state *st, const char *state_dir)
+{
+	char path[PATH_MAX], fresh[PATH_MAX];
+	char *text = state_text(st);
+	int fd, err = 0;
+
+	if (!text)
+		return -ENOMEM;
+	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE, state_dir);
+	snprintf(fresh, sizeof(fresh), "%s/" RSIP_STATE_FILE ".new", state_dir);
+	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || rename(fresh, path))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	free(text);
+	return err;
+}
+
+void rsip_state_remove(const char *state_dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE, state_dir);
+	unlink(path);
+}
+
+/* ---- reading
+ * ------------------------------------------------------------------------------------------- */
+
+static __be32 get_ip4(const cJSON *obj, const char *name)
+{
+	__be32 addr = 0;
+
+	rsip_ip4_parse(rsip_json_get_string(obj, name, "0.0.0.0"), &addr);
+	return addr;
+}
+
+static uint64_t get_time(const cJSON *obj, const char *name)
+{
+	uint64_t ms = rsip_json_get_u64(obj, name, 0);
+
+	return ms ? ms * 1000000 : UINT64_MAX;
+}
+
+static void read_lease(struct rsip_lease *l, const cJSON *obj)
+{
+	const cJSON *want = cJSON_GetObjectItemCaseSensitive(obj, "want");
+	const cJSON *pair;
+
+	memset(l, 0, sizeof(*l));
+	l->state = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "held")) ? RSIP_LEASE_HELD
+									       : RSIP_LEASE_WANTED;
+	l->any_instead = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "any-instead"));
+	l->want.method = rsip_json_get_u64(want, "method", RSIP_METHOD_RSAP_IP);
+	l->want.ports = rsip_json_get_u64(want, "ports", 0);
+	l->want.port = rsip_json_get_u64(want, "port", 0);
+	l->want.spis = rsip_json_get_u64(want, "spis", 0);
+	l->want.lease_s = rsip_json_get_u64(want, "lease", 0);
+	l->want.addr = get_ip4(want, "address");
+	l->bind_id = rsip_json_get_u64(obj, "bind-id", 0);
+	l->addr = get_ip4(obj, "address");
+	l->endpoint = get_ip4(obj, "endpoint");
+	l->expires_ns = get_time(obj, "expires-ms");
+	cJSON_ArrayForEach (pair, cJSON_GetObjectItemCaseSensitive(obj, "ports"))
+		if (l->port_runs < RSIP_LEASE_PORTS_MAX)
+			l->ports[l->port_runs++] =
+				(struct rsip_port_run){rsip_json_get_u64(pair, "first", 0),
+						       rsip_json_get_u64(pair, "count", 0)};
+	cJSON_ArrayForEach (pair, cJSON_GetObjectItemCaseSensitive(obj, "spis"))
+		if (l->spi_runs < RSIP_LEASE_SPIS_MAX)
+			l->spis[l->spi_runs++] =
+				(struct rsip_spi_run){rsip_json_get_u64(pair, "first", 0),
+						      rsip_json_get_u64(pair, "count", 0)};
+}
+
+static int read_state(struct rsip_state *st, const cJSON *obj)
+{
+	const cJSON *lease;
+	char boot[64];
+
+	read_boot_id(boot);
+	if (rsip_json_get_u64(obj, "version", 0) != RSIP_STATE_VERSION)
+		return -EBADMSG;
+	if (strcmp(rsip_json_get_string(obj, "boot-id", ""), boot))
+		return -ENOENT;
+	snprintf(st->device, sizeof(st->device), "%s", rsip_json_get_string(obj, "device", ""));
+	st->nic = rsip_json_get_u64(obj, "nic", 0);
+	st->own_qdisc = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-qdisc"));
+	st->local = get_ip4(obj, "local");
+	st->gateway = get_ip4(obj, "gateway");
+	st->transport = rsip_json_get_u64(obj, "transport", RSIP_TRANSPORT_UDP);
+	st->client_id = rsip_json_get_u64(obj, "client-id", 0);
+	st->next_counter = rsip_json_get_u64(obj, "next-counter", 0);
+	st->expires_ns = get_time(obj, "expires-ms");
+	cJSON_ArrayForEach (lease, cJSON_GetObjectItemCaseSensitive(obj, "leases"))
+		if (st->lease_cnt < RSIP_LEASES_MAX)
+			read_lease(&st->leases[st->lease_cnt++], lease);
+	return 0;
+}
+
+int rsip_state_load(struct rsip_state *st, const char *state_dir)
+{
+	struct rsip_json_error bad;
+	char path[PATH_MAX], *text;
+	cJSON *obj;
+	size_t len;
+	int err;
+
+	memset(st, 0, sizeof(*st));
+	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE, state_dir);
+	err = rsip_json_read_file(path, RSIP_STATE_MAX, &text, &len);
+	if (err)
+		return err;
+	obj = rsip_json_parse(text, len, 0, &bad);
+	free(text);
+	err = obj ? read_state(st, obj) : -EBADMSG;
+	cJSON_Delete(obj);
+	return err;
+}

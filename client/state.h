@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The state file: what a client that was killed needs to go on (STATE_DIR/client-state.json, mode
+ * 0600). */
+#ifndef RSIP_CLIENT_STATE_H
+#define RSIP_CLIENT_STATE_H
+
+#include "netlink.h"
+#include "session.h"
+
+struct rsip_state {
+	char device[RSIP_IFNAME_LEN];
+	__be32 local, gateway;
+	uint32_t nic;
+	bool own_qdisc; /* we added the NIC's clsact */
+	enum rsip_transport transport;
+	uint32_t client_id, next_counter;
+	uint64_t expires_ns; /* CLOCK_BOOTTIME */
+	int lease_cnt;
+	struct rsip_lease leases[RSIP_LEASES_MAX]; /* HELD and WANTED ones */
+};
+
+/* Takes what is worth keeping from the session; the owner adds the rest. */
+void rsip_state_take(struct rsip_state *st, const struct rsip_session *s);
+/* Puts it back, before rsip_session_resume(). */
+void rsip_state_give(const struct rsip_state *st, struct rsip_session *s, uint64_t now_ns);
+
+/* Atomic: a crash leaves the old file or the new one.  0 or a negative errno. */
+int rsip_state_save(const struct rsip_state *st, const char *state_dir);
+/* -ENOENT: none, or of another boot (its clock means nothing now); -EBADMSG: not ours. */
+int rsip_state_load(struct rsip_state *st, const char *state_dir);
+void rsip_state_remove(const char *state_dir);
+
+#endif

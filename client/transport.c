@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "log.h"
+#include "transport.h"
+#include "util.h"
+
+static int prepare(const struct rsip_transport_io *io, int fd)
+{
+	struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = io->local};
+	int one = 1;
+
+	if (*io->interface &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, io->interface, strlen(io->interface) + 1))
+		return -errno;
+	if (io->kind == RSIP_TRANSPORT_TCP)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return bind(fd, (struct sockaddr *)&local, sizeof(local)) ? -errno : 0;
+}
+
+int rsip_transport_open(struct rsip_transport_io *io)
+{
+	struct sockaddr_in gw = {.sin_family = AF_INET,
+				 .sin_port = htons(RSIP_PORT),
+				 .sin_addr.s_addr = io->gateway};
+	int type = io->kind == RSIP_TRANSPORT_TCP ? SOCK_STREAM : SOCK_DGRAM;
+	int err;
+
+	io->len = 0;
+	io->fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (io->fd < 0)
+		return -errno;
+	err = prepare(io, io->fd);
+	if (!err && connect(io->fd, (struct sockaddr *)&gw, sizeof(gw)) && errno != EINPROGRESS)
+		err = -errno;
+	if (err)
+		rsip_transport_close(io);
+	return err;
+}
+
+void rsip_transport_close(struct rsip_transport_io *io)
+{
+	if (io->fd >= 0)
+		close(io->fd);
+	io->fd = -1;
+}
+
+void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_t len)
+{
+	if (io->fd >= 0 && send(io->fd, buf, len, MSG_NOSIGNAL) < 0)
+		log_debug("cannot send to %s: %s", rsip_ip4(io->gateway), strerror(errno));
+}
+
+typedef void (*take_fn)(void *ctx, const uint8_t *buf, size_t len);
+
+static int read_datagrams(struct rsip_transport_io *io, take_fn take, void *ctx)
+{
+	ssize_t n;
+
+	/* A refused datagram is no message of the gateway's: only silence or an answer counts. */
+	while ((n = recv(io->fd, io->buf, sizeof(io->buf), 0)) >= 0 || errno == ECONNREFUSED)
+		if (n > 0)
+			take(ctx, io->buf, n);
+	return 0;
+}
+
+/* Hands on every complete message; -EPIPE for a length that no message has (RFC 3103 8: header of
+ * 4). */
+static int cut_stream(struct rsip_transport_io *io, take_fn take, void *ctx)
+{
+	size_t at = 0, len;
+
+	while (io->len - at >= RSIP_HDR_LEN) {
+		len = io->buf[at + 2] << 8 | io->buf[at + 3];
+		if (len < RSIP_HDR_LEN)
+			return -EPIPE;
+		if (io->len - at < len)
+			break;
+		take(ctx, io->buf + at, len);
+		at += len;
+	}
+	memmove(io->buf, io->buf + at, io->len - at);
+	io->len -= at;
+	return 0;
+}
+
+static int read_stream(struct rsip_transport_io *io, take_fn take, void *ctx)
+{
+	ssize_t n;
+
+	for (;;) {
+		n = recv(io->fd, io->buf + io->len, sizeof(io->buf) - io->len, 0);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n <= 0)
+			return -EPIPE;
+		io->len += n;
+		if (cut_stream(io, take, ctx))
+			return -EPIPE;
+		if (io->fd < 0) /* a message made our owner close */
+			return 0;
+	}
+}
+
+int rsip_transport_read(struct rsip_transport_io *io, take_fn take, void *ctx)
+{
+	return io->kind == RSIP_TRANSPORT_TCP ? read_stream(io, take, ctx)
+					      : read_datagrams(io, take, ctx);
+}

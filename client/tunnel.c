@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The tunnel device: choosing its kind, bringing it up in the programs' namespace, its addresses.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <net/if_arp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <linux/ethtool.h>
+#include <linux/if.h>
+#include <linux/sockios.h>
+#include "log.h"
+#include "tunnel.h"
+
+#define RSIP_OUTER_LEN 20 /* an IPv4 header: RFC 2003 3.1 */
+
+struct rsip_tunnel {
+	const struct rsip_jail *jail;
+	struct rsip_nl *outside;     /* speaks to the client's namespace */
+	struct rsip_nl *inside;	     /* speaks to the programs' namespace */
+	struct rsip_tunnel_bpf *bpf; /* NULL: the kernel's ipip */
+	__be32 gateway;
+	uint32_t dev; /* ifindex of the veth end outside; 0: none */
+	uint32_t app; /* ifindex inside */
+	uint32_t mtu;
+};
+
+/*
+ * Packets of the namespace leave by the NIC as tunnelled ones: not every NIC (and no veth) can
+ * finish an inner checksum, so the sender's kernel does it.  Without it the kernel does not leave
+ * segmentation to us either.  Runs inside the namespace.
+ */
+static int checksums_by_kernel(const char *name)
+{
+	struct ethtool_value off = {.cmd = ETHTOOL_STXCSUM, .data = 0};
+	struct ifreq ifr = {.ifr_data = (void *)&off};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err = 0;
+
+	if (fd < 0)
+		return -errno;
+	strncpy(ifr.ifr_name, name, IFNAMSIZ - 1);
+	if (ioctl(fd, SIOCETHTOOL, &ifr))
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_inside(struct rsip_tunnel *t)
+{
+	int err = rsip_jail_enter(t->jail);
+
+	if (err)
+		return err;
+	err = rsip_nl_open(&t->inside);
+	rsip_jail_leave(t->jail);
+	return err;
+}
+
+static int offloads_off(struct rsip_tunnel *t, const char *name)
+{
+	int err = rsip_jail_enter(t->jail);
+
+	if (err)
+		return err;
+	err = checksums_by_kernel(name);
+	rsip_jail_leave(t->jail);
+	return err;
+}
+
+static bool exists(struct rsip_nl *nl, const char *name, struct rsip_link *link)
+{
+	return rsip_nl_link_get(nl, name, link) == 0;
+}
+
+/* Removes what a past of ours left, unless it can be used again. */
+static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
+{
+	struct rsip_link out, in;
+	bool outside = exists(t->outside, spec->dev, &out);
+	bool inside = exists(t->inside, spec->dev, &in);
+
+	if (outside && !spec->ours) {
+		log_err("cannot make the tunnel device %s: it exists (another client? choose "
+			"--device)",
+			spec->dev);
+		return -EEXIST;
+	}
+	if (spec->keep && inside && (outside || !strcmp(in.kind, "ipip")))
+		return 0;
+	if (outside)
+		rsip_nl_link_del(t->outside, out.ifindex);
+	if (inside && exists(t->inside, spec->dev, &in))
+		rsip_nl_link_del(t->inside, in.ifindex);
+	return 0;
+}
+
+static int ipip_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
+{
+	struct rsip_link link;
+	int err;
+
+	if (!exists(t->inside, spec->dev, &link)) {
+		err = rsip_nl_ipip_add(t->outside, spec->dev, spec->local, spec->gateway,
+				       spec->nic);
+		if (err)
+			return err;
+		err = rsip_nl_link_get(t->outside, spec->dev, &link);
+		if (!err)
+			err = rsip_nl_link_move(t->outside, link.ifindex, spec->jail->fd);
+		if (err) {
+			rsip_nl_link_del(t->outside, link.ifindex);
+			return err;
+		}
+	}
+	err = rsip_nl_link_get(t->inside, spec->dev, &link);
+	if (err)
+		return err;
+	t->app = link.ifindex;
+	return rsip_nl_link_up(t->inside, t->app, t->mtu, false);
+}
+
+static int veth_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
+		   struct rsip_tun_config *cfg)
+{
+	struct rsip_link out, in;
+	int err = 0;
+
+	if (!exists(t->outside, spec->dev, &out))
+		err = rsip_nl_veth_add(t->outside, spec->dev, spec->jail->fd, t->mtu);
+	if (!err)
+		err = rsip_nl_link_get(t->outside, spec->dev, &out);
+	if (err)
+		return err;
+	t->dev = cfg->dev = out.ifindex;
+	err = rsip_nl_link_get(t->inside, spec->dev, &in);
+	if (err)
+		return err;
+	t->app = in.ifindex;
+	memcpy(cfg->dev_mac, out.mac, sizeof(cfg->dev_mac));
+	memcpy(cfg->app_mac, in.mac, sizeof(cfg->app_mac));
+	err = offloads_off(t, spec->dev);
+	if (!err)
+		err = rsip_nl_link_up(t->outside, t->dev, t->mtu, true);
+	return err ? err : rsip_nl_link_up(t->inside, t->app, t->mtu, true);
+}
+
+static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
+		  const struct rsip_link *nic)
+{
+	struct rsip_tun_config cfg = {.private_addr = spec->local, .nic = spec->nic};
+	int err;
+
+	if (nic->hw_type != ARPHRD_ETHER) {
+		log_err("cannot tunnel over %s: not an Ethernet device, and this kernel has no "
+			"ipip device "
+			"(load the ipip module)",
+			nic->name);
+		return -EOPNOTSUPP;
+	}
+	err = veth_up(t, spec, &cfg);
+	return err ? err : rsip_tunnel_bpf_open(&cfg, t->outside, spec->own_qdisc, &t->bpf);
+}
+
+static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
+{
+	struct rsip_link nic, old;
+	bool veth;
+	int err = open_inside(t);
+
+	if (err)
+		return err;
+	err = rsip_nl_link_get_index(t->outside, spec->nic, &nic);
+	if (!err)
+		err = clear_the_way(t, spec);
+	if (err)
+		return err;
+	t->mtu = nic.mtu - RSIP_OUTER_LEN;
+	veth = spec->no_ipip || exists(t->outside, spec->dev, &old);
+	err = veth ? -EOPNOTSUPP : ipip_up(t, spec);
+	if (err == -EOPNOTSUPP)
+		err = bpf_up(t, spec, &nic);
+	return err;
+}
+
+int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **out)
+{
+	struct rsip_tunnel *t = calloc(1, sizeof(*t));
+	int err;
+
+	if (!t)
+		return -ENOMEM;
+	t->jail = spec->jail;
+	t->gateway = spec->gateway;
+	err = rsip_nl_open(&t->outside);
+	if (!err)
+		err = bring_up(t, spec);
+	if (err) {
+		if (err != -EEXIST)
+			log_err("cannot bring up the tunnel device %s: %s", spec->dev,
+				strerror(-err));
+		rsip_tunnel_close(t);
+		return err;
+	}
+	*out = t;
+	return 0;
+}
+
+void rsip_tunnel_close(struct rsip_tunnel *t)
+{
+	if (!t)
+		return;
+	rsip_tunnel_bpf_close(t->bpf, t->outside);
+	if (t->dev)
+		rsip_nl_link_del(t->outside, t->dev);
+	else if (t->app)
+		rsip_nl_link_del(t->inside, t->app);
+	rsip_nl_close(t->inside);
+	rsip_nl_close(t->outside);
+	free(t);
+}
+
+int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint)
+{
+	int err;
+
+	if (!t->bpf && endpoint != t->gateway)
+		return -EOPNOTSUPP;
+	err = t->bpf ? rsip_tunnel_bpf_add(t->bpf, addr, endpoint) : 0;
+	return err ? err : rsip_nl_addr_add(t->inside, t->app, addr);
+}
+
+int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr)
+{
+	if (t->bpf)
+		rsip_tunnel_bpf_del(t->bpf, addr);
+	return rsip_nl_addr_del(t->inside, t->app, addr);
+}
+
+int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src)
+{
+	return rsip_nl_default_route(t->inside, t->app, src);
+}
+
+const char *rsip_tunnel_kind(const struct rsip_tunnel *t)
+{
+	return t->bpf ? "bpf" : "ipip";
+}
+
+bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t)
+{
+	return t->bpf && rsip_tunnel_bpf_owns_qdisc(t->bpf);
+}
+
+uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t)
+{
+	return t->mtu;
+}
+
+int rsip_tunnel_counters(const struct rsip_tunnel *t, uint64_t sums[RSIP_TUN_COUNTERS])
+{
+	return t->bpf ? rsip_tunnel_bpf_counters(t->bpf, sums) : -EOPNOTSUPP;
+}

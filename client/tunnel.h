@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The host's end of the tunnel: a virtual interface in the programs' namespace that carries the
+ * leased addresses (RFC 3102 3.1) and whose packets reach the gateway inside IP-IP.
+ *
+ * Two kinds: the kernel's ipip device, made here and moved into the namespace; and, for kernels
+ * without one, a veth pair with BPF programs at its outer end and at the NIC.
+ */
+#ifndef RSIP_CLIENT_TUNNEL_H
+#define RSIP_CLIENT_TUNNEL_H
+
+#include <stdbool.h>
+#include "jail.h"
+#include "netlink.h"
+#include "tun.h"
+
+struct rsip_tunnel_spec {
+	const char *dev;       /* name of the device(s) */
+	__be32 local, gateway; /* the ends of the tunnel */
+	uint32_t nic;	       /* ifindex of the way to the gateway */
+	const struct rsip_jail *jail;
+	bool ours; /* a device of that name is left over from our own past: reuse or replace it */
+	bool keep; /* and its ends are still right: reuse it */
+	bool no_ipip;	/* do not try the kernel's ipip device */
+	bool own_qdisc; /* in our past we added the NIC's clsact */
+};
+
+struct rsip_tunnel;
+
+/* 0 or a negative errno; on failure nothing is left behind. */
+int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **t);
+/* Takes the device, programs and what the NIC got away again, and frees t (NULL is fine). */
+void rsip_tunnel_close(struct rsip_tunnel *t);
+
+/* -EOPNOTSUPP: this kind cannot have another endpoint than the gateway. */
+int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint);
+int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr);
+/* The default route of the programs, with src as source address. */
+int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src);
+
+const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip" or "bpf" */
+bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
+uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
+/* Sums over all CPUs; -EOPNOTSUPP where the kernel's device counts. */
+int rsip_tunnel_counters(const struct rsip_tunnel *t, uint64_t sums[RSIP_TUN_COUNTERS]);
+
+/* ---- the BPF kind (tunnel_bpf.c) ---- */
+
+struct rsip_tunnel_bpf;
+int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, struct rsip_nl *nl, bool own_qdisc,
+			 struct rsip_tunnel_bpf **b);
+void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl);
+int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, __be32 endpoint);
+int rsip_tunnel_bpf_del(struct rsip_tunnel_bpf *b, __be32 addr);
+bool rsip_tunnel_bpf_owns_qdisc(const struct rsip_tunnel_bpf *b);
+int rsip_tunnel_bpf_counters(const struct rsip_tunnel_bpf *b, uint64_t sums[RSIP_TUN_COUNTERS]);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The BPF programs of the tunnel: loading, attaching, filling their table.  The only file with
+ * libbpf. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/pkt_sched.h>
+#include "log.h"
+#include "tunnel.h"
+#include "rsip_tun.skel.h" /* after tun.h, whose types it uses */
+
+/* Where our filter sits in a chain; fixed, so that a new program replaces one of our past in one
+ * step. */
+#define RSIP_TC_HANDLE 1
+#define RSIP_TC_PRIORITY 4555
+
+struct rsip_tunnel_bpf {
+	struct rsip_tun_bpf *skel;
+	uint32_t nic;
+	bool own_qdisc;
+	bool attached;
+};
+
+static int show(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	rsip_vlog(RSIP_LOG_DEBUG, fmt, ap); /* libbpf speaks one level quieter than we do */
+	return 0;
+}
+
+static int attach(uint32_t ifindex, int prog_fd, bool *made_qdisc)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = RSIP_TC_HANDLE,
+			    .priority = RSIP_TC_PRIORITY, .flags = BPF_TC_F_REPLACE);
+	int err = bpf_tc_hook_create(&hook);
+
+	if (err && err != -EEXIST)
+		return err;
+	if (made_qdisc && !err)
+		*made_qdisc = true;
+	return bpf_tc_attach(&hook, &opts);
+}
+
+static void detach(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = b->nic, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = RSIP_TC_HANDLE,
+			    .priority = RSIP_TC_PRIORITY);
+	int err = b->attached ? bpf_tc_detach(&hook, &opts) : 0;
+
+	if (err && err != -ENOENT)
+		log_warn("cannot detach the tunnel's program from interface %u: %s", b->nic,
+			 strerror(-err));
+	/* The queueing discipline is ours, but others may have hung their filters into it since. */
+	if (!b->own_qdisc ||
+	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) > 0 ||
+	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)) > 0)
+		return;
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	bpf_tc_hook_destroy(&hook);
+}
+
+int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, struct rsip_nl *nl, bool own_qdisc,
+			 struct rsip_tunnel_bpf **out)
+{
+	struct rsip_tunnel_bpf *b = calloc(1, sizeof(*b));
+	int err;
+
+	if (!b)
+		return -ENOMEM;
+	libbpf_set_print(show);
+	b->nic = cfg->nic;
+	b->own_qdisc = own_qdisc;
+	b->skel = rsip_tun_bpf__open();
+	if (!b->skel) {
+		err = -errno;
+		goto out;
+	}
+	memcpy((void *)&b->skel->rodata->rsip_tun_cfg, cfg, sizeof(*cfg));
+	err = rsip_tun_bpf__load(b->skel);
+	if (err) {
+		log_err("cannot load the tunnel's programs: %s (needs CAP_BPF and CAP_NET_ADMIN: "
+			"run as root)",
+			strerror(-err));
+		goto out;
+	}
+	err = attach(cfg->dev, bpf_program__fd(b->skel->progs.rsip_tun_out), NULL);
+	if (err)
+		goto out;
+	err = attach(cfg->nic, bpf_program__fd(b->skel->progs.rsip_tun_in), &b->own_qdisc);
+	b->attached = !err;
+out:
+	if (err)
+		rsip_tunnel_bpf_close(b, nl);
+	else
+		*out = b;
+	return err;
+}
+
+void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
+{
+	if (!b)
+		return;
+	detach(b, nl);
+	rsip_tun_bpf__destroy(b->skel);
+	free(b);
+}
+
+int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, __be32 endpoint)
+{
+	struct rsip_tun_addr to = {.endpoint = endpoint};
+
+	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.rsip_tun_addrs), &addr, &to, BPF_ANY);
+}
+
+int rsip_tunnel_bpf_del(struct rsip_tunnel_bpf *b, __be32 addr)
+{
+	return bpf_map_delete_elem(bpf_map__fd(b->skel->maps.rsip_tun_addrs), &addr);
+}
+
+bool rsip_tunnel_bpf_owns_qdisc(const struct rsip_tunnel_bpf *b)
+{
+	return b->own_qdisc;
+}
+
+int rsip_tunnel_bpf_counters(const struct rsip_tunnel_bpf *b, uint64_t sums[RSIP_TUN_COUNTERS])
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *row;
+
+	if (cpus < 0)
+		return cpus;
+	row = calloc(cpus, sizeof(*row));
+	if (!row)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < RSIP_TUN_COUNTERS; i++) {
+		sums[i] = 0;
+		if (bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.rsip_tun_counts), &i, row))
+			continue;
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sums[i] += row[cpu];
+	}
+	free(row);
+	return 0;
+}
