@@ -43,7 +43,7 @@ static void b_opens(uint64_t cookie)
 	expect_sent(in, want, b, and_claimed);
 }
 
-/* ---- version 2 -------------------------------------------------------------------------------------------------- */
+/* ---- version 2 ------------------------------------------------------------------------------- */
 
 Test(ike, both_hosts_from_port_500_to_one_peer)
 {
@@ -151,7 +151,7 @@ Test(ike, the_peers_answer_after_the_hosts_rekey)
 	expect_tunnelled(for_old, at_old, a);
 }
 
-/* ---- port 4500 ---------------------------------------------------------------------------------------------------- */
+/* ---- port 4500 ------------------------------------------------------------------------------- */
 
 Test(ike, on_4500_behind_the_non_esp_marker)
 {
@@ -172,7 +172,7 @@ Test(ike, esp_in_udp_from_a_host_claims_nothing)
 	expect_sent(in, want, a);
 }
 
-/* ---- version 1 ----------------------------------------------------------------------------------------------------- */
+/* ---- version 1 ------------------------------------------------------------------------------- */
 
 Test(ike, version_1_by_the_initiator_cookie_then_by_the_responder_cookie)
 {
@@ -196,7 +196,7 @@ Test(ike, version_1_collision)
 	expect_dropped(other, IF_PRIV, COOKIE_COLLISION);
 }
 
-/* ---- labels: the upper half of a host's cookie is one of its SPIs ---------------------------------------------------- */
+/* ---- labels: the upper half of a host's cookie is one of its SPIs ---------------------------- */
 
 #define LABELLED_A 0xa000000212345678ULL
 #define LABELLED_B 0xb000000312345678ULL
@@ -237,7 +237,7 @@ Test(ike, a_label_ends_with_its_lease)
 	expect_dropped(back, IF_PUB, NO_COOKIE);
 }
 
-/* ---- a claim ends with the pair's last RSIPSEC binding ------------------------------------------------------------- */
+/* ---- a claim ends with the pair's last RSIPSEC binding --------------------------------------- */
 
 Test(ike, a_claim_outlives_one_binding_and_ends_with_the_last)
 {
@@ -299,7 +299,7 @@ Test(ike, a_host_loses_its_own_oldest_claim_at_the_limit_and_never_anothers)
 	expect_tunnelled(for_b, at_b, b);
 }
 
-/* ---- malformed ------------------------------------------------------------------------------------------------------ */
+/* ---- malformed ------------------------------------------------------------------------------- */
 
 Test(ike, cut_short)
 {
@@ -327,7 +327,7 @@ Test(ike, nat_keepalives)
 	expect_sent(out, leaves, a);
 }
 
-/* ---- hairpin: the sender's own claim never matches -------------------------------------------------------------------- */
+/* ---- hairpin: the sender's own claim never matches ------------------------------------------- */
 
 #define TO_NEIGHBOUR(...) pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(500, 500), __VA_ARGS__, bytes(40))
 #define AT_NEIGHBOUR(...) pkt(to_host_b(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))

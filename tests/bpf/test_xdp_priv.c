@@ -7,7 +7,7 @@
 
 TestSuite(xdp_priv, .init = gateway_up, .fini = gateway_down);
 
-/* ---- what a host may send ---------------------------------------------------------------------------------------- */
+/* ---- what a host may send -------------------------------------------------------------------- */
 
 Test(xdp_priv, datagram_from_a_leased_port_leaves_as_the_host_built_it)
 {
@@ -148,7 +148,7 @@ Test(xdp_priv, a_neighbour_that_must_be_found_first_goes_to_the_kernel)
 		   .counts = { { RSIP_CNT_SLOW_PATH, 1 } });
 }
 
-/* ---- the owner check --------------------------------------------------------------------------------------------------- */
+/* ---- the owner check ------------------------------------------------------------------------- */
 
 Test(xdp_priv, another_hosts_port)
 {
@@ -262,7 +262,7 @@ Test(xdp_priv, a_remote_outside_the_flow_policy)
 	expect_dropped(port, IF_PRIV, REMOTE_UNALLOWED);
 }
 
-/* ---- where it may go: design, spoofing ---------------------------------------------------------------------------------- */
+/* ---- where it may go: design, spoofing ------------------------------------------------------- */
 
 Test(xdp_priv, destinations_that_never_leave)
 {
@@ -306,7 +306,7 @@ Test(xdp_priv, a_route_that_forbids_it)
 	expect_dropped(in, IF_PRIV, NO_ROUTE);
 }
 
-/* ---- the headers ----------------------------------------------------------------------------------------------------------- */
+/* ---- the headers ----------------------------------------------------------------------------- */
 
 Test(xdp_priv, ttl_one_dies_here_and_the_tunnels_ttl_does_not_count)
 {
@@ -393,7 +393,7 @@ Test(xdp_priv, headers_that_contradict_themselves)
 	expect_dropped(empty, IF_PRIV, MALFORMED);
 }
 
-/* ---- not ours: untouched ------------------------------------------------------------------------------------------------ */
+/* ---- not ours: untouched --------------------------------------------------------------------- */
 
 Test(xdp_priv, what_is_no_tunnel_to_us_is_untouched)
 {
@@ -435,7 +435,7 @@ Test(xdp_priv, fragments_of_the_tunnel_go_to_the_kernel)
 	expect_run(later, .iface = IF_PRIV, .action = XDP_PASS, .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
 }
 
-/* ---- hairpin -------------------------------------------------------------------------------------------------------------- */
+/* ---- hairpin --------------------------------------------------------------------------------- */
 
 Test(xdp_priv, from_host_to_host_over_one_address)
 {

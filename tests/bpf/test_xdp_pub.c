@@ -7,7 +7,7 @@
 
 TestSuite(xdp_pub, .init = gateway_up, .fini = gateway_down);
 
-/* ---- ports ----------------------------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 Test(xdp_pub, datagram_to_a_leased_port_reaches_its_host_in_ipip)
 {
@@ -140,7 +140,7 @@ Test(xdp_pub, an_address_leased_whole_takes_every_protocol)
 	expect_tunnelled(ping, ping_want, slot);
 }
 
-/* ---- SPIs ---------------------------------------------------------------------------------------------------------- */
+/* ---- SPIs ------------------------------------------------------------------------------------ */
 
 Test(xdp_pub, esp_by_its_spi)
 {
@@ -242,7 +242,7 @@ Test(xdp_pub, esp_in_udp_4500_by_its_spi)
 	expect_dropped(nobodys, IF_PUB, NO_SPI);
 }
 
-/* ---- a lease ends ----------------------------------------------------------------------------------------------------- */
+/* ---- a lease ends ---------------------------------------------------------------------------- */
 
 Test(xdp_pub, an_expired_lease_delivers_nothing)
 {
@@ -277,7 +277,7 @@ Test(xdp_pub, a_freed_port_and_spi_are_nobodys)
 	expect_dropped(in_esp, IF_PUB, NO_SPI);
 }
 
-/* ---- flow policy -------------------------------------------------------------------------------------------------------- */
+/* ---- flow policy ----------------------------------------------------------------------------- */
 
 Test(xdp_pub, a_binding_for_one_remote_takes_nobody_else)
 {
@@ -303,7 +303,7 @@ Test(xdp_pub, a_binding_for_some_remote_ports)
 	expect_dropped(above, IF_PUB, REMOTE_UNALLOWED);
 }
 
-/* ---- the header --------------------------------------------------------------------------------------------------------- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 Test(xdp_pub, ttl_one_dies_here_and_two_does_not)
 {
@@ -429,7 +429,7 @@ Test(xdp_pub, a_next_hop_that_the_kernel_knows)
 	expect_tunnelled(in, want, slot);
 }
 
-/* ---- what has no owner ---------------------------------------------------------------------------------------------- */
+/* ---- what has no owner ----------------------------------------------------------------------- */
 
 Test(xdp_pub, a_shared_address_has_no_owner_for_other_protocols)
 {
@@ -454,7 +454,7 @@ Test(xdp_pub, an_idle_pool_address)
 	expect_dropped(in_esp, IF_PUB, NO_SPI);
 }
 
-/* ---- spoofing: design, BCP 38 -------------------------------------------------------------------------------------- */
+/* ---- spoofing: design, BCP 38 ---------------------------------------------------------------- */
 
 Test(xdp_pub, sources_that_cannot_be_outside)
 {
@@ -490,7 +490,7 @@ Test(xdp_pub, destinations_in_a_private_network)
 	expect_dropped(tunnel, IF_PUB, DST_PRIVATE);
 }
 
-/* ---- not ours: untouched ---------------------------------------------------------------------------------------------- */
+/* ---- not ours: untouched --------------------------------------------------------------------- */
 
 Test(xdp_pub, traffic_of_the_machine_itself_is_untouched)
 {
@@ -532,7 +532,7 @@ Test(xdp_pub, fragments_go_to_the_kernel)
 	expect_run(last_esp, .iface = IF_PUB, .action = XDP_PASS, .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
 }
 
-/* ---- ARP ---------------------------------------------------------------------------------------------------------------- */
+/* ---- ARP ------------------------------------------------------------------------------------- */
 
 Test(xdp_pub, arp_for_a_pool_address_is_answered)
 {

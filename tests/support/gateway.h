@@ -25,7 +25,7 @@ struct bpf_object;
 struct bpf_object *gateway_object(void); /* as loaded */
 int gateway_map(int map); /* descriptor of an enum rsip_dp_map */
 
-/* ---- given ------------------------------------------------------------------------------------------------------ */
+/* ---- given ----------------------------------------------------------------------------------- */
 
 struct given {
 	__be32 host, local;
@@ -51,7 +51,7 @@ void given_end_of(uint32_t slot); /* the binding is removed */
 void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
 void given_policy(uint32_t flags); /* RSIP_POLICY_* beside the private networks of the cast */
 
-/* ---- then --------------------------------------------------------------------------------------------------------- */
+/* ---- then ------------------------------------------------------------------------------------ */
 
 struct count { /* one counter of the interface that the packet comes in on */
 	int cnt;

@@ -95,7 +95,7 @@ static struct rsip_pair_entry pair_of(__be32 host)
 	return e ? *e : (struct rsip_pair_entry){ 0 };
 }
 
-/* ---- bindings ------------------------------------------------------------------------------------------------- */
+/* ---- bindings -------------------------------------------------------------------------------- */
 
 Test(dataplane, ports_name_their_slot_at_the_edges)
 {
@@ -232,7 +232,7 @@ Test(dataplane, the_next_hop_is_one_word)
 	cr_expect_eq(c->m.bindings[slot].nexthop, hop.word);
 }
 
-/* ---- slots rest ------------------------------------------------------------------------------------------------- */
+/* ---- slots rest ------------------------------------------------------------------------------ */
 
 Test(dataplane, a_freed_slot_rests_until_a_grace_period)
 {
@@ -264,7 +264,7 @@ Test(dataplane, housekeep_settles_what_has_rested_a_second)
 	cr_expect_eq(c->graces, 1, "nothing rests: nothing to wait for");
 }
 
-/* ---- pairs -------------------------------------------------------------------------------------------------------- */
+/* ---- pairs ----------------------------------------------------------------------------------- */
 
 Test(dataplane, a_pair_names_its_binding_that_expires_last)
 {
@@ -327,7 +327,7 @@ Test(dataplane, a_learned_record_never_comes_back_with_an_old_generation)
 	cr_expect_eq(c->m.learned[l].claims[3], 0);
 }
 
-/* ---- addresses --------------------------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 Test(dataplane, an_address_with_bindings_stays)
 {
@@ -345,7 +345,7 @@ Test(dataplane, an_address_with_bindings_stays)
 	cr_expect_eq(dp->ops->addr_add(dp, 3, PUB_1, 0), 0);
 }
 
-/* ---- restart ---------------------------------------------------------------------------------------------------------- */
+/* ---- restart --------------------------------------------------------------------------------- */
 
 struct found {
 	uint32_t cnt;
@@ -492,7 +492,7 @@ Test(dataplane_restart, an_address_that_left_the_configuration_goes_with_its_bin
 	cr_expect_not_null(rsip_table_addr(&c->addrs, PUB_2));
 }
 
-/* ---- a model ------------------------------------------------------------------------------------------------------------ */
+/* ---- a model --------------------------------------------------------------------------------- */
 
 #define MODEL_BINDS 200
 #define MODEL_HOSTS 12

@@ -1,0 +1,74 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# rsipd is killed (SIGKILL) under traffic: no packet is lost, a new rsipd takes over what is installed and renews it.
+# Then it stays dead: a lease that runs out stops its traffic, and only its own.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_LEASES='"min": 2, "default": 1800'
+lab_up
+both_up --ports 8 --spis 4 --lease 8
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+before=$(bindings)
+check_eq "hosts with bindings before" "$(awk '{ print $2 }' <<<"$before" | sort -u | wc -l)" 2
+
+stream() { # NAME NODE [PORT]: numbered datagrams until asked to stop
+	started_inside "$2" "stream-$1.json" "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 1500 0 ${3:+"$3"}
+	streams="${streams:-} $STARTED"
+}
+streams_end() {
+	# shellcheck disable=SC2086
+	stop $streams
+	streams=
+}
+sent() { js 'd["sent"]' <"$LAB/stream-$1.json"; }
+lost() { js 'd["lost"] + d["doubled"]' <"$LAB/stream-$1.json"; }
+peer_saw() { on peer ip -j -s link show eth0 | js 'd[0]["stats64"]["rx"]["packets"]'; }
+peer_saw_more() { [ "$(peer_saw)" -gt "$1" ]; }
+
+stream a hosta
+stream b hostb
+kill -KILL $RSIPD
+wait $RSIPD 2>/dev/null
+check "traffic goes on without rsipd" wait_for 10 peer_saw_more $(($(peer_saw) + 3000))
+rsipd_start
+check_eq "a new rsipd lists the same bindings" "$(bindings)" "$before"
+check "traffic goes on with the new rsipd" wait_for 10 peer_saw_more $(($(peer_saw) + 3000))
+check "host A renews with the new rsipd" renew hosta
+check "host B renews with the new rsipd" renew hostb
+check_eq "the bindings are still the same" "$(bindings)" "$before"
+stop $RSIPD
+rsipd_start
+check_eq "after SIGTERM and a new start: the same bindings" "$(bindings)" "$before"
+streams_end
+for h in a b; do
+	check_ge "host $h: datagrams sent meanwhile" "$(sent $h)" 5000
+	check_eq "host $h: lost or doubled" "$(lost $h)" 0
+done
+check_eq "nothing was dropped" "$(drops)" 0
+
+# a second binding of host A with a long lease; then rsipd stays dead until the short ones have run out
+client hosta lease --json --ports 2 --lease 1800 >$LAB/long.json 2>&1 || lab_abort "a second binding: $(cat $LAB/long.json)"
+port=$(js 'd["ports"][0].split("-")[0]' <$LAB/long.json)
+kill -KILL $RSIPD
+wait $RSIPD 2>/dev/null
+stream long hosta "$port"
+stream short hostb
+echoes() { on peer ip -j -s link show eth0 | js 'd[0]["stats64"]["tx"]["packets"]'; }
+only_one_answers() { # half of what the hosts send still comes: 1500 a second, not 3000
+	local n
+	n=$(echoes)
+	sleep 0.5
+	[ $(($(echoes) - n)) -lt 1100 ]
+}
+check "without rsipd the short lease runs out" wait_for 15 only_one_answers
+streams_end
+check_ge "its traffic stopped: lost" "$(lost short)" 300
+check_eq "the long lease's did not: lost" "$(lost long)" 0
+rsipd_start
+check_ge "what came after the end was dropped as expired" "$(stat_of expired)" "$(lost short)"
+check_eq "nothing else was dropped" "$(drops)" "$(stat_of expired)"
+check_eq "the new rsipd lists the long lease" "$(bindings | grep -c "$port-")" 1
+again() { [ "$(lease hostb bindings)" = 1 ] && [ -n "$(bindings | grep -F $HOSTB)" ]; }
+check "host B leases again by itself" wait_for 15 again
+lab_end

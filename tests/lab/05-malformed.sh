@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Thousands of broken messages over UDP and TCP, from a host with a lease and from one without, some with the client
+# ID of another host, and broken packets from both sides: dropped and counted or answered with an error; what other
+# hosts lease is untouched, and their traffic goes on.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_LEASES='"min": 2, "default": 1800'
+lab_up
+host_up hosta --ports 8 --lease 20 || lab_abort "host A: $(tail -n 3 $LAB/client-hosta.log)"
+host_up hostb --ports 8 --spis 4 --lease 20 || lab_abort "host B: $(tail -n 3 $LAB/client-hostb.log)"
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+before=$(bindings)
+victim=$(lease hosta client_id)
+pid=$RSIPD
+
+started_inside hosta stream.json "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 500 0
+stream=$STARTED
+on hostb ip addr add 10.99.0.21/24 dev eth0
+on hostb ip addr add 10.99.0.22/24 dev eth0
+n=$([ "${LONG:-}" = 1 ] && echo 50000 || echo 3000)
+abuse() { # SOURCE TRANSPORT [--registered]
+	on hostb "$PY" "$LAB_SRC/rsip.py" abuse $GW_PRIV "$1" "${SEED:-$n}" $n "$2" "$victim" "${@:3}" >$LAB/abuse.json || return 1
+	js '"%d sent; answers: %s" % (d["sent"], ", ".join("%s x %d" % (k, v) for k, v in sorted(d["answers"].items(), key=lambda i: -i[1])[:4]))' <$LAB/abuse.json
+}
+check "broken messages, UDP, from a host with a lease" abuse 10.99.0.21 udp --registered
+check "broken messages, UDP, from a host without" abuse 10.99.0.22 udp
+check "broken messages, TCP, from a host with a lease" abuse 10.99.0.21 tcp
+check "broken messages, TCP, from a host without" abuse 10.99.0.22 tcp
+check "rsipd is still the same process" kill -0 $pid
+check_eq "other hosts' bindings are untouched" "$(bindings | grep -F -e $HOSTA -e $HOSTB)" "$before"
+judge hosta private-malformed
+judge peer public-malformed
+stop $stream
+check_ge "host A's traffic meanwhile: datagrams" "$(js 'd["sent"]' <$LAB/stream.json)" 1000
+check_eq "host A's traffic meanwhile: lost or doubled" "$(js 'd["lost"] + d["doubled"]' <$LAB/stream.json)" 0
+check "host A renews" renew hosta
+check "host B renews" renew hostb
+lab_end

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Programs under `rsip-client exec` get leased ports and no others, whatever they call; a program on a leased port can
+# be called from the public realm; the host answers no ARP request for the leased address (RFC 3102 3.1).
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+lab_up
+capture hosta hostb peer
+both_up --ports 8
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+mkdir -p $LAB/www && echo hello >$LAB/www/hello
+start peer web.log "$PY" -m http.server 80 --directory $LAB/www
+wait_for 10 listens peer 80
+judge_ports hosta
+judge_ports hostb
+
+start hosta called.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- "$PY" -m http.server "$(lease hosta port)" --directory $LAB/www
+check "the peer calls a program on host A's leased port" wait_for 5 on peer curl -sS --max-time 2 "http://$POOL:$(lease hosta port)/hello"
+check "nobody is on a port that nobody leases" sh -c '! "$@"' sh nsenter "--net=/run/netns/$(ns peer)" curl -sS --max-time 0.5 "http://$POOL:1999/"
+
+on hostb arping -q -c 2 -w 2 -I eth0 $POOL
+check_eq "host A answers no ARP request for the leased address" "$(seen hosta arp=$POOL mac="$(mac_of hosta eth0)")" 0
+captured
+lab_end

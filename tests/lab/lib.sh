@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash disable=SC2034
+#
+# The lab: two hosts on one LAN, the gateway, a peer that knows nothing of RSIP.
+#
+#     hosta  eth0 10.99.0.11/24 --+                 gw                      peer
+#                                 +-- lan (bridge) -- priv0 10.99.0.1/24
+#     hostb  eth0 10.99.0.12/24 --+                   pub0  192.0.2.1/24 -- eth0 192.0.2.2/24
+#
+#     pool: 203.0.113.1, shared; 203.0.113.0/24 is on-link for the peer, so the data plane must answer its ARP
+#
+# A scenario begins with
+#     . "$(dirname "$0")/lib.sh"; lab_enter "$@"; lab_up
+# and ends with `lab_end`.  lab_enter runs the script again in a mount namespace (with a /run and a /sys/fs/bpf of its
+# own) and a PID namespace of its own: whatever happens to the script, SIGKILL included, the kernel removes every
+# process, network namespace, pin and file of the lab with it, and two labs cannot see each other.
+# V=1 shows each command with its namespace.  LONG=1 runs the long forms.
+set -u
+
+LAB_SRC=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TREE=$(cd "$LAB_SRC/../.." && pwd)
+O=${O:-build}
+case $O in /*) BIN=$O ;; *) BIN=$TREE/$O ;; esac
+PY=/usr/bin/python3
+LAB=/run/rsip-lab # all files of the lab: configuration, sockets, logs, captures
+
+GW_PRIV=10.99.0.1 HOSTA=10.99.0.11 HOSTB=10.99.0.12 GW_PUB=192.0.2.1 PEER=192.0.2.2 POOL=203.0.113.1
+
+passed=0 failed=0 skipped=0
+
+ok() { passed=$((passed + 1)); echo "ok $*"; }
+not_ok() { failed=$((failed + 1)); echo "not ok $*"; }
+skip() { skipped=$((skipped + 1)); echo "skip $*"; }
+
+# check NAME COMMAND...: ok if it succeeds; else its last words say why.
+check() {
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then ok "$name${out:+ ($(tail -n 1 <<<"$out"))}"; else
+		not_ok "$name: $(tail -n 3 <<<"$out" | tr '\n' ' ')"
+		return 1
+	fi
+}
+
+# finished NAME PID LOG: our background job ends with status 0
+finished() { if wait "$2"; then ok "$1"; else not_ok "$1: $(tail -n 2 "$3" | tr '\n' ' ')"; fi; }
+
+# check_eq NAME GOT WANT
+check_eq() {
+	if [ "$2" = "$3" ]; then ok "$1 (${2//$'\n'/; })"; else not_ok "$1: got '${2//$'\n'/; }', want '${3//$'\n'/; }'"; fi
+}
+# check_le NAME GOT MOST
+check_le() { if [ "$2" -le "$3" ]; then ok "$1 ($2)"; else not_ok "$1: got $2, want at most $3"; fi; }
+check_ge() { if [ "$2" -ge "$3" ]; then ok "$1 ($2)"; else not_ok "$1: got $2, want at least $3"; fi; }
+
+lab_end() {
+	[ "$failed" = 0 ] || [ ! -S $LAB/rsipd.sock ] || { echo "    events and drops:"; ctl stats 2>&1 | sed 's/^/    /'; }
+	[ "$failed" = 0 ] || [ -z "${LAB_KEEP:-}" ] || { rm -rf "$LAB_KEEP"; cp -r "$LAB" "$LAB_KEEP" 2>/dev/null; }
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ]
+	exit
+}
+
+lab_abort() { # why: the lab itself failed, the rest cannot be judged
+	not_ok "lab: $*"
+	[ ! -s "$LAB/rsipd.log" ] || tail -n 15 "$LAB/rsipd.log" | sed 's/^/    rsipd: /'
+	lab_end
+}
+
+lab_enter() {
+	[ -z "${RSIP_LAB_ID:-}" ] || return 0
+	local need p
+	if [ "$(id -u)" != 0 ]; then skip "lab: needs root for network namespaces and BPF"; lab_end; fi
+	for p in rsip-loader rsipd rsipctl rsip-client; do
+		[ -x "$BIN/$p" ] || { not_ok "lab: $BIN/$p is missing: run make first"; lab_end; }
+	done
+	for need in ip ethtool nsenter unshare mount; do
+		command -v $need >/dev/null || { skip "lab: $need is missing (make deps installs it)"; lab_end; }
+	done
+	RSIP_LAB_ID=$$ unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@" </dev/null &
+	local child=$!
+	# unshare blocks SIGTERM; its own death takes everything inside with it
+	trap 'kill -KILL $child; wait $child 2>/dev/null; exit 130' INT TERM HUP
+	wait $child
+	exit
+}
+
+# ---- namespaces ------------------------------------------------------------------------------------------------
+
+say() { [ "${V:-}" != 1 ] || printf '\033[2m[%s] %s\033[0m\n' "$1" "${*:2}" >&2; }
+ns() { echo "rsip-$RSIP_LAB_ID-$1"; }
+
+# on NODE COMMAND...: runs it in that namespace.  nsenter, because `ip netns exec` would hide /sys/fs/bpf.
+on() {
+	local node=$1
+	shift
+	say "$node" "$@"
+	nsenter --net="/run/netns/$(ns "$node")" -- "$@"
+}
+
+# start NODE LOG COMMAND...: in the background; STARTED is its process.  LOG's name is relative to $LAB.
+start() {
+	local node=$1 log=$LAB/$2
+	shift 2
+	say "$node" "$@" "&"
+	nsenter --net="/run/netns/$(ns "$node")" -- "$@" >"$log" 2>&1 &
+	STARTED=$!
+}
+
+# started NODE LOG COMMAND...: the same, and waits until it has said "ready"
+started() {
+	start "$@"
+	wait_for 10 grep -q ready "$LAB/$2" || lab_abort "$3 on $1 did not become ready: $(tail -n 2 "$LAB/$2")"
+}
+
+# stop PID...: asks each of our own processes to end and waits for it
+stop() {
+	local p
+	for p; do kill -TERM "$p" 2>/dev/null; done
+	for p; do wait "$p" || STOP_RC=$?; done
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.02
+	done
+}
+
+# wire NODE DEV NODE DEV: a veth pair with queues on both sides
+wire() {
+	say lab "wire $1:$2 <-> $3:$4"
+	ip link add "$2" netns "$(ns "$1")" type veth peer name "$4" netns "$(ns "$3")"
+}
+
+# plain NODE DEV: the end of a wire that is not the gateway's: finished checksums, no offloads, one packet for one.
+# A veth takes redirected frames only while its peer polls, which an XDP_PASS program makes it do; with GRO (the
+# other way) a capture would show aggregates instead of packets.
+plain() {
+	on "$1" ethtool -K "$2" tx off txvlan off gso off tso off >/dev/null 2>&1
+	on "$1" "$PY" "$LAB_SRC/xdp_pass.py" "$2" || return 1
+	on "$1" ip link set "$2" up
+	on "$1" ethtool -K "$2" gro off >/dev/null 2>&1
+}
+
+lab_net() {
+	mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p $LAB /run/netns && chmod 755 $LAB || return 1
+	mount -t bpf bpf /sys/fs/bpf || return 1
+	PIN=/sys/fs/bpf/rsip-$RSIP_LAB_ID
+	local n
+	for n in hosta hostb lan gw peer; do
+		ip netns add "$(ns $n)" || return 1
+		on $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+		on $n ip link set lo up
+	done
+	wire hosta eth0 lan porta && wire hostb eth0 lan portb && wire gw priv0 lan portg && wire gw pub0 peer eth0 || return 1
+	on lan ip link add br0 type bridge stp_state 0 && on lan ip link set br0 up
+	for n in porta portb portg; do
+		on lan ip link set $n master br0
+		plain lan $n || return 1
+	done
+	for n in hosta hostb peer; do plain $n eth0 || return 1; done
+	on hosta ip addr add $HOSTA/24 dev eth0
+	on hostb ip addr add $HOSTB/24 dev eth0
+	on peer ip addr add $PEER/24 dev eth0 && on peer ip route add 203.0.113.0/24 dev eth0 src $PEER
+	on gw ip addr add $GW_PRIV/24 dev priv0 && on gw ip addr add $GW_PUB/24 dev pub0
+	for n in priv0 pub0; do
+		on gw ethtool -K $n tx off txvlan off >/dev/null 2>&1
+		on gw ip link set $n up
+	done
+	on hosta ip route add default via $GW_PRIV && on hostb ip route add default via $GW_PRIV
+}
+
+# ---- the programs ----------------------------------------------------------------------------------------------
+
+# lab_conf: the gateway's configuration; LAB_POOL, LAB_LEASES, LAB_CLIENTS, LAB_LIMITS, LAB_TOP change a part (JSON)
+lab_conf() {
+	local pool='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ] }'
+	local clients='"10.99.0.0/24"' leases='"default": 1800' limits='"messages_per_second": 100000'
+	cat >$LAB/rsipd.json <<-EOF
+		{
+			"interfaces": { "public": [ "pub0" ], "private": [ "priv0" ] },
+			${LAB_TOP:-}
+			"dataplane": { "pin_path": "$PIN", "mode": "native" },
+			"pools": [ ${LAB_POOL:-$pool} ],
+			"clients": { "networks": [ ${LAB_CLIENTS:-$clients} ] },
+			"leases": { ${LAB_LEASES:-$leases} },
+			"limits": { ${LAB_LIMITS:-$limits} },
+			"control": { "socket": "$LAB/rsipd.sock", "group": "nogroup" },
+			"user": "nobody"
+		}
+	EOF
+}
+
+loader() { on gw "$BIN/rsip-loader" "$@"; }
+ctl() { "$BIN/rsipctl" --socket $LAB/rsipd.sock "$@"; } # a socket in the file system: no namespace needed
+client() { # NODE COMMAND...
+	local node=$1 command=$2
+	shift 2
+	on "$node" "$BIN/rsip-client" "$command" --state-dir "$LAB/client-$node" "$@"
+}
+
+rsipd_start() {
+	start gw rsipd.log "$BIN/rsipd" --foreground --config $LAB/rsipd.json
+	RSIPD=$STARTED
+	wait_for 10 ctl status || lab_abort "rsipd does not answer"
+}
+
+# lab_up: the network, the data plane, rsipd; hosts lease by themselves (host_up)
+lab_up() {
+	lab_net || lab_abort "cannot build the network"
+	lab_conf
+	loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || lab_abort "rsip-loader attach: $(cat $LAB/attach.log)"
+	rsipd_start
+}
+
+# js EXPRESSION: of the JSON on standard input, called d
+js() {
+	"$PY" -c 'import json, sys
+try:
+	d = json.loads(sys.stdin.read().removeprefix("ready\n"))
+except ValueError:
+	sys.exit("no JSON")
+print(eval(sys.argv[1]))' "$1"
+}
+
+# capture NODE...: records the node's only interface from now on; captured: stops all of them
+capture() {
+	local n
+	for n; do
+		started "$n" "cap-$n.log" "$PY" "$LAB_SRC/cap.py" eth0 "$LAB/$n.pcap"
+		CAPTURES="${CAPTURES:-} $STARTED"
+	done
+}
+captured() {
+	STOP_RC=0
+	# shellcheck disable=SC2086
+	stop $CAPTURES
+	CAPTURES=
+	[ $STOP_RC = 0 ] || lab_abort "a capture lost packets: $(cat $LAB/cap-*.log)"
+}
+seen() { "$PY" "$LAB_SRC/wire.py" count "$LAB/$1.pcap" "${@:2}"; }
+
+# same_wire [OPTION...]: every packet at both hops, byte for byte; the report goes to $LAB/wire.json
+same_wire() {
+	"$PY" "$LAB_SRC/wire.py" same --pool $POOL --gw $GW_PRIV --host hosta=$HOSTA="$LAB/hosta.pcap" \
+		--host hostb=$HOSTB="$LAB/hostb.pcap" --peer "$LAB/peer.pcap" "$@" >$LAB/wire.json || { cat $LAB/wire.json; return 1; }
+	js '"%d packets out, %d in" % (d["out_packets"], d["in_packets"])' <$LAB/wire.json
+}
+
+# ---- hosts -----------------------------------------------------------------------------------------------------
+
+# host_up NODE OPTION...: rsip-client on that host, leased and ready
+host_up() {
+	local node=$1
+	shift
+	client "$node" up --gateway $GW_PRIV "$@" >"$LAB/client-$node.log" 2>&1
+}
+both_up() {
+	local n
+	for n in hosta hostb; do
+		host_up $n "$@" || lab_abort "$n does not lease: $(tail -n 3 "$LAB/client-$n.log")"
+	done
+}
+
+# inside NODE COMMAND...: an ordinary program on the leased address
+inside() {
+	local node=$1
+	shift
+	client "$node" exec -- "$@"
+}
+# started_inside NODE LOG COMMAND...: the same in the background, until it has said "ready"; STARTED is the program itself
+started_inside() { started "$1" "$2" "$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- "${@:3}"; }
+listens() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }
+
+fact() { "$PY" "$LAB_SRC/facts.py" "$@"; }
+
+# lease NODE KEY: one fact of what the host holds (facts.py lists the keys); leased NODE PORT: is it a port of its own?
+lease() { client "$1" status --json | fact lease "$2"; }
+leased() { client "$1" status --json | fact leased "$2"; }
+
+# What the gateway says: its bindings, one a line; a host's counters; events and drops.
+bindings() { ctl --json bindings | fact bindings; }
+counter() { ctl --json bindings | fact counter "$(case $1 in hosta) echo $HOSTA ;; *) echo $HOSTB ;; esac)" "$2"; }
+counter_is() { [ "$(counter "$1" "$2")" = "$3" ]; }
+stat_of() { ctl --json stats | fact stat "$1"; }
+stat_is() { [ "$(stat_of "$1")" = "$2" ]; }
+drops() { ctl --json stats | fact drops; }
+
+# quiet: has the traffic through the gateway stopped for a moment?
+quiet() {
+	local before
+	before=$(ctl --json bindings | fact counter $HOSTA out_packets)$(ctl --json bindings | fact counter $HOSTB out_packets)
+	sleep 0.2
+	[ "$before" = "$(ctl --json bindings | fact counter $HOSTA out_packets)$(ctl --json bindings | fact counter $HOSTB out_packets)" ]
+}
+
+# judged COMMAND...: its "ok" and "not ok" lines are ours
+judged() {
+	local line
+	while read -r line; do
+		case $line in
+		"ok "*) ok "${line#ok }" ;;
+		"not ok "*) not_ok "${line#not ok }" ;;
+		*) echo "    $line" ;;
+		esac
+	done < <("$@" 2>&1 || echo "not ok $*: exit status $?")
+}
+
+# judge NODE SET: the table of forged and broken packets in inject.py, sent from that node
+judge() {
+	local side=priv0
+	[ "$1" != peer ] || side=pub0
+	cat >$LAB/reasons <<-EOF
+		#!/bin/sh
+		"$BIN/rsipctl" --socket $LAB/rsipd.sock --json stats | "$PY" "$LAB_SRC/facts.py" reasons
+	EOF
+	judged on "$1" "$PY" "$LAB_SRC/inject.py" "$2" eth0 "$(mac_of gw $side)" "{\"pool\": \"$POOL\", \"gw\": \"$GW_PRIV\",
+		\"gw_pub\": \"$GW_PUB\", \"peer\": \"$PEER\", \"hosta\": \"$HOSTA\", \"hostb\": \"$HOSTB\",
+		\"port_a\": $(lease hosta port), \"port_b\": $(lease hostb port), \"spi_b\": $(lease hostb spi)}" sh $LAB/reasons
+}
+
+# judge_ports NODE: what ports.py says about programs on that host
+judge_ports() { judged inside "$1" "$PY" "$LAB_SRC/ports.py" "$1" $PEER "$(lease "$1" port)" "$(lease "$1" port_cnt)"; }
+
+# renew NODE: waits for the client's next renewal (ask for short leases: it renews at half time)
+renew() {
+	RENEWALS=$(lease "$1" renewals)
+	wait_for 15 renewed "$1"
+}
+renewed() { [ "$(lease "$1" renewals)" -gt "$RENEWALS" ]; }
+mac_of() { on "$1" ip -j link show "$2" | js 'd[0]["address"]'; }

@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""udpseq.py: numbered datagrams there and back, by unconnected sockets (sendto), so that loss is counted exactly.
+
+  udpseq.py echo PORT [COUNT_FILE]           sends each datagram back to where it came from
+  udpseq.py run DST PORT RATE COUNT [BIND]   COUNT datagrams at RATE a second (COUNT 0: until SIGTERM); waits for the
+                                             last echoes; prints "ready", then a JSON object: sent received lost doubled gap_ms sport
+"""
+import json
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+
+def echo(port):
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
+    sock.bind(("", port))
+    print("ready", flush=True)
+    while True:
+        data, addr = sock.recvfrom(65535)
+        sock.sendto(data, addr)
+
+
+def run(dst, port, rate, total, bind=0):
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    if bind:
+        sock.bind(("", bind))
+    sock.setblocking(False)
+    pad, sent, seen, doubled, gap = b"x" * 200, 0, set(), 0, 0.0
+    start = last_echo = time.monotonic()
+    end = None
+    while end is None or (time.monotonic() < end and len(seen) < sent):
+        now = time.monotonic()
+        while end is None and sent < (now - start) * rate and not (total and sent >= total) and not stop:
+            sock.sendto(struct.pack("!Q", sent) + pad, (dst, port))
+            sent += 1
+            if sent == 1:
+                print("ready", flush=True)
+        if end is None and (stop or (total and sent >= total)):
+            end = time.monotonic() + 1.5
+        if not select.select([sock], [], [], 0.5 / rate if end is None else 0.05)[0]:
+            continue
+        try:
+            while True:
+                seq = struct.unpack_from("!Q", sock.recv(65535))[0]
+                gap, last_echo = max(gap, time.monotonic() - last_echo), time.monotonic()
+                doubled += seq in seen
+                seen.add(seq)
+        except BlockingIOError:
+            pass
+    print(json.dumps({"sent": sent, "received": len(seen), "lost": sent - len(seen), "doubled": doubled,
+                      "gap_ms": round(gap * 1000, 1), "sport": sock.getsockname()[1]}))
+
+
+if sys.argv[1] == "echo":
+    echo(int(sys.argv[2]))
+else:
+    run(sys.argv[2], *[int(x) for x in sys.argv[3:]])

@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+"""wire.py: what was on the wire at each hop, from the captures.
+
+  wire.py same --pool A[,A] --gw G --host NAME=ADDR=FILE ... --peer FILE [--unseen N]
+      Every packet in a host's tunnel is on the public wire and the other way round, byte for byte but for
+      TTL (one less) and header checksum (correct).  Prints a JSON object: packets and bytes of inner IP for
+      each host and direction, and for each kind of traffic.  Exit 1 with the first difference otherwise.
+  wire.py count FILE WORD...
+      How many packets fit all words: src=A dst=A proto=N sport=N dport=N outer=ipip|none kind=NAME
+      arp=ADDRESS [mac=MAC]: ARP replies that claim the address (from that MAC)
+"""
+import argparse
+import collections
+import json
+import socket
+import struct
+import sys
+
+IPIP, NAMES = 4, {1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah"}
+
+
+def frames(path):
+    with open(path, "rb") as f:
+        data = f.read()
+    off = 24
+    while off + 16 <= len(data):
+        caplen = struct.unpack_from("<I", data, off + 8)[0]
+        yield data[off + 16:off + 16 + caplen]
+        off += 16 + caplen
+
+
+class Packet:
+    """An IPv4 packet out of a frame; .inner is the one inside an IP-IP tunnel, or None."""
+
+    def __init__(self, raw):
+        self.hdr = (raw[0] & 15) * 4
+        self.raw = raw = raw[:struct.unpack_from("!H", raw, 2)[0]]
+        self.proto, self.ttl = raw[9], raw[8]
+        self.src, self.dst = socket.inet_ntoa(raw[12:16]), socket.inet_ntoa(raw[16:20])
+        self.inner = Packet(raw[self.hdr:]) if self.proto == IPIP else None
+
+    def ports(self):
+        if self.proto not in (6, 17) or len(self.raw) < self.hdr + 4:
+            return (None, None)
+        return struct.unpack_from("!HH", self.raw, self.hdr)
+
+    def kind(self):
+        if self.proto == 17 and 500 in self.ports():
+            return "ike"
+        return NAMES.get(self.proto, str(self.proto))
+
+    def key(self):
+        """All that may not change on the way: everything but TTL and header checksum."""
+        return self.raw[:8] + self.raw[9:10] + self.raw[12:]
+
+    def checksum_ok(self):
+        s = sum(struct.unpack("!%dH" % (self.hdr // 2), self.raw[:self.hdr]))
+        while s >> 16:
+            s = (s & 0xFFFF) + (s >> 16)
+        return s == 0xFFFF
+
+    def __str__(self):
+        return "%s %s > %s %s id %d ttl %d len %d" % (self.kind(), self.src, self.dst, self.ports(),
+                                                      struct.unpack_from("!H", self.raw, 4)[0], self.ttl, len(self.raw))
+
+
+def packets(path):
+    for f in frames(path):
+        if len(f) >= 34 and f[12:14] == b"\x08\x00":
+            yield Packet(f[14:])
+
+
+def fail(text):
+    print(text)
+    sys.exit(1)
+
+
+def match(what, sent, seen, unseen):
+    """Each packet of sent is in seen, with one hop taken off; at most `unseen` were dropped on the way."""
+    waiting = collections.defaultdict(list)
+    for p in sent:
+        waiting[p.key()].append(p)
+    for p in seen:
+        mates = waiting.get(p.key())
+        if not mates:
+            fail("%s: arrived but was not sent so: %s" % (what, p))
+        mate = mates.pop(0)
+        if p.ttl != mate.ttl - 1:
+            fail("%s: TTL %d became %d: %s" % (what, mate.ttl, p.ttl, p))
+        if not (p.checksum_ok() and mate.checksum_ok()):
+            fail("%s: wrong header checksum: %s" % (what, p))
+    left = [p for mates in waiting.values() for p in mates]
+    if len(left) != unseen:
+        fail("%s: %d sent packets did not arrive, expected %d; first: %s" % (what, len(left), unseen, left[0] if left else ""))
+
+
+def same(opt):
+    pools = opt.pool.split(",")
+    out_sent, in_seen, report = [], [], {"hosts": {}, "kinds": {}}
+    for spec in opt.host:
+        name, addr, path = spec.split("=")
+        out, back = [], []
+        for p in packets(path):
+            if p.src == addr and p.dst == opt.gw and p.inner:
+                out.append(p.inner)
+            elif p.dst == addr and p.src == opt.gw and p.inner:
+                back.append(p.inner)
+            elif p.src in pools or p.dst in pools:
+                fail("%s: a leased address outside of the tunnel: %s" % (name, p))
+        out_sent += out
+        in_seen += back
+        report["hosts"][name] = {"out_packets": len(out), "out_bytes": sum(len(p.raw) for p in out),
+                                 "in_packets": len(back), "in_bytes": sum(len(p.raw) for p in back)}
+    public = list(packets(opt.peer))
+    for p in public:
+        if p.inner:
+            fail("a tunnel on the public wire: %s" % p)
+    out_seen, in_sent = [p for p in public if p.src in pools], [p for p in public if p.dst in pools]
+    for p in out_sent:
+        if p.src not in pools:
+            fail("in a tunnel, but from no leased address: %s" % p)
+    match("host to peer", out_sent, out_seen, opt.unseen_out)
+    match("peer to host", in_sent, in_seen, opt.unseen_in)
+    for p in out_seen + in_seen:
+        report["kinds"][p.kind()] = report["kinds"].get(p.kind(), 0) + 1
+    report["out_packets"], report["in_packets"] = len(out_seen), len(in_seen)
+    print(json.dumps(report))
+
+
+def count(path, words):
+    n = 0
+    want = dict(w.split("=") for w in words)
+    if "arp" in want:
+        for f in frames(path):
+            reply = f[12:14] == b"\x08\x06" and f[20:22] == b"\x00\x02"  # that claims this address
+            if reply and socket.inet_ntoa(f[28:32]) == want["arp"] and want.get("mac", f[22:28].hex(":")) == f[22:28].hex(":"):
+                n += 1
+        print(n)
+        return
+    for p in packets(path):
+        if want.get("outer") == "ipip":
+            if not p.inner:
+                continue
+            p = p.inner
+        elif want.get("outer") == "none" and p.inner:
+            continue
+        got = {"src": p.src, "dst": p.dst, "proto": str(p.proto), "kind": p.kind(),
+               "sport": str(p.ports()[0]), "dport": str(p.ports()[1])}
+        n += all(got[k] == v for k, v in want.items() if k != "outer")
+    print(n)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["count"]:
+        count(sys.argv[2], sys.argv[3:])
+    else:
+        ap = argparse.ArgumentParser()
+        ap.add_argument("what", choices=["same"])
+        ap.add_argument("--pool", required=True)
+        ap.add_argument("--gw", required=True)
+        ap.add_argument("--host", action="append", default=[])
+        ap.add_argument("--peer", required=True)
+        ap.add_argument("--unseen-out", type=int, default=0)
+        ap.add_argument("--unseen-in", type=int, default=0)
+        same(ap.parse_args())

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* loader/options.c: the command line and the loader's part of the configuration file. */
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <stdio.h>
+#include <string.h>
+#include "options.h"
+#include "sizes.h"
+#include "util.h"
+
+static struct rsip_loader_options o;
+static char why[400];
+
+static void defaults(void)
+{
+	rsip_loader_options_init(&o);
+	cr_redirect_stderr(); /* what is wrong is looked for in the result */
+}
+
+TestSuite(loader_options, .init = defaults);
+TestSuite(loader_config, .init = defaults);
+
+#define PARSE(...) parse((char *[]){ (char *)"attach", __VA_ARGS__, NULL })
+static enum rsip_loader_parsed parse(char **argv)
+{
+	int argc = 0;
+
+	while (argv[argc])
+		argc++;
+	return rsip_loader_options_parse(argc, argv, &o);
+}
+
+static int config(const char *text)
+{
+	return rsip_loader_config_parse(text, strlen(text), &o, why, sizeof(why));
+}
+
+/* ---- the command line ------------------------------------------------------------------------------------------ */
+
+Test(loader_options, interfaces_keep_their_roles_and_order)
+{
+	cr_assert_eq(PARSE("--private", "eth1,endpoint=10.0.0.1", "--public=eth0", "--private", "eth2.7"), RSIP_LOADER_RUN);
+	cr_assert_eq(o.iface_cnt, 3);
+	cr_expect_str_eq(o.iface[0].name, "eth1");
+	cr_expect_eq(o.iface[0].role, RSIP_ROLE_PRIVATE);
+	cr_expect_str_eq(rsip_ip4(o.iface[0].endpoint), "10.0.0.1");
+	cr_expect_eq(o.iface[1].role, RSIP_ROLE_PUBLIC);
+	cr_expect_str_eq(o.iface[2].name, "eth2.7");
+	cr_expect_eq(o.iface[2].endpoint, 0);
+}
+
+Test(loader_options, defaults_are_those_of_the_configuration)
+{
+	cr_assert_eq(PARSE("--json"), RSIP_LOADER_RUN);
+	cr_expect(o.json);
+	cr_expect_eq(o.max_bindings, 65536);
+	cr_expect_eq(o.max_addrs, 256);
+	cr_expect_eq(o.max_pairs, 16384);
+	cr_expect_eq(o.max_cookies, 262144);
+	cr_expect_eq(o.mode, RSIP_LOADER_MODE_AUTO);
+	cr_expect_str_eq(o.pin_path, "/sys/fs/bpf/rsip");
+}
+
+Test(loader_options, numbers_modes_and_paths)
+{
+	cr_assert_eq(PARSE("--max-bindings=16777216", "--max-addresses=1", "--mode", "generic", "--pin-path", "/sys/fs/bpf/a//"),
+		     RSIP_LOADER_RUN);
+	cr_expect_eq(o.max_bindings, 16777216);
+	cr_expect_eq(o.max_addrs, 1);
+	cr_expect_eq(o.mode, RSIP_MODE_GENERIC);
+	cr_expect_str_eq(o.pin_path, "/sys/fs/bpf/a");
+}
+
+Test(loader_options, wrong_words_are_wrong_usage)
+{
+	static const char *const bad[] = {
+		"--max-bindings=0",  "--max-bindings=16777217", "--max-bindings=-1",	   "--max-bindings=",
+		"--max-bindings=1x", "--max-bindings= 1",	"--max-addresses=65537",   "--max-bindings=99999999999999999999",
+		"--mode=fast",	     "--pin-path=rsip",		"--pin-path=/",		   "--pin-path=/sys/fs/bpf/rsip.1",
+		"--public=",	     "--public=a/b",		"--public=eth0,endpoint=1.2.3.4", "--private=eth1,endpoint=1.2.3",
+		"--private=eth1,",   "--private=eth1,endpoint=0.0.0.0", "--public=a-name-too-long-for-it", "word", "--fly",
+	};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		rsip_loader_options_init(&o);
+		cr_expect_eq(PARSE((char *)bad[i]), RSIP_LOADER_USAGE, "%s", bad[i]);
+	}
+}
+
+Test(loader_options, an_interface_named_twice_is_refused)
+{
+	cr_expect_eq(PARSE("--public", "eth0", "--private", "eth0"), RSIP_LOADER_USAGE);
+}
+
+Test(loader_options, help_comes_before_everything)
+{
+	cr_expect_eq(PARSE("--help", "--mode=fast"), RSIP_LOADER_HELP);
+}
+
+Test(loader_options, sixty_three_interfaces_and_no_more)
+{
+	char name[16];
+
+	for (int i = 0; i < RSIP_MAX_IFACES - 1; i++) {
+		snprintf(name, sizeof(name), "e%d", i);
+		cr_assert_eq(rsip_loader_iface_add(&o, RSIP_ROLE_PUBLIC, name, why, sizeof(why)), 0);
+	}
+	cr_expect_neq(rsip_loader_iface_add(&o, RSIP_ROLE_PUBLIC, "last", why, sizeof(why)), 0);
+	cr_expect_str_eq(why, "more than 63 interfaces");
+}
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+Test(loader_config, the_loaders_part_is_read_and_the_rest_left_to_rsipd)
+{
+	cr_assert_eq(config("{ // comment\n"
+			    "\"interfaces\": { \"public\": [\"eth0\"], \"private\": [\"eth1\", {\"name\": \"eth2\", "
+			    "\"endpoint\": \"10.2.0.1\"}] },\n"
+			    "\"dataplane\": { \"max_bindings\": 1000, \"max_addresses\": 8, \"max_ipsec_pairs\": 5, "
+			    "\"max_cookies\": 50, \"mode\": \"native\", \"pin_path\": \"/sys/fs/bpf/x\", \"new\": 1 },\n"
+			    "\"pools\": 7 }"),
+		     0, "%s", why);
+	cr_assert_eq(o.iface_cnt, 3);
+	cr_expect_eq(o.iface[0].role, RSIP_ROLE_PUBLIC);
+	cr_expect_eq(o.iface[1].endpoint, 0);
+	cr_expect_str_eq(rsip_ip4(o.iface[2].endpoint), "10.2.0.1");
+	cr_expect_eq(o.max_bindings, 1000);
+	cr_expect_eq(o.max_addrs, 8);
+	cr_expect_eq(o.max_pairs, 5);
+	cr_expect_eq(o.max_cookies, 50);
+	cr_expect_eq(o.mode, RSIP_MODE_NATIVE);
+	cr_expect_str_eq(o.pin_path, "/sys/fs/bpf/x");
+}
+
+Test(loader_config, an_empty_object_changes_nothing)
+{
+	cr_assert_eq(config("{}"), 0);
+	cr_expect_eq(o.iface_cnt, 0);
+	cr_expect_eq(o.max_bindings, 65536);
+}
+
+Test(loader_config, mistakes_name_line_and_path)
+{
+	static const struct {
+		const char *text, *want;
+	} bad[] = {
+		{ "[]", "line 1: the file: must be an object" },
+		{ "{\n\"interfaces\": 1}", "line 2: interfaces: must be an object" },
+		{ "{\"interfaces\":\n{\"public\": \"eth0\"}}", "line 2: interfaces.public: must be a list" },
+		{ "{\"interfaces\": {\"private\": [\"a\",\n7]}}", "line 2: interfaces.private[1]: must be an interface's name" },
+		{ "{\"interfaces\": {\"private\": [{\"name\": \"a\", \"endpoint\": 1}]}}",
+		  "line 1: interfaces.private[0]: endpoint must be" },
+		{ "{\"interfaces\": {\"public\": [{\"name\": \"a\"}]}}", "line 1: interfaces.public[0]: must be an interface's name" },
+		{ "{\"interfaces\": {\"public\": [\"a\", \"a\"]}}", "line 1: interfaces.public[1]: interface 'a' is named twice" },
+		{ "{\"dataplane\":\n\n{\"max_bindings\": 1.5}}", "line 3: dataplane: max_bindings must be a whole number from 1 to 16777216" },
+		{ "{\"dataplane\": {\"max_cookies\": \"1\"}}", "line 1: dataplane: max_cookies must be a whole number" },
+		{ "{\"dataplane\": {\"mode\": \"fast\"}}", "line 1: dataplane.mode: must be" },
+		{ "{\"dataplane\": {\"pin_path\": \"rsip\"}}", "line 1: dataplane.pin_path: pin path 'rsip' must be absolute" },
+		{ "{\"dataplane\": {}, \"dataplane\": {}}", "line 1: " },
+		{ "{", "line 1: " },
+	};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		rsip_loader_options_init(&o);
+		cr_expect_neq(config(bad[i].text), 0, "%s", bad[i].text);
+		cr_expect_eq(strncmp(why, bad[i].want, strlen(bad[i].want)), 0, "%s: got '%s', want '%s'", bad[i].text, why,
+			     bad[i].want);
+	}
+}
