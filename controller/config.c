@@ -14,7 +14,10 @@
 #include "util.h"
 
 #define AT(member) offsetof(struct rsip_conf, member)
-#define END { NULL, NULL, 0, 0, 0 }
+#define END                                                                                        \
+	{                                                                                          \
+		NULL, NULL, 0, 0, 0                                                                \
+	}
 
 void rsip_conf_init(struct rsip_conf *conf)
 {
@@ -48,7 +51,8 @@ void rsip_conf_init(struct rsip_conf *conf)
 	strcpy(conf->user, "rsip");
 }
 
-void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path, const char *fmt, ...)
+void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,
+		    const char *fmt, ...)
 {
 	struct rsip_conf_issue *issue;
 	va_list ap;
@@ -68,9 +72,11 @@ void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, con
 	va_end(ap);
 }
 
-/* ---- interfaces -------------------------------------------------------------------------------------------- */
+/* ---- interfaces
+ * -------------------------------------------------------------------------------------------- */
 
-static void read_endpoint(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_endpoint(struct rsip_conf_read *r, const cJSON *item,
+			  const struct rsip_conf_read_key *key, void *out)
 {
 	const char *text = cJSON_GetStringValue(item);
 
@@ -80,13 +86,14 @@ static void read_endpoint(struct rsip_conf_read *r, const cJSON *item, const str
 }
 
 static const struct rsip_conf_read_key iface_keys[] = {
-	{ "name", rsip_conf_read_text, offsetof(struct rsip_conf_iface, name), 0, IF_NAMESIZE - 1 },
-	{ "endpoint", read_endpoint, offsetof(struct rsip_conf_iface, endpoint), 0, 0 },
+	{"name", rsip_conf_read_text, offsetof(struct rsip_conf_iface, name), 0, IF_NAMESIZE - 1},
+	{"endpoint", read_endpoint, offsetof(struct rsip_conf_iface, endpoint), 0, 0},
 	END,
 };
 
 /* An entry is a name, or on the private side an object with an endpoint. */
-static void read_iface(struct rsip_conf_read *r, const cJSON *item, bool private_side, struct rsip_conf_iface *out)
+static void read_iface(struct rsip_conf_read *r, const cJSON *item, bool private_side,
+		       struct rsip_conf_iface *out)
 {
 	if (private_side && cJSON_IsObject(item)) {
 		rsip_conf_read_object(r, item, iface_keys, out);
@@ -95,15 +102,17 @@ static void read_iface(struct rsip_conf_read *r, const cJSON *item, bool private
 		return;
 	}
 	if (!cJSON_IsString(item)) {
-		rsip_conf_read_wrong(r, item, private_side ? "must be an interface's name, or { name, endpoint }" :
-							"must be an interface's name");
+		rsip_conf_read_wrong(r, item,
+				     private_side
+					     ? "must be an interface's name, or { name, endpoint }"
+					     : "must be an interface's name");
 		return;
 	}
 	rsip_conf_read_text(r, item, &iface_keys[0], out->name);
 }
 
-static void read_ifaces(struct rsip_conf_read *r, const cJSON *item, bool private_side, struct rsip_conf_iface *list,
-			uint32_t *cnt)
+static void read_ifaces(struct rsip_conf_read *r, const cJSON *item, bool private_side,
+			struct rsip_conf_iface *list, uint32_t *cnt)
 {
 	const cJSON *entry;
 	int i = 0;
@@ -112,18 +121,20 @@ static void read_ifaces(struct rsip_conf_read *r, const cJSON *item, bool privat
 		rsip_conf_read_wrong(r, item, "must be a list of interfaces in [ ], at least one");
 		return;
 	}
-	cJSON_ArrayForEach(entry, item) {
+	cJSON_ArrayForEach (entry, item) {
 		size_t at = rsip_conf_read_enter_index(r, i++);
 
 		if (*cnt == RSIP_MAX_IFACES - 1)
-			rsip_conf_read_wrong(r, entry, "more than %d interfaces", RSIP_MAX_IFACES - 1);
+			rsip_conf_read_wrong(r, entry, "more than %d interfaces",
+					     RSIP_MAX_IFACES - 1);
 		else
 			read_iface(r, entry, private_side, &list[(*cnt)++]);
 		rsip_conf_read_leave(r, at);
 	}
 }
 
-static void read_public(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_public(struct rsip_conf_read *r, const cJSON *item,
+			const struct rsip_conf_read_key *key, void *out)
 {
 	struct rsip_conf *conf = out;
 
@@ -131,7 +142,8 @@ static void read_public(struct rsip_conf_read *r, const cJSON *item, const struc
 	read_ifaces(r, item, false, conf->public_if, &conf->public_cnt);
 }
 
-static void read_private(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_private(struct rsip_conf_read *r, const cJSON *item,
+			 const struct rsip_conf_read_key *key, void *out)
 {
 	struct rsip_conf *conf = out;
 
@@ -140,14 +152,16 @@ static void read_private(struct rsip_conf_read *r, const cJSON *item, const stru
 }
 
 static const struct rsip_conf_read_key interfaces_keys[] = {
-	{ "public", read_public, 0, 0, 0 },
-	{ "private", read_private, 0, 0, 0 },
+	{"public", read_public, 0, 0, 0},
+	{"private", read_private, 0, 0, 0},
 	END,
 };
 
-/* ---- words and modes ----------------------------------------------------------------------------------------- */
+/* ---- words and modes
+ * ----------------------------------------------------------------------------------------- */
 
-static void read_dp_mode(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_dp_mode(struct rsip_conf_read *r, const cJSON *item,
+			 const struct rsip_conf_read_key *key, void *out)
 {
 	const char *text = cJSON_GetStringValue(item);
 
@@ -158,7 +172,8 @@ static void read_dp_mode(struct rsip_conf_read *r, const cJSON *item, const stru
 		strcpy(out, text);
 }
 
-static void read_path(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_path(struct rsip_conf_read *r, const cJSON *item,
+		      const struct rsip_conf_read_key *key, void *out)
 {
 	const char *text = cJSON_GetStringValue(item);
 
@@ -168,22 +183,27 @@ static void read_path(struct rsip_conf_read *r, const cJSON *item, const struct 
 		rsip_conf_read_text(r, item, key, out);
 }
 
-static void read_file_mode(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_file_mode(struct rsip_conf_read *r, const cJSON *item,
+			   const struct rsip_conf_read_key *key, void *out)
 {
 	const char *text = cJSON_GetStringValue(item);
 	char *end = NULL;
 	unsigned long mode = text ? strtoul(text, &end, 8) : 0;
 
 	(void)key;
-	if (!text || strlen(text) < 3 || strspn(text, "01234567") != strlen(text) || mode & ~0666UL || !(mode & 0600))
-		rsip_conf_read_wrong(r, item, "must be an octal mode in quotes such as \"0660\", without x bits");
+	if (!text || strlen(text) < 3 || strspn(text, "01234567") != strlen(text) ||
+	    mode & ~0666UL || !(mode & 0600))
+		rsip_conf_read_wrong(
+			r, item,
+			"must be an octal mode in quotes such as \"0660\", without x bits");
 	else
 		*(mode_t *)out = (mode_t)mode;
 }
 
-static void read_level(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_level(struct rsip_conf_read *r, const cJSON *item,
+		       const struct rsip_conf_read_key *key, void *out)
 {
-	static const char *const level[] = { "error", "warning", "info", "debug" };
+	static const char *const level[] = {"error", "warning", "info", "debug"};
 	const char *text = cJSON_GetStringValue(item);
 
 	(void)key;
@@ -196,63 +216,66 @@ static void read_level(struct rsip_conf_read *r, const cJSON *item, const struct
 	rsip_conf_read_wrong(r, item, "must be \"error\", \"warning\", \"info\" or \"debug\"");
 }
 
-/* ---- the tables -------------------------------------------------------------------------------------------------- */
+/* ---- the tables
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static const struct rsip_conf_read_key dataplane_keys[] = {
-	{ "max_bindings", rsip_conf_read_u32, AT(dataplane.max_bindings), 1, 16 * 1024 * 1024 },
-	{ "max_addresses", rsip_conf_read_u32, AT(dataplane.max_addresses), 1, 65536 },
-	{ "max_ipsec_pairs", rsip_conf_read_u32, AT(dataplane.max_ipsec_pairs), 1, 4 * 1024 * 1024 },
-	{ "max_cookies", rsip_conf_read_u32, AT(dataplane.max_cookies), 1, 64 * 1024 * 1024 },
-	{ "mode", read_dp_mode, AT(dataplane.mode), 0, 0 },
-	{ "pin_path", read_path, AT(dataplane.pin_path), 0, 255 },
+	{"max_bindings", rsip_conf_read_u32, AT(dataplane.max_bindings), 1, 16 * 1024 * 1024},
+	{"max_addresses", rsip_conf_read_u32, AT(dataplane.max_addresses), 1, 65536},
+	{"max_ipsec_pairs", rsip_conf_read_u32, AT(dataplane.max_ipsec_pairs), 1, 4 * 1024 * 1024},
+	{"max_cookies", rsip_conf_read_u32, AT(dataplane.max_cookies), 1, 64 * 1024 * 1024},
+	{"mode", read_dp_mode, AT(dataplane.mode), 0, 0},
+	{"pin_path", read_path, AT(dataplane.pin_path), 0, 255},
 	END,
 };
 
 static const struct rsip_conf_read_key clients_keys[] = {
-	{ "networks", rsip_conf_read_nets, AT(client_nets), 0, 0 },
+	{"networks", rsip_conf_read_nets, AT(client_nets), 0, 0},
 	END,
 };
 
 static const struct rsip_conf_read_key leases_keys[] = {
-	{ "min", rsip_conf_read_u32, AT(limits.lease_min_s), 1, UINT32_MAX - 1 },
-	{ "max", rsip_conf_read_u32, AT(limits.lease_max_s), 1, UINT32_MAX - 1 },
-	{ "default", rsip_conf_read_u32, AT(limits.lease_default_s), 1, UINT32_MAX - 1 },
-	{ "registration", rsip_conf_read_u32, AT(limits.register_s), 1, UINT32_MAX - 1 },
-	{ "hold", rsip_conf_read_u32, AT(limits.hold_s), 0, 86400 },
+	{"min", rsip_conf_read_u32, AT(limits.lease_min_s), 1, UINT32_MAX - 1},
+	{"max", rsip_conf_read_u32, AT(limits.lease_max_s), 1, UINT32_MAX - 1},
+	{"default", rsip_conf_read_u32, AT(limits.lease_default_s), 1, UINT32_MAX - 1},
+	{"registration", rsip_conf_read_u32, AT(limits.register_s), 1, UINT32_MAX - 1},
+	{"hold", rsip_conf_read_u32, AT(limits.hold_s), 0, 86400},
 	END,
 };
 
 static const struct rsip_conf_read_key limits_keys[] = {
-	{ "clients", rsip_conf_read_u32, AT(limits.clients), 1, 16 * 1024 * 1024 },
-	{ "bindings_per_client", rsip_conf_read_u32, AT(limits.binds_per_client), 1, 65536 },
-	{ "ports_per_client", rsip_conf_read_u32, AT(limits.ports_per_client), 1, 16 * 1024 * 1024 },
-	{ "spis_per_client", rsip_conf_read_u32, AT(limits.spis_per_client), 1, 16 * 1024 * 1024 },
-	{ "messages_per_second", rsip_conf_read_u32, AT(messages_per_s), 1, 1000000 },
-	{ "message_burst", rsip_conf_read_u32, AT(message_burst), 1, 1000000 },
-	{ "tcp_connections", rsip_conf_read_u32, AT(tcp_connections), 1, 65536 },
-	{ "tcp_connections_per_client", rsip_conf_read_u32, AT(tcp_connections_per_client), 1, 1024 },
-	{ "tcp_idle", rsip_conf_read_u32, AT(tcp_idle_s), 5, 86400 },
+	{"clients", rsip_conf_read_u32, AT(limits.clients), 1, 16 * 1024 * 1024},
+	{"bindings_per_client", rsip_conf_read_u32, AT(limits.binds_per_client), 1, 65536},
+	{"ports_per_client", rsip_conf_read_u32, AT(limits.ports_per_client), 1, 16 * 1024 * 1024},
+	{"spis_per_client", rsip_conf_read_u32, AT(limits.spis_per_client), 1, 16 * 1024 * 1024},
+	{"messages_per_second", rsip_conf_read_u32, AT(messages_per_s), 1, 1000000},
+	{"message_burst", rsip_conf_read_u32, AT(message_burst), 1, 1000000},
+	{"tcp_connections", rsip_conf_read_u32, AT(tcp_connections), 1, 65536},
+	{"tcp_connections_per_client", rsip_conf_read_u32, AT(tcp_connections_per_client), 1, 1024},
+	{"tcp_idle", rsip_conf_read_u32, AT(tcp_idle_s), 5, 86400},
 	END,
 };
 
 static const struct rsip_conf_read_key control_keys[] = {
-	{ "socket", read_path, AT(control.socket), 0, 107 },
-	{ "group", rsip_conf_read_text, AT(control.group), 0, 32 },
-	{ "mode", read_file_mode, AT(control.mode), 0, 0 },
+	{"socket", read_path, AT(control.socket), 0, 107},
+	{"group", rsip_conf_read_text, AT(control.group), 0, 32},
+	{"mode", read_file_mode, AT(control.mode), 0, 0},
 	END,
 };
 
 static const struct rsip_conf_read_key log_keys[] = {
-	{ "level", read_level, AT(log_level), 0, 0 },
+	{"level", read_level, AT(log_level), 0, 0},
 	END,
 };
 
 /* Sections: out is the whole configuration, and the offsets in their tables count from there. */
-#define SECTION(fn, table)                                                                                       \
-	static void fn(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)      \
-	{                                                                                                        \
-		(void)key;                                                                                       \
-		rsip_conf_read_object(r, item, table, out);                                                           \
+#define SECTION(fn, table)                                                                         \
+	static void fn(struct rsip_conf_read *r, const cJSON *item,                                \
+		       const struct rsip_conf_read_key *key, void *out)                            \
+	{                                                                                          \
+		(void)key;                                                                         \
+		rsip_conf_read_object(r, item, table, out);                                        \
 	}
 SECTION(read_interfaces, interfaces_keys)
 SECTION(read_dataplane, dataplane_keys)
@@ -263,25 +286,26 @@ SECTION(read_control, control_keys)
 SECTION(read_log, log_keys)
 
 static const struct rsip_conf_read_key root_keys[] = {
-	{ "interfaces", read_interfaces, 0, 0, 0 },
-	{ "dataplane", read_dataplane, 0, 0, 0 },
-	{ "pools", rsip_conf_read_pools, 0, 0, 0 },
-	{ "private_networks", rsip_conf_read_nets, AT(private_nets), 0, 0 },
-	{ "clients", read_clients, 0, 0, 0 },
-	{ "local_networks", rsip_conf_read_nets, AT(local_nets), 0, 0 },
-	{ "leases", read_leases, 0, 0, 0 },
-	{ "limits", read_limits, 0, 0, 0 },
-	{ "udp", rsip_conf_read_bool, AT(udp), 0, 0 },
-	{ "control", read_control, 0, 0, 0 },
-	{ "log", read_log, 0, 0, 0 },
-	{ "check_mac", rsip_conf_read_bool, AT(check_mac), 0, 0 },
-	{ "user", rsip_conf_read_text, AT(user), 0, 32 },
+	{"interfaces", read_interfaces, 0, 0, 0},
+	{"dataplane", read_dataplane, 0, 0, 0},
+	{"pools", rsip_conf_read_pools, 0, 0, 0},
+	{"private_networks", rsip_conf_read_nets, AT(private_nets), 0, 0},
+	{"clients", read_clients, 0, 0, 0},
+	{"local_networks", rsip_conf_read_nets, AT(local_nets), 0, 0},
+	{"leases", read_leases, 0, 0, 0},
+	{"limits", read_limits, 0, 0, 0},
+	{"udp", rsip_conf_read_bool, AT(udp), 0, 0},
+	{"control", read_control, 0, 0, 0},
+	{"log", read_log, 0, 0, 0},
+	{"check_mac", rsip_conf_read_bool, AT(check_mac), 0, 0},
+	{"user", rsip_conf_read_text, AT(user), 0, 32},
 	END,
 };
 
-int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf, struct rsip_conf_report *report)
+int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf,
+		    struct rsip_conf_report *report)
 {
-	struct rsip_conf_read r = { .report = report };
+	struct rsip_conf_read r = {.report = report};
 	struct rsip_json_error err;
 	cJSON *root;
 

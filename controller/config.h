@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The configuration of rsipd, read from JSON: see rsipd.json(5).  Reading finds all mistakes at once, each with
- * its path (`pools[1].ports`) and line.
+ * The configuration of rsipd, read from JSON: see rsipd.json(5).  Reading finds all mistakes at
+ * once, each with its path (`pools[1].ports`) and line.
  */
 #ifndef RSIP_CONFIG_H
 #define RSIP_CONFIG_H
@@ -17,12 +17,13 @@
 #include "log.h"
 
 #define RSIP_CONF_SIZE_MAX (1024 * 1024) /* bytes of a configuration file */
-#define RSIP_CONF_POOLS_MAX 256 /* ranges of addresses, all pools together */
+#define RSIP_CONF_POOLS_MAX 256		 /* ranges of addresses, all pools together */
 #define RSIP_CONF_ISSUES_MAX 100
 
 struct rsip_conf_iface {
 	char name[IF_NAMESIZE];
-	__be32 endpoint; /* private: our end of the hosts' tunnels; 0: the interface's first address */
+	__be32 endpoint; /* private: our end of the hosts' tunnels; 0: the interface's first address
+			  */
 };
 
 struct rsip_conf_nets {
@@ -41,13 +42,15 @@ struct rsip_conf {
 		char pin_path[256];
 	} dataplane;
 
-	/* One entry for each range of addresses; those of one pool follow each other and share its name. */
+	/* One entry for each range of addresses; those of one pool follow each other and share its
+	 * name. */
 	struct rsip_pool_conf pool[RSIP_CONF_POOLS_MAX];
 	uint32_t pool_cnt;
 
 	struct rsip_conf_nets private_nets, client_nets, local_nets;
 	struct rsip_lease_limits limits; /* `leases` and the first four of `limits` */
-	uint32_t messages_per_s, message_burst; /* of one source; burst: twice the rate unless given */
+	uint32_t messages_per_s,
+		message_burst; /* of one source; burst: twice the rate unless given */
 	uint32_t tcp_connections, tcp_connections_per_client, tcp_idle_s;
 	bool udp;
 	bool check_mac;
@@ -70,7 +73,7 @@ struct rsip_conf_issue {
 
 struct rsip_conf_report {
 	struct rsip_conf_issue issue[RSIP_CONF_ISSUES_MAX];
-	uint32_t cnt; /* filled entries */
+	uint32_t cnt;		   /* filled entries */
 	uint32_t errors, warnings; /* found, even those that had no room */
 };
 
@@ -78,14 +81,16 @@ struct rsip_conf_report {
 void rsip_conf_init(struct rsip_conf *conf);
 
 /* Reads text into conf (initialised here).  0, or -EINVAL with at least one error in report. */
-int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf, struct rsip_conf_report *report);
+int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf,
+		    struct rsip_conf_report *report);
 
 /* Contradictions between parts that are right by themselves; part of rsip_conf_parse(). */
-void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root, struct rsip_conf_report *report);
+void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root,
+		     struct rsip_conf_report *report);
 
 /* Adds a finding; path is printed as it stands. */
-void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path, const char *fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,
+		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 /* The configuration in effect as JSON, for config-get; the caller deletes it. */
 cJSON *rsip_conf_to_json(const struct rsip_conf *conf);

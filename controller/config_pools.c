@@ -8,7 +8,7 @@
 #include "json.h"
 #include "util.h"
 
-#define POOL_RANGES_MAX 64 /* ranges in one pool */
+#define POOL_RANGES_MAX 64   /* ranges in one pool */
 #define POOL_ADDRS_MAX 65536 /* addresses in one range */
 
 struct pool_text { /* one entry of `pools` while it is read */
@@ -52,8 +52,10 @@ static void read_range(struct rsip_conf_read *r, const cJSON *item, struct pool_
 	char buf[48];
 
 	if (!text || !parse_range(text, &first, &last)) {
-		rsip_conf_read_wrong(r, item, "%s%s must be ADDRESS, FIRST-LAST or ADDRESS/LENGTH (zero host bits)",
-				text ? rsip_json_printable(text, buf, sizeof(buf)) : "", text ? ":" : "");
+		rsip_conf_read_wrong(
+			r, item,
+			"%s%s must be ADDRESS, FIRST-LAST or ADDRESS/LENGTH (zero host bits)",
+			text ? rsip_json_printable(text, buf, sizeof(buf)) : "", text ? ":" : "");
 		return;
 	}
 	if (last - first >= POOL_ADDRS_MAX) {
@@ -68,7 +70,8 @@ static void read_range(struct rsip_conf_read *r, const cJSON *item, struct pool_
 	pool->range[pool->range_cnt++].cnt = last - first + 1;
 }
 
-static void read_addresses(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_addresses(struct rsip_conf_read *r, const cJSON *item,
+			   const struct rsip_conf_read_key *key, void *out)
 {
 	struct pool_text *pool = out;
 	const cJSON *entry;
@@ -82,7 +85,7 @@ static void read_addresses(struct rsip_conf_read *r, const cJSON *item, const st
 	}
 	if (!cJSON_GetArraySize(item))
 		rsip_conf_read_wrong(r, item, "names no address");
-	cJSON_ArrayForEach(entry, item) {
+	cJSON_ArrayForEach (entry, item) {
 		size_t at = rsip_conf_read_enter_index(r, i++);
 
 		read_range(r, entry, pool);
@@ -90,7 +93,8 @@ static void read_addresses(struct rsip_conf_read *r, const cJSON *item, const st
 	}
 }
 
-static void read_ports(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_ports(struct rsip_conf_read *r, const cJSON *item,
+		       const struct rsip_conf_read_key *key, void *out)
 {
 	struct pool_text *pool = out;
 	const char *text = cJSON_GetStringValue(item);
@@ -98,14 +102,17 @@ static void read_ports(struct rsip_conf_read *r, const cJSON *item, const struct
 
 	(void)key;
 	if (!text || !rsip_conf_read_span(text, 1, 65535, &first, &last)) {
-		rsip_conf_read_wrong(r, item, "must be a range such as \"1024-65535\", first not after last, within 1-65535");
+		rsip_conf_read_wrong(r, item,
+				     "must be a range such as \"1024-65535\", first not after "
+				     "last, within 1-65535");
 		return;
 	}
 	pool->base.port_first = (uint16_t)first;
 	pool->base.port_last = (uint16_t)last;
 }
 
-static void read_spis(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_spis(struct rsip_conf_read *r, const cJSON *item,
+		      const struct rsip_conf_read_key *key, void *out)
 {
 	struct pool_text *pool = out;
 	const char *text = cJSON_GetStringValue(item);
@@ -115,7 +122,8 @@ static void read_spis(struct rsip_conf_read *r, const cJSON *item, const struct 
 	/* RFC 4303 2.1: 0 to 255 are reserved. */
 	if (!text || !rsip_conf_read_span(text, 256, UINT32_MAX, &first, &last)) {
 		rsip_conf_read_wrong(r, item,
-				"must be a range within \"256-4294967295\", first not after last (0-255 are reserved)");
+				     "must be a range within \"256-4294967295\", first not after "
+				     "last (0-255 are reserved)");
 		return;
 	}
 	pool->base.spi_min = (uint32_t)first;
@@ -134,14 +142,16 @@ static void read_method(struct rsip_conf_read *r, const cJSON *item, struct pool
 	} else if (!strcmp(text, "RSIPSEC")) {
 		pool->base.methods |= RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
 	} else if (!strcmp(text, "RSA-IP")) {
-		rsip_conf_read_wrong(r, item, "RSA-IP is not offered by this version: RSAP-IP, RSIPSEC");
+		rsip_conf_read_wrong(r, item,
+				     "RSA-IP is not offered by this version: RSAP-IP, RSIPSEC");
 	} else {
 		rsip_conf_read_wrong(r, item, "unknown method \"%s\": RSAP-IP, RSIPSEC",
-				rsip_json_printable(text, buf, sizeof(buf)));
+				     rsip_json_printable(text, buf, sizeof(buf)));
 	}
 }
 
-static void read_methods(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_methods(struct rsip_conf_read *r, const cJSON *item,
+			 const struct rsip_conf_read_key *key, void *out)
 {
 	struct pool_text *pool = out;
 	const cJSON *entry;
@@ -153,7 +163,7 @@ static void read_methods(struct rsip_conf_read *r, const cJSON *item, const stru
 		rsip_conf_read_wrong(r, item, "must be a list of methods: RSAP-IP, RSIPSEC");
 		return;
 	}
-	cJSON_ArrayForEach(entry, item) {
+	cJSON_ArrayForEach (entry, item) {
 		size_t at = rsip_conf_read_enter_index(r, i++);
 
 		read_method(r, entry, pool);
@@ -161,30 +171,37 @@ static void read_methods(struct rsip_conf_read *r, const cJSON *item, const stru
 	}
 }
 
-static void read_name(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+static void read_name(struct rsip_conf_read *r, const cJSON *item,
+		      const struct rsip_conf_read_key *key, void *out)
 {
 	struct pool_text *pool = out;
 	const char *text = cJSON_GetStringValue(item);
 
 	(void)key;
 	if (!text || !*text || strlen(text) >= sizeof(pool->base.name) ||
-	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != strlen(text)) {
-		rsip_conf_read_wrong(r, item, "must be 1 to %zu letters, digits, - _ .", sizeof(pool->base.name) - 1);
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
+		    strlen(text)) {
+		rsip_conf_read_wrong(r, item, "must be 1 to %zu letters, digits, - _ .",
+				     sizeof(pool->base.name) - 1);
 		return;
 	}
 	strcpy(pool->base.name, text);
 }
 
 static const struct rsip_conf_read_key pool_keys[] = {
-	{ "name", read_name, 0, 0, 0 },		  { "addresses", read_addresses, 0, 0, 0 },
-	{ "ports", read_ports, 0, 0, 0 },	  { "methods", read_methods, 0, 0, 0 },
-	{ "spis", read_spis, 0, 0, 0 },		  { NULL, NULL, 0, 0, 0 },
+	{"name", read_name, 0, 0, 0},	{"addresses", read_addresses, 0, 0, 0},
+	{"ports", read_ports, 0, 0, 0}, {"methods", read_methods, 0, 0, 0},
+	{"spis", read_spis, 0, 0, 0},	{NULL, NULL, 0, 0, 0},
 };
 
-static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index, struct rsip_conf *conf)
+static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index,
+		      struct rsip_conf *conf)
 {
 	struct pool_text pool = {
-		.base = { .port_first = 1024, .port_last = 65535, .spi_min = 256, .spi_max = UINT32_MAX },
+		.base = {.port_first = 1024,
+			 .port_last = 65535,
+			 .spi_min = 256,
+			 .spi_max = UINT32_MAX},
 	};
 
 	snprintf(pool.base.name, sizeof(pool.base.name), "pool%d", index);
@@ -194,10 +211,12 @@ static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index, st
 	if (!pool.addresses_given)
 		rsip_conf_read_wrong(r, item, "addresses is missing");
 	if (!pool.methods_given)
-		pool.base.methods = RSIP_METHOD_BIT(RSIP_METHOD_RSAP_IP) | RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
+		pool.base.methods =
+			RSIP_METHOD_BIT(RSIP_METHOD_RSAP_IP) | RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
 	for (uint32_t i = 0; i < pool.range_cnt; i++) {
 		if (conf->pool_cnt == RSIP_CONF_POOLS_MAX) {
-			rsip_conf_read_wrong(r, item, "more than %d ranges of addresses in all", RSIP_CONF_POOLS_MAX);
+			rsip_conf_read_wrong(r, item, "more than %d ranges of addresses in all",
+					     RSIP_CONF_POOLS_MAX);
 			return;
 		}
 		pool.base.first = htonl(pool.range[i].first);
@@ -207,7 +226,8 @@ static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index, st
 }
 
 /* out is the whole struct rsip_conf. */
-void rsip_conf_read_pools(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+void rsip_conf_read_pools(struct rsip_conf_read *r, const cJSON *item,
+			  const struct rsip_conf_read_key *key, void *out)
 {
 	const cJSON *entry;
 	int i = 0;
@@ -217,7 +237,7 @@ void rsip_conf_read_pools(struct rsip_conf_read *r, const cJSON *item, const str
 		rsip_conf_read_wrong(r, item, "must be a list of pools in [ ]");
 		return;
 	}
-	cJSON_ArrayForEach(entry, item) {
+	cJSON_ArrayForEach (entry, item) {
 		size_t at = rsip_conf_read_enter_index(r, i);
 
 		read_pool(r, entry, i++, out);

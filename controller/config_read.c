@@ -41,7 +41,8 @@ void rsip_conf_read_wrong(struct rsip_conf_read *r, const cJSON *item, const cha
 	rsip_conf_find(r->report, false, rsip_json_line(item), r->path, "%s", text);
 }
 
-static void unknown_key(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *keys)
+static void unknown_key(struct rsip_conf_read *r, const cJSON *item,
+			const struct rsip_conf_read_key *keys)
 {
 	char list[160] = "", buf[48];
 	size_t len, at;
@@ -56,7 +57,8 @@ static void unknown_key(struct rsip_conf_read *r, const cJSON *item, const struc
 	rsip_conf_read_leave(r, at);
 }
 
-void rsip_conf_read_object(struct rsip_conf_read *r, const cJSON *obj, const struct rsip_conf_read_key *keys, void *out)
+void rsip_conf_read_object(struct rsip_conf_read *r, const cJSON *obj,
+			   const struct rsip_conf_read_key *keys, void *out)
 {
 	const cJSON *item;
 
@@ -64,7 +66,7 @@ void rsip_conf_read_object(struct rsip_conf_read *r, const cJSON *obj, const str
 		rsip_conf_read_wrong(r, obj, "must be an object in { }");
 		return;
 	}
-	cJSON_ArrayForEach(item, obj) {
+	cJSON_ArrayForEach (item, obj) {
 		const struct rsip_conf_read_key *k = keys;
 		size_t at;
 
@@ -80,20 +82,22 @@ void rsip_conf_read_object(struct rsip_conf_read *r, const cJSON *obj, const str
 	}
 }
 
-void rsip_conf_read_u32(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+void rsip_conf_read_u32(struct rsip_conf_read *r, const cJSON *item,
+			const struct rsip_conf_read_key *key, void *out)
 {
 	uint64_t value;
 
 	if (!rsip_json_integer(item, &value))
 		rsip_conf_read_wrong(r, item, "must be a whole number");
 	else if (value < key->min || value > key->max)
-		rsip_conf_read_wrong(r, item, "must be from %llu to %llu", (unsigned long long)key->min,
-				(unsigned long long)key->max);
+		rsip_conf_read_wrong(r, item, "must be from %llu to %llu",
+				     (unsigned long long)key->min, (unsigned long long)key->max);
 	else
 		*(uint32_t *)out = (uint32_t)value;
 }
 
-void rsip_conf_read_bool(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+void rsip_conf_read_bool(struct rsip_conf_read *r, const cJSON *item,
+			 const struct rsip_conf_read_key *key, void *out)
 {
 	(void)key;
 	if (!cJSON_IsBool(item))
@@ -102,7 +106,8 @@ void rsip_conf_read_bool(struct rsip_conf_read *r, const cJSON *item, const stru
 		*(bool *)out = cJSON_IsTrue(item);
 }
 
-void rsip_conf_read_text(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+void rsip_conf_read_text(struct rsip_conf_read *r, const cJSON *item,
+			 const struct rsip_conf_read_key *key, void *out)
 {
 	const char *text = cJSON_GetStringValue(item);
 
@@ -111,7 +116,8 @@ void rsip_conf_read_text(struct rsip_conf_read *r, const cJSON *item, const stru
 	else if (!*text)
 		rsip_conf_read_wrong(r, item, "must not be empty");
 	else if (strlen(text) > key->max)
-		rsip_conf_read_wrong(r, item, "is longer than %llu bytes", (unsigned long long)key->max);
+		rsip_conf_read_wrong(r, item, "is longer than %llu bytes",
+				     (unsigned long long)key->max);
 	else
 		memcpy(out, text, strlen(text) + 1);
 }
@@ -127,8 +133,9 @@ static void read_net(struct rsip_conf_read *r, const cJSON *item, struct rsip_co
 		return;
 	}
 	if (rsip_net4_parse(text, &net.addr, &net.mask)) {
-		rsip_conf_read_wrong(r, item, "\"%s\" is no network: write ADDRESS/LENGTH with zero host bits",
-				rsip_json_printable(text, buf, sizeof(buf)));
+		rsip_conf_read_wrong(
+			r, item, "\"%s\" is no network: write ADDRESS/LENGTH with zero host bits",
+			rsip_json_printable(text, buf, sizeof(buf)));
 		return;
 	}
 	if (nets->cnt == RSIP_MAX_NETS) {
@@ -138,7 +145,8 @@ static void read_net(struct rsip_conf_read *r, const cJSON *item, struct rsip_co
 	nets->net[nets->cnt++] = net;
 }
 
-void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item,
+			 const struct rsip_conf_read_key *key, void *out)
 {
 	struct rsip_conf_nets *nets = out;
 	const cJSON *entry;
@@ -150,7 +158,7 @@ void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item, const stru
 		rsip_conf_read_wrong(r, item, "must be a list of networks in [ ]");
 		return;
 	}
-	cJSON_ArrayForEach(entry, item) {
+	cJSON_ArrayForEach (entry, item) {
 		size_t at = rsip_conf_read_enter_index(r, i++);
 
 		read_net(r, entry, nets);
@@ -158,7 +166,8 @@ void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item, const stru
 	}
 }
 
-bool rsip_conf_read_span(const char *text, uint64_t min, uint64_t max, uint64_t *first, uint64_t *last)
+bool rsip_conf_read_span(const char *text, uint64_t min, uint64_t max, uint64_t *first,
+			 uint64_t *last)
 {
 	char *end;
 

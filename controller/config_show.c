@@ -65,7 +65,8 @@ static void show_pools(const struct rsip_conf *conf, cJSON *out)
 			pool = show_pool(&conf->pool[i]);
 			cJSON_AddItemToArray(list, pool);
 		}
-		cJSON_AddItemToArray(cJSON_GetObjectItem(pool, "addresses"), show_range(&conf->pool[i]));
+		cJSON_AddItemToArray(cJSON_GetObjectItem(pool, "addresses"),
+				     show_range(&conf->pool[i]));
 	}
 }
 
@@ -117,7 +118,7 @@ static void show_numbers(const struct rsip_conf *conf, cJSON *out)
 
 cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 {
-	static const char *const level[] = { "error", "warning", "info", "debug" };
+	static const char *const level[] = {"error", "warning", "info", "debug"};
 	cJSON *out = cJSON_CreateObject(), *obj;
 	char mode[8];
 
@@ -134,7 +135,8 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 	cJSON_AddStringToObject(obj, "group", conf->control.group);
 	snprintf(mode, sizeof(mode), "0%o", (unsigned int)conf->control.mode);
 	cJSON_AddStringToObject(obj, "mode", mode);
-	cJSON_AddStringToObject(cJSON_AddObjectToObject(out, "log"), "level", level[conf->log_level]);
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(out, "log"), "level",
+				level[conf->log_level]);
 	cJSON_AddBoolToObject(out, "check_mac", conf->check_mac);
 	cJSON_AddStringToObject(out, "user", conf->user);
 	return out;

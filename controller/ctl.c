@@ -14,12 +14,13 @@ static const struct command {
 	const char *name, *text, *args;
 	rsip_ctl_fn fn;
 } commands[] = {
-#define X(sym, name, text, args) { name, text, args, rsip_ctl_fn_##sym },
+#define X(sym, name, text, args) {name, text, args, rsip_ctl_fn_##sym},
 	RSIP_CTL_TABLE(X)
 #undef X
 };
 
-enum rsip_ctl_result rsip_ctl_say(struct rsip_ctl_call *call, enum rsip_ctl_result result, const char *fmt, ...)
+enum rsip_ctl_result rsip_ctl_say(struct rsip_ctl_call *call, enum rsip_ctl_result result,
+				  const char *fmt, ...)
 {
 	va_list ap;
 
@@ -37,11 +38,13 @@ int rsip_ctl_arg(struct rsip_ctl_call *call, const char *name, uint64_t max, uin
 		return 0;
 	if (rsip_json_integer(item, value) && *value <= max)
 		return 1;
-	rsip_ctl_say(call, RSIP_CTL_ERROR, "%s must be a whole number of at most %llu", name, (unsigned long long)max);
+	rsip_ctl_say(call, RSIP_CTL_ERROR, "%s must be a whole number of at most %llu", name,
+		     (unsigned long long)max);
 	return -1;
 }
 
-/* spec is the list of arguments as list-commands shows it: "client-id or host", "[from] [limit]". */
+/* spec is the list of arguments as list-commands shows it: "client-id or host", "[from] [limit]".
+ */
 static bool in_spec(const char *spec, const char *name)
 {
 	size_t len = strlen(name);
@@ -67,11 +70,12 @@ static bool args_known(struct rsip_ctl_call *call, const struct command *cmd)
 		rsip_ctl_say(call, RSIP_CTL_ERROR, "arguments must be an object");
 		return false;
 	}
-	cJSON_ArrayForEach(item, call->args) {
+	cJSON_ArrayForEach (item, call->args) {
 		if (in_spec(cmd->args, item->string))
 			continue;
-		rsip_ctl_say(call, RSIP_CTL_ERROR, "%s has no argument \"%s\"; it takes: %s", cmd->name,
-			     rsip_json_printable(item->string, buf, sizeof(buf)), *cmd->args ? cmd->args : "none");
+		rsip_ctl_say(call, RSIP_CTL_ERROR, "%s has no argument \"%s\"; it takes: %s",
+			     cmd->name, rsip_json_printable(item->string, buf, sizeof(buf)),
+			     *cmd->args ? cmd->args : "none");
 		return false;
 	}
 	return true;
@@ -82,9 +86,10 @@ static enum rsip_ctl_result run(struct rsip_ctl_call *call, const cJSON *request
 	const cJSON *name = cJSON_GetObjectItemCaseSensitive(request, "command"), *item;
 	char buf[48];
 
-	cJSON_ArrayForEach(item, request)
+	cJSON_ArrayForEach (item, request)
 		if (strcmp(item->string, "command") && strcmp(item->string, "arguments"))
-			return rsip_ctl_say(call, RSIP_CTL_ERROR, "unknown key \"%s\": command, arguments",
+			return rsip_ctl_say(call, RSIP_CTL_ERROR,
+					    "unknown key \"%s\": command, arguments",
 					    rsip_json_printable(item->string, buf, sizeof(buf)));
 	if (!cJSON_IsString(name))
 		return rsip_ctl_say(call, RSIP_CTL_ERROR, "command is missing or is no string");
@@ -97,7 +102,8 @@ static enum rsip_ctl_result run(struct rsip_ctl_call *call, const cJSON *request
 		log_debug("control: %s: %s", call->who, commands[i].name);
 		return commands[i].fn(call);
 	}
-	return rsip_ctl_say(call, RSIP_CTL_UNSUPPORTED, "\"%s\" is no command here; list-commands lists them",
+	return rsip_ctl_say(call, RSIP_CTL_UNSUPPORTED,
+			    "\"%s\" is no command here; list-commands lists them",
 			    rsip_json_printable(name->valuestring, buf, sizeof(buf)));
 }
 
@@ -118,9 +124,11 @@ static char *print_line(const cJSON *reply)
 	return line;
 }
 
-char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *text, size_t len, uint64_t now_ns, const char *who)
+char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *text, size_t len, uint64_t now_ns,
+		      const char *who)
 {
-	struct rsip_ctl_call call = { .ctx = ctx, .now_ns = now_ns, .who = who, .out = cJSON_CreateObject() };
+	struct rsip_ctl_call call = {
+		.ctx = ctx, .now_ns = now_ns, .who = who, .out = cJSON_CreateObject()};
 	cJSON *request, *reply = cJSON_CreateObject();
 	enum rsip_ctl_result result;
 	struct rsip_json_error err;
@@ -133,9 +141,11 @@ char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *text, size_t len
 	}
 	request = rsip_json_parse(text, len, 0, &err);
 	if (!request)
-		result = rsip_ctl_say(&call, RSIP_CTL_ERROR, "no valid JSON: line %d: %s", err.line, err.text);
+		result = rsip_ctl_say(&call, RSIP_CTL_ERROR, "no valid JSON: line %d: %s", err.line,
+				      err.text);
 	else if (!cJSON_IsObject(request))
-		result = rsip_ctl_say(&call, RSIP_CTL_ERROR, "a request is an object: {\"command\": ...}");
+		result = rsip_ctl_say(&call, RSIP_CTL_ERROR,
+				      "a request is an object: {\"command\": ...}");
 	else
 		result = run(&call, request);
 	rsip_json_add_u64(reply, "result", result);

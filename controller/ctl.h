@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The control socket.  ctl.c turns a request into a reply and knows no socket; ctl_socket.c serves the socket;
- * each command is one function in ctl_lease.c or ctl_status.c.
+ * The control socket.  ctl.c turns a request into a reply and knows no socket; ctl_socket.c serves
+ * the socket; each command is one function in ctl_lease.c or ctl_status.c.
  */
 #ifndef RSIP_CONTROLLER_CTL_H
 #define RSIP_CONTROLLER_CTL_H
@@ -25,21 +25,23 @@ struct rsip_ctl_context { /* what commands work on */
 	uint64_t start_ns;
 	uint32_t adopted_binds, adopted_clients;
 	void *arg;
-	void (*add_stats)(void *arg, cJSON *obj); /* counters of protocol and transports; may be NULL */
+	void (*add_stats)(void *arg,
+			  cJSON *obj); /* counters of protocol and transports; may be NULL */
 };
 
 struct rsip_ctl_call { /* one request on its way */
 	struct rsip_ctl_context *ctx;
 	const cJSON *args; /* an object, or NULL */
-	cJSON *out; /* arguments of the reply */
+	cJSON *out;	   /* arguments of the reply */
 	uint64_t now_ns;
 	const char *who; /* the peer, for the log */
-	char text[400]; /* of the reply */
+	char text[400];	 /* of the reply */
 };
 
-/* Always returns a reply (malloc'd, ends with a newline), or NULL if memory is out.  who: the peer, for the log. */
-char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *request, size_t len, uint64_t now_ns,
-		      const char *who);
+/* Always returns a reply (malloc'd, ends with a newline), or NULL if memory is out.  who: the peer,
+ * for the log. */
+char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *request, size_t len,
+		      uint64_t now_ns, const char *who);
 
 /* Commands: fill call->out and call->text. */
 typedef enum rsip_ctl_result (*rsip_ctl_fn)(struct rsip_ctl_call *call);
@@ -48,8 +50,8 @@ RSIP_CTL_TABLE(X)
 #undef X
 
 /* Sets the text of the reply and returns result. */
-enum rsip_ctl_result rsip_ctl_say(struct rsip_ctl_call *call, enum rsip_ctl_result result, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+enum rsip_ctl_result rsip_ctl_say(struct rsip_ctl_call *call, enum rsip_ctl_result result,
+				  const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* A whole-number argument: 1 it is there, 0 it is not, -1 it is wrong (the text says so). */
 int rsip_ctl_arg(struct rsip_ctl_call *call, const char *name, uint64_t max, uint64_t *value);
@@ -59,19 +61,22 @@ cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_
 cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_lease_client *c,
 			  const struct rsip_lease_bind *b);
 /* Interface name by index in rsip_ifaces; "" if there is none. */
-void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name, uint32_t index);
+void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name,
+			uint32_t index);
 
-/* For add_stats: counters of protocol and transports. use_tcp: messages refused because UDP is off. */
+/* For add_stats: counters of protocol and transports. use_tcp: messages refused because UDP is off.
+ */
 void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats);
-void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *stats, uint64_t use_tcp);
+void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *stats,
+			      uint64_t use_tcp);
 
 struct rsip_ctl_server;
 /*
- * Makes the socket, 0660 or as configured, group as configured if it exists; owner becomes the owner of the socket
- * and of a folder made for it.  0, or negative errno with a sentence in why.
+ * Makes the socket, 0660 or as configured, group as configured if it exists; owner becomes the
+ * owner of the socket and of a folder made for it.  0, or negative errno with a sentence in why.
  */
-int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner, struct rsip_ctl_server **out,
-		  char *why, size_t why_len);
+int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner,
+		  struct rsip_ctl_server **out, char *why, size_t why_len);
 int rsip_ctl_start(struct rsip_ctl_server *server);
 void rsip_ctl_close(struct rsip_ctl_server *server); /* and removes the socket */
 

@@ -8,14 +8,17 @@
 #include "log.h"
 #include "util.h"
 
-/* ---- as JSON --------------------------------------------------------------------------------------------------- */
+/* ---- as JSON
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t seconds_since(uint64_t now_ns, uint64_t then_ns)
 {
 	return now_ns > then_ns ? (now_ns - then_ns) / RSIP_NS_PER_S : 0;
 }
 
-void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name, uint32_t index)
+void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name,
+			uint32_t index)
 {
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
 	int cnt = call->ctx->dp->ops->ifaces(call->ctx->dp, iface, RSIP_MAX_IFACES);
@@ -34,7 +37,8 @@ static void add_ports(cJSON *obj, const struct rsip_port_set *ports)
 	for (uint16_t i = 0, j; i < ports->cnt; i = j) {
 		char text[16];
 
-		for (j = (uint16_t)(i + 1); j < ports->cnt && ports->port[j] == ports->port[j - 1] + 1; j++)
+		for (j = (uint16_t)(i + 1);
+		     j < ports->cnt && ports->port[j] == ports->port[j - 1] + 1; j++)
 			;
 		if (j - i == 1)
 			snprintf(text, sizeof(text), "%u", ports->port[i]);
@@ -62,7 +66,7 @@ static void add_spis(cJSON *obj, const struct rsip_spi_set *spis)
 
 static void add_counters(const struct rsip_ctl_call *call, cJSON *obj, uint32_t slot)
 {
-	struct rsip_bind_cnt cnt = { 0, 0, 0, 0 };
+	struct rsip_bind_cnt cnt = {0, 0, 0, 0};
 
 	call->ctx->dp->ops->bind_counters(call->ctx->dp, slot, &cnt);
 	rsip_json_add_u64(obj, "in-packets", cnt.in_packets);
@@ -78,7 +82,8 @@ cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_
 	rsip_json_add_u64(obj, "client-id", c->client_id);
 	rsip_json_add_ip4(obj, "host", c->host);
 	rsip_ctl_add_iface(call, obj, "interface", c->iface);
-	cJSON_AddStringToObject(obj, "transport", c->transport == RSIP_TRANSPORT_TCP ? "TCP" : "UDP");
+	cJSON_AddStringToObject(obj, "transport",
+				c->transport == RSIP_TRANSPORT_TCP ? "TCP" : "UDP");
 	cJSON_AddBoolToObject(obj, "verified", c->echoed);
 	rsip_json_add_u64(obj, "bindings", c->bind_cnt);
 	rsip_json_add_u64(obj, "ports", c->port_cnt);
@@ -98,7 +103,8 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	rsip_json_add_u64(obj, "client-id", c->client_id);
 	rsip_json_add_ip4(obj, "host", c->host);
 	cJSON_AddStringToObject(obj, "method", rsip_method_name(b->method));
-	cJSON_AddStringToObject(obj, "pool", b->pool < conf->pool_cnt ? conf->pool[b->pool].name : "");
+	cJSON_AddStringToObject(obj, "pool",
+				b->pool < conf->pool_cnt ? conf->pool[b->pool].name : "");
 	rsip_json_add_ip4(obj, "local", b->local);
 	add_ports(obj, &b->ports);
 	add_spis(obj, &b->spis);
@@ -110,9 +116,11 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	return obj;
 }
 
-/* ---- one client or binding ---------------------------------------------------------------------------------------- */
+/* ---- one client or binding
+ * ---------------------------------------------------------------------------------------- */
 
-static struct rsip_lease_client *client_of(struct rsip_ctl_call *call, bool by_host, enum rsip_ctl_result *result)
+static struct rsip_lease_client *client_of(struct rsip_ctl_call *call, bool by_host,
+					   enum rsip_ctl_result *result)
 {
 	const cJSON *host = cJSON_GetObjectItemCaseSensitive(call->args, "host");
 	struct rsip_lease_client *c = NULL;
@@ -124,22 +132,24 @@ static struct rsip_lease_client *client_of(struct rsip_ctl_call *call, bool by_h
 	if (got < 0)
 		return NULL;
 	if (got + !!host != 1) {
-		rsip_ctl_say(call, RSIP_CTL_ERROR, by_host ? "give either client-id or host" : "client-id is missing");
+		rsip_ctl_say(call, RSIP_CTL_ERROR,
+			     by_host ? "give either client-id or host" : "client-id is missing");
 		return NULL;
 	}
 	if (host && (!cJSON_IsString(host) || rsip_ip4_parse(host->valuestring, &addr))) {
 		rsip_ctl_say(call, RSIP_CTL_ERROR, "host must be an IPv4 address");
 		return NULL;
 	}
-	c = host ? rsip_lease_by_host(call->ctx->lm, addr) : rsip_lease_by_id(call->ctx->lm, (uint32_t)id);
+	c = host ? rsip_lease_by_host(call->ctx->lm, addr)
+		 : rsip_lease_by_id(call->ctx->lm, (uint32_t)id);
 	*result = c ? RSIP_CTL_OK : RSIP_CTL_EMPTY;
 	if (!c)
 		rsip_ctl_say(call, RSIP_CTL_EMPTY, "no such client");
 	return c;
 }
 
-static const struct rsip_lease_bind *bind_of(struct rsip_ctl_call *call, struct rsip_lease_client **owner,
-					     enum rsip_ctl_result *result)
+static const struct rsip_lease_bind *
+bind_of(struct rsip_ctl_call *call, struct rsip_lease_client **owner, enum rsip_ctl_result *result)
 {
 	const struct rsip_lease_bind *b;
 	uint64_t id;
@@ -181,8 +191,10 @@ enum rsip_ctl_result rsip_ctl_fn_CLIENT_REMOVE(struct rsip_ctl_call *call)
 	host = c->host;
 	binds = c->bind_cnt;
 	rsip_lease_deregister(call->ctx->lm, c, RSIP_END_OPERATOR, call->now_ns);
-	log_info("client %u (%s) removed with %u bindings: by %s", id, rsip_ip4(host), binds, call->who);
-	return rsip_ctl_say(call, RSIP_CTL_OK, "client %u (%s) removed with %u bindings", id, rsip_ip4(host), binds);
+	log_info("client %u (%s) removed with %u bindings: by %s", id, rsip_ip4(host), binds,
+		 call->who);
+	return rsip_ctl_say(call, RSIP_CTL_OK, "client %u (%s) removed with %u bindings", id,
+			    rsip_ip4(host), binds);
 }
 
 enum rsip_ctl_result rsip_ctl_fn_BINDING_GET(struct rsip_ctl_call *call)
@@ -209,11 +221,14 @@ enum rsip_ctl_result rsip_ctl_fn_BINDING_REMOVE(struct rsip_ctl_call *call)
 	id = b->bind_id;
 	if (rsip_lease_free(call->ctx->lm, c, id, RSIP_END_OPERATOR, call->now_ns) != RSIP_OK)
 		return rsip_ctl_say(call, RSIP_CTL_ERROR, "binding %u could not be removed", id);
-	log_info("binding %u of client %u (%s) removed: by %s", id, c->client_id, rsip_ip4(c->host), call->who);
+	log_info("binding %u of client %u (%s) removed: by %s", id, c->client_id, rsip_ip4(c->host),
+		 call->who);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u of client %u removed", id, c->client_id);
 }
 
-/* ---- pages ------------------------------------------------------------------------------------------------------------ */
+/* ---- pages
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 struct page {
 	struct rsip_ctl_call *call;
@@ -223,7 +238,8 @@ struct page {
 	bool more;
 };
 
-static bool page_begin(struct page *page, struct rsip_ctl_call *call, const char *name, uint64_t *from)
+static bool page_begin(struct page *page, struct rsip_ctl_call *call, const char *name,
+		       uint64_t *from)
 {
 	page->call = call;
 	page->limit = RSIP_CTL_PAGE_DEFAULT;
@@ -240,11 +256,12 @@ static bool page_begin(struct page *page, struct rsip_ctl_call *call, const char
 	return true;
 }
 
-/* Never an end that looks like one: the caller goes on from an ID before this one, or begins anew. */
+/* Never an end that looks like one: the caller goes on from an ID before this one, or begins anew.
+ */
 static enum rsip_ctl_result page_lost(struct page *page, uint64_t from)
 {
-	return rsip_ctl_say(page->call, RSIP_CTL_ERROR, "cannot go on from %llu: it has ended since",
-			    (unsigned long long)from);
+	return rsip_ctl_say(page->call, RSIP_CTL_ERROR,
+			    "cannot go on from %llu: it has ended since", (unsigned long long)from);
 }
 
 static enum rsip_ctl_result page_end(struct page *page, uint64_t total)
@@ -287,7 +304,7 @@ static bool add_bind(void *arg, const struct rsip_lease_client *c, const struct 
 
 enum rsip_ctl_result rsip_ctl_fn_CLIENT_GET_PAGE(struct rsip_ctl_call *call)
 {
-	struct page page = { .cnt = 0 };
+	struct page page = {.cnt = 0};
 	uint64_t from;
 
 	if (!page_begin(&page, call, "clients", &from))
@@ -300,7 +317,7 @@ enum rsip_ctl_result rsip_ctl_fn_CLIENT_GET_PAGE(struct rsip_ctl_call *call)
 
 enum rsip_ctl_result rsip_ctl_fn_BINDING_GET_PAGE(struct rsip_ctl_call *call)
 {
-	struct page page = { .cnt = 0 };
+	struct page page = {.cnt = 0};
 	uint64_t from;
 
 	if (!page_begin(&page, call, "bindings", &from))

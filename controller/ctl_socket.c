@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The control socket's server: many requests on one connection, bounded in size, rate and number. */
+/* The control socket's server: many requests on one connection, bounded in size, rate and number.
+ */
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -30,7 +31,7 @@ struct ctl_conn {
 	struct event *resume;
 	struct rsip_json_span span;
 	uint64_t paid_ns; /* all requests so far are paid for at this time */
-	bool closing; /* when the output is written */
+	bool closing;	  /* when the output is written */
 	char who[64];
 	struct ctl_conn *prev, *next;
 };
@@ -45,7 +46,9 @@ struct rsip_ctl_server {
 	int conn_cnt;
 };
 
-/* ---- connections ------------------------------------------------------------------------------------------------- */
+/* ---- connections
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void conn_free(struct ctl_conn *c)
 {
@@ -66,12 +69,13 @@ static void conn_finish(struct ctl_conn *c)
 
 static bool over_rate(struct ctl_conn *c, uint64_t now_ns)
 {
-	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
+	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
 
 	if (c->paid_ns < now_ns)
 		c->paid_ns = now_ns;
 	/* A reply that nobody has read yet is also a reason to wait. */
-	if (c->paid_ns - now_ns < RSIP_NS_PER_S && evbuffer_get_length(bufferevent_get_output(c->bev)) < RSIP_CTL_REPLY_MAX) {
+	if (c->paid_ns - now_ns < RSIP_NS_PER_S &&
+	    evbuffer_get_length(bufferevent_get_output(c->bev)) < RSIP_CTL_REPLY_MAX) {
 		c->paid_ns += RSIP_NS_PER_S / PER_S;
 		return false;
 	}
@@ -102,8 +106,10 @@ static bool serve(struct ctl_conn *c)
 		long request = data ? rsip_json_span(&c->span, data, len) : 0;
 
 		if (request < 0 || len > RSIP_CTL_REQUEST_MAX) {
-			/* Where the next request begins is not known: say what is wrong with this, and close. */
-			reply(c, request < 0 ? data : "\"too long\"", request < 0 ? len : 10, now_ns);
+			/* Where the next request begins is not known: say what is wrong with this,
+			 * and close. */
+			reply(c, request < 0 ? data : "\"too long\"", request < 0 ? len : 10,
+			      now_ns);
 			return false;
 		}
 		if (!request)
@@ -156,7 +162,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	if ((what & BEV_EVENT_EOF) && !c->closing) {
 		/* What is there and is no whole request gets its error too. */
 		if (evbuffer_get_length(in) && c->span.depth)
-			reply(c, (const char *)evbuffer_pullup(in, -1), evbuffer_get_length(in), rsip_now_ns());
+			reply(c, (const char *)evbuffer_pullup(in, -1), evbuffer_get_length(in),
+			      rsip_now_ns());
 		conn_finish(c);
 	} else {
 		conn_free(c);
@@ -177,7 +184,7 @@ static void name_peer(int fd, char *who, size_t size)
 static void conn_open(struct rsip_ctl_server *server, int fd)
 {
 	struct ctl_conn *c = server->conn_cnt < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
-	struct timeval idle = { .tv_sec = IDLE_S }, patience = { .tv_sec = WRITE_S };
+	struct timeval idle = {.tv_sec = IDLE_S}, patience = {.tv_sec = WRITE_S};
 
 	if (c) {
 		c->server = server;
@@ -185,7 +192,8 @@ static void conn_open(struct rsip_ctl_server *server, int fd)
 		c->resume = evtimer_new(server->base, on_resume, c);
 	}
 	if (!c || !c->bev || !c->resume) {
-		log_warn("cannot serve a control connection: %s", c ? "out of memory" : "too many are open");
+		log_warn("cannot serve a control connection: %s",
+			 c ? "out of memory" : "too many are open");
 		if (c && c->bev)
 			bufferevent_free(c->bev);
 		else
@@ -212,7 +220,8 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		conn_open(arg, got);
 }
 
-/* ---- the socket file ---------------------------------------------------------------------------------------------- */
+/* ---- the socket file
+ * ---------------------------------------------------------------------------------------------- */
 
 /* Makes the socket's folder if it is not there (systemd's RuntimeDirectory= does it otherwise). */
 static int make_folder(const char *path, uid_t owner)
@@ -257,17 +266,22 @@ static int set_owner(const struct rsip_ctl_server *server, uid_t owner)
 	const struct group *group = getgrnam(conf->control.group);
 
 	if (!group)
-		log_info("no group \"%s\": only root and %s may use the control socket", conf->control.group, conf->user);
-	if (getuid() == 0 && chown(server->path, owner, group ? group->gr_gid : (gid_t)-1))
+		log_info("no group \"%s\": only root and %s may use the control socket",
+			 conf->control.group, conf->user);
+	/* While it is still ours: its later owner's file cannot be changed without CAP_FOWNER. */
+	if (chmod(server->path, conf->control.mode))
 		return -errno;
-	if (getuid() != 0 && group && chown(server->path, (uid_t)-1, group->gr_gid))
-		log_info("cannot give the control socket to group \"%s\": %s", group->gr_name, strerror(errno));
-	return chmod(server->path, conf->control.mode) ? -errno : 0;
+	if (getuid() == 0)
+		return chown(server->path, owner, group ? group->gr_gid : (gid_t)-1) ? -errno : 0;
+	if (group && chown(server->path, (uid_t)-1, group->gr_gid))
+		log_info("cannot give the control socket to group \"%s\": %s", group->gr_name,
+			 strerror(errno));
+	return 0;
 }
 
 static int make_socket(struct rsip_ctl_server *server, uid_t owner)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	mode_t before;
 	int err;
 
@@ -286,8 +300,8 @@ static int make_socket(struct rsip_ctl_server *server, uid_t owner)
 	return err ? err : set_owner(server, owner);
 }
 
-int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner, struct rsip_ctl_server **out,
-		  char *why, size_t why_len)
+int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner,
+		  struct rsip_ctl_server **out, char *why, size_t why_len)
 {
 	struct rsip_ctl_server *server = calloc(1, sizeof(*server));
 	int err;
@@ -300,8 +314,8 @@ int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t o
 	snprintf(server->path, sizeof(server->path), "%s", ctx->conf->control.socket);
 	err = make_socket(server, owner);
 	if (err) {
-		snprintf(why, why_len, "cannot make the control socket: %s: %s%s", server->path, strerror(-err),
-			 err == -EADDRINUSE ? " (is another rsipd running?)" : "");
+		snprintf(why, why_len, "cannot make the control socket: %s: %s%s", server->path,
+			 strerror(-err), err == -EADDRINUSE ? " (is another rsipd running?)" : "");
 		if (server->fd >= 0)
 			close(server->fd);
 		free(server);

@@ -34,11 +34,13 @@ static cJSON *show_iface(const struct rsip_dp_iface *iface)
 
 	memcpy(name, iface->rec.name, sizeof(iface->rec.name));
 	cJSON_AddStringToObject(obj, "name", name);
-	cJSON_AddStringToObject(obj, "role", iface->rec.role == RSIP_ROLE_PUBLIC ? "public" : "private");
+	cJSON_AddStringToObject(obj, "role",
+				iface->rec.role == RSIP_ROLE_PUBLIC ? "public" : "private");
 	return obj;
 }
 
-/* ---- pools: ranges that follow each other under one name are one pool ------------------------------------------- */
+/* ---- pools: ranges that follow each other under one name are one pool
+ * ------------------------------------------- */
 
 static void add_up(struct rsip_pool_stats *sum, const struct rsip_pool_stats *more)
 {
@@ -78,7 +80,9 @@ static void add_pools(struct rsip_ctl_call *call)
 		uint32_t j = i;
 
 		memset(&sum, 0, sizeof(sum));
-		for (; j < cnt && j < conf->pool_cnt && !strcmp(conf->pool[i].name, conf->pool[j].name); j++) {
+		for (; j < cnt && j < conf->pool_cnt &&
+		       !strcmp(conf->pool[i].name, conf->pool[j].name);
+		     j++) {
 			rsip_lease_pool_stats(call->ctx->lm, j, &one);
 			add_up(&sum, &one);
 		}
@@ -87,7 +91,9 @@ static void add_pools(struct rsip_ctl_call *call)
 	}
 }
 
-/* ---- version, status ------------------------------------------------------------------------------------------------ */
+/* ---- version, status
+ * ------------------------------------------------------------------------------------------------
+ */
 
 enum rsip_ctl_result rsip_ctl_fn_VERSION_GET(struct rsip_ctl_call *call)
 {
@@ -127,8 +133,10 @@ enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
 	cJSON_AddStringToObject(call->out, "version", RSIP_PACKAGE_VERSION);
 	rsip_json_add_u64(call->out, "pid", (uint64_t)getpid());
 	rsip_json_add_u64(call->out, "uptime", uptime);
-	rsip_json_add_u64(call->out, "attached", call->now_ns > config.attached_ns ?
-							 (call->now_ns - config.attached_ns) / RSIP_NS_PER_S : 0);
+	rsip_json_add_u64(call->out, "attached",
+			  call->now_ns > config.attached_ns
+				  ? (call->now_ns - config.attached_ns) / RSIP_NS_PER_S
+				  : 0);
 	cJSON_AddStringToObject(call->out, "mode", mode_name(config.mode));
 	rsip_json_add_u64(call->out, "clients", clients);
 	rsip_json_add_u64(call->out, "clients-max", ctx->conf->limits.clients);
@@ -142,7 +150,9 @@ enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
 			    (unsigned long long)uptime, clients, binds);
 }
 
-/* ---- counters ---------------------------------------------------------------------------------------------------------- */
+/* ---- counters
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void add_rows(cJSON *obj, const uint64_t *cnt, bool drops)
 {
@@ -158,7 +168,7 @@ static void add_dataplane(struct rsip_ctl_call *call)
 	struct rsip_dataplane *dp = call->ctx->dp;
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
 	int cnt = ifaces_of(call, iface);
-	uint64_t sum[RSIP_CNT_MAX] = { 0 };
+	uint64_t sum[RSIP_CNT_MAX] = {0};
 	cJSON *list = cJSON_CreateArray(), *total = cJSON_AddObjectToObject(call->out, "total");
 
 	for (int i = 0; i < cnt; i++) {
@@ -185,7 +195,7 @@ static enum rsip_ctl_result stats_of_binding(struct rsip_ctl_call *call, uint32_
 {
 	struct rsip_lease_client *owner;
 	const struct rsip_lease_bind *b = rsip_lease_bind_by_id(call->ctx->lm, bind_id, &owner);
-	struct rsip_bind_cnt cnt = { 0, 0, 0, 0 };
+	struct rsip_bind_cnt cnt = {0, 0, 0, 0};
 
 	if (!b)
 		return rsip_ctl_say(call, RSIP_CTL_EMPTY, "no such binding");
@@ -211,10 +221,14 @@ enum rsip_ctl_result rsip_ctl_fn_STATS_GET(struct rsip_ctl_call *call)
 	if (call->ctx->add_stats)
 		call->ctx->add_stats(call->ctx->arg, call->out);
 	add_pools(call);
-	return rsip_ctl_say(call, RSIP_CTL_OK, "counters since the data plane was attached; protocol since rsipd began");
+	return rsip_ctl_say(
+		call, RSIP_CTL_OK,
+		"counters since the data plane was attached; protocol since rsipd began");
 }
 
-/* ---- configuration ----------------------------------------------------------------------------------------------------- */
+/* ---- configuration
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 enum rsip_ctl_result rsip_ctl_fn_CONFIG_GET(struct rsip_ctl_call *call)
 {
@@ -222,7 +236,8 @@ enum rsip_ctl_result rsip_ctl_fn_CONFIG_GET(struct rsip_ctl_call *call)
 	return rsip_ctl_say(call, RSIP_CTL_OK, "the configuration in effect");
 }
 
-static void add_findings(struct rsip_ctl_call *call, const struct rsip_conf_report *report, bool warnings)
+static void add_findings(struct rsip_ctl_call *call, const struct rsip_conf_report *report,
+			 bool warnings)
 {
 	cJSON *list = cJSON_AddArrayToObject(call->out, warnings ? "warnings" : "errors");
 
@@ -244,14 +259,17 @@ enum rsip_ctl_result rsip_ctl_fn_CONFIG_TEST(struct rsip_ctl_call *call)
 	/* Big, and only one call at a time. */
 	static struct rsip_conf_report report;
 	static struct rsip_conf conf;
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->args, "config"));
+	const char *text =
+		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->args, "config"));
 
 	if (!text)
-		return rsip_ctl_say(call, RSIP_CTL_ERROR, "config must be the text of a configuration, as a string");
+		return rsip_ctl_say(call, RSIP_CTL_ERROR,
+				    "config must be the text of a configuration, as a string");
 	rsip_conf_parse(text, strlen(text), &conf, &report);
 	add_findings(call, &report, false);
 	add_findings(call, &report, true);
 	if (report.errors)
-		return rsip_ctl_say(call, RSIP_CTL_ERROR, "%u errors, %u warnings", report.errors, report.warnings);
+		return rsip_ctl_say(call, RSIP_CTL_ERROR, "%u errors, %u warnings", report.errors,
+				    report.warnings);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "ok, %u warnings", report.warnings);
 }

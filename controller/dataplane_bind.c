@@ -62,7 +62,8 @@ static int publish(struct rsip_dp_core *c, uint32_t slot)
 	if (!err)
 		err = rsip_dp_pair_join(c, slot);
 	if (!err && is_whole(rec))
-		__atomic_store_n(&c->m.addr_info[rec->addr_index].whole_slot, slot, __ATOMIC_RELEASE);
+		__atomic_store_n(&c->m.addr_info[rec->addr_index].whole_slot, slot,
+				 __ATOMIC_RELEASE);
 	return err;
 }
 
@@ -86,8 +87,8 @@ static void write_record(struct rsip_dp_core *c, uint32_t slot, const struct rsi
 
 	for (uint32_t cpu = 0; cpu < c->config.cpus; cpu++)
 		memset(counters_of(c, cpu, slot), 0, sizeof(struct rsip_bind_cnt));
-	memcpy((uint8_t *)to + sizeof(to->expires_ns), (const uint8_t *)rec + sizeof(to->expires_ns),
-	       sizeof(*to) - sizeof(to->expires_ns));
+	memcpy((uint8_t *)to + sizeof(to->expires_ns),
+	       (const uint8_t *)rec + sizeof(to->expires_ns), sizeof(*to) - sizeof(to->expires_ns));
 	__atomic_store_n(&to->expires_ns, rec->expires_ns, __ATOMIC_RELEASE);
 }
 
@@ -98,7 +99,8 @@ static int drop_learned_if_new(struct rsip_dp_core *c, const struct rsip_binding
 	return err;
 }
 
-int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b, uint32_t *slot_out)
+int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b,
+			 uint32_t *slot_out)
 {
 	struct rsip_dp_core *c = core(dp);
 	struct rsip_binding rec = b->rec;

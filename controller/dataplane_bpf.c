@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The data plane in the kernel: opens the pinned maps, maps the arrays into memory, and keeps descriptors of the
- * two hashes only.  No request costs a system call: all is stores into mapped memory (dataplane_core.c).
+ * The data plane in the kernel: opens the pinned maps, maps the arrays into memory, and keeps
+ * descriptors of the two hashes only.  No request costs a system call: all is stores into mapped
+ * memory (dataplane_core.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -39,9 +40,9 @@ struct bpf_dp {
 };
 
 static const char *const map_names[RSIP_DP_MAPS] = {
-	"rsip_config",	 "rsip_policy",	  "rsip_ifaces",  "rsip_addrs",	   "rsip_addr_info", "rsip_ports", "rsip_spis",
-	"rsip_pairs",	 "rsip_bindings", "rsip_bind_cnt", "rsip_learned", "rsip_counters",  "rsip_cookies",
-	"rsip_spis_out",
+	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
+	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_bindings", "rsip_bind_cnt",
+	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out",
 };
 
 /* Maps we only read; the kernel keeps us from writing them by mistake. */
@@ -55,7 +56,8 @@ const char *rsip_dp_map_name(enum rsip_dp_map map)
 	return map_names[map];
 }
 
-static int refuse(char *why, size_t why_len, int err, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+static int refuse(char *why, size_t why_len, int err, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 static int refuse(char *why, size_t why_len, int err, const char *fmt, ...)
 {
 	va_list ap;
@@ -77,7 +79,8 @@ static void bpf_grace(void *core)
 	if (!syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		return;
 	if (!d->grace_warned)
-		log_warn("cannot wait for a grace period: membarrier: %s (waiting 0.1 s each time instead; "
+		log_warn("cannot wait for a grace period: membarrier: %s (waiting 0.1 s each time "
+			 "instead; "
 			 "allow the system call, or boot without nohz_full)",
 			 strerror(errno));
 	d->grace_warned = true;
@@ -89,7 +92,8 @@ static void bpf_grace(void *core)
 static bool claim_is_stale(const struct bpf_dp *d, const struct rsip_claim *claim)
 {
 	return claim->learned > d->core.config.max_learned ||
-	       __atomic_load_n(&d->core.m.learned[claim->learned].gen, __ATOMIC_ACQUIRE) != claim->gen;
+	       __atomic_load_n(&d->core.m.learned[claim->learned].gen, __ATOMIC_ACQUIRE) !=
+		       claim->gen;
 }
 
 /* A packet may take the key over between our look and our deletion: what was alive is put back. */
@@ -118,7 +122,8 @@ static void bpf_sweep(void *core)
 		if (!d->sweep_map && !d->sweep_begun)
 			d->sweep_stale = d->core.stale;
 		if (!bpf_map_get_next_key(fd, d->sweep_begun ? d->sweep_key : NULL, next)) {
-			/* Step on before the deletion: the key we stand on must exist at the next step. */
+			/* Step on before the deletion: the key we stand on must exist at the next
+			 * step. */
 			if (d->sweep_begun)
 				drop_if_stale(d, fd, d->sweep_key);
 			memcpy(d->sweep_key, next, sizeof(next));
@@ -173,9 +178,11 @@ static void map_needs(const struct rsip_config *k, int map, uint64_t *cnt, size_
 		[RSIP_DP_SPIS] = { k->spi_buckets, sizeof(struct rsip_spi_bucket) },
 		[RSIP_DP_PAIRS] = { k->pair_buckets, sizeof(struct rsip_pair_bucket) },
 		[RSIP_DP_BINDINGS] = { k->max_bindings + 1ULL, sizeof(struct rsip_binding) },
-		[RSIP_DP_BIND_CNT] = { k->cpus * (k->max_bindings + 1ULL), sizeof(struct rsip_bind_cnt) },
+		[RSIP_DP_BIND_CNT] = { k->cpus * (k->max_bindings + 1ULL),
+				       sizeof(struct rsip_bind_cnt) },
 		[RSIP_DP_LEARNED] = { k->max_learned + 1ULL, sizeof(struct rsip_learned) },
-		[RSIP_DP_COUNTERS] = { (uint64_t)k->cpus * RSIP_MAX_IFACES, sizeof(struct rsip_counters) },
+		[RSIP_DP_COUNTERS] = { (uint64_t)k->cpus * RSIP_MAX_IFACES,
+				       sizeof(struct rsip_counters) },
 	};
 
 	*cnt = need[map].cnt;
@@ -191,20 +198,25 @@ static int map_array(struct bpf_dp *d, int map, int fd, char *why, size_t why_le
 
 	map_needs(&d->core.config, map, &cnt, &size);
 	if (bpf_obj_get_info_by_fd(fd, &info, &info_len))
-		return refuse(why, why_len, -errno, "cannot read what map %s is: %s (run as root)", map_names[map],
-			      strerror(errno));
+		return refuse(why, why_len, -errno, "cannot read what map %s is: %s (run as root)",
+			      map_names[map], strerror(errno));
 	if (info.type != BPF_MAP_TYPE_ARRAY || info.value_size != size || info.max_entries < cnt ||
 	    !(info.map_flags & BPF_F_MMAPABLE))
 		return refuse(why, why_len, -EPROTO,
-			      "map %s has another layout than this rsipd's: %u elements of %u bytes, not %llu of %zu "
-			      "(run `rsip-loader upgrade`, or detach and attach, with the loader of the same version)",
-			      map_names[map], info.max_entries, info.value_size, (unsigned long long)cnt, size);
+			      "map %s has another layout than this rsipd's: %u elements of %u "
+			      "bytes, not %llu of %zu "
+			      "(run `rsip-loader upgrade`, or detach and attach, with the loader "
+			      "of the same version)",
+			      map_names[map], info.max_entries, info.value_size,
+			      (unsigned long long)cnt, size);
 	d->map[map].len = cnt * size;
-	d->map[map].at = mmap(NULL, d->map[map].len, PROT_READ | (read_only(map) ? 0 : PROT_WRITE), MAP_SHARED, fd, 0);
+	d->map[map].at = mmap(NULL, d->map[map].len, PROT_READ | (read_only(map) ? 0 : PROT_WRITE),
+			      MAP_SHARED, fd, 0);
 	if (d->map[map].at != MAP_FAILED)
 		return 0;
 	d->map[map].at = NULL;
-	return refuse(why, why_len, -errno, "cannot map %s into memory: %s", map_names[map], strerror(errno));
+	return refuse(why, why_len, -errno, "cannot map %s into memory: %s", map_names[map],
+		      strerror(errno));
 }
 
 static bool power_of_two(uint32_t n)
@@ -212,7 +224,8 @@ static bool power_of_two(uint32_t n)
 	return n >= 2 && !(n & (n - 1));
 }
 
-/* The configuration says how long everything else is: it comes first, and is not believed blindly. */
+/* The configuration says how long everything else is: it comes first, and is not believed blindly.
+ */
 static int read_config(struct bpf_dp *d, int fd, char *why, size_t why_len)
 {
 	const struct rsip_config *k;
@@ -223,12 +236,15 @@ static int read_config(struct bpf_dp *d, int fd, char *why, size_t why_len)
 	k = d->map[RSIP_DP_CONFIG].at;
 	if (k->layout_version != RSIP_LAYOUT_VERSION)
 		return refuse(why, why_len, -EPROTO,
-			      "the data plane has layout version %u, this rsipd needs %u (run `rsip-loader upgrade`, or "
+			      "the data plane has layout version %u, this rsipd needs %u (run "
+			      "`rsip-loader upgrade`, or "
 			      "detach and attach, with the loader of the same version)",
 			      k->layout_version, RSIP_LAYOUT_VERSION);
-	if (!power_of_two(k->addr_buckets) || !power_of_two(k->spi_buckets) || !power_of_two(k->pair_buckets) ||
-	    !k->cpus || !k->max_bindings || !k->max_addrs)
-		return refuse(why, why_len, -EPROTO, "map rsip_config makes no sense (run `rsip-loader detach`, then attach)");
+	if (!power_of_two(k->addr_buckets) || !power_of_two(k->spi_buckets) ||
+	    !power_of_two(k->pair_buckets) || !k->cpus || !k->max_bindings || !k->max_addrs)
+		return refuse(
+			why, why_len, -EPROTO,
+			"map rsip_config makes no sense (run `rsip-loader detach`, then attach)");
 	d->core.config = *k;
 	return 0;
 }
@@ -251,7 +267,8 @@ static void set_pointers(struct bpf_dp *d)
 	};
 }
 
-int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **out, char *why, size_t why_len)
+int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **out, char *why,
+			    size_t why_len)
 {
 	struct bpf_dp *d = calloc(1, sizeof(*d));
 	int err;
@@ -266,14 +283,15 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 	for (int i = 0; i < 2 && !err; i++) {
 		d->hash_fd[i] = fcntl(fd[RSIP_DP_ARRAYS + i], F_DUPFD_CLOEXEC, 3);
 		if (d->hash_fd[i] < 0)
-			err = refuse(why, why_len, -errno, "cannot keep map %s: %s", map_names[RSIP_DP_ARRAYS + i],
-				     strerror(errno));
+			err = refuse(why, why_len, -errno, "cannot keep map %s: %s",
+				     map_names[RSIP_DP_ARRAYS + i], strerror(errno));
 	}
 	if (!err) {
 		set_pointers(d);
 		err = rsip_dp_core_init(&d->core);
 		if (err)
-			refuse(why, why_len, err, "out of memory for %u bindings", d->core.config.max_bindings);
+			refuse(why, why_len, err, "out of memory for %u bindings",
+			       d->core.config.max_bindings);
 	}
 	if (err) {
 		bpf_release(d);
@@ -291,11 +309,14 @@ static int check_owner(const char *path, bool folder, char *why, size_t why_len)
 	struct stat st;
 
 	if (lstat(path, &st))
-		return refuse(why, why_len, -errno, "cannot open %s: %s (%s)", path, strerror(errno),
+		return refuse(why, why_len, -errno, "cannot open %s: %s (%s)", path,
+			      strerror(errno),
 			      errno == EACCES ? "run as root" : "run `rsip-loader attach` first");
-	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) || (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)))
+	if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) ||
+	    (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)))
 		return refuse(why, why_len, -EPERM,
-			      "%s is refused: owner %u, mode %04o; only root may own or write it (remove it, then run "
+			      "%s is refused: owner %u, mode %04o; only root may own or write it "
+			      "(remove it, then run "
 			      "`rsip-loader attach`)",
 			      path, st.st_uid, st.st_mode & 07777);
 	return 0;
@@ -309,7 +330,9 @@ static int check_folder(const char *path, char *why, size_t why_len)
 	if (err)
 		return err;
 	if (statfs(path, &fs) || fs.f_type != BPF_FS_MAGIC)
-		return refuse(why, why_len, -EINVAL, "%s is not in a BPF file system (run `rsip-loader attach` first)", path);
+		return refuse(why, why_len, -EINVAL,
+			      "%s is not in a BPF file system (run `rsip-loader attach` first)",
+			      path);
 	return 0;
 }
 
@@ -325,12 +348,14 @@ static int open_pin(const char *folder, int map, char *why, size_t why_len)
 		return err;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return refuse(why, why_len, -errno, "cannot open %s: %s (run as root, after `rsip-loader attach`)", path,
+		return refuse(why, why_len, -errno,
+			      "cannot open %s: %s (run as root, after `rsip-loader attach`)", path,
 			      strerror(errno));
 	return fd;
 }
 
-int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why, size_t why_len)
+int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why,
+			size_t why_len)
 {
 	int fd[RSIP_DP_MAPS], opened = 0, err = check_folder(pin_path, why, why_len);
 

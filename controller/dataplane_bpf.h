@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The data plane over the maps of a BPF object, for those who hold its descriptors: rsipd by the pins, tests by the skeleton. */
+/* The data plane over the maps of a BPF object, for those who hold its descriptors: rsipd by the
+ * pins, tests by the skeleton. */
 #ifndef RSIP_DATAPLANE_BPF_H
 #define RSIP_DATAPLANE_BPF_H
 
@@ -7,17 +8,31 @@
 
 /* The maps that the data plane uses, by name without "rsip_". */
 enum rsip_dp_map {
-	RSIP_DP_CONFIG, RSIP_DP_POLICY, RSIP_DP_IFACES, RSIP_DP_ADDRS, RSIP_DP_ADDR_INFO, RSIP_DP_PORTS, RSIP_DP_SPIS,
-	RSIP_DP_PAIRS, RSIP_DP_BINDINGS, RSIP_DP_BIND_CNT, RSIP_DP_LEARNED, RSIP_DP_COUNTERS, RSIP_DP_ARRAYS,
-	RSIP_DP_COOKIES = RSIP_DP_ARRAYS, RSIP_DP_SPIS_OUT, RSIP_DP_MAPS
+	RSIP_DP_CONFIG,
+	RSIP_DP_POLICY,
+	RSIP_DP_IFACES,
+	RSIP_DP_ADDRS,
+	RSIP_DP_ADDR_INFO,
+	RSIP_DP_PORTS,
+	RSIP_DP_SPIS,
+	RSIP_DP_PAIRS,
+	RSIP_DP_BINDINGS,
+	RSIP_DP_BIND_CNT,
+	RSIP_DP_LEARNED,
+	RSIP_DP_COUNTERS,
+	RSIP_DP_ARRAYS,
+	RSIP_DP_COOKIES = RSIP_DP_ARRAYS,
+	RSIP_DP_SPIS_OUT,
+	RSIP_DP_MAPS
 };
 
 const char *rsip_dp_map_name(enum rsip_dp_map map); /* the map's name: "rsip_config" ... */
 
 /*
- * As rsip_dataplane_open(), from open descriptors (fd[map]), which stay the caller's.  0 or negative errno and a
- * sentence in why.
+ * As rsip_dataplane_open(), from open descriptors (fd[map]), which stay the caller's.  0 or
+ * negative errno and a sentence in why.
  */
-int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **out, char *why, size_t why_len);
+int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **out, char *why,
+			    size_t why_len);
 
 #endif

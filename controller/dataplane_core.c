@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Addresses, interfaces, policy, counters, housekeeping: what is left of dataplane.h beside the bindings. */
+/* Addresses, interfaces, policy, counters, housekeeping: what is left of dataplane.h beside the
+ * bindings. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static int op_config(struct rsip_dataplane *dp, struct rsip_config *out)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-/* Forgets what an earlier process knew under this index; its bindings lose their address and go in foreach. */
+/* Forgets what an earlier process knew under this index; its bindings lose their address and go in
+ * foreach. */
 static void forget_index(struct rsip_dp_core *c, uint32_t index)
 {
 	struct rsip_addr_info *info = &c->m.addr_info[index];
@@ -45,7 +47,8 @@ static void forget_index(struct rsip_dp_core *c, uint32_t index)
 }
 
 /* The address or the index is in use by something else. */
-static int resolve_clash(struct rsip_dp_core *c, uint32_t index, __be32 addr, const struct rsip_addr_entry *e)
+static int resolve_clash(struct rsip_dp_core *c, uint32_t index, __be32 addr,
+			 const struct rsip_addr_entry *e)
 {
 	uint32_t old = e ? e->index : index;
 
@@ -60,7 +63,8 @@ static int resolve_clash(struct rsip_dp_core *c, uint32_t index, __be32 addr, co
 	return 0;
 }
 
-/* An index that was another address's once must not bring that one's ports along.  Nobody can reach it yet. */
+/* An index that was another address's once must not bring that one's ports along.  Nobody can reach
+ * it yet. */
 static void clear_ports(struct rsip_dp_core *c, uint32_t index)
 {
 	struct rsip_port_line *line = &c->m.ports[(size_t)index << 12];

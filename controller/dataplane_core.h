@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What the two data planes share: slots, tables, pairs and learned records over plain memory.  dataplane_bpf.c
- * maps that memory from the kernel, dataplane_mem.c allocates it.
+ * What the two data planes share: slots, tables, pairs and learned records over plain memory.
+ * dataplane_bpf.c maps that memory from the kernel, dataplane_mem.c allocates it.
  *
- * The maps are the truth; beside them this process keeps, per slot, what it needs to undo an installation (ports,
- * SPIs) and the lists of each pair's bindings.  The head of a pair's list is what the pair's table entry names,
- * so the table itself is the index of the pairs and nothing is searched.
+ * The maps are the truth; beside them this process keeps, per slot, what it needs to undo an
+ * installation (ports, SPIs) and the lists of each pair's bindings.  The head of a pair's list is
+ * what the pair's table entry names, so the table itself is the index of the pairs and nothing is
+ * searched.
  */
 #ifndef RSIP_DATAPLANE_CORE_H
 #define RSIP_DATAPLANE_CORE_H
@@ -16,8 +17,9 @@
 /* ---- numbers that rest: slots and learned records -------------------------------------------- */
 
 /*
- * Numbers 1 .. max.  A freed number waits in limbo until a grace period has passed for the whole batch, then in
- * the free queue; numbers that were never used come first, so the rest is as long as it can be.
+ * Numbers 1 .. max.  A freed number waits in limbo until a grace period has passed for the whole
+ * batch, then in the free queue; numbers that were never used come first, so the rest is as long as
+ * it can be.
  */
 struct rsip_dp_numbers {
 	uint32_t *next; /* chains both queues */
@@ -31,11 +33,13 @@ struct rsip_dp_numbers {
 
 int rsip_dp_numbers_init(struct rsip_dp_numbers *n, uint32_t max);
 void rsip_dp_numbers_free(struct rsip_dp_numbers *n);
-uint32_t rsip_dp_numbers_take(struct rsip_dp_numbers *n); /* 0: none; see rsip_dp_numbers_settle() */
+uint32_t
+rsip_dp_numbers_take(struct rsip_dp_numbers *n); /* 0: none; see rsip_dp_numbers_settle() */
 void rsip_dp_numbers_claim(struct rsip_dp_numbers *n, uint32_t num); /* start-up: is in use */
 bool rsip_dp_numbers_used(const struct rsip_dp_numbers *n, uint32_t num);
 void rsip_dp_numbers_drop(struct rsip_dp_numbers *n, uint32_t num); /* into limbo */
-void rsip_dp_numbers_settle(struct rsip_dp_numbers *n); /* a grace period has passed: limbo becomes free */
+void rsip_dp_numbers_settle(
+	struct rsip_dp_numbers *n); /* a grace period has passed: limbo becomes free */
 
 /* ---- the data plane -------------------------------------------------------------------------- */
 
@@ -48,7 +52,8 @@ struct rsip_dp_extra {
 
 enum { RSIP_DP_ANY, RSIP_DP_IPSEC, RSIP_DP_LISTS };
 
-/* What we keep of a slot beside its record.  Lists are doubly linked by slot, what expires last first. */
+/* What we keep of a slot beside its record.  Lists are doubly linked by slot, what expires last
+ * first. */
 struct rsip_dp_slot {
 	uint32_t prev[RSIP_DP_LISTS], next[RSIP_DP_LISTS]; /* 0: none */
 	bool linked[RSIP_DP_LISTS];
@@ -75,8 +80,10 @@ struct rsip_dp_mem {
 
 /* What depends on where the memory comes from. */
 struct rsip_dp_back {
-	void (*grace)(void *core); /* every packet that is under way now has ended when it returns */
-	void (*sweep)(void *core); /* some of the stale claims go; called where learned records were freed */
+	void (*grace)(
+		void *core); /* every packet that is under way now has ended when it returns */
+	void (*sweep)(void *core); /* some of the stale claims go; called where learned records were
+				      freed */
 	void (*release)(void *core); /* unmaps or frees; core itself too */
 };
 
@@ -107,13 +114,15 @@ int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint
 void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned);
 
 /* dataplane_res.c: the ports and SPIs of a slot, in memory and in the tables. */
-int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports, const struct rsip_spi_set *spis);
+int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports,
+		     const struct rsip_spi_set *spis);
 void rsip_dp_res_forget(struct rsip_dp_slot *s);
 uint32_t rsip_dp_res_cnt(const struct rsip_dp_slot *s); /* ports and SPIs */
 /* Points into s: valid until rsip_dp_res_forget(). */
 uint32_t rsip_dp_res_ranges(const struct rsip_dp_slot *s, const struct rsip_spi_range **range);
 void rsip_dp_res_ports(const struct rsip_dp_slot *s, struct rsip_port_set *out);
-bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec, const struct rsip_dp_slot *s);
+bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec,
+		       const struct rsip_dp_slot *s);
 int rsip_dp_res_publish(struct rsip_dp_core *c, uint32_t slot);
 void rsip_dp_res_withdraw(struct rsip_dp_core *c, uint32_t slot);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The data plane's twin in ordinary memory: the same code over it, no kernel.  For tests of what lies above. */
+/* The data plane's twin in ordinary memory: the same code over it, no kernel.  For tests of what
+ * lies above. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ struct mem_dp {
 /* Pages come when they are touched: a thousand addresses' port tables cost nothing until used. */
 static void *part(struct mem_dp *d, uint64_t cnt, size_t size)
 {
-	void *at = mmap(NULL, cnt * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *at = mmap(NULL, cnt * size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		return NULL;
@@ -67,11 +69,17 @@ static uint32_t power_of_two(uint32_t at_least)
 /* One public and one private interface, as an operator's gateway would have. */
 static void make_ifaces(struct rsip_iface *iface)
 {
-	iface[1] = (struct rsip_iface){
-		.ifindex = 1, .role = RSIP_ROLE_PUBLIC, .mac = { 2, 0, 0, 0, 1, 1 }, .mtu = 1500, .name = "pub0"
-	};
+	iface[1] = (struct rsip_iface){ .ifindex = 1,
+					.role = RSIP_ROLE_PUBLIC,
+					.mac = { 2, 0, 0, 0, 1, 1 },
+					.mtu = 1500,
+					.name = "pub0" };
 	iface[2] = (struct rsip_iface){
-		.ifindex = 2, .role = RSIP_ROLE_PRIVATE, .mac = { 2, 0, 0, 0, 2, 1 }, .mtu = 1500, .name = "priv0",
+		.ifindex = 2,
+		.role = RSIP_ROLE_PRIVATE,
+		.mac = { 2, 0, 0, 0, 2, 1 },
+		.mtu = 1500,
+		.name = "priv0",
 		.endpoint = htonl(0x0a000001) /* 10.0.0.1 */
 	};
 }

@@ -5,7 +5,8 @@
 
 #include "dataplane.h"
 
-int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b, uint32_t *slot);
+int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b,
+			 uint32_t *slot);
 int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot);
 int rsip_dp_bind_extend(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns);
 int rsip_dp_bind_nexthop(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);

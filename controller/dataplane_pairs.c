@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Pairs (host, leased address).  A pair's table entry names its binding that expires last, of any method and of
- * RSIPSEC; those are the heads of two lists sorted by expiry, so the entry is also how we find the lists.
- * All RSIPSEC bindings of a pair share one learned record; it goes with the last of them.
+ * Pairs (host, leased address).  A pair's table entry names its binding that expires last, of any
+ * method and of RSIPSEC; those are the heads of two lists sorted by expiry, so the entry is also
+ * how we find the lists. All RSIPSEC bindings of a pair share one learned record; it goes with the
+ * last of them.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,13 +14,15 @@ static bool is_ipsec(const struct rsip_dp_core *c, uint32_t slot)
 	return c->m.bindings[slot].method == 3;
 }
 
-/* What a table entry names is the head of a list, unless an earlier process wrote it and we have not met it yet. */
+/* What a table entry names is the head of a list, unless an earlier process wrote it and we have
+ * not met it yet. */
 static uint32_t head_of(const struct rsip_dp_core *c, uint32_t word, int list)
 {
 	return rsip_dp_numbers_used(&c->slots, word) && c->slot[word].linked[list] ? word : 0;
 }
 
-/* New leases end last as a rule: the walk is mostly one step, and never longer than the pair's bindings. */
+/* New leases end last as a rule: the walk is mostly one step, and never longer than the pair's
+ * bindings. */
 static uint32_t link_sorted(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
 {
 	uint64_t expires = c->m.bindings[slot].expires_ns;
@@ -151,8 +154,9 @@ static uint32_t gen_after(uint32_t gen)
 }
 
 /*
- * The generation rises when a record is dropped, which voids its claims, and again when it is taken: a packet
- * that was still under way at the drop may have claimed with the generation between.
+ * The generation rises when a record is dropped, which voids its claims, and again when it is
+ * taken: a packet that was still under way at the drop may have claimed with the generation
+ * between.
  */
 int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The ports and SPIs of a binding: kept beside the slot, published in and withdrawn from the tables. */
+/* The ports and SPIs of a binding: kept beside the slot, published in and withdrawn from the
+ * tables. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,8 @@ static int sets_check(const struct rsip_port_set *ports, const struct rsip_spi_s
 	return 0;
 }
 
-/* One allocation, and only for what is no plain run: a binding of 64 ports and 4 SPIs needs none. */
+/* One allocation, and only for what is no plain run: a binding of 64 ports and 4 SPIs needs none.
+ */
 static struct rsip_dp_extra *extra_new(const struct rsip_port_set *ports, uint32_t port_cnt,
 				       const struct rsip_spi_set *spis, uint32_t range_cnt)
 {
@@ -46,7 +48,8 @@ static struct rsip_dp_extra *extra_new(const struct rsip_port_set *ports, uint32
 	return x;
 }
 
-int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports, const struct rsip_spi_set *spis)
+int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports,
+		     const struct rsip_spi_set *spis)
 {
 	int err = sets_check(ports, spis);
 	bool run = ports_one_run(ports);
@@ -55,7 +58,8 @@ int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports, 
 	if (err)
 		return err;
 	if (!run || spis->range_cnt > 1) {
-		x = extra_new(ports, run ? 0 : ports->cnt, spis, spis->range_cnt > 1 ? spis->range_cnt : 0);
+		x = extra_new(ports, run ? 0 : ports->cnt, spis,
+			      spis->range_cnt > 1 ? spis->range_cnt : 0);
 		if (!x)
 			return -ENOMEM;
 	}
@@ -117,7 +121,8 @@ static uint32_t *port_word(struct rsip_dp_core *c, uint32_t index, uint16_t port
 }
 
 /* SPIs are not asked for here: putting them finds a clash by itself. */
-bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec, const struct rsip_dp_slot *s)
+bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec,
+		       const struct rsip_dp_slot *s)
 {
 	for (uint32_t i = 0; i < port_cnt(s); i++)
 		if (*port_word(c, rec->addr_index, port_at(s, i)))
@@ -127,12 +132,14 @@ bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec, c
 
 /* Calls fn for each part of a range that lies in one block of the table; stops at an error. */
 static int each_block(struct rsip_dp_core *c, const struct rsip_spi_range *r, uint32_t slot,
-		      int (*fn)(struct rsip_dp_core *c, uint32_t first, uint32_t cnt, uint32_t slot))
+		      int (*fn)(struct rsip_dp_core *c, uint32_t first, uint32_t cnt,
+				uint32_t slot))
 {
 	uint32_t first = r->first, left = r->cnt;
 
 	while (left) {
-		uint32_t room = RSIP_SPI_BLOCK - (first & (RSIP_SPI_BLOCK - 1)), cnt = left < room ? left : room;
+		uint32_t room = RSIP_SPI_BLOCK - (first & (RSIP_SPI_BLOCK - 1)),
+			 cnt = left < room ? left : room;
 		int err = fn(c, first, cnt, slot);
 
 		if (err)

@@ -2,9 +2,10 @@
 /*
  * Start-up: what an earlier process installed, read back from the maps.
  *
- * That process may have been killed between any two stores.  The record is the truth: a table entry that does not
- * fit a live record goes, a record whose tables are not complete (res_cnt) goes with what it has.  Nothing of a
- * live binding is cleared on the way, so its packets are forwarded throughout.
+ * That process may have been killed between any two stores.  The record is the truth: a table entry
+ * that does not fit a live record goes, a record whose tables are not complete (res_cnt) goes with
+ * what it has.  Nothing of a live binding is cleared on the way, so its packets are forwarded
+ * throughout.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static int reset(struct rsip_dp_core *c)
 	return err ? err : rsip_dp_numbers_init(&c->learned, c->config.max_learned);
 }
 
-/* Addresses: of the table, those that were added; where none was (a reader of the maps only), those that fit. */
+/* Addresses: of the table, those that were added; where none was (a reader of the maps only), those
+ * that fit. */
 static void scan_addrs(struct scan *s)
 {
 	struct rsip_dp_core *c = s->c;
@@ -91,8 +93,8 @@ static bool record_is_sound(const struct scan *s, const struct rsip_binding *rec
 {
 	const struct rsip_addr_entry *a = rsip_table_addr(&s->c->addrs, rec->local);
 
-	return rec->expires_ns > s->now_ns && rec->host && a && a->index == rec->addr_index && rec->method >= 1 &&
-	       rec->method <= 3 && rec->iface < RSIP_MAX_IFACES;
+	return rec->expires_ns > s->now_ns && rec->host && a && a->index == rec->addr_index &&
+	       rec->method >= 1 && rec->method <= 3 && rec->iface < RSIP_MAX_IFACES;
 }
 
 static void scan_records(struct scan *s)
@@ -120,7 +122,8 @@ static bool keep_port(struct rsip_dp_slot *r, uint16_t port)
 {
 	struct rsip_dp_extra *x = r->extra;
 
-	if (!x && (!r->port_cnt || (port == r->port_first + r->port_cnt && r->port_cnt < RSIP_PORTS_PER_BIND))) {
+	if (!x && (!r->port_cnt ||
+		   (port == r->port_first + r->port_cnt && r->port_cnt < RSIP_PORTS_PER_BIND))) {
 		if (!r->port_cnt)
 			r->port_first = port;
 		r->port_cnt++;
@@ -150,7 +153,8 @@ static void scan_line(struct scan *s, uint32_t index, uint32_t line)
 	for (uint32_t i = 0; i < 16; i++) {
 		uint32_t slot = l->slot[i];
 
-		if (!slot || (rsip_dp_numbers_used(&c->slots, slot) && c->m.bindings[slot].addr_index == index &&
+		if (!slot || (rsip_dp_numbers_used(&c->slots, slot) &&
+			      c->m.bindings[slot].addr_index == index &&
 			      keep_port(&c->slot[slot], (uint16_t)(line << 4 | i))))
 			continue;
 		__atomic_store_n(&l->slot[i], 0, __ATOMIC_RELEASE);
@@ -170,7 +174,8 @@ static void scan_ports(struct scan *s)
 
 static bool spi_fits(const struct rsip_dp_core *c, const struct rsip_spi_entry *e)
 {
-	return rsip_dp_numbers_used(&c->slots, e->slot) && c->m.bindings[e->slot].local == e->addr && e->cnt &&
+	return rsip_dp_numbers_used(&c->slots, e->slot) &&
+	       c->m.bindings[e->slot].local == e->addr && e->cnt &&
 	       e->cnt <= RSIP_SPI_BLOCK - (e->first & (RSIP_SPI_BLOCK - 1));
 }
 
@@ -214,7 +219,8 @@ static int keep_ranges(struct rsip_dp_slot *r, const struct found_spi *spi, uint
 		if (last && last->first + last->cnt == spi[i].first)
 			last->cnt += spi[i].cnt;
 		else if (set.range_cnt < UINT16_MAX)
-			set.range[set.range_cnt++] = (struct rsip_spi_range){ spi[i].first, spi[i].cnt };
+			set.range[set.range_cnt++] =
+				(struct rsip_spi_range){ spi[i].first, spi[i].cnt };
 	}
 	rsip_dp_res_ports(r, &ports);
 	err = rsip_dp_res_keep(r, &ports, &set);
@@ -318,7 +324,8 @@ static void pair_after(struct scan *s, struct rsip_pair_entry *e)
 		__atomic_store_n(&e->ipsec_slot, 0, __ATOMIC_RELEASE);
 }
 
-/* The learned record that this binding shall have: its pair's, or its own if that is sound; 0: a new one is needed. */
+/* The learned record that this binding shall have: its pair's, or its own if that is sound; 0: a
+ * new one is needed. */
 static uint32_t learned_of(struct rsip_dp_core *c, const struct rsip_binding *rec)
 {
 	const struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
@@ -329,7 +336,8 @@ static uint32_t learned_of(struct rsip_dp_core *c, const struct rsip_binding *re
 	if (!rec->learned || rec->learned > c->config.max_learned)
 		return 0;
 	l = &c->m.learned[rec->learned];
-	if (!l->gen || l->host != rec->host || l->local != rec->local || rsip_dp_numbers_used(&c->learned, rec->learned))
+	if (!l->gen || l->host != rec->host || l->local != rec->local ||
+	    rsip_dp_numbers_used(&c->learned, rec->learned))
 		return 0;
 	return rec->learned;
 }
@@ -398,7 +406,8 @@ static int report(struct rsip_dp_core *c, rsip_dp_found_fn fn, void *arg)
 			continue;
 		b.rec = c->m.bindings[slot];
 		rsip_dp_res_ports(&c->slot[slot], &b.ports);
-		b.spis = (struct rsip_spi_set){ .range_cnt = (uint16_t)rsip_dp_res_ranges(&c->slot[slot], &range) };
+		b.spis = (struct rsip_spi_set){ .range_cnt = (uint16_t)rsip_dp_res_ranges(
+							&c->slot[slot], &range) };
 		b.spis.range = (struct rsip_spi_range *)range;
 		err = fn(arg, slot, &b);
 	}
@@ -422,11 +431,13 @@ int rsip_dp_scan(struct rsip_dp_core *c, uint64_t now_ns, rsip_dp_found_fn fn, v
 	clear_infos(&s);
 	check_complete(&s);
 	scan_pairs(&s);
-	/* What a record that ended just now still names must not be written before its packets are through. */
+	/* What a record that ended just now still names must not be written before its packets are
+	 * through. */
 	rsip_dp_core_grace(c);
 	c->stale++;
 	if (s.removed || s.repaired)
-		log_info("took over the data plane: %u bindings had expired or were incomplete, %u table entries repaired",
+		log_info("took over the data plane: %u bindings had expired or were incomplete, %u "
+			 "table entries repaired",
 			 s.removed, s.repaired);
 	return fn ? report(c, fn, arg) : 0;
 }

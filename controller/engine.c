@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The way of a message through the engine: what is looked at, in which order, and what is answered. */
+/*
+ * The way of a message through the engine: what is looked at, in which order, and what is answered.
+ */
 #include "engine.h"
 
 #include <errno.h>
@@ -9,7 +11,7 @@
 #include "engine_priv.h"
 #include "log.h"
 
-/* ---- creation --------------------------------------------------------------------------------------------- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static struct rsip_net *copy_nets(const struct rsip_net *nets, uint32_t cnt)
 {
@@ -20,8 +22,9 @@ static struct rsip_net *copy_nets(const struct rsip_net *nets, uint32_t cnt)
 	return copy;
 }
 
-int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets, uint32_t client_net_cnt,
-			 const struct rsip_net *local_nets, uint32_t local_net_cnt)
+int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,
+			 uint32_t client_net_cnt, const struct rsip_net *local_nets,
+			 uint32_t local_net_cnt)
 {
 	struct rsip_net *clients = copy_nets(client_nets, client_net_cnt);
 	struct rsip_net *local = copy_nets(local_nets, local_net_cnt);
@@ -61,7 +64,8 @@ int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine *
 	TAILQ_INIT(&e->fresh);
 	TAILQ_INIT(&e->again);
 	conf->random(&e->hash_key, sizeof(e->hash_key));
-	if (rsip_engine_set_nets(e, conf->client_nets, conf->client_net_cnt, conf->local_nets, conf->local_net_cnt)) {
+	if (rsip_engine_set_nets(e, conf->client_nets, conf->client_net_cnt, conf->local_nets,
+				 conf->local_net_cnt)) {
 		free(e);
 		return -ENOMEM;
 	}
@@ -80,7 +84,8 @@ void rsip_engine_destroy(struct rsip_engine *e)
 
 	if (!e)
 		return;
-	while ((s = TAILQ_FIRST(&e->all))) { /* their clients may be gone: only our own memory is touched */
+	/* Their clients may be gone: only our own memory is touched. */
+	while ((s = TAILQ_FIRST(&e->all))) {
 		TAILQ_REMOVE(&e->all, s, all);
 		free(s->last.bytes);
 		free(s);
@@ -92,7 +97,7 @@ void rsip_engine_destroy(struct rsip_engine *e)
 	free(e);
 }
 
-/* ---- small things ----------------------------------------------------------------------------------------- */
+/* ---- small things ---------------------------------------------------------------------------- */
 
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr)
 {
@@ -128,14 +133,15 @@ static const struct {
 	{ RSIP_MSG_QUERY_REQUEST, rsip_engine_query },
 };
 
-/* ---- the checks, in the order in which errors are told ---------------------------------------------------- */
+/* ---- the checks, in the order in which errors are told --------------------------------------- */
 
 static bool is_supported(const struct rsip_engine *e, uint8_t type)
 {
 	uint32_t methods = 0;
 
 	if (type == RSIP_MSG_ASSIGN_REQUEST_RSIPSEC)
-		return rsip_lease_methods(e->lm, &methods) && methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
+		return rsip_lease_methods(e->lm, &methods) &&
+		       methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(handlers); i++)
 		if (handlers[i].type == type)
 			return true;
@@ -158,7 +164,8 @@ static enum rsip_err check_message(struct rsip_request *rq, enum rsip_err head)
 		return RSIP_ERR_BAD_PARAM;
 	if (err || rq->in->has & RSIP_HAS_COUNTER)
 		return err;
-	return rq->from->transport == RSIP_TRANSPORT_UDP ? RSIP_ERR_MESSAGE_COUNTER_REQUIRED : RSIP_OK;
+	return rq->from->transport == RSIP_TRANSPORT_UDP ? RSIP_ERR_MESSAGE_COUNTER_REQUIRED
+							 : RSIP_OK;
 }
 
 static bool right_id(const struct rsip_request *rq)
@@ -178,7 +185,8 @@ static enum rsip_err check_session(struct rsip_request *rq)
 	if (!rq->c || rq->in->type == RSIP_MSG_REGISTER_REQUEST || ends_it(rq))
 		return RSIP_OK;
 	if (rq->from->transport != rq->c->transport)
-		return rq->c->transport == RSIP_TRANSPORT_TCP ? RSIP_ERR_USE_TCP : RSIP_ERR_UNKNOWN_ERROR;
+		return rq->c->transport == RSIP_TRANSPORT_TCP ? RSIP_ERR_USE_TCP
+							      : RSIP_ERR_UNKNOWN_ERROR;
 	if (rq->from->transport == RSIP_TRANSPORT_UDP && !rsip_engine_session_is_newer(rq))
 		return rsip_engine_silence(rq, RSIP_ENGINE_DROP_OLD_COUNTER);
 	return RSIP_OK;
@@ -191,7 +199,10 @@ static enum rsip_err check_host(const struct rsip_request *rq)
 	return right_id(rq) ? RSIP_OK : RSIP_ERR_BAD_CLIENT_ID;
 }
 
-/* The host has shown by its client ID that it is there: its counter counts, its next hop is looked at again. */
+/*
+ * The host has shown by its client ID that it is there: its counter counts, its next hop is looked
+ * at again.
+ */
 static enum rsip_err accept_host(struct rsip_request *rq)
 {
 	struct rsip_engine *e = rq->e;
@@ -204,7 +215,8 @@ static enum rsip_err accept_host(struct rsip_request *rq)
 	s->port = rq->from->port;
 	if (rq->from->transport == RSIP_TRANSPORT_UDP)
 		rsip_engine_session_serve(rq, s);
-	e->conf.resolve(e->conf.arg, rq->c->host, rq->c->iface, &rq->nexthop, &rq->endpoint, &rq->mtu);
+	e->conf.resolve(e->conf.arg, rq->c->host, rq->c->iface, &rq->nexthop, &rq->endpoint,
+			&rq->mtu);
 	if (rq->nexthop && rq->nexthop != s->nexthop) {
 		rsip_lease_nexthop(e->lm, rq->c, rq->nexthop);
 		s->nexthop = rq->nexthop;
@@ -233,7 +245,7 @@ static enum rsip_err serve(struct rsip_request *rq, enum rsip_err head)
 	return RSIP_ERR_UNSUPPORTED_MESSAGE;
 }
 
-/* ---- the answer ------------------------------------------------------------------------------------------- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static const uint16_t errs[] = {
 #define X(sym, val, name) val,
@@ -259,7 +271,10 @@ static unsigned int type_index(uint8_t type)
 	return type < RSIP_ENGINE_TYPES - 1 ? type : RSIP_ENGINE_TYPES - 1;
 }
 
-/* RFC 3103 9.1.1: the IDs "MUST be included": as the request gave them; 302 tells the true client ID. */
+/*
+ * RFC 3103 9.1.1: the IDs "MUST be included": as the request gave them; 302 tells the true client
+ * ID.
+ */
 static void write_error(struct rsip_request *rq, enum rsip_err err)
 {
 	struct rsip_message *out = rq->out;
@@ -323,7 +338,10 @@ static int write_answer(struct rsip_request *rq, enum rsip_err err, uint8_t *ans
 	return rsip_encode(rq->out, answer, limit);
 }
 
-/* Whoever may not register hears it once a second; a table of fixed size, so that forged sources cost nothing. */
+/*
+ * Whoever may not register hears it once a second; a table of fixed size, so that forged sources
+ * cost nothing.
+ */
 static bool is_denied_too_often(struct rsip_request *rq)
 {
 	struct rsip_engine *e = rq->e;
@@ -341,7 +359,8 @@ static bool is_denied_too_often(struct rsip_request *rq)
 }
 _Static_assert(RSIP_DENIED_SLOTS == 1 << 12, "the index is 12 bits of the hash");
 
-static void log_exchange(const struct rsip_request *rq, const struct rsip_message *m, const char *way)
+static void log_exchange(const struct rsip_request *rq, const struct rsip_message *m,
+			 const char *way)
 {
 	char text[512];
 
@@ -353,8 +372,8 @@ static void log_exchange(const struct rsip_request *rq, const struct rsip_messag
 static size_t drop(struct rsip_request *rq, enum rsip_engine_drop why)
 {
 	rq->e->stats.dropped[why]++;
-	log_debug("dropped a message: from %s port %u: %s", rsip_ip4(rq->from->addr), rq->from->port,
-		  rsip_engine_drop_text(why));
+	log_debug("dropped a message: from %s port %u: %s", rsip_ip4(rq->from->addr),
+		  rq->from->port, rsip_engine_drop_text(why));
 	return 0;
 }
 
@@ -376,7 +395,8 @@ static size_t finish(struct rsip_request *rq, enum rsip_err err, uint8_t *answer
 	return len;
 }
 
-static size_t replay(struct rsip_request *rq, const struct rsip_answered *a, uint8_t *answer, size_t size)
+static size_t replay(struct rsip_request *rq, const struct rsip_answered *a, uint8_t *answer,
+		     size_t size)
 {
 	if (a->len > size)
 		return 0;
@@ -393,7 +413,8 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 
 	e->stats.received[type_index(rq->in->type)]++;
 	log_exchange(rq, rq->in, "message from");
-	if (rq->in->type == RSIP_MSG_ERROR_RESPONSE) /* of any version: two gateways must not answer each other */
+	/* Of any version: two gateways must not answer each other. */
+	if (rq->in->type == RSIP_MSG_ERROR_RESPONSE)
 		return drop(rq, RSIP_ENGINE_DROP_ERROR_RESPONSE);
 	rq->c = rsip_lease_by_host(e->lm, rq->from->addr);
 	if (rq->from->iface >= RSIP_MAX_IFACES || (rq->c && rq->c->iface != rq->from->iface))
@@ -404,10 +425,15 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 	return finish(rq, serve(rq, head), answer, size);
 }
 
-size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, const uint8_t *msg, size_t len,
-			   uint64_t now_ns, uint8_t *answer, size_t size)
+size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, const uint8_t *msg,
+			   size_t len, uint64_t now_ns, uint8_t *answer, size_t size)
 {
-	struct rsip_request rq = { .e = e, .from = from, .msg = msg, .len = len, .now_ns = now_ns, .in = &e->in,
+	struct rsip_request rq = { .e = e,
+				   .from = from,
+				   .msg = msg,
+				   .len = len,
+				   .now_ns = now_ns,
+				   .in = &e->in,
 				   .out = &e->out };
 	size_t n;
 

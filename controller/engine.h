@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The protocol engine: messages in, messages out (RFC 3103, RFC 3104).  It knows no socket, clock or file: time and
- * randomness are given, leases are the lease manager's, sending is a function.
+ * The protocol engine: messages in, messages out (RFC 3103, RFC 3104).  It knows no socket, clock
+ * or file: time and randomness are given, leases are the lease manager's, sending is a function.
  *
- * Addresses are in network order; ports and IDs in host order; times are CLOCK_MONOTONIC nanoseconds.
+ * Addresses are in network order; ports and IDs in host order; times are CLOCK_MONOTONIC
+ * nanoseconds.
  */
 #ifndef RSIP_ENGINE_H
 #define RSIP_ENGINE_H
@@ -17,31 +18,32 @@
 #include "rsip/wire.h"
 
 #define RSIP_ENGINE_ANSWER_MAX 65535 /* TCP; what the caller's buffer should hold */
-#define RSIP_ENGINE_UDP_MAX 1200 /* longer answers over UDP become USE_TCP */
-#define RSIP_ENGINE_UNECHOED_MAX 96 /* to a source that has not shown yet that it is real */
+#define RSIP_ENGINE_UDP_MAX 1200     /* longer answers over UDP become USE_TCP */
+#define RSIP_ENGINE_UNECHOED_MAX 96  /* to a source that has not shown yet that it is real */
 
 struct rsip_from { /* where a message came from, or is to go */
 	__be32 addr;
 	uint16_t port;
 	uint8_t transport; /* enum rsip_transport */
-	uint16_t iface; /* index in rsip_ifaces */
+	uint16_t iface;	   /* index in rsip_ifaces */
 };
 
 /* Why a message got no answer: X(symbol, name, text) */
-#define RSIP_ENGINE_DROP_TABLE(X)                                                                      \
-	X(ERROR_RESPONSE, "error-response", "an ERROR_RESPONSE, which only a gateway sends")           \
-	X(WRONG_IFACE, "wrong-interface", "from another interface than the registration's")            \
-	X(OLD_COUNTER, "old-counter", "not newer than what was answered, and no duplicate of it")      \
-	X(DENIED_LIMIT, "denied-limit", "a source outside the client networks, more than one a second") \
-	X(UNECHOED_LIMIT, "unechoed-limit", "too many registrations whose hosts stayed silent")        \
-	X(NO_PORT, "no-port", "an asynchronous message for a host whose port is not known")            \
+#define RSIP_ENGINE_DROP_TABLE(X)                                                                  \
+	X(ERROR_RESPONSE, "error-response", "an ERROR_RESPONSE, which only a gateway sends")       \
+	X(WRONG_IFACE, "wrong-interface", "from another interface than the registration's")        \
+	X(OLD_COUNTER, "old-counter", "not newer than what was answered, and no duplicate of it")  \
+	X(DENIED_LIMIT, "denied-limit",                                                            \
+	  "a source outside the client networks, more than one a second")                          \
+	X(UNECHOED_LIMIT, "unechoed-limit", "too many registrations whose hosts stayed silent")    \
+	X(NO_PORT, "no-port", "an asynchronous message for a host whose port is not known")        \
 	X(NO_MEMORY, "no-memory", "memory ran out")
 
 enum rsip_engine_drop {
 #define X(sym, name, text) RSIP_ENGINE_DROP_##sym,
 	RSIP_ENGINE_DROP_TABLE(X)
 #undef X
-	RSIP_ENGINE_DROP_CNT,
+		RSIP_ENGINE_DROP_CNT,
 };
 
 #define RSIP_ENGINE_TYPES 32 /* message types 0 .. 30; all others together are the last */
@@ -53,41 +55,53 @@ struct rsip_engine_stats { /* since start; see rsip_engine_err_at() for the inde
 	uint64_t errors[RSIP_ENGINE_ERRS];
 	uint64_t dropped[RSIP_ENGINE_DROP_CNT];
 	uint64_t replayed; /* duplicates answered again */
-	uint64_t async; /* of sent: asynchronous, repetitions included */
-	uint64_t evicted; /* unechoed registrations that made room */
+	uint64_t async;	   /* of sent: asynchronous, repetitions included */
+	uint64_t evicted;  /* unechoed registrations that made room */
 	uint32_t unechoed, departed, async_waiting; /* now */
 };
 
 struct rsip_engine_conf {
-	/* Hosts may register from these networks; none given: from everywhere on a private interface. Copied. */
+	/*
+	 * Hosts may register from these networks; none given: from everywhere on a private
+	 * interface. Copied.
+	 */
 	const struct rsip_net *client_nets;
 	uint32_t client_net_cnt;
 	/* What a QUERY is told to be local. Copied. */
 	const struct rsip_net *local_nets;
 	uint32_t local_net_cnt;
-	uint8_t local_policy, remote_policy; /* enum rsip_local_policy, rsip_remote_policy; 0: macro, none */
-	uint32_t unechoed_max; /* registrations without an echo of their client ID; 0: 65536; an interface: half */
-	void (*random)(void *buf, size_t len); /* must not be guessable: it keys the hash of requests */
+	uint8_t local_policy,
+		remote_policy; /* enum rsip_local_policy, rsip_remote_policy; 0: macro, none */
+	uint32_t unechoed_max; /* registrations without an echo of their client ID; 0: 65536; an
+				  interface: half */
+	void (*random)(void *buf,
+		       size_t len); /* must not be guessable: it keys the hash of requests */
 
 	void *arg; /* of the following */
 	/*
-	 * How to reach a host: next hop word (union rsip_nexthop; 0: not known yet), our end of its tunnel, longest
-	 * inner packet.  Asked once for every message that a registered host proves to be its own.
+	 * How to reach a host: next hop word (union rsip_nexthop; 0: not known yet), our end of its
+	 * tunnel, longest inner packet.  Asked once for every message that a registered host proves
+	 * to be its own.
 	 */
-	void (*resolve)(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint, uint16_t *mtu);
+	void (*resolve)(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint,
+			uint16_t *mtu);
 	/* Sends a message that no request asked for; it may be lost. */
 	void (*send_async)(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len);
 	/* May be NULL: rsip_engine_tick() has become due at once. */
 	void (*wake)(void *arg);
-	/* Told after the engine of what the lease manager ends and starts: logs, events.  All may be NULL. */
+	/*
+	 * Told after the engine of what the lease manager ends and starts: logs, events.  All may
+	 * be NULL.
+	 */
 	struct rsip_lease_sink observer;
 };
 
 struct rsip_engine;
 
 /*
- * 0 or -ENOMEM.  Order of creation: the engine, the lease manager with the sink of rsip_engine_sink(), then
- * rsip_engine_attach().  The engine outlives the lease manager's last call of the sink.
+ * 0 or -ENOMEM.  Order of creation: the engine, the lease manager with the sink of
+ * rsip_engine_sink(), then rsip_engine_attach().  The engine outlives the lease manager's last call
+ * of the sink.
  */
 int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine **out);
 void rsip_engine_sink(struct rsip_engine *e, struct rsip_lease_sink *sink);
@@ -96,18 +110,22 @@ void rsip_engine_attach(struct rsip_engine *e, struct rsip_lease *lm);
 void rsip_engine_destroy(struct rsip_engine *e);
 
 /*
- * One message; of a TCP stream whose framing is lost, its 4 bytes of header alone.  Returns the length of the
- * answer, 0 for none.  size: RSIP_ENGINE_ANSWER_MAX holds every answer; what does not fit becomes an error.
+ * One message; of a TCP stream whose framing is lost, its 4 bytes of header alone.  Returns the
+ * length of the answer, 0 for none.  size: RSIP_ENGINE_ANSWER_MAX holds every answer; what does not
+ * fit becomes an error.
  */
-size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, const uint8_t *msg, size_t len,
-			   uint64_t now_ns, uint8_t *answer, size_t size);
+size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, const uint8_t *msg,
+			   size_t len, uint64_t now_ns, uint8_t *answer, size_t size);
 
-/* Ends what expired, sends and repeats what is due.  Returns when to call it again (~0ULL: never). */
+/*
+ * Ends what expired, sends and repeats what is due.  Returns when to call it again (~0ULL: never).
+ */
 uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
 
 /* The configuration of networks changed (reload); 0 or -ENOMEM, with nothing changed. */
-int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets, uint32_t client_net_cnt,
-			 const struct rsip_net *local_nets, uint32_t local_net_cnt);
+int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,
+			 uint32_t client_net_cnt, const struct rsip_net *local_nets,
+			 uint32_t local_net_cnt);
 
 const struct rsip_engine_stats *rsip_engine_stats(const struct rsip_engine *e);
 /* The error counted at this index, 0 behind the last. */

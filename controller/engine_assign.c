@@ -5,7 +5,7 @@
 
 #include "engine_priv.h"
 
-/* ---- what is asked for ------------------------------------------------------------------------------------ */
+/* ---- what is asked for ----------------------------------------------------------------------- */
 
 static int compare_ports(const void *a, const void *b)
 {
@@ -53,7 +53,8 @@ static void ask_spi_list(struct rsip_engine *e, const struct rsip_spis *s, struc
 	set->range_cnt = n + 1;
 }
 
-static enum rsip_err ask_spis(struct rsip_engine *e, const struct rsip_spis *s, struct rsip_lease_ask *ask)
+static enum rsip_err ask_spis(struct rsip_engine *e, const struct rsip_spis *s,
+			      struct rsip_lease_ask *ask)
 {
 	ask->spi_cnt = s->cnt;
 	ask->spis_given = s->form != RSIP_FORM_ANY;
@@ -101,7 +102,7 @@ static enum rsip_err build_ask(struct rsip_request *rq, struct rsip_lease_ask *a
 	return err;
 }
 
-/* ---- what is granted -------------------------------------------------------------------------------------- */
+/* ---- what is granted ------------------------------------------------------------------------- */
 
 static uint32_t count_spis(const struct rsip_spi_set *set)
 {
@@ -133,7 +134,10 @@ static bool grant_spis(const struct rsip_spi_set *set, struct rsip_spis *out)
 	return true;
 }
 
-/* Remote parameters: "don't care" without remote policy (9.9.3), or "don't need" as in the request (RFC 3104 6.2). */
+/*
+ * Remote parameters: "don't care" without remote policy (9.9.3), or "don't need" as in the request
+ * (RFC 3104 6.2).
+ */
 static void grant_remote(const struct rsip_message *in, struct rsip_message *out)
 {
 	rsip_address_any(&out->remote);
@@ -147,9 +151,10 @@ static bool grant(struct rsip_request *rq, const struct rsip_lease_bind *b)
 	struct rsip_message *out = rq->out;
 	bool ipsec = rq->in->type == RSIP_MSG_ASSIGN_REQUEST_RSIPSEC;
 
-	rsip_message_init(out, ipsec ? RSIP_MSG_ASSIGN_RESPONSE_RSIPSEC : RSIP_MSG_ASSIGN_RESPONSE_RSAP_IP);
-	out->has = RSIP_HAS_CLIENT_ID | RSIP_HAS_BIND_ID | RSIP_HAS_LOCAL | RSIP_HAS_LOCAL_PORTS | RSIP_HAS_REMOTE |
-		   RSIP_HAS_REMOTE_PORTS | RSIP_HAS_LEASE;
+	rsip_message_init(out, ipsec ? RSIP_MSG_ASSIGN_RESPONSE_RSIPSEC
+				     : RSIP_MSG_ASSIGN_RESPONSE_RSAP_IP);
+	out->has = RSIP_HAS_CLIENT_ID | RSIP_HAS_BIND_ID | RSIP_HAS_LOCAL | RSIP_HAS_LOCAL_PORTS |
+		   RSIP_HAS_REMOTE | RSIP_HAS_REMOTE_PORTS | RSIP_HAS_LEASE;
 	out->client_id = rq->c->client_id;
 	out->bind_id = b->bind_id;
 	rsip_address_v4(&out->local, b->local);
@@ -182,7 +187,7 @@ enum rsip_err rsip_engine_assign(struct rsip_request *rq)
 	return grant(rq, b) ? RSIP_OK : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 }
 
-/* ---- EXTEND and FREE -------------------------------------------------------------------------------------- */
+/* ---- EXTEND and FREE ------------------------------------------------------------------------- */
 
 enum rsip_err rsip_engine_extend(struct rsip_request *rq)
 {

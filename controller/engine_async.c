@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What the gateway says of its own accord: DE-REGISTER_RESPONSE and FREE_RESPONSE with counter 0 (RFC 3103 9.5.3,
- * 9.13.3, 10.1).  Nobody acknowledges them, so over UDP each is sent three times, one second apart.
+ * What the gateway says of its own accord: DE-REGISTER_RESPONSE and FREE_RESPONSE with counter 0
+ * (RFC 3103 9.5.3, 9.13.3, 10.1).  Nobody acknowledges them, so over UDP each is sent three times,
+ * one second apart.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine_priv.h"
 
-static void queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint8_t type, uint32_t bind_id)
+static void queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint8_t type,
+		  uint32_t bind_id)
 {
 	const struct rsip_engine_session *s = c->session;
 	struct rsip_async *a;
@@ -22,7 +24,9 @@ static void queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint
 		e->stats.dropped[RSIP_ENGINE_DROP_NO_MEMORY]++;
 		return;
 	}
-	a->to = (struct rsip_from){ .addr = c->host, .port = s ? s->port : 0, .transport = c->transport,
+	a->to = (struct rsip_from){ .addr = c->host,
+				    .port = s ? s->port : 0,
+				    .transport = c->transport,
 				    .iface = c->iface };
 	a->type = type;
 	a->client_id = c->client_id;
@@ -39,7 +43,9 @@ static void drop(struct rsip_engine *e, struct rsip_async *a)
 	e->stats.async_waiting--;
 }
 
-/* A host that registered again has begun anew; one whose registration ended is told of that alone. */
+/*
+ * A host that registered again has begun anew; one whose registration ended is told of that alone.
+ */
 static bool is_stale(const struct rsip_engine *e, const struct rsip_async *a)
 {
 	const struct rsip_lease_client *c = rsip_lease_by_host(e->lm, a->to.addr);
@@ -120,7 +126,7 @@ void rsip_engine_async_clear(struct rsip_engine *e)
 	}
 }
 
-/* ---- what the lease manager tells ------------------------------------------------------------------------- */
+/* ---- what the lease manager tells ------------------------------------------------------------ */
 
 static void client_end(void *arg, const struct rsip_lease_client *c, enum rsip_end why)
 {
@@ -134,7 +140,8 @@ static void client_end(void *arg, const struct rsip_lease_client *c, enum rsip_e
 		e->conf.observer.client_end(e->conf.observer.arg, c, why);
 }
 
-static void bind_start(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+static void bind_start(void *arg, const struct rsip_lease_client *c,
+		       const struct rsip_lease_bind *b)
 {
 	struct rsip_engine *e = arg;
 
@@ -142,11 +149,13 @@ static void bind_start(void *arg, const struct rsip_lease_client *c, const struc
 		e->conf.observer.bind_start(e->conf.observer.arg, c, b);
 }
 
-static void bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
+static void bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+		     enum rsip_end why)
 {
 	struct rsip_engine *e = arg;
 
-	if (why == RSIP_END_EXPIRED || why == RSIP_END_OPERATOR) /* else the host asked for it, or never had it */
+	if (why == RSIP_END_EXPIRED ||
+	    why == RSIP_END_OPERATOR) /* else the host asked for it, or never had it */
 		queue(e, c, RSIP_MSG_FREE_RESPONSE, b->bind_id);
 	if (e->conf.observer.bind_end)
 		e->conf.observer.bind_end(e->conf.observer.arg, c, b, why);
@@ -154,6 +163,7 @@ static void bind_end(void *arg, const struct rsip_lease_client *c, const struct 
 
 void rsip_engine_sink(struct rsip_engine *e, struct rsip_lease_sink *sink)
 {
-	*sink = (struct rsip_lease_sink){ .arg = e, .client_end = client_end, .bind_start = bind_start,
-					  .bind_end = bind_end };
+	*sink = (struct rsip_lease_sink){
+		.arg = e, .client_end = client_end, .bind_start = bind_start, .bind_end = bind_end
+	};
 }

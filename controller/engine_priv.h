@@ -10,11 +10,13 @@
 #include "engine.h"
 #include "util.h"
 
-#define RSIP_REGISTER_REPLAY_NS (10 * RSIP_NS_PER_S) /* a rebooted host may use an old counter again */
+#define RSIP_REGISTER_REPLAY_NS                                                                    \
+	(10 * RSIP_NS_PER_S) /* a rebooted host may use an old counter again */
 #define RSIP_DEPARTED_NS (10 * RSIP_NS_PER_S)
 #define RSIP_DEPARTED_MAX 65536
 #define RSIP_UNECHOED_MAX 65536
-#define RSIP_UNECHOED_WAIT_NS (2 * RSIP_NS_PER_S) /* longer than all retransmissions of RFC 3103 5 take */
+#define RSIP_UNECHOED_WAIT_NS                                                                      \
+	(2 * RSIP_NS_PER_S) /* longer than all retransmissions of RFC 3103 5 take */
 #define RSIP_DENIED_SLOTS 4096
 #define RSIP_ASYNC_TRIES 3
 #define RSIP_ASYNC_WAIT_NS RSIP_NS_PER_S
@@ -36,9 +38,11 @@ struct rsip_engine_session {
 	bool is_waiting; /* unechoed, over UDP */
 	uint64_t since_ns;
 	uint64_t nexthop; /* last one given to the lease manager */
-	uint16_t port; /* of the last message that was served; 0: not known */
+	uint16_t port;	  /* of the last message that was served; 0: not known */
 
-	/* The first sequence, and the one that a REGISTER of a registered source opened beside it. */
+	/*
+	 * The first sequence, and the one that a REGISTER of a registered source opened beside it.
+	 */
 	bool first_known, second_known;
 	uint32_t first_n, second_n;
 	uint16_t second_port;
@@ -78,8 +82,10 @@ struct rsip_engine {
 	uint32_t waiting_cnt, iface_waiting_cnt[RSIP_MAX_IFACES];
 	struct rsip_departed *departed;
 	struct rsip_departed_list departed_order;
-	struct rsip_async_list fresh, again; /* again: ascending next_ns, since all wait equally long */
-	uint64_t denied_ns[RSIP_DENIED_SLOTS]; /* by hash of the source: when one of them was last answered */
+	struct rsip_async_list fresh,
+		again; /* again: ascending next_ns, since all wait equally long */
+	uint64_t denied_ns[RSIP_DENIED_SLOTS]; /* by hash of the source: when one of them was last
+						  answered */
 
 	struct rsip_message in, out, async;
 	struct rsip_spi_range spi_range[RSIP_SPI_LIST_MAX];
@@ -94,25 +100,26 @@ struct rsip_request {
 	uint64_t now_ns;
 	uint64_t hash;
 	struct rsip_message *in, *out;
-	struct rsip_lease_client *c; /* NULL: the source is not registered */
+	struct rsip_lease_client *c;   /* NULL: the source is not registered */
 	enum rsip_engine_drop dropped; /* in use where is_dropped */
 	bool is_dropped;
 	uint64_t nexthop; /* as resolved, where the host has shown its client ID */
 	__be32 endpoint;
 	uint16_t mtu;
-	uint32_t undo_bind_id; /* granted just now; 0: none */
-	uint32_t error_client_id; /* 302: the true one */
+	uint32_t undo_bind_id;	      /* granted just now; 0: none */
+	uint32_t error_client_id;     /* 302: the true one */
 	struct rsip_answered *record; /* where the answer is kept; NULL: not at all */
 };
 
-/* ---- engine_session.c: counters and duplicates ---- */
+/* ---- engine_session.c: counters and duplicates ----------------------------------------------- */
 
 /* Hash of the request's bytes, keyed. */
 uint64_t rsip_engine_hash(const struct rsip_engine *e, const uint8_t *msg, size_t len);
 /* The answer to exactly this request, if it was given before; NULL otherwise. */
 const struct rsip_answered *rsip_engine_session_duplicate(struct rsip_request *rq);
 /* The session of rq->c, made if need be; NULL: out of memory. */
-struct rsip_engine_session *rsip_engine_session_of(struct rsip_engine *e, struct rsip_lease_client *c);
+struct rsip_engine_session *rsip_engine_session_of(struct rsip_engine *e,
+						   struct rsip_lease_client *c);
 /* Is it newer in a sequence that it may belong to?  (UDP) */
 bool rsip_engine_session_is_newer(const struct rsip_request *rq);
 /* The request, which its own host sent, is served: its sequence becomes the only one. */
@@ -121,28 +128,31 @@ void rsip_engine_session_serve(struct rsip_request *rq, struct rsip_engine_sessi
 void rsip_engine_session_open_second(struct rsip_request *rq);
 void rsip_engine_session_end(struct rsip_engine *e, struct rsip_engine_session *s);
 /* Fills an answered request; bytes are copied. */
-void rsip_engine_answered_keep(struct rsip_request *rq, struct rsip_answered *a, const uint8_t *answer, size_t len);
+void rsip_engine_answered_keep(struct rsip_request *rq, struct rsip_answered *a,
+			       const uint8_t *answer, size_t len);
 
 /* Registrations whose hosts have not shown that they are there. */
-void rsip_engine_unechoed_add(struct rsip_engine *e, struct rsip_engine_session *s, uint64_t now_ns);
+void rsip_engine_unechoed_add(struct rsip_engine *e, struct rsip_engine_session *s,
+			      uint64_t now_ns);
 void rsip_engine_unechoed_remove(struct rsip_engine *e, struct rsip_engine_session *s);
 /* Makes room for one more on this interface; false: all wait too short a time. */
 bool rsip_engine_unechoed_room(struct rsip_engine *e, uint16_t iface, uint64_t now_ns);
 /* Ends the one that has waited longest of all, if it has waited enough. */
-bool rsip_engine_unechoed_evict(struct rsip_engine *e, struct rsip_engine_session *s, uint64_t now_ns);
+bool rsip_engine_unechoed_evict(struct rsip_engine *e, struct rsip_engine_session *s,
+				uint64_t now_ns);
 
 /* A record for the answer to a DE-REGISTER; NULL: out of memory. */
 struct rsip_answered *rsip_engine_departed_add(struct rsip_request *rq);
 void rsip_engine_departed_expire(struct rsip_engine *e, uint64_t now_ns);
 void rsip_engine_departed_clear(struct rsip_engine *e);
 
-/* ---- engine_async.c ---- */
+/* ---- engine_async.c -------------------------------------------------------------------------- */
 
 void rsip_engine_async_flush(struct rsip_engine *e, uint64_t now_ns);
 uint64_t rsip_engine_async_next(const struct rsip_engine *e);
 void rsip_engine_async_clear(struct rsip_engine *e);
 
-/* ---- handlers: RSIP_OK with rq->out filled, or the error; rq->is_dropped: silence ---- */
+/* ---- handlers: RSIP_OK with rq->out filled, or the error; rq->is_dropped: silence ------------ */
 
 enum rsip_err rsip_engine_register(struct rsip_request *rq);
 enum rsip_err rsip_engine_deregister(struct rsip_request *rq);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* QUERY: what is local, for all we know (RFC 3103 9.14, 9.15).  No tuple about something: we do not know. */
+/*
+ * QUERY: what is local, for all we know (RFC 3103 9.14, 9.15).  No tuple about something: we do not
+ * know.
+ */
 #include "engine_priv.h"
 
 static void add_tuple(struct rsip_message *out, const struct rsip_tuple *t)
@@ -21,7 +24,8 @@ static bool network_is_local(const struct rsip_engine *e, const struct rsip_tupl
 }
 
 /* Indicators 1 and 2 of a request mean "local" in a response. */
-static void answer_tuple(const struct rsip_engine *e, const struct rsip_tuple *t, struct rsip_message *out)
+static void answer_tuple(const struct rsip_engine *e, const struct rsip_tuple *t,
+			 struct rsip_message *out)
 {
 	bool local;
 
@@ -38,7 +42,8 @@ static void answer_tuple(const struct rsip_engine *e, const struct rsip_tuple *t
 static void answer_all(const struct rsip_engine *e, struct rsip_message *out)
 {
 	for (uint32_t i = 0; i < e->conf.local_net_cnt; i++) {
-		struct rsip_tuple t = { .indicator = RSIP_IND_LOCAL_NETWORK, .mask = e->local_nets[i].mask };
+		struct rsip_tuple t = { .indicator = RSIP_IND_LOCAL_NETWORK,
+					.mask = e->local_nets[i].mask };
 
 		rsip_address_v4(&t.addr, e->local_nets[i].addr);
 		add_tuple(out, &t);

@@ -45,9 +45,13 @@ static enum rsip_err take(struct rsip_request *rq)
 	enum rsip_err err;
 
 	err = rsip_lease_register(e->lm, f->addr, f->iface, f->transport, rq->now_ns, &rq->c);
-	/* Full: a registration that nobody has ever used makes room before a real host is refused. */
-	if (err == RSIP_ERR_REGISTRATION_DENIED && rsip_engine_unechoed_evict(e, TAILQ_FIRST(&e->waiting), rq->now_ns))
-		err = rsip_lease_register(e->lm, f->addr, f->iface, f->transport, rq->now_ns, &rq->c);
+	/*
+	 * Full: a registration that nobody has ever used makes room before a real host is refused.
+	 */
+	if (err == RSIP_ERR_REGISTRATION_DENIED &&
+	    rsip_engine_unechoed_evict(e, TAILQ_FIRST(&e->waiting), rq->now_ns))
+		err = rsip_lease_register(e->lm, f->addr, f->iface, f->transport, rq->now_ns,
+					  &rq->c);
 	return err;
 }
 
@@ -60,7 +64,8 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 
 	if (rq->c)
 		return already(rq);
-	if (e->conf.client_net_cnt && !rsip_engine_in_nets(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
+	if (e->conf.client_net_cnt &&
+	    !rsip_engine_in_nets(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
 		return RSIP_ERR_REGISTRATION_DENIED;
 	if (udp && !rsip_engine_unechoed_room(e, rq->from->iface, rq->now_ns))
 		return rsip_engine_silence(rq, RSIP_ENGINE_DROP_UNECHOED_LIMIT);
@@ -90,7 +95,8 @@ enum rsip_err rsip_engine_deregister(struct rsip_request *rq)
 
 	rsip_lease_deregister(rq->e->lm, rq->c, RSIP_END_HOST, rq->now_ns);
 	rq->c = NULL;
-	rq->record = rq->from->transport == RSIP_TRANSPORT_UDP ? rsip_engine_departed_add(rq) : NULL;
+	rq->record =
+		rq->from->transport == RSIP_TRANSPORT_UDP ? rsip_engine_departed_add(rq) : NULL;
 	rsip_message_init(rq->out, RSIP_MSG_DE_REGISTER_RESPONSE);
 	rq->out->has = RSIP_HAS_CLIENT_ID;
 	rq->out->client_id = id;

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Message counters, duplicates, and hosts that have not shown that they are there.  RFC 3103 10.1. */
+/*
+ * Message counters, duplicates, and hosts that have not shown that they are there.  RFC 3103 10.1.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine_priv.h"
 
-/* ---- answered requests ------------------------------------------------------------------------------------ */
+/* ---- answered requests ----------------------------------------------------------------------- */
 
-/* FNV-1a from a secret start, stirred at the end: two requests of one host, port and counter must differ in it. */
+/*
+ * FNV-1a from a secret start, stirred at the end: two requests of one host, port and counter must
+ * differ in it.
+ */
 uint64_t rsip_engine_hash(const struct rsip_engine *e, const uint8_t *msg, size_t len)
 {
 	uint64_t h = 0xcbf29ce484222325ULL ^ e->hash_key;
@@ -20,10 +25,12 @@ uint64_t rsip_engine_hash(const struct rsip_engine *e, const uint8_t *msg, size_
 
 static bool is_same(const struct rsip_request *rq, const struct rsip_answered *a)
 {
-	if (!a->bytes || a->n != rq->in->counter || a->port != rq->from->port || a->hash != rq->hash)
+	if (!a->bytes || a->n != rq->in->counter || a->port != rq->from->port ||
+	    a->hash != rq->hash)
 		return false;
 	/* After a while a REGISTER with an old counter is that of a rebooted host. */
-	return a->type != RSIP_MSG_REGISTER_REQUEST || rq->now_ns - a->at_ns <= RSIP_REGISTER_REPLAY_NS;
+	return a->type != RSIP_MSG_REGISTER_REQUEST ||
+	       rq->now_ns - a->at_ns <= RSIP_REGISTER_REPLAY_NS;
 }
 
 const struct rsip_answered *rsip_engine_session_duplicate(struct rsip_request *rq)
@@ -39,7 +46,8 @@ const struct rsip_answered *rsip_engine_session_duplicate(struct rsip_request *r
 	return d && d->iface == rq->from->iface && is_same(rq, &d->last) ? &d->last : NULL;
 }
 
-void rsip_engine_answered_keep(struct rsip_request *rq, struct rsip_answered *a, const uint8_t *answer, size_t len)
+void rsip_engine_answered_keep(struct rsip_request *rq, struct rsip_answered *a,
+			       const uint8_t *answer, size_t len)
 {
 	uint8_t *bytes = realloc(a->bytes, len);
 
@@ -61,15 +69,17 @@ void rsip_engine_answered_keep(struct rsip_request *rq, struct rsip_answered *a,
 	};
 }
 
-/* ---- sessions and their sequences ------------------------------------------------------------------------- */
+/* ---- sessions and their sequences ------------------------------------------------------------ */
 
-struct rsip_engine_session *rsip_engine_session_of(struct rsip_engine *e, struct rsip_lease_client *c)
+struct rsip_engine_session *rsip_engine_session_of(struct rsip_engine *e,
+						   struct rsip_lease_client *c)
 {
 	struct rsip_engine_session *s = c->session;
 
 	if (s)
 		return s;
-	s = calloc(1, sizeof(*s)); /* a registration taken over at start: its first message sets the sequence */
+	s = calloc(1, sizeof(*s)); /* a registration taken over at start: its first message sets the
+				      sequence */
 	if (!s)
 		return NULL;
 	s->client = c;
@@ -114,7 +124,9 @@ void rsip_engine_session_serve(struct rsip_request *rq, struct rsip_engine_sessi
 	s->last.bytes = NULL;
 }
 
-/* The first sequence stays untouched: a forged REGISTER can neither mute nor reset the real host. */
+/*
+ * The first sequence stays untouched: a forged REGISTER can neither mute nor reset the real host.
+ */
 void rsip_engine_session_open_second(struct rsip_request *rq)
 {
 	struct rsip_engine_session *s = rsip_engine_session_of(rq->e, rq->c);
@@ -126,7 +138,7 @@ void rsip_engine_session_open_second(struct rsip_request *rq)
 	s->second_port = rq->from->port;
 }
 
-/* ---- unechoed registrations ------------------------------------------------------------------------------- */
+/* ---- unechoed registrations ------------------------------------------------------------------ */
 
 void rsip_engine_unechoed_add(struct rsip_engine *e, struct rsip_engine_session *s, uint64_t now_ns)
 {
@@ -155,7 +167,8 @@ void rsip_engine_unechoed_remove(struct rsip_engine *e, struct rsip_engine_sessi
 	e->stats.unechoed = e->waiting_cnt;
 }
 
-bool rsip_engine_unechoed_evict(struct rsip_engine *e, struct rsip_engine_session *s, uint64_t now_ns)
+bool rsip_engine_unechoed_evict(struct rsip_engine *e, struct rsip_engine_session *s,
+				uint64_t now_ns)
 {
 	if (!s || now_ns - s->since_ns < RSIP_UNECHOED_WAIT_NS)
 		return false;
@@ -175,7 +188,7 @@ bool rsip_engine_unechoed_room(struct rsip_engine *e, uint16_t iface, uint64_t n
 	return true;
 }
 
-/* ---- hosts that de-registered ----------------------------------------------------------------------------- */
+/* ---- hosts that de-registered ---------------------------------------------------------------- */
 
 static void departed_remove(struct rsip_engine *e, struct rsip_departed *d)
 {

@@ -12,7 +12,7 @@
 #define TICK_MS 100
 #define STATUS_S 5
 
-static const int signals[RSIP_SIGNALS] = { SIGTERM, SIGINT, SIGHUP };
+static const int signals[RSIP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 static bool due(uint64_t *next_ns, uint64_t now_ns, uint64_t every_ns)
 {
@@ -27,7 +27,8 @@ static void tell_service(struct rsip_server *s, uint64_t now_ns)
 	if (s->watchdog_ns && due(&s->alive_ns, now_ns, s->watchdog_ns))
 		rsip_service_alive();
 	if (due(&s->status_ns, now_ns, STATUS_S * RSIP_NS_PER_S))
-		rsip_service_status("%u clients, %u bindings", rsip_lease_client_count(s->ctl_ctx.lm),
+		rsip_service_status("%u clients, %u bindings",
+				    rsip_lease_client_count(s->ctl_ctx.lm),
 				    rsip_lease_bind_count(s->ctl_ctx.lm));
 }
 
@@ -71,7 +72,8 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 	(void)what;
 	if (sig == SIGHUP) {
-		log_info("a changed configuration takes effect by a restart: leases are kept, no packet is lost");
+		log_info("a changed configuration takes effect by a restart: leases are kept, no "
+			 "packet is lost");
 		return;
 	}
 	log_info("stopping: %s; %u bindings stay and go on", sig == SIGTERM ? "SIGTERM" : "SIGINT",
@@ -81,12 +83,13 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 static int add_events(struct rsip_server *s)
 {
-	struct timeval tick = { .tv_usec = TICK_MS * 1000 };
+	struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
 	s->tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
 	s->wake = evtimer_new(s->base, on_wake, s);
 	s->netlink = event_new(s->base, rsip_hops_fd(s->hops), EV_READ | EV_PERSIST, on_netlink, s);
-	if (!s->tick || !s->wake || !s->netlink || event_add(s->tick, &tick) || event_add(s->netlink, NULL))
+	if (!s->tick || !s->wake || !s->netlink || event_add(s->tick, &tick) ||
+	    event_add(s->netlink, NULL))
 		return -ENOMEM;
 	for (int i = 0; i < RSIP_SIGNALS; i++) {
 		s->signal[i] = evsignal_new(s->base, signals[i], on_signal, s);
@@ -112,7 +115,8 @@ int rsip_server_listen(struct rsip_server *s)
 
 void rsip_server_unlisten(struct rsip_server *s)
 {
-	struct event **all[] = { &s->tick, &s->wake, &s->netlink, &s->signal[0], &s->signal[1], &s->signal[2] };
+	struct event **all[] = {&s->tick,      &s->wake,      &s->netlink,
+				&s->signal[0], &s->signal[1], &s->signal[2]};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(all); i++) {
 		if (*all[i])
@@ -127,10 +131,11 @@ int rsip_server_run(struct rsip_server *s)
 
 	for (int i = 0; i < s->iface_cnt; i++)
 		if (s->iface[i].rec.role == RSIP_ROLE_PRIVATE)
-			log_info("serving on %s, %s port %d, %s", s->iface[i].rec.name, rsip_ip4(s->iface[i].rec.endpoint),
-				 RSIP_PORT, s->conf->udp ? "UDP and TCP" : "TCP");
-	log_info("rsipd %s is ready: took over %u bindings of %u clients", RSIP_PACKAGE_VERSION, ctx->adopted_binds,
-		 ctx->adopted_clients);
+			log_info("serving on %s, %s port %d, %s", s->iface[i].rec.name,
+				 rsip_ip4(s->iface[i].rec.endpoint), RSIP_PORT,
+				 s->conf->udp ? "UDP and TCP" : "TCP");
+	log_info("rsipd %s is ready: took over %u bindings of %u clients", RSIP_PACKAGE_VERSION,
+		 ctx->adopted_binds, ctx->adopted_clients);
 	s->watchdog_ns = rsip_service_watchdog_ns();
 	rsip_service_ready();
 	if (event_base_dispatch(s->base) < 0) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* rsipd: options, configuration, and the order of start-up: open everything, drop privileges, then listen. */
+/* rsipd: options, configuration, and the order of start-up: open everything, drop privileges, then
+ * listen. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -43,10 +44,13 @@ static void usage(FILE *f)
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 't' },
-		{ "debug", no_argument, NULL, 'd' },	    { "foreground", no_argument, NULL, 'f' },
-		{ "version", no_argument, NULL, 'V' },	    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"check", no_argument, NULL, 't'},
+		{"debug", no_argument, NULL, 'd'},
+		{"foreground", no_argument, NULL, 'f'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	int opt;
 
@@ -86,8 +90,9 @@ static void print_findings(const char *path, FILE *f)
 	for (uint32_t i = 0; i < report.cnt; i++) {
 		const struct rsip_conf_issue *issue = &report.issue[i];
 
-		fprintf(f, "%s:%d: %s%s%s%s\n", path, issue->line, issue->warning ? "warning: " : "", issue->path,
-			issue->path[0] ? ": " : "", issue->text);
+		fprintf(f, "%s:%d: %s%s%s%s\n", path, issue->line,
+			issue->warning ? "warning: " : "", issue->path, issue->path[0] ? ": " : "",
+			issue->text);
 	}
 	if (report.errors + report.warnings > report.cnt)
 		fprintf(f, "%s: %u more\n", path, report.errors + report.warnings - report.cnt);
@@ -109,8 +114,8 @@ static void log_findings(const char *path)
 	for (uint32_t i = 0; i < report.cnt; i++) {
 		const struct rsip_conf_issue *issue = &report.issue[i];
 
-		rsip_log(issue->warning ? RSIP_LOG_WARN : RSIP_LOG_ERR, "%s:%d: %s: %s", path, issue->line, issue->path,
-			 issue->text);
+		rsip_log(issue->warning ? RSIP_LOG_WARN : RSIP_LOG_ERR, "%s:%d: %s: %s", path,
+			 issue->line, issue->path, issue->text);
 	}
 }
 
@@ -131,7 +136,8 @@ static void raise_limits(void)
 	rl.rlim_cur = rl.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &rl);
 	if (rl.rlim_cur < want)
-		log_warn("only %llu files may be open: fewer TCP connections than limits.tcp_connections (%u)",
+		log_warn("only %llu files may be open: fewer TCP connections than "
+			 "limits.tcp_connections (%u)",
 			 (unsigned long long)rl.rlim_cur, conf.tcp_connections);
 }
 
@@ -171,7 +177,7 @@ static int run(void)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .config = RSIP_CONFIG_PATH_DEFAULT };
+	struct options o = {.config = RSIP_CONFIG_PATH_DEFAULT};
 	int code = read_options(argc, argv, &o);
 	size_t len;
 	char *text;
@@ -192,7 +198,8 @@ int main(int argc, char **argv)
 	rsip_log_set_level(o.debug ? RSIP_LOG_DEBUG : conf.log_level);
 	log_findings(o.config);
 	if (err) {
-		log_err("the configuration has %u errors: %s (see rsipd.json(5))", report.errors, o.config);
+		log_err("the configuration has %u errors: %s (see rsipd.json(5))", report.errors,
+			o.config);
 		return 1;
 	}
 	return run();

@@ -37,9 +37,9 @@ struct neigh {
 struct host {
 	__be32 addr;
 	uint16_t iface;
-	uint32_t generation; /* of the routes, when its gateway was asked for */
-	uint64_t word; /* as last told */
-	struct neigh *via; /* NULL: no route */
+	uint32_t generation;	  /* of the routes, when its gateway was asked for */
+	uint64_t word;		  /* as last told */
+	struct neigh *via;	  /* NULL: no route */
 	struct host *prev, *next; /* others via the same neighbour */
 	UT_hash_handle hh;
 };
@@ -71,11 +71,13 @@ static bool is_private(const struct rsip_hops *nh, uint32_t ifindex)
 	return false;
 }
 
-/* ---- neighbours ------------------------------------------------------------------------------------------------ */
+/* ---- neighbours
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static struct neigh *neigh_find(struct rsip_hops *nh, uint32_t ifindex, __be32 addr)
 {
-	struct neigh_key key = { ifindex, addr };
+	struct neigh_key key = {ifindex, addr};
 	struct neigh *n;
 
 	HASH_FIND(hh, nh->neighs, &key, sizeof(key), n);
@@ -107,7 +109,7 @@ static void neigh_drop_unused(struct rsip_hops *nh, struct neigh *n)
 
 static uint64_t host_word(const struct host *h)
 {
-	union rsip_nexthop word = { .word = 0 };
+	union rsip_nexthop word = {.word = 0};
 
 	if (!h->via || !h->via->known)
 		return 0;
@@ -136,10 +138,12 @@ static void neigh_learn(struct rsip_hops *nh, struct neigh *n, const uint8_t *ma
 	memcpy(n->mac, mac, sizeof(n->mac));
 	n->known = true;
 	DL_FOREACH_SAFE(n->hosts, h, tmp)
-		host_tell(nh, h);
+	host_tell(nh, h);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------ */
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int attr_into(const struct nlattr *attr, void *arg)
 {
@@ -155,7 +159,7 @@ static int attr_into(const struct nlattr *attr, void *arg)
 static void on_neigh(struct rsip_hops *nh, const struct nlmsghdr *msg)
 {
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(msg);
-	const struct nlattr *attr[ATTR_MAX] = { NULL };
+	const struct nlattr *attr[ATTR_MAX] = {NULL};
 	struct neigh *n;
 	__be32 addr;
 
@@ -170,13 +174,15 @@ static void on_neigh(struct rsip_hops *nh, const struct nlmsghdr *msg)
 		return;
 	memcpy(&addr, mnl_attr_get_payload(attr[NDA_DST]), sizeof(addr));
 	if (msg->nlmsg_type == RTM_DELNEIGH) {
-		/* The kernel drops what it has not used itself; the data plane uses it without the kernel. */
+		/* The kernel drops what it has not used itself; the data plane uses it without the
+		 * kernel. */
 		n = neigh_find(nh, (uint32_t)nd->ndm_ifindex, addr);
 		if (n)
 			neigh_drop_unused(nh, n);
 		return;
 	}
-	if (!(nd->ndm_state & (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_NOARP)) ||
+	if (!(nd->ndm_state &
+	      (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_NOARP)) ||
 	    !attr[NDA_LLADDR] || mnl_attr_get_payload_len(attr[NDA_LLADDR]) != 6)
 		return;
 	n = neigh_get(nh, (uint32_t)nd->ndm_ifindex, addr);
@@ -224,7 +230,8 @@ static int read_query(struct rsip_hops *nh, mnl_cb_t fn, void *arg)
 			continue;
 		if (len < 0)
 			return -errno;
-		rc = mnl_cb_run(buf, (size_t)len, nh->seq, mnl_socket_get_portid(nh->query), fn, arg);
+		rc = mnl_cb_run(buf, (size_t)len, nh->seq, mnl_socket_get_portid(nh->query), fn,
+				arg);
 		if (rc < 0)
 			return -errno;
 	}
@@ -244,17 +251,19 @@ static struct mnl_socket *open_socket(unsigned int groups, int *err)
 	return NULL;
 }
 
-/* A socket for questions starts anew after an answer that broke off: no rest of it can be mistaken for the next. */
+/* A socket for questions starts anew after an answer that broke off: no rest of it can be mistaken
+ * for the next. */
 static int open_query(struct rsip_hops *nh)
 {
-	struct timeval patience = { .tv_sec = 2 };
+	struct timeval patience = {.tv_sec = 2};
 	int err;
 
 	if (nh->query)
 		mnl_socket_close(nh->query);
 	nh->query = open_socket(0, &err);
 	if (nh->query)
-		setsockopt(mnl_socket_get_fd(nh->query), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+		setsockopt(mnl_socket_get_fd(nh->query), SOL_SOCKET, SO_RCVTIMEO, &patience,
+			   sizeof(patience));
 	return err;
 }
 
@@ -286,7 +295,9 @@ static int dump_neighs(struct rsip_hops *nh)
 	return err == -EINTR ? 0 : err; /* events tell the rest */
 }
 
-/* ---- one host -------------------------------------------------------------------------------------------------------- */
+/* ---- one host
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 struct route {
 	uint32_t ifindex;
@@ -295,7 +306,7 @@ struct route {
 
 static int on_route(const struct nlmsghdr *msg, void *arg)
 {
-	const struct nlattr *attr[ATTR_MAX] = { NULL };
+	const struct nlattr *attr[ATTR_MAX] = {NULL};
 	const struct rtmsg *rt = mnl_nlmsg_get_payload(msg);
 	struct route *route = arg;
 
@@ -305,8 +316,10 @@ static int on_route(const struct nlmsghdr *msg, void *arg)
 	mnl_attr_parse(msg, sizeof(*rt), attr_into, attr);
 	if (attr[RTA_OIF] && mnl_attr_get_payload_len(attr[RTA_OIF]) == sizeof(uint32_t))
 		route->ifindex = mnl_attr_get_u32(attr[RTA_OIF]);
-	if (attr[RTA_GATEWAY] && mnl_attr_get_payload_len(attr[RTA_GATEWAY]) == sizeof(route->gateway))
-		memcpy(&route->gateway, mnl_attr_get_payload(attr[RTA_GATEWAY]), sizeof(route->gateway));
+	if (attr[RTA_GATEWAY] &&
+	    mnl_attr_get_payload_len(attr[RTA_GATEWAY]) == sizeof(route->gateway))
+		memcpy(&route->gateway, mnl_attr_get_payload(attr[RTA_GATEWAY]),
+		       sizeof(route->gateway));
 	return MNL_CB_STOP;
 }
 
@@ -315,7 +328,7 @@ static int ask_route(struct rsip_hops *nh, __be32 host, uint32_t ifindex, __be32
 {
 	char buf[256];
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct route route = { 0, 0 };
+	struct route route = {0, 0};
 	struct rtmsg *rt;
 	int err;
 
@@ -357,7 +370,8 @@ static void ask_neigh(struct rsip_hops *nh, const struct neigh *n)
 		ssize_t len = mnl_socket_recvfrom(nh->query, answer, sizeof(answer));
 
 		if (len > 0) /* -ENOENT is an answer too: not known yet */
-			mnl_cb_run(answer, (size_t)len, nh->seq, mnl_socket_get_portid(nh->query), on_event, nh);
+			mnl_cb_run(answer, (size_t)len, nh->seq, mnl_socket_get_portid(nh->query),
+				   on_event, nh);
 	}
 }
 
@@ -439,7 +453,8 @@ void rsip_hops_forget(struct rsip_hops *nh, __be32 host)
 	free(h);
 }
 
-/* ---- open, read, close --------------------------------------------------------------------------------------------- */
+/* ---- open, read, close
+ * --------------------------------------------------------------------------------------------- */
 
 void rsip_hops_read(struct rsip_hops *nh)
 {
@@ -468,8 +483,8 @@ void rsip_hops_read(struct rsip_hops *nh)
 	}
 }
 
-int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt, const struct rsip_hops_sink *sink,
-		      struct rsip_hops **out)
+int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt,
+		   const struct rsip_hops_sink *sink, struct rsip_hops **out)
 {
 	struct rsip_hops *nh = calloc(1, sizeof(*nh));
 	int err, size = 4 * 1024 * 1024;
@@ -485,8 +500,10 @@ int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt, const stru
 	err = open_query(nh);
 	if (err)
 		goto fail;
-	if (setsockopt(mnl_socket_get_fd(nh->events), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-		setsockopt(mnl_socket_get_fd(nh->events), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	if (setsockopt(mnl_socket_get_fd(nh->events), SOL_SOCKET, SO_RCVBUFFORCE, &size,
+		       sizeof(size)))
+		setsockopt(mnl_socket_get_fd(nh->events), SOL_SOCKET, SO_RCVBUF, &size,
+			   sizeof(size));
 	err = dump_neighs(nh);
 	if (err)
 		goto fail;
@@ -504,11 +521,11 @@ void rsip_hops_close(struct rsip_hops *nh)
 
 	if (!nh)
 		return;
-	HASH_ITER(hh, nh->hosts, h, htmp) {
+	HASH_ITER (hh, nh->hosts, h, htmp) {
 		HASH_DEL(nh->hosts, h);
 		free(h);
 	}
-	HASH_ITER(hh, nh->neighs, n, ntmp) {
+	HASH_ITER (hh, nh->neighs, n, ntmp) {
 		HASH_DEL(nh->neighs, n);
 		free(n);
 	}
@@ -524,7 +541,8 @@ int rsip_hops_fd(const struct rsip_hops *nh)
 	return mnl_socket_get_fd(nh->events);
 }
 
-int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_net *out, int max)
+int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_net *out,
+			int max)
 {
 	struct ifaddrs *list, *a;
 	int cnt = 0;
@@ -537,10 +555,12 @@ int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struc
 		for (int i = 0; i < iface_cnt; i++) {
 			struct rsip_net net;
 
-			if (ifaces[i].rec.role != RSIP_ROLE_PRIVATE || strcmp(ifaces[i].rec.name, a->ifa_name))
+			if (ifaces[i].rec.role != RSIP_ROLE_PRIVATE ||
+			    strcmp(ifaces[i].rec.name, a->ifa_name))
 				continue;
 			net.mask = ((struct sockaddr_in *)(void *)a->ifa_netmask)->sin_addr.s_addr;
-			net.addr = ((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr.s_addr & net.mask;
+			net.addr = ((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr.s_addr &
+				   net.mask;
 			if (cnt < max)
 				out[cnt++] = net;
 		}

@@ -2,9 +2,9 @@
 /*
  * The way to a host: which neighbour, on which private interface, with which MAC address.
  *
- * The kernel's neighbour table is mirrored from one dump and then by events; the route of a host is asked for once
- * and kept until routes change.  No request scans: hosts, gateways and neighbours are hashes, and each neighbour
- * knows the hosts behind it.
+ * The kernel's neighbour table is mirrored from one dump and then by events; the route of a host is
+ * asked for once and kept until routes change.  No request scans: hosts, gateways and neighbours
+ * are hashes, and each neighbour knows the hosts behind it.
  */
 #ifndef RSIP_NEXTHOP_H
 #define RSIP_NEXTHOP_H
@@ -25,9 +25,10 @@ struct rsip_hops_sink {
 	void (*routes_changed)(void *arg);
 };
 
-/* Opens the netlink sockets and reads the neighbour table.  ifaces: the loader's, at most RSIP_MAX_IFACES. */
-int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt, const struct rsip_hops_sink *sink,
-		      struct rsip_hops **out);
+/* Opens the netlink sockets and reads the neighbour table.  ifaces: the loader's, at most
+ * RSIP_MAX_IFACES. */
+int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt,
+		   const struct rsip_hops_sink *sink, struct rsip_hops **out);
 void rsip_hops_close(struct rsip_hops *nh);
 
 /* For the event loop: readable means rsip_hops_read(). */
@@ -35,13 +36,15 @@ int rsip_hops_fd(const struct rsip_hops *nh);
 void rsip_hops_read(struct rsip_hops *nh);
 
 /*
- * Next hop of host, reached by the private interface with this index in rsip_ifaces; 0 if it is not known yet
- * (host_changed tells when it is).  The host is remembered until rsip_hops_forget().
+ * Next hop of host, reached by the private interface with this index in rsip_ifaces; 0 if it is not
+ * known yet (host_changed tells when it is).  The host is remembered until rsip_hops_forget().
  */
 uint64_t rsip_hops_find(struct rsip_hops *nh, __be32 host, uint16_t iface);
 void rsip_hops_forget(struct rsip_hops *nh, __be32 host);
 
-/* Networks connected to the private interfaces (the default of private_networks); returns how many, at most max. */
-int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_net *out, int max);
+/* Networks connected to the private interfaces (the default of private_networks); returns how many,
+ * at most max. */
+int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_net *out,
+			int max);
 
 #endif

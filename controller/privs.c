@@ -17,7 +17,8 @@ int rsip_privs_user(const char *name, uid_t *uid, gid_t *gid, char *why, size_t 
 	if (!pw) {
 		snprintf(why, why_len,
 			 "there is no user \"%s\" (create it: useradd --system --no-create-home "
-			 "--shell /usr/sbin/nologin %s; or name another as \"user\" in the configuration)",
+			 "--shell /usr/sbin/nologin %s; or name another as \"user\" in the "
+			 "configuration)",
 			 name, name);
 		return -ENOENT;
 	}
@@ -39,7 +40,8 @@ static int change_user(uid_t uid, gid_t gid)
 
 static int clear_capabilities(void)
 {
-	/* The bounding set can only be cleared with CAP_SETPCAP; without it no_new_privs does what it is for. */
+	/* The bounding set can only be cleared with CAP_SETPCAP; without it no_new_privs does what
+	 * it is for. */
 	capng_get_caps_process();
 	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP)) {
 		capng_clear(CAPNG_SELECT_BOUNDS);
@@ -59,8 +61,8 @@ static int check(uid_t uid, gid_t gid, char *why, size_t why_len)
 		snprintf(why, why_len, "capabilities are left after dropping them");
 		return -EPERM;
 	}
-	if (getresuid(&r, &e, &s) || getresgid(&rg, &eg, &sg) || r != uid || e != uid || s != uid || rg != gid ||
-	    eg != gid || sg != gid || (uid != 0 && setuid(0) == 0)) {
+	if (getresuid(&r, &e, &s) || getresgid(&rg, &eg, &sg) || r != uid || e != uid || s != uid ||
+	    rg != gid || eg != gid || sg != gid || (uid != 0 && setuid(0) == 0)) {
 		snprintf(why, why_len, "still another user after changing it");
 		return -EPERM;
 	}

@@ -6,7 +6,8 @@
 #include "rsip/maps.h"
 #include "util.h"
 
-void rsip_ratelimit_init(struct rsip_ratelimit *rl, uint32_t per_second, uint32_t burst, uint64_t seed)
+void rsip_ratelimit_init(struct rsip_ratelimit *rl, uint32_t per_second, uint32_t burst,
+			 uint64_t seed)
 {
 	memset(rl, 0, sizeof(*rl));
 	rl->seed = seed;
@@ -20,8 +21,9 @@ bool rsip_ratelimit_take(struct rsip_ratelimit *rl, __be32 source, uint64_t now_
 	unsigned int way, least = 0;
 
 	/*
-	 * A source that is not there takes the place of the one that owes least.  That one starts anew when it comes
-	 * back: it may get one more burst, but a source that talks too much is never forgotten for one that does not.
+	 * A source that is not there takes the place of the one that owes least.  That one starts
+	 * anew when it comes back: it may get one more burst, but a source that talks too much is
+	 * never forgotten for one that does not.
 	 */
 	for (way = 0; way < RSIP_RATELIMIT_WAYS; way++) {
 		if (rl->e[set][way].source == source)

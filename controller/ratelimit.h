@@ -11,7 +11,7 @@
 #define RSIP_RATELIMIT_WAYS 4
 
 struct rsip_ratelimit {
-	uint64_t seed; /* hash seed: sources cannot aim at a set */
+	uint64_t seed;	  /* hash seed: sources cannot aim at a set */
 	uint64_t step_ns; /* one message */
 	uint64_t burst_ns;
 	struct {
@@ -21,7 +21,8 @@ struct rsip_ratelimit {
 	} e[RSIP_RATELIMIT_SETS][RSIP_RATELIMIT_WAYS];
 };
 
-void rsip_ratelimit_init(struct rsip_ratelimit *rl, uint32_t per_second, uint32_t burst, uint64_t seed);
+void rsip_ratelimit_init(struct rsip_ratelimit *rl, uint32_t per_second, uint32_t burst,
+			 uint64_t seed);
 /* True if the message may pass. */
 bool rsip_ratelimit_take(struct rsip_ratelimit *rl, __be32 source, uint64_t now_ns);
 

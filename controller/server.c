@@ -24,18 +24,22 @@ static const struct rsip_iface *iface_at(const struct rsip_server *s, uint16_t i
 	return NULL;
 }
 
-/* ---- between transports and engine ----------------------------------------------------------------------------- */
+/* ---- between transports and engine
+ * ----------------------------------------------------------------------------- */
 
-/* UDP is off: all but the end of an old registration is told to use TCP (RFC 3103 5; Appendix A 102). */
+/* UDP is off: all but the end of an old registration is told to use TCP (RFC 3103 5; Appendix A
+ * 102). */
 static size_t answer_use_tcp(const uint8_t *msg, size_t len, uint8_t *answer, size_t size)
 {
 	static struct rsip_message request, error; /* big; one at a time */
 	int got;
 
-	if (rsip_decode_head(msg, len, &request) != RSIP_OK || request.type == RSIP_MSG_ERROR_RESPONSE)
+	if (rsip_decode_head(msg, len, &request) != RSIP_OK ||
+	    request.type == RSIP_MSG_ERROR_RESPONSE)
 		return 0;
 	rsip_message_init(&error, RSIP_MSG_ERROR_RESPONSE);
-	error.has = RSIP_HAS_ERROR | RSIP_HAS_COUNTER | (request.has & (RSIP_HAS_CLIENT_ID | RSIP_HAS_BIND_ID));
+	error.has = RSIP_HAS_ERROR | RSIP_HAS_COUNTER |
+		    (request.has & (RSIP_HAS_CLIENT_ID | RSIP_HAS_BIND_ID));
 	error.error = RSIP_ERR_USE_TCP;
 	error.client_id = request.client_id;
 	error.bind_id = request.bind_id;
@@ -44,13 +48,14 @@ static size_t answer_use_tcp(const uint8_t *msg, size_t len, uint8_t *answer, si
 	return got > 0 ? (size_t)got : 0;
 }
 
-static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len, uint64_t now_ns,
-			 uint8_t *answer, size_t size)
+static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len,
+			 uint64_t now_ns, uint8_t *answer, size_t size)
 {
 	struct rsip_server *s = arg;
-	const struct rsip_from from = {
-		.addr = peer->host, .port = peer->port, .transport = peer->transport, .iface = peer->iface
-	};
+	const struct rsip_from from = {.addr = peer->host,
+				       .port = peer->port,
+				       .transport = peer->transport,
+				       .iface = peer->iface};
 
 	if (peer->transport == RSIP_TRANSPORT_UDP && !s->conf->udp &&
 	    (len < RSIP_HDR_LEN || msg[1] != RSIP_MSG_DE_REGISTER_REQUEST)) {
@@ -64,8 +69,7 @@ static void on_async(void *arg, const struct rsip_from *to, const uint8_t *msg, 
 {
 	struct rsip_server *s = arg;
 	const struct rsip_peer peer = {
-		.host = to->addr, .port = to->port, .iface = to->iface, .transport = to->transport
-	};
+		.host = to->addr, .port = to->port, .iface = to->iface, .transport = to->transport};
 
 	if (to->transport == RSIP_TRANSPORT_TCP)
 		rsip_tcp_send(s->tcp, &peer, msg, len);
@@ -76,29 +80,34 @@ static void on_async(void *arg, const struct rsip_from *to, const uint8_t *msg, 
 static void on_wake(void *arg)
 {
 	struct rsip_server *s = arg;
-	struct timeval now = { 0, 0 };
+	struct timeval now = {0, 0};
 
 	if (s->wake)
 		event_add(s->wake, &now);
 }
 
-/* ---- between engine, leases and next hops --------------------------------------------------------------------------- */
+/* ---- between engine, leases and next hops
+ * --------------------------------------------------------------------------- */
 
-static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint, uint16_t *mtu)
+static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint,
+		       uint16_t *mtu)
 {
 	struct rsip_server *s = arg;
 	const struct rsip_iface *rec = iface_at(s, iface);
 
 	*nexthop = rsip_hops_find(s->hops, host, iface);
 	*endpoint = rec ? rec->endpoint : 0;
-	*mtu = rec && rec->mtu > IPIP_OVERHEAD ? (uint16_t)(rec->mtu > 65535 ? 65535 - IPIP_OVERHEAD :
-								rec->mtu - IPIP_OVERHEAD) : 0;
+	*mtu = rec && rec->mtu > IPIP_OVERHEAD
+		       ? (uint16_t)(rec->mtu > 65535 ? 65535 - IPIP_OVERHEAD
+						     : rec->mtu - IPIP_OVERHEAD)
+		       : 0;
 }
 
 static void on_host_changed(void *arg, __be32 host, uint64_t word)
 {
 	struct rsip_server *s = arg;
-	struct rsip_lease_client *c = s->ctl_ctx.lm ? rsip_lease_by_host(s->ctl_ctx.lm, host) : NULL;
+	struct rsip_lease_client *c =
+		s->ctl_ctx.lm ? rsip_lease_by_host(s->ctl_ctx.lm, host) : NULL;
 
 	if (!c)
 		return;
@@ -134,18 +143,21 @@ static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsi
 	rsip_hops_forget(s->hops, c->host);
 }
 
-static void on_bind_start(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+static void on_bind_start(void *arg, const struct rsip_lease_client *c,
+			  const struct rsip_lease_bind *b)
 {
 	(void)arg;
-	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs", b->bind_id, c->client_id,
-		  rsip_ip4(c->host), rsip_method_name(b->method), rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
+	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs",
+		  b->bind_id, c->client_id, rsip_ip4(c->host), rsip_method_name(b->method),
+		  rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
 }
 
-static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
-			enum rsip_end why)
+static void on_bind_end(void *arg, const struct rsip_lease_client *c,
+			const struct rsip_lease_bind *b, enum rsip_end why)
 {
 	(void)arg;
-	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_ip4(c->host), end_text(why));
+	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id,
+		  rsip_ip4(c->host), end_text(why));
 }
 
 static void on_add_stats(void *arg, cJSON *obj)
@@ -156,7 +168,9 @@ static void on_add_stats(void *arg, cJSON *obj)
 	rsip_ctl_show_transports(obj, &s->transports->stats, s->use_tcp);
 }
 
-/* ---- open ----------------------------------------------------------------------------------------------------------------- */
+/* ---- open
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static bool named(const struct rsip_conf_iface *list, uint32_t cnt, const char *name)
 {
@@ -179,12 +193,15 @@ static void compare_ifaces(const struct rsip_server *s)
 
 		if (!named(public_side ? conf->public_if : conf->private_if,
 			   public_side ? conf->public_cnt : conf->private_cnt, rec->name))
-			log_warn("interface %s is attached as %s, but the configuration does not say so "
-				 "(detach and attach again: rsip-loader)", rec->name, public_side ? "public" : "private");
+			log_warn("interface %s is attached as %s, but the configuration does not "
+				 "say so "
+				 "(detach and attach again: rsip-loader)",
+				 rec->name, public_side ? "public" : "private");
 	}
 	if ((uint32_t)s->iface_cnt < conf->public_cnt + conf->private_cnt)
-		log_warn("%d interfaces are attached, the configuration names %u (rsip-loader status)", s->iface_cnt,
-			 conf->public_cnt + conf->private_cnt);
+		log_warn("%d interfaces are attached, the configuration names %u (rsip-loader "
+			 "status)",
+			 s->iface_cnt, conf->public_cnt + conf->private_cnt);
 }
 
 static int read_ifaces(struct rsip_server *s, char *why, size_t why_len)
@@ -198,7 +215,9 @@ static int read_ifaces(struct rsip_server *s, char *why, size_t why_len)
 		privates += s->iface[i].rec.role == RSIP_ROLE_PRIVATE;
 	}
 	if (!privates) {
-		snprintf(why, why_len, "the data plane has no private interface (rsip-loader attach --private ...)");
+		snprintf(why, why_len,
+			 "the data plane has no private interface (rsip-loader attach --private "
+			 "...)");
 		return -ENODEV;
 	}
 	compare_ifaces(s);
@@ -212,16 +231,19 @@ static void complete_nets(struct rsip_server *s)
 	int cnt;
 
 	if (!conf->private_nets.given) {
-		cnt = rsip_hops_connected(s->iface, s->iface_cnt, conf->private_nets.net, RSIP_MAX_NETS);
+		cnt = rsip_hops_connected(s->iface, s->iface_cnt, conf->private_nets.net,
+					  RSIP_MAX_NETS);
 		conf->private_nets.cnt = cnt > 0 ? (uint32_t)cnt : 0;
 		if (cnt <= 0)
-			log_warn("no network is connected to the private interfaces: name private_networks");
+			log_warn("no network is connected to the private interfaces: name "
+				 "private_networks");
 	}
 	if (!conf->client_nets.given)
 		conf->client_nets = conf->private_nets;
 	for (uint32_t i = 0; i < conf->pool_cnt; i++)
 		if (rsip_conf_in_nets(&conf->private_nets, conf->pool[i].first))
-			log_warn("pool \"%s\" lies in a private network: nothing from the public side will reach it",
+			log_warn("pool \"%s\" lies in a private network: nothing from the public "
+				 "side will reach it",
 				 conf->pool[i].name);
 }
 
@@ -244,7 +266,7 @@ static int open_transports(struct rsip_server *s, char *why, size_t why_len)
 
 static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
 {
-	const struct rsip_hops_sink sink = { s, on_host_changed, on_routes_changed };
+	const struct rsip_hops_sink sink = {s, on_host_changed, on_routes_changed};
 	int err;
 
 	err = rsip_dataplane_open(s->conf->dataplane.pin_path, &s->ctl_ctx.dp, why, why_len);
@@ -264,7 +286,8 @@ static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_
 	return err;
 }
 
-int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **out, char *why, size_t why_len)
+int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **out, char *why,
+		     size_t why_len)
 {
 	struct rsip_server *s = calloc(1, sizeof(*s));
 	int err = -ENOMEM;
@@ -288,7 +311,9 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
 	return 0;
 }
 
-/* ---- start ----------------------------------------------------------------------------------------------------------------- */
+/* ---- start
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static int create_engine(struct rsip_server *s)
 {
@@ -304,7 +329,10 @@ static int create_engine(struct rsip_server *s)
 		.resolve = on_resolve,
 		.send_async = on_async,
 		.wake = on_wake,
-		.observer = { .arg = s, .client_end = on_client_end, .bind_start = on_bind_start, .bind_end = on_bind_end },
+		.observer = {.arg = s,
+			     .client_end = on_client_end,
+			     .bind_start = on_bind_start,
+			     .bind_end = on_bind_end},
 	};
 
 	return rsip_engine_create(&conf, &s->engine);
@@ -349,7 +377,8 @@ static bool refresh_hop(void *arg, const struct rsip_lease_client *c)
 	uint64_t word = rsip_hops_find(s->hops, c->host, c->iface);
 
 	if (word)
-		rsip_lease_nexthop(s->ctl_ctx.lm, rsip_lease_by_id(s->ctl_ctx.lm, c->client_id), word);
+		rsip_lease_nexthop(s->ctl_ctx.lm, rsip_lease_by_id(s->ctl_ctx.lm, c->client_id),
+				   word);
 	return true;
 }
 
@@ -365,7 +394,8 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 		err = create_engine(s);
 	}
 	if (!err) {
-		step = "create the pools (does the data plane have room? dataplane.max_addresses at attach)";
+		step = "create the pools (does the data plane have room? dataplane.max_addresses "
+		       "at attach)";
 		err = create_leases(s);
 	}
 	if (!err) {

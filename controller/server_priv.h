@@ -31,7 +31,8 @@ struct rsip_server {
 
 	/* loop.c */
 	struct event *tick, *wake, *netlink, *signal[RSIP_SIGNALS];
-	bool routes_pending; /* a route changed; the data plane is told at the next tick, ten times a second at most */
+	bool routes_pending; /* a route changed; the data plane is told at the next tick, ten times
+				a second at most */
 	uint64_t housekeep_ns, alive_ns, status_ns; /* when it is next due */
 	uint64_t watchdog_ns;
 };

@@ -24,11 +24,13 @@ int rsip_transport_socket(int type, const struct rsip_iface *iface, char *why, s
 	if (fd < 0)
 		goto fail;
 	/*
-	 * Bound to the device: an address alone would let in what arrives on the public side for it.  Bound to the
-	 * endpoint: answers leave with the address that was asked, and broadcasts are not heard.
+	 * Bound to the device: an address alone would let in what arrives on the public side for
+	 * it.  Bound to the endpoint: answers leave with the address that was asked, and broadcasts
+	 * are not heard.
 	 */
 	step = "bind to the device of";
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, iface->name, (socklen_t)strlen(iface->name) + 1))
+	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, iface->name,
+		       (socklen_t)strlen(iface->name) + 1))
 		goto fail;
 	/* A restart must not wait for old connections; for UDP this would let a second rsipd in. */
 	if (type == SOCK_STREAM && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)))
@@ -39,8 +41,9 @@ int rsip_transport_socket(int type, const struct rsip_iface *iface, char *why, s
 	return fd;
 fail:
 	err = -errno;
-	snprintf(why, why_len, "cannot %s %s port %d: on %s (%s): %s%s", step, type == SOCK_STREAM ? "TCP" : "UDP",
-		 RSIP_PORT, iface->name, rsip_ip4(iface->endpoint), strerror(-err),
+	snprintf(why, why_len, "cannot %s %s port %d: on %s (%s): %s%s", step,
+		 type == SOCK_STREAM ? "TCP" : "UDP", RSIP_PORT, iface->name,
+		 rsip_ip4(iface->endpoint), strerror(-err),
 		 err == -EADDRINUSE ? " (is another rsipd running?)" : "");
 	if (fd >= 0)
 		close(fd);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * RSIP over UDP and TCP, port 4555, on private interfaces only.  A transport moves whole messages and knows nothing
- * of what they say but their version and length.
+ * RSIP over UDP and TCP, port 4555, on private interfaces only.  A transport moves whole messages
+ * and knows nothing of what they say but their version and length.
  */
 #ifndef RSIP_TRANSPORT_H
 #define RSIP_TRANSPORT_H
@@ -17,25 +17,26 @@
 
 struct rsip_peer { /* where a message came from, or is to go */
 	__be32 host;
-	uint16_t port; /* host order */
-	uint16_t iface; /* index in rsip_ifaces */
+	uint16_t port;	   /* host order */
+	uint16_t iface;	   /* index in rsip_ifaces */
 	uint8_t transport; /* enum rsip_transport */
 };
 
 struct rsip_transport_stats { /* since start */
 	uint64_t udp_received, udp_answered, udp_limited, udp_send_failed;
-	uint64_t tcp_accepted, tcp_refused, tcp_received, tcp_answered, tcp_paused, tcp_slow_closed, tcp_idle_closed;
+	uint64_t tcp_accepted, tcp_refused, tcp_received, tcp_answered, tcp_paused, tcp_slow_closed,
+		tcp_idle_closed;
 	uint64_t tcp_bad_closed; /* framing lost: bad version or length */
 	uint64_t async_udp, async_tcp, async_dropped;
 	uint32_t tcp_open, async_waiting; /* now */
 };
 
 /*
- * Takes one message and fills answer; returns its length, 0 for no answer.  Of a TCP stream whose framing is lost
- * msg is the 4-byte header alone: the connection is closed after the answer.
+ * Takes one message and fills answer; returns its length, 0 for no answer.  Of a TCP stream whose
+ * framing is lost msg is the 4-byte header alone: the connection is closed after the answer.
  */
-typedef size_t (*rsip_receive_fn)(void *arg, const struct rsip_peer *from, const uint8_t *msg, size_t len,
-				  uint64_t now_ns, uint8_t *answer, size_t size);
+typedef size_t (*rsip_receive_fn)(void *arg, const struct rsip_peer *from, const uint8_t *msg,
+				  size_t len, uint64_t now_ns, uint8_t *answer, size_t size);
 
 struct rsip_transports { /* what both share */
 	struct event_base *base;
@@ -51,21 +52,23 @@ struct rsip_udp;
 struct rsip_tcp;
 
 /*
- * Open the sockets: one on each private interface of ifaces, bound to the device and to its endpoint.  Nothing is
- * read before rsip_*_start().  0, or negative errno with a sentence in why.
+ * Open the sockets: one on each private interface of ifaces, bound to the device and to its
+ * endpoint.  Nothing is read before rsip_*_start().  0, or negative errno with a sentence in why.
  */
-int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_udp **out,
-		  char *why, size_t why_len);
+int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
+		  struct rsip_udp **out, char *why, size_t why_len);
 int rsip_udp_start(struct rsip_udp *udp);
 /* An asynchronous message; it may be lost. */
-void rsip_udp_send(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg, size_t len);
+void rsip_udp_send(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg,
+		   size_t len);
 void rsip_udp_close(struct rsip_udp *udp);
 
-int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_tcp **out,
-		  char *why, size_t why_len);
+int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
+		  struct rsip_tcp **out, char *why, size_t why_len);
 int rsip_tcp_start(struct rsip_tcp *tcp);
 /* An asynchronous message: by the host's newest connection, or it waits for the next one. */
-void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg, size_t len);
+void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg,
+		   size_t len);
 void rsip_tcp_close(struct rsip_tcp *tcp);
 
 /* A non-blocking socket of this type on one private interface. */

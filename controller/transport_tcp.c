@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * RSIP over TCP: a stream of messages framed by their Overall Length; several in a segment, or half of one.
+ * RSIP over TCP: a stream of messages framed by their Overall Length; several in a segment, or half
+ * of one.
  *
- * Closing a connection does not end a registration; asynchronous messages go to a host's newest connection or wait
- * for its next one.
+ * Closing a connection does not end a registration; asynchronous messages go to a host's newest
+ * connection or wait for its next one.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,12 +24,12 @@
 #include "transport.h"
 #include "util.h"
 
-#define MESSAGE_MAX 4096 /* bytes of a request: the longest legal one is shorter */
+#define MESSAGE_MAX 4096       /* bytes of a request: the longest legal one is shorter */
 #define OUTPUT_MAX (64 * 1024) /* bytes a host may leave unread */
-#define PARTIAL_S 10 /* to finish a message that was begun */
+#define PARTIAL_S 10	       /* to finish a message that was begun */
 #define WRITE_S 10
 #define PAUSE_MS 50 /* for a host over its rate: its requests wait in its own socket */
-#define ACCEPTS 64 /* connections taken before other events get their turn */
+#define ACCEPTS 64  /* connections taken before other events get their turn */
 #define WAITING_PER_HOST 16
 #define WAITING_MAX 16384 /* messages that wait, of all hosts; the oldest goes first */
 
@@ -40,16 +41,17 @@ struct conn {
 	struct rsip_peer peer;
 	struct bufferevent *bev;
 	struct event *resume;
-	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does not */
-	bool busy; /* in a callback: do not free */
-	bool closing; /* when the output is written, or when no longer busy */
+	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does
+				not */
+	bool busy;	     /* in a callback: do not free */
+	bool closing;	     /* when the output is written, or when no longer busy */
 	struct conn *prev, *next; /* of the same host, newest first */
 	struct conn *all_prev, *all_next;
 };
 
 struct waiting {
 	struct tcp_host *owner;
-	struct waiting *prev, *next; /* of the same host, oldest first */
+	struct waiting *prev, *next;	     /* of the same host, oldest first */
 	struct waiting *all_prev, *all_next; /* of all hosts, oldest first */
 	size_t len;
 	uint8_t msg[];
@@ -79,7 +81,8 @@ struct rsip_tcp {
 	struct waiting *waits;
 };
 
-/* ---- hosts and what waits for them ----------------------------------------------------------------------------- */
+/* ---- hosts and what waits for them
+ * ----------------------------------------------------------------------------- */
 
 static struct tcp_host *host_find(struct rsip_tcp *tcp, __be32 addr)
 {
@@ -148,7 +151,8 @@ static void wait_for_next(struct rsip_tcp *tcp, struct tcp_host *h, const uint8_
 	}
 }
 
-/* ---- one connection ---------------------------------------------------------------------------------------------- */
+/* ---- one connection
+ * ---------------------------------------------------------------------------------------------- */
 
 static void conn_free(struct conn *c)
 {
@@ -186,15 +190,16 @@ static bool conn_write(struct conn *c, const uint8_t *msg, size_t len)
 
 static void set_patience(struct conn *c)
 {
-	struct timeval read_tv = { .tv_sec = c->partial_ns ? PARTIAL_S : c->tcp->t->conf->tcp_idle_s };
-	struct timeval write_tv = { .tv_sec = WRITE_S };
+	struct timeval read_tv = {.tv_sec =
+					  c->partial_ns ? PARTIAL_S : c->tcp->t->conf->tcp_idle_s};
+	struct timeval write_tv = {.tv_sec = WRITE_S};
 
 	bufferevent_set_timeouts(c->bev, &read_tv, &write_tv);
 }
 
 /*
- * Length of the message at the front of the stream: 0 it is not complete, negative the framing is lost.
- * RFC 3103 7: version, type, overall length.
+ * Length of the message at the front of the stream: 0 it is not complete, negative the framing is
+ * lost. RFC 3103 7: version, type, overall length.
  */
 static long front_message(struct evbuffer *in)
 {
@@ -228,7 +233,7 @@ static bool answer_one(struct conn *c, struct evbuffer *in, size_t len, uint64_t
 
 static void pause_reading(struct conn *c)
 {
-	struct timeval tv = { .tv_usec = PAUSE_MS * 1000 };
+	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
 
 	c->tcp->t->stats.tcp_paused++;
 	bufferevent_disable(c->bev, EV_READ);
@@ -314,9 +319,11 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		conn_free(c);
 }
 
-/* ---- new connections --------------------------------------------------------------------------------------------- */
+/* ---- new connections
+ * --------------------------------------------------------------------------------------------- */
 
-static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_in *from, struct tcp_host *h)
+static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_in *from,
+			     struct tcp_host *h)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -398,10 +405,12 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 
 		if (got >= 0) {
 			conn_open(l, got, &from);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			struct timeval tv = { .tv_usec = 100000 };
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			   errno == ENOBUFS) {
+			struct timeval tv = {.tv_usec = 100000};
 
-			log_warn("cannot accept a TCP connection: %s (raise LimitNOFILE= of rsipd.service?)",
+			log_warn("cannot accept a TCP connection: %s (raise LimitNOFILE= of "
+				 "rsipd.service?)",
 				 strerror(errno));
 			event_del(l->ev);
 			event_add(l->again, &tv);
@@ -412,10 +421,11 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* ---- open, send, close -------------------------------------------------------------------------------------------- */
+/* ---- open, send, close
+ * -------------------------------------------------------------------------------------------- */
 
-int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_tcp **out,
-		  char *why, size_t why_len)
+int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
+		  struct rsip_tcp **out, char *why, size_t why_len)
 {
 	struct rsip_tcp *tcp = calloc(1, sizeof(*tcp));
 

@@ -12,8 +12,8 @@
 #include "transport.h"
 #include "util.h"
 
-#define BATCH 32 /* datagrams of one recvmmsg */
-#define ROUNDS 8 /* batches before other events get their turn */
+#define BATCH 32	  /* datagrams of one recvmmsg */
+#define ROUNDS 8	  /* batches before other events get their turn */
 #define DATAGRAM_MAX 4096 /* requests are shorter; what is cut off is answered as a bad length */
 
 struct udp_sock {
@@ -30,8 +30,8 @@ struct rsip_udp {
 	uint8_t buf[BATCH][DATAGRAM_MAX];
 };
 
-static void send_to(struct rsip_udp *udp, const struct udp_sock *s, const struct sockaddr_in *to, const uint8_t *msg,
-		    size_t len)
+static void send_to(struct rsip_udp *udp, const struct udp_sock *s, const struct sockaddr_in *to,
+		    const uint8_t *msg, size_t len)
 {
 	if (sendto(s->fd, msg, len, MSG_DONTWAIT, (const struct sockaddr *)to, sizeof(*to)) < 0) {
 		/* The host repeats its request and then gets the same answer (RFC 3103 10.1). */
@@ -40,8 +40,8 @@ static void send_to(struct rsip_udp *udp, const struct udp_sock *s, const struct
 	}
 }
 
-static void take(struct rsip_udp *udp, const struct udp_sock *s, const struct sockaddr_in *from, const uint8_t *msg,
-		 size_t len, uint64_t now_ns)
+static void take(struct rsip_udp *udp, const struct udp_sock *s, const struct sockaddr_in *from,
+		 const uint8_t *msg, size_t len, uint64_t now_ns)
 {
 	struct rsip_transports *t = udp->t;
 	struct rsip_peer peer = {
@@ -76,9 +76,12 @@ static int receive_batch(struct rsip_udp *udp, const struct udp_sock *s)
 
 	memset(msg, 0, sizeof(msg));
 	for (int i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){ .iov_base = udp->buf[i], .iov_len = DATAGRAM_MAX };
+		iov[i] = (struct iovec){.iov_base = udp->buf[i], .iov_len = DATAGRAM_MAX};
 		msg[i].msg_hdr = (struct msghdr){
-			.msg_name = &from[i], .msg_namelen = sizeof(from[i]), .msg_iov = &iov[i], .msg_iovlen = 1,
+			.msg_name = &from[i],
+			.msg_namelen = sizeof(from[i]),
+			.msg_iov = &iov[i],
+			.msg_iovlen = 1,
 		};
 	}
 	got = recvmmsg(s->fd, msg, BATCH, MSG_DONTWAIT, NULL);
@@ -102,8 +105,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 			return;
 }
 
-int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_udp **out,
-		  char *why, size_t why_len)
+int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
+		  struct rsip_udp **out, char *why, size_t why_len)
 {
 	struct rsip_udp *udp = calloc(1, sizeof(*udp));
 	int size = 4 * 1024 * 1024;

@@ -12,10 +12,11 @@ static void print_findings(const char *path, const cJSON *list, const char *word
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		const char *where = rsip_json_get_string(item, "path", "");
 
-		printf("%s:%llu: %s%s%s%s\n", path, (unsigned long long)rsip_json_get_u64(item, "line", 0), word, where,
+		printf("%s:%llu: %s%s%s%s\n", path,
+		       (unsigned long long)rsip_json_get_u64(item, "line", 0), word, where,
 		       *where ? ": " : "", rsip_json_get_string(item, "text", ""));
 	}
 }
@@ -45,7 +46,8 @@ static int config_test(struct ctl_run *run, const char *path)
 		ctl_print_json(reply);
 	} else {
 		print_findings(path, cJSON_GetObjectItemCaseSensitive(out, "errors"), "");
-		print_findings(path, cJSON_GetObjectItemCaseSensitive(out, "warnings"), "warning: ");
+		print_findings(path, cJSON_GetObjectItemCaseSensitive(out, "warnings"),
+			       "warning: ");
 		printf("%s: %s\n", path, rsip_json_get_string(reply, "text", ""));
 	}
 	cJSON_Delete(reply);
@@ -72,7 +74,7 @@ int ctl_config(struct ctl_run *run)
 
 int ctl_commands(struct ctl_run *run)
 {
-	static const char *const heads[] = { "COMMAND", "ARGUMENTS", "WHAT IT DOES" };
+	static const char *const heads[] = {"COMMAND", "ARGUMENTS", "WHAT IT DOES"};
 	const cJSON *out, *item;
 	struct table t;
 	cJSON *reply;
@@ -84,7 +86,7 @@ int ctl_commands(struct ctl_run *run)
 		ctl_print_json(out);
 	} else {
 		table_init(&t, heads, RSIP_ARRAY_LEN(heads));
-		cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(out, "commands")) {
+		cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(out, "commands")) {
 			table_next(&t);
 			table_cell(&t, 0, "%s", rsip_json_get_string(item, "name", ""));
 			table_cell(&t, 1, "%s", rsip_json_get_string(item, "arguments", ""));
@@ -99,7 +101,7 @@ int ctl_commands(struct ctl_run *run)
 
 int ctl_raw(struct ctl_run *run)
 {
-	static const int code_of[] = { EXIT_DONE, EXIT_FAILED, EXIT_FAILED, EXIT_NOTHING };
+	static const int code_of[] = {EXIT_DONE, EXIT_FAILED, EXIT_FAILED, EXIT_NOTHING};
 	struct rsip_json_error err;
 	char why[256];
 	uint64_t result;
@@ -110,7 +112,8 @@ int ctl_raw(struct ctl_run *run)
 	reply = rsip_json_parse(run->arg[0], strlen(run->arg[0]), 0, &err);
 	if (!cJSON_IsObject(reply)) {
 		cJSON_Delete(reply);
-		snprintf(why, sizeof(why), "raw needs a JSON object: %s", reply ? "it is something else" : err.text);
+		snprintf(why, sizeof(why), "raw needs a JSON object: %s",
+			 reply ? "it is something else" : err.text);
 		return ctl_fail(run, EXIT_USAGE, why);
 	}
 	cJSON_Delete(reply);

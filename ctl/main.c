@@ -13,17 +13,18 @@ static const struct command {
 	int (*fn)(struct ctl_run *run);
 	bool takes_args;
 } commands[] = {
-	{ "status", "", "how rsipd is doing, interfaces, pools (the default)", ctl_status, false },
-	{ "stats", "", "counters: packets, drops by reason, protocol", ctl_stats, false },
-	{ "clients", "", "who is registered", ctl_clients, false },
-	{ "bindings", "", "who leases what, with packets both ways", ctl_bindings, false },
-	{ "pools", "", "what is free, leased and held", ctl_pools, false },
-	{ "watch", "", "bindings, rates and drops, refreshed in place", ctl_watch, false },
-	{ "client", "ID|HOST", "one registration; client remove ID ends it", ctl_client, true },
-	{ "binding", "ID", "one binding; binding remove ID ends it", ctl_binding, true },
-	{ "config", "", "the configuration in effect; config test FILE checks one", ctl_config, true },
-	{ "commands", "", "the commands of the control socket", ctl_commands, false },
-	{ "raw", "JSON", "sends a request as it stands", ctl_raw, true },
+	{"status", "", "how rsipd is doing, interfaces, pools (the default)", ctl_status, false},
+	{"stats", "", "counters: packets, drops by reason, protocol", ctl_stats, false},
+	{"clients", "", "who is registered", ctl_clients, false},
+	{"bindings", "", "who leases what, with packets both ways", ctl_bindings, false},
+	{"pools", "", "what is free, leased and held", ctl_pools, false},
+	{"watch", "", "bindings, rates and drops, refreshed in place", ctl_watch, false},
+	{"client", "ID|HOST", "one registration; client remove ID ends it", ctl_client, true},
+	{"binding", "ID", "one binding; binding remove ID ends it", ctl_binding, true},
+	{"config", "", "the configuration in effect; config test FILE checks one", ctl_config,
+	 true},
+	{"commands", "", "the commands of the control socket", ctl_commands, false},
+	{"raw", "JSON", "sends a request as it stands", ctl_raw, true},
 };
 
 static void usage(FILE *f)
@@ -35,14 +36,15 @@ static void usage(FILE *f)
 		snprintf(word, sizeof(word), "%s %s", commands[i].name, commands[i].args);
 		fprintf(f, "  %-16s  %s\n", word, commands[i].text);
 	}
-	fprintf(f, "\nOptions:\n"
-		   "  -j, --json          output for programs\n"
-		   "  -s, --socket PATH   control socket (default %s)\n"
-		   "  -i, --interval S    seconds between the frames of watch (default 1)\n"
-		   "  -n, --frames N      end watch after N frames\n"
-		   "  -V, --version       print the version\n"
-		   "  -h, --help          print this\n\n"
-		   "Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing found.\n",
+	fprintf(f,
+		"\nOptions:\n"
+		"  -j, --json          output for programs\n"
+		"  -s, --socket PATH   control socket (default %s)\n"
+		"  -i, --interval S    seconds between the frames of watch (default 1)\n"
+		"  -n, --frames N      end watch after N frames\n"
+		"  -V, --version       print the version\n"
+		"  -h, --help          print this\n\n"
+		"Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing found.\n",
 		RSIP_CTL_PATH_DEFAULT);
 }
 
@@ -59,7 +61,9 @@ int ctl_fail(const struct ctl_run *run, int code, const char *text)
 	if (run->json) {
 		cJSON *obj = cJSON_CreateObject();
 
-		rsip_json_add_u64(obj, "result", (uint64_t)(code == EXIT_NOTHING ? RSIP_CTL_EMPTY : RSIP_CTL_ERROR));
+		rsip_json_add_u64(
+			obj, "result",
+			(uint64_t)(code == EXIT_NOTHING ? RSIP_CTL_EMPTY : RSIP_CTL_ERROR));
 		cJSON_AddStringToObject(obj, "text", text);
 		ctl_print_json(obj);
 		cJSON_Delete(obj);
@@ -114,10 +118,13 @@ static bool number(const char *text, double min, double max, double *out)
 static int options(int argc, char **argv, struct ctl_run *run)
 {
 	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },	{ "socket", required_argument, NULL, 's' },
-		{ "interval", required_argument, NULL, 'i' }, { "frames", required_argument, NULL, 'n' },
-		{ "version", no_argument, NULL, 'V' },	{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"json", no_argument, NULL, 'j'},
+		{"socket", required_argument, NULL, 's'},
+		{"interval", required_argument, NULL, 'i'},
+		{"frames", required_argument, NULL, 'n'},
+		{"version", no_argument, NULL, 'V'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	double value;
 	int opt;
@@ -132,11 +139,13 @@ static int options(int argc, char **argv, struct ctl_run *run)
 			break;
 		case 'i':
 			if (!number(optarg, 0.05, 3600, &run->interval_s))
-				return ctl_fail(run, EXIT_USAGE, "--interval must be from 0.05 to 3600 seconds");
+				return ctl_fail(run, EXIT_USAGE,
+						"--interval must be from 0.05 to 3600 seconds");
 			break;
 		case 'n':
 			if (!number(optarg, 1, 1e9, &value))
-				return ctl_fail(run, EXIT_USAGE, "--frames must be a number from 1");
+				return ctl_fail(run, EXIT_USAGE,
+						"--frames must be a number from 1");
 			run->frames = (unsigned int)value;
 			break;
 		case 'V':
@@ -157,7 +166,7 @@ static int options(int argc, char **argv, struct ctl_run *run)
 
 int main(int argc, char **argv)
 {
-	struct ctl_run run = { .socket_path = RSIP_CTL_PATH_DEFAULT, .interval_s = 1 };
+	struct ctl_run run = {.socket_path = RSIP_CTL_PATH_DEFAULT, .interval_s = 1};
 	const struct command *cmd = &commands[0];
 	char why[256];
 	int code = options(argc, argv, &run);
@@ -167,8 +176,11 @@ int main(int argc, char **argv)
 	if (run.arg_cnt) {
 		cmd = find(run.arg[0]);
 		if (!cmd) {
-			snprintf(why, sizeof(why), "'%.40s' is no command: status, stats, clients, bindings, pools, watch, "
-				 "client, binding, config, commands, raw", run.arg[0]);
+			snprintf(why, sizeof(why),
+				 "'%.40s' is no command: status, stats, clients, bindings, pools, "
+				 "watch, "
+				 "client, binding, config, commands, raw",
+				 run.arg[0]);
 			return ctl_fail(&run, EXIT_USAGE, why);
 		}
 		run.arg++;

@@ -16,17 +16,18 @@ struct ctl_run { /* one run of rsipctl */
 	struct rsip_ctlsock *sock;
 	const char *socket_path;
 	bool json;
-	double interval_s; /* of watch */
+	double interval_s;   /* of watch */
 	unsigned int frames; /* of watch; 0: until it is interrupted */
-	char **arg; /* of the command */
+	char **arg;	     /* of the command */
 	int arg_cnt;
 };
 
 /*
- * Asks and gives the reply's arguments (deleted with *reply by the caller), or prints what went wrong and returns
- * an exit code other than 0.
+ * Asks and gives the reply's arguments (deleted with *reply by the caller), or prints what went
+ * wrong and returns an exit code other than 0.
  */
-int ctl_ask(struct ctl_run *run, const char *command, cJSON *args, cJSON **reply, const cJSON **out);
+int ctl_ask(struct ctl_run *run, const char *command, cJSON *args, cJSON **reply,
+	    const cJSON **out);
 /* Prints JSON for programs. */
 void ctl_print_json(const cJSON *obj);
 /* Prints an error, as JSON if asked for. */
@@ -55,16 +56,18 @@ struct table {
 	int room;
 };
 
-/* heads: names separated by blanks; one that begins with > is right-aligned. The text must live as long as t. */
+/* heads: names separated by blanks; one that begins with > is right-aligned. The text must live as
+ * long as t. */
 void table_init(struct table *t, const char *const *heads, int cols);
-void table_cell(struct table *t, int col, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void table_cell(struct table *t, int col, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 void table_next(struct table *t); /* begins a row */
 void table_print(const struct table *t, FILE *f, bool with_head, int max_rows);
 void table_clear(struct table *t); /* forgets the rows, keeps the widths */
 
 /* Text of numbers, in one of some static buffers in turn. */
-const char *text_count(double n); /* 12345, 1.23M */
-const char *text_seconds(uint64_t s); /* 59s, 12m, 3h05m, 4d2h */
+const char *text_count(double n);		   /* 12345, 1.23M */
+const char *text_seconds(uint64_t s);		   /* 59s, 12m, 3h05m, 4d2h */
 const char *text_list(const cJSON *list, int max); /* "a,b,c", "a,b,+7" */
 
 #endif

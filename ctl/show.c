@@ -25,16 +25,17 @@ static const cJSON *sub(const cJSON *obj, const char *name)
 	return cJSON_GetObjectItemCaseSensitive(obj, name);
 }
 
-/* ---- status, pools ---------------------------------------------------------------------------------------------- */
+/* ---- status, pools
+ * ---------------------------------------------------------------------------------------------- */
 
 static void print_interfaces(const cJSON *list)
 {
-	static const char *const heads[] = { "INTERFACE", "ROLE", ">MTU", "ENDPOINT" };
+	static const char *const heads[] = {"INTERFACE", "ROLE", ">MTU", "ENDPOINT"};
 	const cJSON *item;
 	struct table t;
 
 	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		table_next(&t);
 		table_cell(&t, 0, "%s", str(item, "name"));
 		table_cell(&t, 1, "%s", str(item, "role"));
@@ -47,15 +48,16 @@ static void print_interfaces(const cJSON *list)
 
 static void print_pools(const cJSON *list)
 {
-	static const char *const heads[] = { "POOL",   ">ADDRESSES", ">BINDINGS",    ">PORTS",
-					     ">LEASED", ">HELD",     ">SPIS LEASED", ">SPIS HELD" };
-	static const char *const keys[] = { NULL,	    "addresses",  "bindings",	 "ports",
-					    "ports-leased", "ports-held", "spis-leased", "spis-held" };
+	static const char *const heads[] = {"POOL",    ">ADDRESSES", ">BINDINGS",    ">PORTS",
+					    ">LEASED", ">HELD",	     ">SPIS LEASED", ">SPIS HELD"};
+	static const char *const keys[] = {NULL,	  "addresses",	  "bindings",
+					   "ports",	  "ports-leased", "ports-held",
+					   "spis-leased", "spis-held"};
 	const cJSON *item;
 	struct table t;
 
 	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		table_next(&t);
 		table_cell(&t, 0, "%s", str(item, "name"));
 		for (int i = 1; i < (int)RSIP_ARRAY_LEN(keys); i++)
@@ -76,11 +78,14 @@ int ctl_status(struct ctl_run *run)
 	if (run->json) {
 		ctl_print_json(out);
 	} else {
-		printf("rsipd %s: running for %s, pid %llu; data plane (%s) attached for %s\n", str(out, "version"),
-		       text_seconds(num(out, "uptime")), (unsigned long long)num(out, "pid"), str(out, "mode"),
+		printf("rsipd %s: running for %s, pid %llu; data plane (%s) attached for %s\n",
+		       str(out, "version"), text_seconds(num(out, "uptime")),
+		       (unsigned long long)num(out, "pid"), str(out, "mode"),
 		       text_seconds(num(out, "attached")));
-		printf("clients: %llu of %llu\nbindings: %llu of %llu\n\n", (unsigned long long)num(out, "clients"),
-		       (unsigned long long)num(out, "clients-max"), (unsigned long long)num(out, "bindings"),
+		printf("clients: %llu of %llu\nbindings: %llu of %llu\n\n",
+		       (unsigned long long)num(out, "clients"),
+		       (unsigned long long)num(out, "clients-max"),
+		       (unsigned long long)num(out, "bindings"),
 		       (unsigned long long)num(out, "bindings-max"));
 		print_interfaces(sub(out, "interfaces"));
 		putchar('\n');
@@ -107,18 +112,20 @@ int ctl_pools(struct ctl_run *run)
 	return code;
 }
 
-/* ---- stats ------------------------------------------------------------------------------------------------------------ */
+/* ---- stats
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* One row for each counter that is not zero, one column for each interface. */
 static void print_counters(const cJSON *out, const char *part, const char *title)
 {
 	const cJSON *ifaces = sub(out, "interfaces"), *row, *iface;
-	const char *heads[TABLE_COLS] = { title, ">TOTAL" };
+	const char *heads[TABLE_COLS] = {title, ">TOTAL"};
 	char names[TABLE_COLS][32];
 	int cols = 2;
 	struct table t;
 
-	cJSON_ArrayForEach(iface, ifaces) {
+	cJSON_ArrayForEach (iface, ifaces) {
 		if (cols == TABLE_COLS)
 			break;
 		snprintf(names[cols], sizeof(names[0]), ">%s", str(iface, "name"));
@@ -126,7 +133,7 @@ static void print_counters(const cJSON *out, const char *part, const char *title
 		cols++;
 	}
 	table_init(&t, heads, cols);
-	cJSON_ArrayForEach(row, sub(sub(out, "total"), part)) {
+	cJSON_ArrayForEach (row, sub(sub(out, "total"), part)) {
 		int col = 2;
 
 		if (row->valuedouble == 0)
@@ -134,10 +141,11 @@ static void print_counters(const cJSON *out, const char *part, const char *title
 		table_next(&t);
 		table_cell(&t, 0, "%s", row->string);
 		table_cell(&t, 1, "%.0f", row->valuedouble);
-		cJSON_ArrayForEach(iface, ifaces) {
+		cJSON_ArrayForEach (iface, ifaces) {
 			if (col == cols)
 				break;
-			table_cell(&t, col++, "%llu", (unsigned long long)num(sub(iface, part), row->string));
+			table_cell(&t, col++, "%llu",
+				   (unsigned long long)num(sub(iface, part), row->string));
 		}
 	}
 	if (t.rows)
@@ -149,13 +157,13 @@ static void print_counters(const cJSON *out, const char *part, const char *title
 
 static void print_group(const cJSON *group, const char *title)
 {
-	static const char *const none[] = { "", ">COUNT" };
-	const char *heads[] = { title, none[1] };
+	static const char *const none[] = {"", ">COUNT"};
+	const char *heads[] = {title, none[1]};
 	const cJSON *item;
 	struct table t;
 
 	table_init(&t, heads, 2);
-	cJSON_ArrayForEach(item, group) {
+	cJSON_ArrayForEach (item, group) {
 		if (!cJSON_IsNumber(item) || item->valuedouble == 0)
 			continue;
 		table_next(&t);
@@ -194,7 +202,8 @@ int ctl_stats(struct ctl_run *run)
 	return EXIT_DONE;
 }
 
-/* ---- pages of clients and bindings ------------------------------------------------------------------------------------- */
+/* ---- pages of clients and bindings
+ * ------------------------------------------------------------------------------------- */
 
 static void client_row(struct table *t, const cJSON *c)
 {
@@ -231,13 +240,15 @@ struct pages {
 	void (*row)(struct table *t, const cJSON *item);
 };
 
-static const char *const client_heads[] = { ">CLIENT", "HOST",	 "INTERFACE", "TRANSPORT", ">BINDINGS",
-					    ">PORTS",  ">SPIS", ">AGE",	      ">EXPIRES" };
-static const char *const bind_heads[] = { ">BIND", "HOST", "LOCAL", "METHOD",  "PORTS",
-					  "SPIS",  ">IN",  ">OUT",  ">EXPIRES" };
-static const struct pages client_pages = { "client-get-page",  "clients", "client-id",
-					   client_heads,       9,	  client_row };
-static const struct pages bind_pages = { "binding-get-page", "bindings", "bind-id", bind_heads, 9, bind_row };
+static const char *const client_heads[] = {">CLIENT",	"HOST",	     "INTERFACE",
+					   "TRANSPORT", ">BINDINGS", ">PORTS",
+					   ">SPIS",	">AGE",	     ">EXPIRES"};
+static const char *const bind_heads[] = {">BIND", "HOST", "LOCAL", "METHOD",  "PORTS",
+					 "SPIS",  ">IN",  ">OUT",  ">EXPIRES"};
+static const struct pages client_pages = {"client-get-page", "clients", "client-id",
+					  client_heads,	     9,		client_row};
+static const struct pages bind_pages = {"binding-get-page", "bindings", "bind-id",
+					bind_heads,	    9,		bind_row};
 
 struct walk { /* through the pages */
 	struct table t;
@@ -269,10 +280,11 @@ static void show_item(struct ctl_run *run, const struct pages *p, struct walk *w
 }
 
 /*
- * The next page begins after the last ID; if that one has ended meanwhile, after one before it.  What was shown is
- * not shown again.
+ * The next page begins after the last ID; if that one has ended meanwhile, after one before it.
+ * What was shown is not shown again.
  */
-static int ask_page(struct ctl_run *run, const struct pages *p, struct walk *w, cJSON **reply, const cJSON **out)
+static int ask_page(struct ctl_run *run, const struct pages *p, struct walk *w, cJSON **reply,
+		    const cJSON **out)
 {
 	*reply = NULL;
 	*out = NULL;
@@ -319,7 +331,7 @@ static int show_pages(struct ctl_run *run, const struct pages *p)
 		code = ask_page(run, p, &w, &reply, &out);
 		if (code)
 			break;
-		cJSON_ArrayForEach(item, sub(out, p->list)) {
+		cJSON_ArrayForEach (item, sub(out, p->list)) {
 			if (!seen(&w, num(item, p->id)))
 				show_item(run, p, &w, item);
 			if (cnt < PAGE)
@@ -349,14 +361,15 @@ int ctl_bindings(struct ctl_run *run)
 	return show_pages(run, &bind_pages);
 }
 
-/* ---- one client, one binding ---------------------------------------------------------------------------------------- */
+/* ---- one client, one binding
+ * ---------------------------------------------------------------------------------------- */
 
 /* name: value, empty fields left out. */
 static void print_fields(const cJSON *obj)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, obj) {
+	cJSON_ArrayForEach (item, obj) {
 		if (cJSON_IsArray(item) && cJSON_GetArraySize(item))
 			printf("%s: %s\n", item->string, text_list(item, 16));
 		else if (cJSON_IsString(item) && *item->valuestring)

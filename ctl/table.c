@@ -128,14 +128,15 @@ const char *text_list(const cJSON *list, int max)
 	size_t len = 0;
 
 	out[0] = '\0';
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		const char *text = cJSON_GetStringValue(item);
 
 		if (cnt == max || len + strlen(text ? text : "") + 16 > 256) {
 			snprintf(out + len, 256 - len, ",+%d", cJSON_GetArraySize(list) - cnt);
 			return out;
 		}
-		len += (size_t)snprintf(out + len, 256 - len, "%s%s", cnt ? "," : "", text ? text : "?");
+		len += (size_t)snprintf(out + len, 256 - len, "%s%s", cnt ? "," : "",
+					text ? text : "?");
 		cnt++;
 	}
 	return cnt ? out : "-";

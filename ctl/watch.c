@@ -72,8 +72,10 @@ static double rate(double now, double before, double seconds)
 
 static void fill_line(const struct watch *w, struct line *line, const cJSON *b, double seconds)
 {
-	struct seen key = { .id = (uint32_t)num(b, "bind-id") };
-	const struct seen *old = w->seen_cnt ? bsearch(&key, w->seen, (size_t)w->seen_cnt, sizeof(key), by_id) : NULL;
+	struct seen key = {.id = (uint32_t)num(b, "bind-id")};
+	const struct seen *old =
+		w->seen_cnt ? bsearch(&key, w->seen, (size_t)w->seen_cnt, sizeof(key), by_id)
+			    : NULL;
 
 	line->b = b;
 	if (!old)
@@ -94,17 +96,18 @@ static void remember(struct watch *w, const cJSON *list, int cnt)
 	w->seen_cnt = 0;
 	if (!w->seen)
 		return;
-	cJSON_ArrayForEach(b, list)
-		w->seen[i++] = (struct seen){ (uint32_t)num(b, "bind-id"), num(b, "in-packets"), num(b, "out-packets"),
-					      num(b, "in-bytes"), num(b, "out-bytes") };
+	cJSON_ArrayForEach (b, list)
+		w->seen[i++] = (struct seen){(uint32_t)num(b, "bind-id"), num(b, "in-packets"),
+					     num(b, "out-packets"), num(b, "in-bytes"),
+					     num(b, "out-bytes")};
 	w->seen_cnt = cnt;
 	qsort(w->seen, (size_t)cnt, sizeof(*w->seen), by_id);
 }
 
 static void print_bindings(struct watch *w, const cJSON *list, double seconds, int rows)
 {
-	static const char *const heads[] = { "HOST",	  "LOCAL",     "PORTS", "SPIS",	   ">IN",    ">OUT",
-					     ">IN/s", ">OUT/s", ">BIT/s", ">EXPIRES" };
+	static const char *const heads[] = {"HOST", "LOCAL", "PORTS",  "SPIS",	 ">IN",
+					    ">OUT", ">IN/s", ">OUT/s", ">BIT/s", ">EXPIRES"};
 	int cnt = cJSON_GetArraySize(list), i = 0;
 	struct line *line = calloc((size_t)cnt + 1, sizeof(*line));
 	const cJSON *b;
@@ -112,7 +115,7 @@ static void print_bindings(struct watch *w, const cJSON *list, double seconds, i
 
 	if (!line)
 		return;
-	cJSON_ArrayForEach(b, list)
+	cJSON_ArrayForEach (b, list)
 		fill_line(w, &line[i++], b, seconds);
 	qsort(line, (size_t)cnt, sizeof(*line), by_rate);
 	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
@@ -138,16 +141,18 @@ static void print_bindings(struct watch *w, const cJSON *list, double seconds, i
 static void print_drops(struct watch *w, const cJSON *stats, double seconds)
 {
 	const cJSON *drop, *drops = cJSON_GetObjectItemCaseSensitive(
-				    cJSON_GetObjectItemCaseSensitive(stats, "total"), "drops");
+				   cJSON_GetObjectItemCaseSensitive(stats, "total"), "drops");
 	int i = 0, shown = 0;
 
 	printf("dropped:");
-	cJSON_ArrayForEach(drop, drops) {
+	cJSON_ArrayForEach (drop, drops) {
 		if (i == (int)RSIP_ARRAY_LEN(w->drops))
 			break;
 		if (drop->valuedouble > 0)
-			printf("%s %s %s (%s/s)", shown++ ? "," : "", drop->string, text_count(drop->valuedouble),
-			       text_count(w->last_ns ? rate(drop->valuedouble, w->drops[i], seconds) : 0));
+			printf("%s %s %s (%s/s)", shown++ ? "," : "", drop->string,
+			       text_count(drop->valuedouble),
+			       text_count(w->last_ns ? rate(drop->valuedouble, w->drops[i], seconds)
+						     : 0));
 		w->drops[i++] = drop->valuedouble;
 	}
 	printf("%s\n", shown ? "" : " nothing");
@@ -183,8 +188,11 @@ static int frame(struct watch *w)
 	list = binds ? cJSON_GetObjectItemCaseSensitive(out_binds, "bindings") : NULL;
 	if (w->terminal)
 		printf("\033[H\033[J");
-	printf("%.0f bindings, every %g s%s\n", binds ? num(out_binds, "total") : 0, w->run->interval_s,
-	       binds && num(out_binds, "total") > num(out_binds, "count") ? " (the first 1000 are looked at)" : "");
+	printf("%.0f bindings, every %g s%s\n", binds ? num(out_binds, "total") : 0,
+	       w->run->interval_s,
+	       binds && num(out_binds, "total") > num(out_binds, "count")
+		       ? " (the first 1000 are looked at)"
+		       : "");
 	print_drops(w, out_stats, seconds);
 	putchar('\n');
 	print_bindings(w, list, seconds, screen_rows(w));
@@ -200,12 +208,13 @@ static int frame(struct watch *w)
 
 int ctl_watch(struct ctl_run *run)
 {
-	struct watch w = { .run = run, .terminal = isatty(STDOUT_FILENO) && !run->json };
-	struct sigaction act = { .sa_handler = on_signal };
+	struct watch w = {.run = run, .terminal = isatty(STDOUT_FILENO) && !run->json};
+	struct sigaction act = {.sa_handler = on_signal};
 	int code = EXIT_DONE;
 
 	if (run->json)
-		return ctl_fail(run, EXIT_USAGE, "watch is for people; programs ask bindings --json again");
+		return ctl_fail(run, EXIT_USAGE,
+				"watch is for people; programs ask bindings --json again");
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	if (w.terminal)

@@ -24,7 +24,9 @@ struct walk {
 
 void rsip_message_init(struct rsip_message *m, uint8_t type)
 {
-	/* The arrays at the ends of ports, SPIs and tuples are not looked at beyond their counts. */
+	/*
+	 * The arrays at the ends of ports, SPIs and tuples are not looked at beyond their counts.
+	 */
 	memset(m, 0, offsetof(struct rsip_message, local_ports));
 	m->local_ports.cnt = 0;
 	m->local_ports.form = RSIP_FORM_ANY;
@@ -38,7 +40,7 @@ void rsip_message_init(struct rsip_message *m, uint8_t type)
 	m->type = type;
 }
 
-/* ---- the head: version (1), type (1), overall length (2), and the IDs wherever they are ------------------- */
+/* ---- the head: version (1), type (1), overall length (2), and the IDs wherever they are ------ */
 
 static void keep_id(struct rsip_message *m, uint8_t role, struct rsip_reader *value)
 {
@@ -81,7 +83,7 @@ enum rsip_err rsip_decode_head(const uint8_t *buf, size_t len, struct rsip_messa
 	return len < RSIP_HDR_LEN || m->length != len ? RSIP_ERR_BAD_MESSAGE : RSIP_OK;
 }
 
-/* ---- one parameter ---------------------------------------------------------------------------------------- */
+/* ---- one parameter --------------------------------------------------------------------------- */
 
 static unsigned int slot_count(const struct rsip_layout *l)
 {
@@ -98,8 +100,8 @@ static bool is_required(const struct rsip_layout_slot *s)
 }
 
 /*
- * The slot for the next parameter of this type, or -1.  Required ones must come in the exact order (RFC 3103 9); a
- * gap is no disorder, it is told as missing at the end.
+ * The slot for the next parameter of this type, or -1.  Required ones must come in the exact order
+ * (RFC 3103 9); a gap is no disorder, it is told as missing at the end.
  */
 static int find_slot(struct walk *w, uint8_t type)
 {
@@ -109,7 +111,8 @@ static int find_slot(struct walk *w, uint8_t type)
 	for (unsigned int i = 0; i < n; i++) {
 		const struct rsip_layout_slot *s = &w->layout->slot[i];
 
-		if (rsip_roles[s->role].param != type || (w->used[i] && s->need != RSIP_NEED_REPEATED))
+		if (rsip_roles[s->role].param != type ||
+		    (w->used[i] && s->need != RSIP_NEED_REPEATED))
 			continue;
 		if (s->need == RSIP_NEED_ANYWHERE || (s->need == RSIP_NEED_ORDERED && i >= w->next))
 			return i;
@@ -182,12 +185,15 @@ static bool in_tuples(const struct walk *w)
 
 static void take_tuple(struct walk *w, struct rsip_reader *value)
 {
-	uint16_t indicator = rsip_reader_left(value) == 1 ? rsip_read_u8(value) : rsip_read_u16(value);
+	uint16_t indicator =
+		rsip_reader_left(value) == 1 ? rsip_read_u8(value) : rsip_read_u16(value);
 	struct rsip_message *m = w->m;
-	struct rsip_tuple *t = m->tuple_cnt < RSIP_TUPLES_MAX ? &m->tuple[m->tuple_cnt] : &w->scratch->tuple[0];
+	struct rsip_tuple *t =
+		m->tuple_cnt < RSIP_TUPLES_MAX ? &m->tuple[m->tuple_cnt] : &w->scratch->tuple[0];
 
 	w->optional_seen = true;
-	if (indicator > UINT8_MAX || !rsip_tuple_read(&w->message, indicator, w->layout->request, t))
+	if (indicator > UINT8_MAX ||
+	    !rsip_tuple_read(&w->message, indicator, w->layout->request, t))
 		w->faults.malformed = true;
 	else if (m->tuple_cnt < RSIP_TUPLES_MAX)
 		m->tuple_cnt++;
@@ -234,7 +240,7 @@ static void take_parameter(struct walk *w)
 	}
 }
 
-/* ---- the whole -------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 static void count_missing(struct walk *w)
 {

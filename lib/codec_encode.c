@@ -15,7 +15,8 @@ static unsigned int how_many(const struct rsip_message *m, uint8_t role)
 	return m->has & rsip_roles[role].has ? 1 : 0;
 }
 
-static int write_parameter(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth)
+static int write_parameter(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			   unsigned int nth)
 {
 	size_t at;
 
@@ -30,7 +31,8 @@ static int write_parameter(struct rsip_writer *w, uint8_t role, const struct rsi
 	return 0;
 }
 
-static int write_slot(struct rsip_writer *w, const struct rsip_layout_slot *s, const struct rsip_message *m)
+static int write_slot(struct rsip_writer *w, const struct rsip_layout_slot *s,
+		      const struct rsip_message *m)
 {
 	unsigned int cnt = how_many(m, s->role);
 	int err;

@@ -30,8 +30,9 @@ enum rsip_role {
 };
 
 enum rsip_need {
-	RSIP_NEED_ORDERED, /* required, in the exact order */
-	RSIP_NEED_ANYWHERE, /* required; written in this place, read in any (order of lease and tunnel) */
+	RSIP_NEED_ORDERED,  /* required, in the exact order */
+	RSIP_NEED_ANYWHERE, /* required; written in this place, read in any (order of lease and
+			       tunnel) */
 	RSIP_NEED_OPTIONAL,
 	RSIP_NEED_REPEATED, /* optional, any number of them */
 };
@@ -43,11 +44,12 @@ struct rsip_param_row {
 
 struct rsip_role_row {
 	uint8_t param; /* enum rsip_param_type */
-	uint32_t has; /* enum rsip_has; 0 where a count says it */
+	uint32_t has;  /* enum rsip_has; 0 where a count says it */
 	/* Value to message; false: malformed (205).  The cursor ends where the value ends. */
 	bool (*read)(struct rsip_reader *value, uint8_t role, struct rsip_message *m);
 	/* Message to value; false: it cannot be written so.  nth: of a repeated one. */
-	bool (*write)(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth);
+	bool (*write)(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+		      unsigned int nth);
 };
 
 struct rsip_layout_slot {
@@ -68,20 +70,26 @@ const struct rsip_layout *rsip_layout(uint8_t type);
 bool rsip_layout_ports_none(uint8_t type);
 
 /* The addresses of a tuple, whose indicator has been read: false is malformed. */
-bool rsip_tuple_read(struct rsip_reader *message, uint8_t indicator, bool request, struct rsip_tuple *out);
+bool rsip_tuple_read(struct rsip_reader *message, uint8_t indicator, bool request,
+		     struct rsip_tuple *out);
 bool rsip_tuple_write(struct rsip_writer *w, const struct rsip_tuple *tuple);
 bool rsip_tuple_is_network(uint8_t indicator);
 
 /* In codec_values.c, for rsip_roles. */
 bool rsip_value_read_u32(struct rsip_reader *v, uint8_t role, struct rsip_message *m);
-bool rsip_value_write_u32(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth);
+bool rsip_value_write_u32(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			  unsigned int nth);
 bool rsip_value_read_small(struct rsip_reader *v, uint8_t role, struct rsip_message *m);
-bool rsip_value_write_small(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth);
+bool rsip_value_write_small(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			    unsigned int nth);
 bool rsip_value_read_address(struct rsip_reader *v, uint8_t role, struct rsip_message *m);
-bool rsip_value_write_address(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth);
+bool rsip_value_write_address(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			      unsigned int nth);
 bool rsip_value_read_ports(struct rsip_reader *v, uint8_t role, struct rsip_message *m);
-bool rsip_value_write_ports(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth);
+bool rsip_value_write_ports(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			    unsigned int nth);
 bool rsip_value_read_spis(struct rsip_reader *v, uint8_t role, struct rsip_message *m);
-bool rsip_value_write_spis(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth);
+bool rsip_value_write_spis(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			   unsigned int nth);
 
 #endif

@@ -43,14 +43,11 @@ static void add_address(struct line *l, const char *label, const struct rsip_add
 static void add_ports(struct line *l, const char *label, const struct rsip_ports *p)
 {
 	switch (p->form) {
-	case RSIP_FORM_NONE:
-		add(l, " %s=none", label);
-		break;
-	case RSIP_FORM_ANY:
-		add(l, " %s=any(%u)", label, p->cnt);
-		break;
+	case RSIP_FORM_NONE: add(l, " %s=none", label); break;
+	case RSIP_FORM_ANY: add(l, " %s=any(%u)", label, p->cnt); break;
 	case RSIP_FORM_RANGE:
-		add(l, p->cnt > 1 ? " %s=%u-%u" : " %s=%u", label, p->port[0], p->port[0] + p->cnt - 1);
+		add(l, p->cnt > 1 ? " %s=%u-%u" : " %s=%u", label, p->port[0],
+		    p->port[0] + p->cnt - 1);
 		break;
 	default:
 		add(l, " %s=", label);
@@ -64,15 +61,16 @@ static void add_spis(struct line *l, const struct rsip_spis *s)
 	if (s->form == RSIP_FORM_ANY)
 		add(l, " spis=any(%u)", s->cnt);
 	else if (s->form == RSIP_FORM_RANGE)
-		add(l, s->cnt > 1 ? " spis=0x%08x-0x%08x" : " spis=0x%08x", s->first, s->first + s->cnt - 1);
+		add(l, s->cnt > 1 ? " spis=0x%08x-0x%08x" : " spis=0x%08x", s->first,
+		    s->first + s->cnt - 1);
 	else
 		add(l, " spis=0x%08x,...(%u)", s->first, s->cnt);
 }
 
 static void add_tuple(struct line *l, const struct rsip_tuple *t)
 {
-	static const char *const label[] = { "?", "local-address", "local-network", "remote-address",
-					     "remote-network" };
+	static const char *const label[] = { "?", "local-address", "local-network",
+					     "remote-address", "remote-network" };
 
 	add_address(l, label[t->indicator < RSIP_ARRAY_LEN(label) ? t->indicator : 0], &t->addr);
 	if (t->mask)

@@ -11,7 +11,7 @@ static bool read_whole(const struct rsip_reader *v)
 	return !v->failed && rsip_reader_left(v) == 0;
 }
 
-/* ---- lease time, IDs, counter ----------------------------------------------------------------------------- */
+/* ---- lease time, IDs, counter ---------------------------------------------------------------- */
 
 static uint32_t *u32_of(uint8_t role, struct rsip_message *m)
 {
@@ -29,14 +29,15 @@ bool rsip_value_read_u32(struct rsip_reader *v, uint8_t role, struct rsip_messag
 	return read_whole(v);
 }
 
-bool rsip_value_write_u32(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth)
+bool rsip_value_write_u32(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			  unsigned int nth)
 {
 	(void)nth;
 	rsip_write_u32(w, *u32_of(role, (struct rsip_message *)m));
 	return true;
 }
 
-/* ---- error, policy, tunnel types, methods ----------------------------------------------------------------- */
+/* ---- error, policy, tunnel types, methods ---------------------------------------------------- */
 
 static void keep_type(uint8_t *list, uint8_t *cnt, uint8_t value)
 {
@@ -47,42 +48,33 @@ static void keep_type(uint8_t *list, uint8_t *cnt, uint8_t value)
 bool rsip_value_read_small(struct rsip_reader *v, uint8_t role, struct rsip_message *m)
 {
 	switch (role) {
-	case RSIP_ROLE_ERROR:
-		m->error = rsip_read_u16(v);
-		break;
+	case RSIP_ROLE_ERROR: m->error = rsip_read_u16(v); break;
 	case RSIP_ROLE_POLICY:
 		m->local_policy = rsip_read_u8(v);
 		m->remote_policy = rsip_read_u8(v);
 		break;
-	case RSIP_ROLE_TUNNEL:
-		keep_type(m->tunnel, &m->tunnel_cnt, rsip_read_u8(v));
-		break;
-	default:
-		keep_type(m->method, &m->method_cnt, rsip_read_u8(v));
+	case RSIP_ROLE_TUNNEL: keep_type(m->tunnel, &m->tunnel_cnt, rsip_read_u8(v)); break;
+	default: keep_type(m->method, &m->method_cnt, rsip_read_u8(v));
 	}
 	return read_whole(v);
 }
 
-bool rsip_value_write_small(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth)
+bool rsip_value_write_small(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			    unsigned int nth)
 {
 	switch (role) {
-	case RSIP_ROLE_ERROR:
-		rsip_write_u16(w, m->error);
-		break;
+	case RSIP_ROLE_ERROR: rsip_write_u16(w, m->error); break;
 	case RSIP_ROLE_POLICY:
 		rsip_write_u8(w, m->local_policy);
 		rsip_write_u8(w, m->remote_policy);
 		break;
-	case RSIP_ROLE_TUNNEL:
-		rsip_write_u8(w, m->tunnel[nth]);
-		break;
-	default:
-		rsip_write_u8(w, m->method[nth]);
+	case RSIP_ROLE_TUNNEL: rsip_write_u8(w, m->tunnel[nth]); break;
+	default: rsip_write_u8(w, m->method[nth]);
 	}
 	return true;
 }
 
-/* ---- addresses: type (1), then 0, 4, 16 bytes or a name (8.1) --------------------------------------------- */
+/* ---- addresses: type (1), then 0, 4, 16 bytes or a name (8.1) -------------------------------- */
 
 static bool read_fqdn(struct rsip_reader *v, struct rsip_address *a)
 {
@@ -158,20 +150,15 @@ static bool write_address(struct rsip_writer *w, const struct rsip_address *a)
 {
 	rsip_write_u8(w, a->type);
 	switch (a->type) {
-	case RSIP_ADDR_IPV4:
-		rsip_write_bytes(w, &a->v4, a->any ? 0 : sizeof(a->v4));
-		return true;
-	case RSIP_ADDR_IPV6:
-		rsip_write_bytes(w, a->v6, a->any ? 0 : sizeof(a->v6));
-		return true;
-	case RSIP_ADDR_FQDN:
-		rsip_write_bytes(w, a->fqdn, a->any ? 0 : a->fqdn_len);
-		return true;
+	case RSIP_ADDR_IPV4: rsip_write_bytes(w, &a->v4, a->any ? 0 : sizeof(a->v4)); return true;
+	case RSIP_ADDR_IPV6: rsip_write_bytes(w, a->v6, a->any ? 0 : sizeof(a->v6)); return true;
+	case RSIP_ADDR_FQDN: rsip_write_bytes(w, a->fqdn, a->any ? 0 : a->fqdn_len); return true;
 	}
 	return false;
 }
 
-bool rsip_value_write_address(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth)
+bool rsip_value_write_address(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			      unsigned int nth)
 {
 	const struct rsip_address *a = address_of(role, (struct rsip_message *)m);
 
@@ -193,7 +180,7 @@ void rsip_address_v4(struct rsip_address *a, __be32 v4)
 	*a = (struct rsip_address){ .type = RSIP_ADDR_IPV4, .v4 = v4 };
 }
 
-/* ---- ports: number (1), then none, one, or as many fields of 2 bytes (8.2) -------------------------------- */
+/* ---- ports: number (1), then none, one, or as many fields of 2 bytes (8.2) ------------------- */
 
 static struct rsip_ports *ports_of(uint8_t role, struct rsip_message *m)
 {
@@ -244,14 +231,16 @@ bool rsip_value_read_ports(struct rsip_reader *v, uint8_t role, struct rsip_mess
 	return true;
 }
 
-bool rsip_value_write_ports(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth)
+bool rsip_value_write_ports(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			    unsigned int nth)
 {
 	const struct rsip_ports *p = ports_of(role, (struct rsip_message *)m);
 
 	(void)nth;
 	if (p->form == RSIP_FORM_NONE)
 		return rsip_layout_ports_none(m->type);
-	if (p->form > RSIP_FORM_LIST || (p->cnt == 0 && (p->form != RSIP_FORM_ANY || role != RSIP_ROLE_REMOTE_PORTS)))
+	if (p->form > RSIP_FORM_LIST ||
+	    (p->cnt == 0 && (p->form != RSIP_FORM_ANY || role != RSIP_ROLE_REMOTE_PORTS)))
 		return false;
 	if (p->form == RSIP_FORM_LIST && p->cnt < 2)
 		return false;
@@ -287,7 +276,7 @@ void rsip_ports_set(struct rsip_ports *p, const uint16_t *port, uint8_t cnt)
 	}
 }
 
-/* ---- SPIs: number (2), then none, one, or as many fields of 4 bytes (RFC 3104 6.2) ------------------------ */
+/* ---- SPIs: number (2), then none, one, or as many fields of 4 bytes (RFC 3104 6.2) ----------- */
 
 static int compare_spis(const void *a, const void *b)
 {
@@ -340,7 +329,8 @@ bool rsip_value_read_spis(struct rsip_reader *v, uint8_t role, struct rsip_messa
 	return s->first >= RSIP_SPI_MIN && s->first + (uint64_t)s->cnt - 1 <= UINT32_MAX;
 }
 
-bool rsip_value_write_spis(struct rsip_writer *w, uint8_t role, const struct rsip_message *m, unsigned int nth)
+bool rsip_value_write_spis(struct rsip_writer *w, uint8_t role, const struct rsip_message *m,
+			   unsigned int nth)
 {
 	const struct rsip_spis *s = &m->spis;
 
@@ -374,7 +364,7 @@ void rsip_spis_any(struct rsip_spis *s, uint16_t cnt)
 	s->first = 0;
 }
 
-/* ---- tuples of a QUERY: an indicator, then one address, or a network and its mask (9.14, 9.15) ------------ */
+/* ---- tuples of a QUERY: an indicator, then one address, or a network and its mask (9.14, 9.15) */
 
 bool rsip_tuple_is_network(uint8_t indicator) /* 2 is a network in requests too */
 {
@@ -400,20 +390,25 @@ static bool read_mask(struct rsip_reader *v, __be32 *mask)
 	return read_whole(v) && (bits & (bits + 1)) == 0;
 }
 
-bool rsip_tuple_read(struct rsip_reader *message, uint8_t indicator, bool request, struct rsip_tuple *out)
+bool rsip_tuple_read(struct rsip_reader *message, uint8_t indicator, bool request,
+		     struct rsip_tuple *out)
 {
 	struct rsip_reader v;
 
 	out->indicator = indicator;
 	out->mask = 0;
-	if (indicator == 0 || indicator > (request ? RSIP_IND_LOCAL_NETWORK : RSIP_IND_REMOTE_NETWORK))
+	if (indicator == 0 ||
+	    indicator > (request ? RSIP_IND_LOCAL_NETWORK : RSIP_IND_REMOTE_NETWORK))
 		return false;
 	if (!next_address(message, &v) || !read_address(&v, &out->addr) || out->addr.any)
 		return false;
 	if (!rsip_tuple_is_network(indicator))
 		return true;
-	/* 9.14.3: a name is no network; Addrtype 2 is IPv4 only, so an IPv6 mask cannot be written. */
-	return out->addr.type == RSIP_ADDR_IPV4 && next_address(message, &v) && read_mask(&v, &out->mask);
+	/*
+	 * 9.14.3: a name is no network; Addrtype 2 is IPv4 only, so an IPv6 mask cannot be written.
+	 */
+	return out->addr.type == RSIP_ADDR_IPV4 && next_address(message, &v) &&
+	       read_mask(&v, &out->mask);
 }
 
 static bool write_tuple_address(struct rsip_writer *w, const struct rsip_address *a)

@@ -34,20 +34,22 @@ static const char *hint(int err)
 
 int rsip_ctlsock_open(const char *path, struct rsip_ctlsock **out, char *why, size_t why_len)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct timeval tv = { .tv_sec = PATIENCE_S };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct timeval tv = {.tv_sec = PATIENCE_S};
 	struct rsip_ctlsock *sock;
 	int fd, err;
 
 	if (strlen(path) >= sizeof(addr.sun_path)) {
-		snprintf(why, why_len, "the socket's path is longer than %zu bytes", sizeof(addr.sun_path) - 1);
+		snprintf(why, why_len, "the socket's path is longer than %zu bytes",
+			 sizeof(addr.sun_path) - 1);
 		return -ENAMETOOLONG;
 	}
 	strcpy(addr.sun_path, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
 		err = -errno;
-		snprintf(why, why_len, "cannot connect to rsipd: %s: %s%s", path, strerror(-err), hint(-err));
+		snprintf(why, why_len, "cannot connect to rsipd: %s: %s%s", path, strerror(-err),
+			 hint(-err));
 		goto fail;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
@@ -112,9 +114,10 @@ static int read_more(struct rsip_ctlsock *sock)
 	return 0;
 }
 
-int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **reply, char *why, size_t why_len)
+int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **reply, char *why,
+		     size_t why_len)
 {
-	struct rsip_json_span span = { 0, 0, false, false };
+	struct rsip_json_span span = {0, 0, false, false};
 	struct rsip_json_error parse_err;
 	int err = send_all(sock, request, strlen(request));
 	long end = 0;
@@ -124,7 +127,8 @@ int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **rep
 	while (!err && (end = rsip_json_span(&span, sock->buf, sock->len)) == 0)
 		err = read_more(sock);
 	if (err || end < 0) {
-		snprintf(why, why_len, "no answer from rsipd: %s", err ? strerror(-err) : "not a JSON object");
+		snprintf(why, why_len, "no answer from rsipd: %s",
+			 err ? strerror(-err) : "not a JSON object");
 		return err ? err : -EBADMSG;
 	}
 	*reply = rsip_json_parse(sock->buf, (size_t)end, 0, &parse_err);
@@ -136,8 +140,8 @@ int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **rep
 	return -EBADMSG;
 }
 
-int rsip_ctlsock_command(struct rsip_ctlsock *sock, const char *command, cJSON *args, cJSON **reply, char *why,
-			 size_t why_len)
+int rsip_ctlsock_command(struct rsip_ctlsock *sock, const char *command, cJSON *args, cJSON **reply,
+			 char *why, size_t why_len)
 {
 	cJSON *request = cJSON_CreateObject();
 	char *text;

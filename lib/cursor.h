@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Reading and writing big-endian fields with a position and a limit.  A cursor that once ran past its limit stays
- * failed and gives zeros: callers check once, at the end.
+ * Reading and writing big-endian fields with a position and a limit.  A cursor that once ran past
+ * its limit stays failed and gives zeros: callers check once, at the end.
  */
 #ifndef RSIP_CURSOR_H
 #define RSIP_CURSOR_H

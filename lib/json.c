@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * One pass over the text checks the grammar (RFC 8259) and notes the line of each value; cJSON then builds the
- * tree from a copy in which comments are blanks (cJSON_Minify would lose the lines).  Both meet the values in the
- * same order, so the lines are put into the tree afterwards, in valueint, which nothing else reads.
+ * One pass over the text checks the grammar (RFC 8259) and notes the line of each value; cJSON then
+ * builds the tree from a copy in which comments are blanks (cJSON_Minify would lose the lines).
+ * Both meet the values in the same order, so the lines are put into the tree afterwards, in
+ * valueint, which nothing else reads.
  */
 #include "json.h"
 
@@ -77,7 +78,8 @@ static int scan_escape(struct scan *s)
 		return 0;
 	if (c == 'u') {
 		for (int i = 1; i <= 4; i++)
-			if (!s->text[s->at + i] || !strchr("0123456789abcdefABCDEF", s->text[s->at + i]))
+			if (!s->text[s->at + i] ||
+			    !strchr("0123456789abcdefABCDEF", s->text[s->at + i]))
 				return scan_fail(s, "bad \\u escape in a string");
 		if (!strncmp(s->text + s->at + 1, "0000", 4))
 			return scan_fail(s, "a string may not hold a zero byte");
@@ -93,9 +95,9 @@ static int scan_string(struct scan *s)
 		return scan_fail(s, "expected a string in double quotes");
 	for (s->at++; peek(s) != '"'; s->at++) {
 		if ((unsigned char)peek(s) < 0x20)
-			return scan_fail(s, peek(s) == '\0' || peek(s) == '\n' ?
-						    "a string is not closed on its line" :
-						    "control character in a string");
+			return scan_fail(s, peek(s) == '\0' || peek(s) == '\n'
+						    ? "a string is not closed on its line"
+						    : "control character in a string");
 		if (peek(s) == '\\' && scan_escape(s))
 			return -EINVAL;
 	}
@@ -194,7 +196,7 @@ static int scan_object(struct scan *s, int depth)
 
 static int scan_word(struct scan *s)
 {
-	static const char *const word[] = { "true", "false", "null" };
+	static const char *const word[] = {"true", "false", "null"};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(word); i++) {
 		size_t len = strlen(word[i]);
@@ -282,7 +284,7 @@ static int check_keys(const cJSON *obj, struct rsip_json_error *err)
 	key = calloc((size_t)cnt, sizeof(*key));
 	if (!key)
 		return -ENOMEM;
-	cJSON_ArrayForEach(item, obj)
+	cJSON_ArrayForEach (item, obj)
 		key[i++] = item;
 	qsort(key, (size_t)cnt, sizeof(*key), by_key);
 	for (i = 1; i < cnt && !rc; i++) {
@@ -306,7 +308,7 @@ static void set_lines(cJSON *item, const int **line)
 	cJSON *child;
 
 	item->valueint = *(*line)++;
-	cJSON_ArrayForEach(child, item)
+	cJSON_ArrayForEach (child, item)
 		set_lines(child, line);
 }
 
@@ -315,7 +317,7 @@ static int check_tree(const cJSON *item, struct rsip_json_error *err)
 	const cJSON *child;
 	int rc = cJSON_IsObject(item) ? check_keys(item, err) : 0;
 
-	cJSON_ArrayForEach(child, item) {
+	cJSON_ArrayForEach (child, item) {
 		if (rc)
 			break;
 		rc = check_tree(child, err);
@@ -323,9 +325,10 @@ static int check_tree(const cJSON *item, struct rsip_json_error *err)
 	return rc;
 }
 
-cJSON *rsip_json_parse(const char *text, size_t len, unsigned int flags, struct rsip_json_error *err)
+cJSON *rsip_json_parse(const char *text, size_t len, unsigned int flags,
+		       struct rsip_json_error *err)
 {
-	struct scan s = { .line = 1, .err = err };
+	struct scan s = {.line = 1, .err = err};
 	const int *line;
 	cJSON *tree = NULL;
 
@@ -375,7 +378,8 @@ int rsip_json_line(const cJSON *item)
 bool rsip_json_integer(const cJSON *item, uint64_t *out)
 {
 	if (!cJSON_IsNumber(item) || item->valuedouble < 0 ||
-	    item->valuedouble > (double)RSIP_JSON_INT_MAX || item->valuedouble != floor(item->valuedouble))
+	    item->valuedouble > (double)RSIP_JSON_INT_MAX ||
+	    item->valuedouble != floor(item->valuedouble))
 		return false;
 	*out = (uint64_t)item->valuedouble;
 	return true;
@@ -457,8 +461,8 @@ void rsip_json_add_mac(cJSON *obj, const char *name, const uint8_t mac[6])
 {
 	char text[18];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-		 mac[5]);
+	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		 mac[3], mac[4], mac[5]);
 	cJSON_AddStringToObject(obj, name, text);
 }
 
@@ -466,7 +470,8 @@ uint64_t rsip_json_get_u64(const cJSON *obj, const char *name, uint64_t fallback
 {
 	uint64_t value;
 
-	return rsip_json_integer(cJSON_GetObjectItemCaseSensitive(obj, name), &value) ? value : fallback;
+	return rsip_json_integer(cJSON_GetObjectItemCaseSensitive(obj, name), &value) ? value
+										      : fallback;
 }
 
 const char *rsip_json_get_string(const cJSON *obj, const char *name, const char *fallback)
@@ -481,7 +486,9 @@ const char *rsip_json_printable(const char *text, char *buf, size_t size)
 	size_t i;
 
 	for (i = 0; text[i] && i + 1 < size; i++)
-		buf[i] = text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\' ? text[i] : '?';
+		buf[i] = text[i] >= 0x20 && text[i] < 0x7f && text[i] != '"' && text[i] != '\\'
+				 ? text[i]
+				 : '?';
 	buf[i] = '\0';
 	return buf;
 }

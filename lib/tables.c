@@ -7,7 +7,8 @@
 #define BUCKET_LEN 64
 #define SEARCH_MAX 128 /* buckets looked at before a table counts as full */
 
-/* What differs between the three tables.  Entries are passed as pointers into the table or as a model of one. */
+/* What differs between the three tables.  Entries are passed as pointers into the table or as a
+ * model of one. */
 struct rsip_table_kind {
 	uint32_t entry_len;
 	uint32_t entries; /* of a bucket */
@@ -36,7 +37,8 @@ static uint64_t addr_key(const void *e)
 
 static bool addr_same(const void *a, const void *b)
 {
-	return ((const struct rsip_addr_entry *)a)->addr == ((const struct rsip_addr_entry *)b)->addr;
+	return ((const struct rsip_addr_entry *)a)->addr ==
+	       ((const struct rsip_addr_entry *)b)->addr;
 }
 
 static void addr_publish(void *e, const void *model)
@@ -82,8 +84,10 @@ static bool spi_same(const void *a, const void *b)
 
 	uint32_t xo = x->first & (RSIP_SPI_BLOCK - 1), yo = y->first & (RSIP_SPI_BLOCK - 1);
 
-	/* Offsets in the block: the last block of all ends at 2^32, where first + cnt would wrap. */
-	return x->addr == y->addr && (x->first ^ y->first) < RSIP_SPI_BLOCK && xo < yo + y->cnt && yo < xo + x->cnt;
+	/* Offsets in the block: the last block of all ends at 2^32, where first + cnt would wrap.
+	 */
+	return x->addr == y->addr && (x->first ^ y->first) < RSIP_SPI_BLOCK && xo < yo + y->cnt &&
+	       yo < xo + x->cnt;
 }
 
 static void spi_publish(void *e, const void *model)
@@ -165,8 +169,8 @@ static const struct rsip_table_kind pair_kind = {
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-static void table_init(struct rsip_table *t, const struct rsip_table_kind *kind, void *mem, uint32_t buckets,
-		       uint64_t seed)
+static void table_init(struct rsip_table *t, const struct rsip_table_kind *kind, void *mem,
+		       uint32_t buckets, uint64_t seed)
 {
 	memset(t, 0, sizeof(*t));
 	t->kind = kind;
@@ -217,7 +221,8 @@ static void *find(const struct rsip_table *t, const void *model)
 	uint32_t b[2];
 
 	buckets_of(t, model, b);
-	__builtin_prefetch(place(t, b[1], 0)); /* both cache lines at once: at a million keys each is a miss */
+	__builtin_prefetch(
+		place(t, b[1], 0)); /* both cache lines at once: at a million keys each is a miss */
 	for (int n = 0; n < 2; n++) {
 		for (uint32_t i = 0; i < t->kind->entries; i++) {
 			void *e = place(t, b[n], i);
@@ -251,7 +256,8 @@ static void wait_grace(struct rsip_table *t)
 		t->grace(t->grace_arg);
 }
 
-/* Readers look at one bucket, then the other: the old copy must stay until those that saw the new place empty end. */
+/* Readers look at one bucket, then the other: the old copy must stay until those that saw the new
+ * place empty end. */
 static void move_entry(struct rsip_table *t, void *from, void *to)
 {
 	t->kind->publish(to, from);
@@ -261,7 +267,8 @@ static void move_entry(struct rsip_table *t, void *from, void *to)
 	t->moves++;
 }
 
-/* One bucket on the way to a free place; reached by moving entry `entry` of bucket node[parent].bucket here. */
+/* One bucket on the way to a free place; reached by moving entry `entry` of bucket
+ * node[parent].bucket here. */
 struct step {
 	uint32_t bucket;
 	int16_t parent;
@@ -276,8 +283,10 @@ static bool seen(const struct step *node, int cnt, uint32_t bucket)
 	return false;
 }
 
-/* Moves along the path that ends in node `at`, whose entry `entry` can go to `free`; returns the place freed first. */
-static void *shift_path(struct rsip_table *t, const struct step *node, int at, uint32_t entry, void *free)
+/* Moves along the path that ends in node `at`, whose entry `entry` can go to `free`; returns the
+ * place freed first. */
+static void *shift_path(struct rsip_table *t, const struct step *node, int at, uint32_t entry,
+			void *free)
 {
 	for (;;) {
 		void *from = place(t, node[at].bucket, entry);
@@ -300,7 +309,8 @@ static void *make_room(struct rsip_table *t, const uint32_t start[2])
 
 	for (int at = 0; at < cnt; at++) {
 		for (uint32_t i = 0; i < t->kind->entries; i++) {
-			uint32_t other = other_bucket(t, place(t, node[at].bucket, i), node[at].bucket);
+			uint32_t other =
+				other_bucket(t, place(t, node[at].bucket, i), node[at].bucket);
 			void *free = free_place(t, other, &used);
 
 			if (free)
@@ -382,14 +392,17 @@ struct rsip_spi_entry *rsip_table_spi(const struct rsip_table *t, __be32 addr, u
 
 bool rsip_table_spi_taken(const struct rsip_table *t, __be32 addr, uint32_t first, uint32_t cnt)
 {
-	return find(t, &(struct rsip_spi_entry){ .addr = addr, .first = first, .cnt = cnt }) != NULL;
+	return find(t, &(struct rsip_spi_entry){ .addr = addr, .first = first, .cnt = cnt }) !=
+	       NULL;
 }
 
-int rsip_table_spi_put(struct rsip_table *t, __be32 addr, uint32_t first, uint32_t cnt, uint32_t slot)
+int rsip_table_spi_put(struct rsip_table *t, __be32 addr, uint32_t first, uint32_t cnt,
+		       uint32_t slot)
 {
 	if (!slot || !cnt || cnt > RSIP_SPI_BLOCK - (first & (RSIP_SPI_BLOCK - 1)))
 		return -EINVAL;
-	return put(t, &(struct rsip_spi_entry){ .addr = addr, .first = first, .cnt = cnt, .slot = slot });
+	return put(t, &(struct rsip_spi_entry){
+			      .addr = addr, .first = first, .cnt = cnt, .slot = slot });
 }
 
 int rsip_table_spi_del(struct rsip_table *t, __be32 addr, uint32_t first, uint32_t slot)
@@ -407,9 +420,12 @@ struct rsip_pair_entry *rsip_table_pair(const struct rsip_table *t, __be32 host,
 	return find(t, &(struct rsip_pair_entry){ .host = host, .local = local });
 }
 
-int rsip_table_pair_put(struct rsip_table *t, __be32 host, __be32 local, uint32_t slot, uint32_t ipsec_slot)
+int rsip_table_pair_put(struct rsip_table *t, __be32 host, __be32 local, uint32_t slot,
+			uint32_t ipsec_slot)
 {
-	struct rsip_pair_entry model = { .host = host, .local = local, .slot = slot, .ipsec_slot = ipsec_slot };
+	struct rsip_pair_entry model = {
+		.host = host, .local = local, .slot = slot, .ipsec_slot = ipsec_slot
+	};
 
 	return host ? put(t, &model) : -EINVAL;
 }

@@ -2,11 +2,12 @@
 /*
  * The writer of the two-choice bucket tables of rsip/maps.h: rsip_addrs, rsip_spis, rsip_pairs.
  *
- * One writer, many readers that take no lock.  An entry is published by one store of its last word and
- * unpublished by clearing the same word.  Where both buckets of a key are full, an entry is moved to its other
- * bucket: copied first, cleared after a grace period, and its place is written again only after another one, so
- * that a reader always finds it and never mixes two owners.  That is rare (it needs a load well above one half);
- * the search is bounded, beyond it the answer is -ENOSPC.
+ * One writer, many readers that take no lock.  An entry is published by one store of its last word
+ * and unpublished by clearing the same word.  Where both buckets of a key are full, an entry is
+ * moved to its other bucket: copied first, cleared after a grace period, and its place is written
+ * again only after another one, so that a reader always finds it and never mixes two owners.  That
+ * is rare (it needs a load well above one half); the search is bounded, beyond it the answer is
+ * -ENOSPC.
  *
  * Addresses in network order, SPIs in host order.
  */
@@ -43,19 +44,22 @@ int rsip_table_addr_del(struct rsip_table *t, __be32 addr);
 struct rsip_spi_entry *rsip_table_spi(const struct rsip_table *t, __be32 addr, uint32_t spi);
 /* Is an SPI of first .. first + cnt - 1 (inside one block) covered already? */
 bool rsip_table_spi_taken(const struct rsip_table *t, __be32 addr, uint32_t first, uint32_t cnt);
-/* first .. first + cnt - 1 must lie in one block (-EINVAL); -EEXIST where one of them is taken; -ENOSPC. */
-int rsip_table_spi_put(struct rsip_table *t, __be32 addr, uint32_t first, uint32_t cnt, uint32_t slot);
+/* first .. first + cnt - 1 must lie in one block (-EINVAL); -EEXIST where one of them is taken;
+ * -ENOSPC. */
+int rsip_table_spi_put(struct rsip_table *t, __be32 addr, uint32_t first, uint32_t cnt,
+		       uint32_t slot);
 /* Removes the entry that begins at first and belongs to slot: 0 or -ENOENT. */
 int rsip_table_spi_del(struct rsip_table *t, __be32 addr, uint32_t first, uint32_t slot);
 
 struct rsip_pair_entry *rsip_table_pair(const struct rsip_table *t, __be32 host, __be32 local);
 /* Its slots may be stored to (atomically) by the caller until the next put into this table. */
-int rsip_table_pair_put(struct rsip_table *t, __be32 host, __be32 local, uint32_t slot, uint32_t ipsec_slot);
+int rsip_table_pair_put(struct rsip_table *t, __be32 host, __be32 local, uint32_t slot,
+			uint32_t ipsec_slot);
 int rsip_table_pair_del(struct rsip_table *t, __be32 host, __be32 local);
 
 /*
- * Start-up: clears every entry that a reader would not find, or not first: misplaced, or the second copy that
- * a writer left when it was killed in the middle of a move.  Returns how many.
+ * Start-up: clears every entry that a reader would not find, or not first: misplaced, or the second
+ * copy that a writer left when it was killed in the middle of a move.  Returns how many.
  */
 uint32_t rsip_table_repair(struct rsip_table *t);
 

@@ -18,11 +18,13 @@
 #include "options.h"
 #include "undo.h"
 
-/* The oldest kernel with all we use: bpf_ktime_get_coarse_ns (5.11), XDP links (5.9), mappable arrays (5.5). */
+/* The oldest kernel with all we use: bpf_ktime_get_coarse_ns (5.11), XDP links (5.9), mappable
+ * arrays (5.5). */
 #define KERNEL_MAJOR 5
 #define KERNEL_MINOR 11
 
-void rsip_finding_add(struct rsip_findings *f, enum rsip_severity severity, const char *ifname, const char *fmt, ...)
+void rsip_finding_add(struct rsip_findings *f, enum rsip_severity severity, const char *ifname,
+		      const char *fmt, ...)
 {
 	struct rsip_finding *item;
 	va_list ap;
@@ -44,12 +46,12 @@ void rsip_findings_log(const struct rsip_findings *f)
 	for (uint32_t i = 0; i < f->cnt; i++) {
 		const struct rsip_finding *item = &f->item[i];
 
-		rsip_log(item->severity == RSIP_FATAL ? RSIP_LOG_ERR : RSIP_LOG_WARN, "%s%s%s", item->ifname,
-			 item->ifname[0] ? ": " : "", item->text);
+		rsip_log(item->severity == RSIP_FATAL ? RSIP_LOG_ERR : RSIP_LOG_WARN, "%s%s%s",
+			 item->ifname, item->ifname[0] ? ": " : "", item->text);
 	}
 }
 
-/* ---- the machine ---------------------------------------------------------------------------------------------------- */
+/* ---- the machine ---------------------------------------------------- */
 
 static int sysctl_number(const char *name)
 {
@@ -89,56 +91,74 @@ void rsip_check_kernel(const struct rsip_kernel *k, struct rsip_findings *f)
 
 	if (sscanf(k->release, "%d.%d", &major, &minor) == 2 &&
 	    (major < KERNEL_MAJOR || (major == KERNEL_MAJOR && minor < KERNEL_MINOR)))
-		rsip_finding_add(f, RSIP_FATAL, "", "kernel %s is too old: %d.%d is needed (6.1 and later are tested)",
+		rsip_finding_add(f, RSIP_FATAL, "",
+				 "kernel %s is too old: %d.%d is needed (6.1 and later are tested)",
 				 k->release, KERNEL_MAJOR, KERNEL_MINOR);
 	if (!k->bpf && (k->bpf_err == -EPERM || k->bpf_err == -EACCES))
-		rsip_finding_add(f, RSIP_FATAL, "", "may not load BPF programs (run as root, or with CAP_BPF and CAP_NET_ADMIN)");
+		rsip_finding_add(f, RSIP_FATAL, "",
+				 "may not load BPF programs (run as root, or with CAP_BPF and "
+				 "CAP_NET_ADMIN)");
 	else if (!k->bpf)
-		rsip_finding_add(f, RSIP_FATAL, "", "cannot load any BPF program: %s (the kernel needs CONFIG_BPF_SYSCALL)",
-				 strerror(-k->bpf_err));
+		rsip_finding_add(
+			f, RSIP_FATAL, "",
+			"cannot load any BPF program: %s (the kernel needs CONFIG_BPF_SYSCALL)",
+			strerror(-k->bpf_err));
 	if (!k->btf)
-		rsip_finding_add(f, RSIP_FATAL, "", "no /sys/kernel/btf/vmlinux (the kernel needs CONFIG_DEBUG_INFO_BTF)");
+		rsip_finding_add(
+			f, RSIP_FATAL, "",
+			"no /sys/kernel/btf/vmlinux (the kernel needs CONFIG_DEBUG_INFO_BTF)");
 	if (k->jit == 0)
-		rsip_finding_add(f, RSIP_WARNING, "", "BPF is interpreted, many times slower (sysctl -w net.core.bpf_jit_enable=1)");
+		rsip_finding_add(f, RSIP_WARNING, "",
+				 "BPF is interpreted, many times slower (sysctl -w "
+				 "net.core.bpf_jit_enable=1)");
 	if (k->cpus_possible < 1)
-		rsip_finding_add(f, RSIP_FATAL, "", "cannot count the CPUs: %s (is /sys mounted?)", strerror(-k->cpus_possible));
+		rsip_finding_add(f, RSIP_FATAL, "", "cannot count the CPUs: %s (is /sys mounted?)",
+				 strerror(-k->cpus_possible));
 }
 
-/* ---- one interface ---------------------------------------------------------------------------------------------------- */
+/* ---- one interface ---------------------------------------------------- */
 
 static void check_big_packets(const struct rsip_netdev *dev, int mode, struct rsip_findings *f)
 {
 	for (int i = RSIP_OFFLOAD_GRO; i <= RSIP_OFFLOAD_LRO; i++)
 		if (mode == RSIP_MODE_GENERIC && dev->offload[i] == 1)
 			rsip_finding_add(f, RSIP_WARNING, dev->name,
-					 "%s glues packets together before generic XDP sees them (attach switches it off)",
+					 "%s glues packets together before generic XDP sees them "
+					 "(attach switches it off)",
 					 rsip_offload_name(i));
 }
 
-void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bool takes_frags, struct rsip_findings *f)
+void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bool takes_frags,
+		       struct rsip_findings *f)
 {
 	if (!dev->ethernet) {
 		rsip_finding_add(f, RSIP_FATAL, dev->name,
-				 "has no Ethernet header: needs TC programs, which this data plane does not have yet");
+				 "has no Ethernet header: needs TC programs, which this data plane "
+				 "does not have yet");
 		return;
 	}
 	if (!dev->up)
-		rsip_finding_add(f, RSIP_WARNING, dev->name, "is down (ip link set %s up)", dev->name);
+		rsip_finding_add(f, RSIP_WARNING, dev->name, "is down (ip link set %s up)",
+				 dev->name);
 	if (role == RSIP_ROLE_PRIVATE && !dev->addr_cnt)
 		rsip_finding_add(f, RSIP_FATAL, dev->name,
-				 "has no IPv4 address for the hosts' tunnels to end at (ip address add ADDRESS/LEN dev %s)",
+				 "has no IPv4 address for the hosts' tunnels to end at (ip address "
+				 "add ADDRESS/LEN dev %s)",
 				 dev->name);
-	if (mode == RSIP_MODE_NATIVE && dev->features_known && !(dev->features & RSIP_XDP_ACT_BASIC))
-		rsip_finding_add(f, RSIP_FATAL, dev->name, "driver %s has no native XDP (use --mode auto or generic)",
+	if (mode == RSIP_MODE_NATIVE && dev->features_known &&
+	    !(dev->features & RSIP_XDP_ACT_BASIC))
+		rsip_finding_add(f, RSIP_FATAL, dev->name,
+				 "driver %s has no native XDP (use --mode auto or generic)",
 				 dev->driver[0] ? dev->driver : "(unnamed)");
 	if (mode != RSIP_MODE_GENERIC && !takes_frags && dev->mtu > RSIP_NATIVE_MTU)
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
-				 "MTU %u: in native mode most drivers take no more than about %d (ip link set %s mtu %d)",
+				 "MTU %u: in native mode most drivers take no more than about %d "
+				 "(ip link set %s mtu %d)",
 				 dev->mtu, RSIP_NATIVE_MTU, dev->name, RSIP_NATIVE_MTU);
 	if (dev->offload[RSIP_OFFLOAD_RXVLAN] == 1 && dev->vlan_above)
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
-				 "strips VLAN tags and has VLAN devices: XDP would take their packets for its own (attach "
-				 "switches rxvlan off)");
+				 "strips VLAN tags and has VLAN devices: XDP would take their "
+				 "packets for its own (attach switches rxvlan off)");
 	check_big_packets(dev, mode, f);
 }
 
@@ -148,11 +168,12 @@ void rsip_check_speed(const struct rsip_netdev *dev, struct rsip_findings *f)
 
 	if (dev->rx_queues > 0 && dev->rx_queues < cpus)
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
-				 "%d receive queues for %ld CPUs: the others stay idle (ethtool -L %s combined %ld, if it can)",
+				 "receive queues: %d for %ld CPUs: the others stay idle (ethtool "
+				 "-L %s combined %ld, if it can)",
 				 dev->rx_queues, cpus, dev->name, cpus);
 	if (!dev->esp4_err && dev->ethernet && !(dev->esp4_hash & (RXH_L4_B_0_1 | RXH_L4_B_2_3)))
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
-				 "RSS spreads ESP by addresses alone: one busy peer lands on one CPU (ethtool -N %s rx-flow-hash "
-				 "esp4 sdfn, if the card can)",
+				 "RSS spreads ESP by addresses alone: one busy peer lands on one "
+				 "CPU (ethtool -N %s rx-flow-hash esp4 sdfn, if the card can)",
 				 dev->name);
 }

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char *const offload_names[RSIP_OFFLOADS] = { "gro", "lro", "rxvlan" };
+static const char *const offload_names[RSIP_OFFLOADS] = {"gro", "lro", "rxvlan"};
 
 const char *rsip_offload_name(int offload)
 {
@@ -28,7 +28,7 @@ int rsip_offload_parse(const char *name)
 
 static int ask(const char *ifname, void *cmd)
 {
-	struct ifreq ifr = { .ifr_data = cmd };
+	struct ifreq ifr = {.ifr_data = cmd};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
 
 	if (fd < 0)
@@ -42,7 +42,7 @@ static int ask(const char *ifname, void *cmd)
 
 static int get_value(const char *ifname, uint32_t cmd, uint32_t *data)
 {
-	struct ethtool_value value = { .cmd = cmd };
+	struct ethtool_value value = {.cmd = cmd};
 	int err = ask(ifname, &value);
 
 	*data = value.data;
@@ -57,7 +57,8 @@ static uint32_t flag_of(enum rsip_offload offload)
 int rsip_ethtool_offload(const char *ifname, enum rsip_offload offload)
 {
 	uint32_t data;
-	int err = get_value(ifname, offload == RSIP_OFFLOAD_GRO ? ETHTOOL_GGRO : ETHTOOL_GFLAGS, &data);
+	int err = get_value(ifname, offload == RSIP_OFFLOAD_GRO ? ETHTOOL_GGRO : ETHTOOL_GFLAGS,
+			    &data);
 
 	if (err)
 		return err;
@@ -66,7 +67,7 @@ int rsip_ethtool_offload(const char *ifname, enum rsip_offload offload)
 
 int rsip_ethtool_offload_set(const char *ifname, enum rsip_offload offload, int on)
 {
-	struct ethtool_value value = { .cmd = ETHTOOL_SGRO, .data = (uint32_t)on };
+	struct ethtool_value value = {.cmd = ETHTOOL_SGRO, .data = (uint32_t)on};
 	int err;
 
 	if (offload != RSIP_OFFLOAD_GRO) {
@@ -83,7 +84,7 @@ int rsip_ethtool_offload_set(const char *ifname, enum rsip_offload offload, int 
 
 int rsip_ethtool_driver(const char *ifname, char *driver, size_t len)
 {
-	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
 	int err = ask(ifname, &info);
 
 	snprintf(driver, len, "%.31s", err ? "" : info.driver);
@@ -92,7 +93,7 @@ int rsip_ethtool_driver(const char *ifname, char *driver, size_t len)
 
 int rsip_ethtool_rx_queues(const char *ifname)
 {
-	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
 	int err = ask(ifname, &channels);
 
 	return err ? err : (int)(channels.rx_count + channels.combined_count);
@@ -100,7 +101,7 @@ int rsip_ethtool_rx_queues(const char *ifname)
 
 int rsip_ethtool_esp4_hash(const char *ifname, uint64_t *fields)
 {
-	struct ethtool_rxnfc rxnfc = { .cmd = ETHTOOL_GRXFH, .flow_type = ESP_V4_FLOW };
+	struct ethtool_rxnfc rxnfc = {.cmd = ETHTOOL_GRXFH, .flow_type = ESP_V4_FLOW};
 	int err = ask(ifname, &rxnfc);
 
 	*fields = rxnfc.data;

@@ -23,20 +23,25 @@ static void add_kernel(cJSON *answer, const struct rsip_kernel *k)
 	cJSON_AddStringToObject(obj, "release", k->release);
 	cJSON_AddBoolToObject(obj, "bpf", k->bpf);
 	cJSON_AddBoolToObject(obj, "btf", k->btf);
-	cJSON_AddStringToObject(obj, "jit", k->jit > 0 ? "on" : k->jit == 0 ? "off" : "not to be seen");
+	cJSON_AddStringToObject(obj, "jit",
+				k->jit > 0    ? "on"
+				: k->jit == 0 ? "off"
+					      : "not to be seen");
 	cJSON_AddBoolToObject(obj, "bpffs_mounted", k->bpffs);
 	if (k->memlock == UINT64_MAX)
 		cJSON_AddStringToObject(obj, "memlock", "unlimited");
 	else
 		rsip_json_add_u64(obj, "memlock", k->memlock);
 	cJSON_AddBoolToObject(obj, "ip_forward", k->forwarding > 0);
-	rsip_json_add_u64(obj, "cpus_possible", k->cpus_possible > 0 ? (uint64_t)k->cpus_possible : 0);
+	rsip_json_add_u64(obj, "cpus_possible",
+			  k->cpus_possible > 0 ? (uint64_t)k->cpus_possible : 0);
 	rsip_json_add_u64(obj, "cpus_online", (uint64_t)k->cpus_online);
 }
 
-/* ---- native mode -------------------------------------------------------------------------------------------------------- */
+/* ---- native mode ---------------------------------------------------- */
 
-/* Kernels before 6.3 do not say what a driver can: put a program on and take it off, where there is none. */
+/* Kernels before 6.3 do not say what a driver can: put a program on and take it off, where there is
+ * none. */
 static int try_native(const struct rsip_netdev *dev)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
@@ -46,7 +51,8 @@ static int try_native(const struct rsip_netdev *dev)
 		return prog;
 	link = bpf_link_create(prog, (int)dev->ifindex, BPF_XDP, &opts);
 	err = link < 0 ? -errno : 0;
-	if (err && !bpf_xdp_attach((int)dev->ifindex, prog, XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL))
+	if (err && !bpf_xdp_attach((int)dev->ifindex, prog,
+				   XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL))
 		bpf_xdp_detach((int)dev->ifindex, XDP_FLAGS_DRV_MODE, NULL);
 	if (link >= 0)
 		close(link);
@@ -54,7 +60,8 @@ static int try_native(const struct rsip_netdev *dev)
 	return err;
 }
 
-/* named: the user has named this interface, so that trying it is what he wants (a real card may pause for it). */
+/* named: the user has named this interface, so that trying it is what he wants (a real card may
+ * pause for it). */
 static const char *native_word(const struct rsip_netdev *dev, bool named, struct rsip_findings *f)
 {
 	const char *said;
@@ -69,18 +76,22 @@ static const char *native_word(const struct rsip_netdev *dev, bool named, struct
 	err = try_native(dev);
 	if (!err)
 		return "yes";
+	if (err == -EPERM)
+		return "unknown"; /* said of the machine already */
 	said = rsip_object_kernel_message();
-	rsip_finding_add(f, RSIP_WARNING, dev->name, "refuses native XDP at MTU %u: %s%s%s", dev->mtu, strerror(-err),
-			 *said ? ": " : "", said);
+	rsip_finding_add(f, RSIP_WARNING, dev->name, "refuses native XDP at MTU %u: %s%s%s",
+			 dev->mtu, strerror(-err), *said ? ": " : "", said);
 	return "no";
 }
 
-static void add_native(cJSON *obj, const struct rsip_netdev *dev, bool named, bool frags, struct rsip_findings *f)
+static void add_native(cJSON *obj, const struct rsip_netdev *dev, bool named, bool frags,
+		       struct rsip_findings *f)
 {
 	cJSON_AddStringToObject(obj, "native_xdp", native_word(dev, named, f));
 	if (dev->features_known) {
 		cJSON_AddBoolToObject(obj, "xdp_redirect", dev->features & RSIP_XDP_ACT_REDIRECT);
-		cJSON_AddBoolToObject(obj, "xdp_redirect_target", dev->features & RSIP_XDP_ACT_NDO_XMIT);
+		cJSON_AddBoolToObject(obj, "xdp_redirect_target",
+				      dev->features & RSIP_XDP_ACT_NDO_XMIT);
 	}
 	if (frags)
 		cJSON_AddStringToObject(obj, "native_mtu_limit", "none");
@@ -88,7 +99,7 @@ static void add_native(cJSON *obj, const struct rsip_netdev *dev, bool named, bo
 		rsip_json_add_u64(obj, "native_mtu_limit", RSIP_NATIVE_MTU);
 }
 
-/* ---- one interface ---------------------------------------------------------------------------------------------------------- */
+/* ---- one interface ---------------------------------------------------- */
 
 static void add_addresses(cJSON *obj, const struct rsip_netdev *dev)
 {
@@ -102,32 +113,36 @@ static void add_hardware(cJSON *obj, const struct rsip_netdev *dev)
 {
 	for (int i = 0; i < RSIP_OFFLOADS; i++)
 		if (dev->offload[i] >= 0)
-			cJSON_AddStringToObject(obj, rsip_offload_name(i), dev->offload[i] ? "on" : "off");
+			cJSON_AddStringToObject(obj, rsip_offload_name(i),
+						dev->offload[i] ? "on" : "off");
 	cJSON_AddBoolToObject(obj, "vlan_devices", dev->vlan_above);
 	if (dev->rx_queues >= 0)
 		rsip_json_add_u64(obj, "rx_queues", (uint64_t)dev->rx_queues);
 	if (!dev->esp4_err)
 		cJSON_AddStringToObject(obj, "rss_esp4",
-					dev->esp4_hash & (RXH_L4_B_0_1 | RXH_L4_B_2_3) ? "addresses and SPI" :
-					dev->esp4_hash				       ? "addresses only" :
-											 "not hashed");
+					dev->esp4_hash & (RXH_L4_B_0_1 | RXH_L4_B_2_3)
+						? "addresses and SPI"
+					: dev->esp4_hash ? "addresses only"
+							 : "not hashed");
 }
 
-static void add_iface(cJSON *list, const struct rsip_loader_iface *want, bool named, int mode, bool frags,
-		      struct rsip_findings *f)
+static void add_iface(cJSON *list, const struct rsip_loader_iface *want, bool named, int mode,
+		      bool frags, struct rsip_findings *f)
 {
 	struct rsip_netdev dev;
 	int err = rsip_netdev_read(want->name, &dev);
 	cJSON *obj;
 
 	if (err) {
-		rsip_finding_add(f, RSIP_FATAL, want->name, "cannot be looked at: %s", strerror(-err));
+		rsip_finding_add(f, RSIP_FATAL, want->name, "cannot be looked at: %s",
+				 strerror(-err));
 		return;
 	}
 	obj = cJSON_CreateObject();
 	cJSON_AddStringToObject(obj, "name", dev.name);
 	if (want->role)
-		cJSON_AddStringToObject(obj, "role", want->role == RSIP_ROLE_PUBLIC ? "public" : "private");
+		cJSON_AddStringToObject(obj, "role",
+					want->role == RSIP_ROLE_PUBLIC ? "public" : "private");
 	cJSON_AddStringToObject(obj, "driver", dev.driver);
 	cJSON_AddBoolToObject(obj, "up", dev.up);
 	cJSON_AddBoolToObject(obj, "ethernet", dev.ethernet);
@@ -149,21 +164,23 @@ static void add_all(cJSON *list, int mode, bool frags, struct rsip_findings *f)
 	struct if_nameindex *all = if_nameindex();
 
 	for (int i = 0; all && all[i].if_index; i++) {
-		struct rsip_loader_iface iface = { 0 };
-		struct rsip_findings other = { 0 }; /* that some interface cannot be used is in nobody's way */
+		struct rsip_loader_iface iface = {0};
+		struct rsip_findings other = {
+			0}; /* that some interface cannot be used is in nobody's way */
 
 		if (!strcmp(all[i].if_name, "lo"))
 			continue;
 		snprintf(iface.name, sizeof(iface.name), "%s", all[i].if_name);
 		add_iface(list, &iface, false, mode, frags, &other);
 		for (uint32_t j = 0; j < other.cnt; j++)
-			rsip_finding_add(f, RSIP_WARNING, other.item[j].ifname, "%s", other.item[j].text);
+			rsip_finding_add(f, RSIP_WARNING, other.item[j].ifname, "%s",
+					 other.item[j].text);
 	}
 	if (all)
 		if_freenameindex(all);
 }
 
-/* ---- the command --------------------------------------------------------------------------------------------------------------- */
+/* ---- the command ---------------------------------------------------- */
 
 static void add_findings(cJSON *answer, const struct rsip_findings *f, bool json)
 {
@@ -176,8 +193,8 @@ static void add_findings(cJSON *answer, const struct rsip_findings *f, bool json
 		cJSON *obj;
 
 		if (!json) {
-			snprintf(line, sizeof(line), "%s: %s%s%s", severity, item->ifname, item->ifname[0] ? ": " : "",
-				 item->text);
+			snprintf(line, sizeof(line), "%s: %s%s%s", severity, item->ifname,
+				 item->ifname[0] ? ": " : "", item->text);
 			cJSON_AddItemToArray(list, cJSON_CreateString(line));
 			continue;
 		}
@@ -199,9 +216,12 @@ int rsip_loader_features(const struct rsip_loader_options *o)
 	rsip_kernel_read(&k);
 	rsip_check_kernel(&k, &f);
 	if (!k.forwarding)
-		rsip_finding_add(&f, RSIP_WARNING, "", "net.ipv4.ip_forward is 0 (attach switches it on, detach off again)");
+		rsip_finding_add(
+			&f, RSIP_WARNING, "",
+			"net.ipv4.ip_forward is 0 (attach switches it on, detach off again)");
 	if (!k.bpffs)
-		rsip_finding_add(&f, RSIP_WARNING, "", "no BPF file system on /sys/fs/bpf (attach mounts one)");
+		rsip_finding_add(&f, RSIP_WARNING, "",
+				 "no BPF file system on /sys/fs/bpf (attach mounts one)");
 	add_kernel(answer, &k);
 	list = cJSON_AddArrayToObject(answer, "interfaces");
 	for (uint32_t i = 0; i < o->iface_cnt; i++)

@@ -8,24 +8,25 @@
 #include "object.h"
 #include "util.h"
 
-#define INTERFACES                                                                                    \
-	"  --public IF              interface of the public realm (repeat for more)\n"                \
-	"  --private IF[,endpoint=ADDRESS]\n"                                                         \
-	"                           interface of the hosts, and where their tunnels end (default:\n"  \
+#define INTERFACES                                                                                 \
+	"  --public IF              interface of the public realm (repeat for more)\n"             \
+	"  --private IF[,endpoint=ADDRESS]\n"                                                      \
+	"                           interface of the hosts, and where their tunnels end "          \
+	"(default:\n"                                                                              \
 	"                           the interface's first address)\n"
-#define MODE                                                                                          \
-	"  --mode auto|native|generic|tc\n"                                                           \
+#define MODE                                                                                       \
+	"  --mode auto|native|generic|tc\n"                                                        \
 	"                           auto: native, and where that is refused generic (default)\n"
-#define COMMON                                                                                        \
-	"  --config FILE            take all of this from rsipd's configuration\n"                    \
-	"  --pin-path DIR           folder of the pins (default " RSIP_PIN_PATH_DEFAULT ")\n"         \
-	"  -j, --json               answer in JSON\n"                                                 \
-	"  -v, --verbose            say more\n"                                                       \
+#define COMMON                                                                                     \
+	"  --config FILE            take all of this from rsipd's configuration\n"                 \
+	"  --pin-path DIR           folder of the pins (default " RSIP_PIN_PATH_DEFAULT ")\n"      \
+	"  -j, --json               answer in JSON\n"                                              \
+	"  -v, --verbose            say more\n"                                                    \
 	"  -h, --help               this text\n"
-#define SIZES                                                                                         \
-	"  --max-bindings N         leases at once (default 65536)\n"                                 \
-	"  --max-addresses N        public addresses (default 256)\n"                                 \
-	"  --max-ipsec-pairs N      pairs of host and address that use IPsec (default 16384)\n"       \
+#define SIZES                                                                                      \
+	"  --max-bindings N         leases at once (default 65536)\n"                              \
+	"  --max-addresses N        public addresses (default 256)\n"                              \
+	"  --max-ipsec-pairs N      pairs of host and address that use IPsec (default 16384)\n"    \
 	"  --max-cookies N          IKE exchanges remembered (default 262144)\n"
 
 struct command {
@@ -36,12 +37,15 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "attach", rsip_loader_attach, "puts the data plane on interfaces", INTERFACES MODE SIZES COMMON },
-	{ "detach", rsip_loader_detach, "takes it off and puts back what attach changed", COMMON },
-	{ "upgrade", rsip_loader_upgrade, "replaces the programs under traffic, keeps the maps", COMMON },
-	{ "status", rsip_loader_status, "what is attached, its memory and counters", COMMON },
-	{ "features", rsip_loader_features, "what this kernel and these interfaces can do, what is in the way",
-	  INTERFACES MODE COMMON },
+	{"attach", rsip_loader_attach, "puts the data plane on interfaces",
+	 INTERFACES MODE SIZES COMMON},
+	{"detach", rsip_loader_detach, "takes it off and puts back what attach changed", COMMON},
+	{"upgrade", rsip_loader_upgrade, "replaces the programs under traffic, keeps the maps",
+	 COMMON},
+	{"status", rsip_loader_status, "what is attached, its memory and counters", COMMON},
+	{"features", rsip_loader_features,
+	 "what this kernel and these interfaces can do, what is in the way",
+	 INTERFACES MODE COMMON},
 };
 
 static void usage(FILE *to)
@@ -88,7 +92,7 @@ static int run(const struct command *c, int argc, char **argv)
 int main(int argc, char **argv)
 {
 	static char status[] = "status";
-	static char *bare[] = { status, NULL };
+	static char *bare[] = {status, NULL};
 	const struct command *c;
 
 	rsip_log_open("rsip-loader", RSIP_LOG_INFO);
@@ -96,7 +100,8 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return run(find_command(status), 1, bare);
 	if (!strcmp(argv[1], "--version")) {
-		printf("rsip-loader %s, map layout %d\n", RSIP_PACKAGE_VERSION, RSIP_LAYOUT_VERSION);
+		printf("rsip-loader %s, map layout %d\n", RSIP_PACKAGE_VERSION,
+		       RSIP_LAYOUT_VERSION);
 		return RSIP_EXIT_DONE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {

@@ -22,7 +22,7 @@
 #define NETDEV_A_DEV_IFINDEX 1
 #define NETDEV_A_DEV_XDP_FEATURES 3
 
-/* ---- netlink ---------------------------------------------------------------------------------------------------- */
+/* ---- netlink ---------------------------------------------------- */
 
 /* Sends one request, gives every answer to cb.  0 or negative errno. */
 static int netlink_ask(int bus, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
@@ -34,7 +34,8 @@ static int netlink_ask(int bus, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
 	if (!nl)
 		return -errno;
 	nlh->nlmsg_seq = 1;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 || mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
 		err = -errno;
 	while (!err) {
 		got = (int)mnl_socket_recvfrom(nl, buf, sizeof(buf));
@@ -61,14 +62,15 @@ static int link_seen(const struct nlmsghdr *nlh, void *arg)
 	uint32_t below = 0;
 	bool vlan = false;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg)) {
+	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
+	{
 		if (mnl_attr_get_type(attr) == IFLA_LINK)
 			below = mnl_attr_get_u32(attr);
 		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
 			continue;
-		mnl_attr_for_each_nested(info, attr)
-			if (mnl_attr_get_type(info) == IFLA_INFO_KIND && !strcmp(mnl_attr_get_str(info), "vlan"))
-				vlan = true;
+		mnl_attr_for_each_nested(
+			info, attr) if (mnl_attr_get_type(info) == IFLA_INFO_KIND &&
+					!strcmp(mnl_attr_get_str(info), "vlan")) vlan = true;
 	}
 	if (vlan && below == search->below)
 		search->found = true;
@@ -79,7 +81,7 @@ static bool has_vlan_above(uint32_t ifindex)
 {
 	char buf[256];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct vlan_search search = { .below = ifindex };
+	struct vlan_search search = {.below = ifindex};
 	struct ifinfomsg *ifi;
 
 	nlh->nlmsg_type = RTM_GETLINK;
@@ -94,9 +96,9 @@ static int family_seen(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
-		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
-			*(uint16_t *)arg = mnl_attr_get_u16(attr);
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) if (mnl_attr_get_type(attr) ==
+								    CTRL_ATTR_FAMILY_ID) *
+		(uint16_t *)arg = mnl_attr_get_u16(attr);
 	return MNL_CB_STOP;
 }
 
@@ -104,9 +106,9 @@ static int features_seen(const struct nlmsghdr *nlh, void *arg)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr))
-		if (mnl_attr_get_type(attr) == NETDEV_A_DEV_XDP_FEATURES)
-			*(uint64_t *)arg = mnl_attr_get_u64(attr);
+	mnl_attr_for_each(attr, nlh, sizeof(struct genlmsghdr)) if (mnl_attr_get_type(attr) ==
+								    NETDEV_A_DEV_XDP_FEATURES) *
+		(uint64_t *)arg = mnl_attr_get_u64(attr);
 	return MNL_CB_STOP;
 }
 
@@ -140,11 +142,11 @@ int rsip_netdev_features(uint32_t ifindex, uint64_t *features)
 	return netlink_ask(NETLINK_GENERIC, nlh, features_seen, features);
 }
 
-/* ---- ioctl and libc ------------------------------------------------------------------------------------------------- */
+/* ---- ioctl and libc ---------------------------------------------------- */
 
 static int read_link(struct rsip_netdev *dev)
 {
-	struct ifreq ifr = { 0 };
+	struct ifreq ifr = {0};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
 
 	if (fd < 0)
@@ -177,11 +179,13 @@ static int read_addrs(struct rsip_netdev *dev)
 		return -errno;
 	for (at = list; at; at = at->ifa_next) {
 		/* a label such as eth0:1 is the same interface */
-		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || strncmp(at->ifa_name, dev->name, len) ||
+		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
+		    strncmp(at->ifa_name, dev->name, len) ||
 		    (at->ifa_name[len] && at->ifa_name[len] != ':'))
 			continue;
 		if (dev->addr_cnt < RSIP_NETDEV_ADDRS)
-			dev->addr[dev->addr_cnt++] = ((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr.s_addr;
+			dev->addr[dev->addr_cnt++] =
+				((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr.s_addr;
 	}
 	freeifaddrs(list);
 	return 0;
@@ -193,6 +197,23 @@ bool rsip_netdev_has_addr(const struct rsip_netdev *dev, __be32 addr)
 		if (dev->addr[i] == addr)
 			return true;
 	return false;
+}
+
+bool rsip_netdev_any_addr(uint32_t first, uint32_t last, __be32 *addr)
+{
+	struct ifaddrs *list, *at;
+	bool found = false;
+
+	if (getifaddrs(&list))
+		return false;
+	for (at = list; at && !found; at = at->ifa_next) {
+		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET)
+			continue;
+		*addr = ((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr.s_addr;
+		found = ntohl(*addr) >= first && ntohl(*addr) <= last;
+	}
+	freeifaddrs(list);
+	return found;
 }
 
 int rsip_netdev_read(const char *name, struct rsip_netdev *dev)
@@ -219,7 +240,9 @@ int rsip_netdev_read(const char *name, struct rsip_netdev *dev)
 	dev->features_known = !rsip_netdev_features(dev->ifindex, &dev->features);
 	if (!bpf_xdp_query((int)dev->ifindex, 0, &query)) {
 		dev->attach_mode = query.attach_mode;
-		dev->prog_id = query.prog_id ? query.prog_id : query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+		dev->prog_id = query.prog_id	   ? query.prog_id
+			       : query.drv_prog_id ? query.drv_prog_id
+						   : query.skb_prog_id;
 	}
 	return 0;
 }

@@ -28,20 +28,24 @@ struct rsip_netdev {
 	uint32_t addr_cnt;
 	__be32 addr[RSIP_NETDEV_ADDRS]; /* in the kernel's order */
 	char driver[32];
-	int rx_queues; /* negative errno: the driver does not say */
+	int rx_queues;		    /* negative errno: the driver does not say */
 	int offload[RSIP_OFFLOADS]; /* 1 on, 0 off, negative errno */
-	int esp4_err; /* 0: esp4_hash is valid */
+	int esp4_err;		    /* 0: esp4_hash is valid */
 	uint64_t esp4_hash;
 	bool features_known; /* the kernel says what the driver can (since 6.3) */
-	uint64_t features; /* RSIP_XDP_ACT_* */
-	uint32_t prog_id; /* XDP program on it; 0: none */
-	int attach_mode; /* XDP_ATTACHED_* */
+	uint64_t features;   /* RSIP_XDP_ACT_* */
+	uint32_t prog_id;    /* XDP program on it; 0: none */
+	int attach_mode;     /* XDP_ATTACHED_* */
 };
 
 /* 0, -ENODEV if there is none of this name, or another negative errno. */
 int rsip_netdev_read(const char *name, struct rsip_netdev *dev);
 
 bool rsip_netdev_has_addr(const struct rsip_netdev *dev, __be32 addr);
+
+/* Has any interface an address from first to last (host order)?  It is put into *addr (network
+ * order). */
+bool rsip_netdev_any_addr(uint32_t first, uint32_t last, __be32 *addr);
 
 /* Just the driver's XDP features: 0 or negative errno (-ENOENT on kernels before 6.3). */
 int rsip_netdev_features(uint32_t ifindex, uint64_t *features);

@@ -17,7 +17,7 @@
 #define LAST_INSN 0x95 /* BPF_JMP | BPF_EXIT */
 #define MOV64_IMM 0xb7 /* BPF_ALU64 | BPF_MOV | BPF_K */
 
-/* ---- what libbpf says ------------------------------------------------------------------------------------------- */
+/* ---- what libbpf says ---------------------------------------------------- */
 
 static char kernel_message[256];
 
@@ -60,7 +60,7 @@ void rsip_object_log_open(void)
 	libbpf_set_print(libbpf_says);
 }
 
-/* ---- loading ------------------------------------------------------------------------------------------------------ */
+/* ---- loading ---------------------------------------------------- */
 
 static struct rsip_xdp_bpf *open_object(const struct rsip_config *config)
 {
@@ -80,11 +80,13 @@ static struct rsip_xdp_bpf *open_object(const struct rsip_config *config)
 	return object;
 }
 
-static int size_maps(struct rsip_xdp_bpf *object, const struct rsip_config *config, uint32_t max_cookies)
+static int size_maps(struct rsip_xdp_bpf *object, const struct rsip_config *config,
+		     uint32_t max_cookies)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object->obj) {
+	bpf_object__for_each_map(map, object->obj)
+	{
 		uint32_t entries;
 		int err = rsip_sizes_entries(bpf_map__name(map), config, max_cookies, &entries);
 
@@ -93,8 +95,10 @@ static int size_maps(struct rsip_xdp_bpf *object, const struct rsip_config *conf
 		if (!err)
 			err = bpf_map__set_max_entries(map, entries);
 		if (err) {
-			log_err("cannot size map %s for %u bindings on %u CPUs: %s (choose a smaller --max-bindings)",
-				bpf_map__name(map), config->max_bindings, config->cpus, strerror(-err));
+			log_err("cannot size map %s for %u bindings on %u CPUs: %s (choose a "
+				"smaller --max-bindings)",
+				bpf_map__name(map), config->max_bindings, config->cpus,
+				strerror(-err));
 			return err;
 		}
 	}
@@ -107,15 +111,17 @@ static int load_object(struct rsip_xdp_bpf *object)
 
 	if (err)
 		log_err("cannot load the BPF programs and maps: %s (%s)", strerror(-err),
-			err == -EPERM  ? "run as root, with CAP_BPF and CAP_NET_ADMIN" :
-			err == -EACCES ? "this kernel's verifier refuses them: --verbose shows its words, please report them" :
-			err == -ENOMEM || err == -E2BIG ?
-					"choose smaller --max-bindings, --max-addresses" :
-					"see `rsip-loader features`; --verbose says more");
+			err == -EPERM	 ? "run as root, with CAP_BPF and CAP_NET_ADMIN"
+			: err == -EACCES ? "this kernel's verifier refuses them: --verbose shows "
+					   "its words, please report them"
+			: err == -ENOMEM || err == -E2BIG
+				? "choose smaller --max-bindings, --max-addresses"
+				: "see `rsip-loader features`; --verbose says more");
 	return err;
 }
 
-int rsip_object_load(const struct rsip_config *config, uint32_t max_cookies, struct rsip_xdp_bpf **out)
+int rsip_object_load(const struct rsip_config *config, uint32_t max_cookies,
+		     struct rsip_xdp_bpf **out)
 {
 	struct rsip_xdp_bpf *object = open_object(config);
 	int err;
@@ -141,11 +147,12 @@ static bool is_internal(const struct bpf_map *map)
 /* Flags that the kernel adds by itself when it makes a map (a devmap is read-only to programs). */
 #define KERNEL_FLAGS BPF_F_RDONLY_PROG
 
-/* The kernel does not look whether a map that is reused has the layout that the programs were written for. */
+/* The kernel does not look whether a map that is reused has the layout that the programs were
+ * written for. */
 static int reuse_map(struct bpf_map *map, const char *folder)
 {
 	char path[RSIP_PINS_PATH_MAX];
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info);
 	int fd, err;
 
@@ -155,22 +162,25 @@ static int reuse_map(struct bpf_map *map, const char *folder)
 	if (!err && bpf_obj_get_info_by_fd(fd, &info, &len))
 		err = -errno;
 	if (!err && (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-		     info.value_size != bpf_map__value_size(map) || ((info.map_flags ^ bpf_map__map_flags(map)) & ~KERNEL_FLAGS)))
+		     info.value_size != bpf_map__value_size(map) ||
+		     ((info.map_flags ^ bpf_map__map_flags(map)) & ~KERNEL_FLAGS)))
 		err = -EPROTO;
 	if (!err)
 		err = bpf_map__reuse_fd(map, fd);
 	if (fd >= 0)
 		close(fd);
 	if (err == -EPROTO)
-		log_err("map %s has another layout than these programs need (detach and attach instead: leases stay with "
-			"rsipd, traffic stops in between)",
+		log_err("map %s has another layout than these programs need (run `rsip-loader "
+			"detach`, then attach: traffic stops in between, and hosts lease anew)",
 			path);
 	else if (err)
-		log_err("cannot reuse map %s: %s (run `rsip-loader detach`, then attach)", path, strerror(-err));
+		log_err("cannot reuse map %s: %s (run `rsip-loader detach`, then attach)", path,
+			strerror(-err));
 	return err;
 }
 
-int rsip_object_load_onto(const char *folder, const struct rsip_config *config, struct rsip_xdp_bpf **out)
+int rsip_object_load_onto(const char *folder, const struct rsip_config *config,
+			  struct rsip_xdp_bpf **out)
 {
 	struct rsip_xdp_bpf *object = open_object(config);
 	struct bpf_map *map;
@@ -178,7 +188,8 @@ int rsip_object_load_onto(const char *folder, const struct rsip_config *config, 
 
 	if (!object)
 		return -errno;
-	bpf_object__for_each_map(map, object->obj) {
+	bpf_object__for_each_map(map, object->obj)
+	{
 		if (!err && !is_internal(map))
 			err = reuse_map(map, folder);
 	}
@@ -199,7 +210,8 @@ void rsip_object_close(struct rsip_xdp_bpf *object)
 
 int rsip_object_prog(const struct rsip_xdp_bpf *object, uint8_t role)
 {
-	return bpf_program__fd(role == RSIP_ROLE_PUBLIC ? object->progs.rsip_xdp_pub : object->progs.rsip_xdp_priv);
+	return bpf_program__fd(role == RSIP_ROLE_PUBLIC ? object->progs.rsip_xdp_pub
+							: object->progs.rsip_xdp_priv);
 }
 
 bool rsip_object_takes_frags(void)
@@ -223,7 +235,8 @@ int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, 
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object->obj) {
+	bpf_object__for_each_map(map, object->obj)
+	{
 		char path[RSIP_PINS_PATH_MAX];
 
 		if (is_internal(map) || (except && !strcmp(bpf_map__name(map), except)))
@@ -237,7 +250,7 @@ int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, 
 	return 0;
 }
 
-/* ---- contents ------------------------------------------------------------------------------------------------------- */
+/* ---- contents ---------------------------------------------------- */
 
 static int put(const struct rsip_xdp_bpf *object, const char *name, uint32_t key, const void *value)
 {
@@ -252,17 +265,17 @@ int rsip_object_write_config(const struct rsip_xdp_bpf *object, const struct rsi
 	return put(object, "rsip_config", 0, config);
 }
 
-int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config *config, const struct rsip_iface *iface,
-		     uint32_t cnt)
+int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config *config,
+		     const struct rsip_iface *iface, uint32_t cnt)
 {
-	struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS] = { 0 };
+	struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS] = {0};
 	int err = rsip_object_write_config(object, config);
 
 	for (uint32_t i = 0; i < cnt && !err; i++) {
 		err = rsip_iftab_put(tab, iface[i].ifindex, i + 1);
 		if (err)
-			log_err("cannot take interface %s: too many of the interfaces have numbers equal modulo %d (recreate it "
-				"for another number)",
+			log_err("cannot take interface %s: too many of the interfaces have numbers "
+				"equal modulo %d (recreate it for another number)",
 				iface[i].name, RSIP_IFTAB_BUCKETS);
 		if (!err)
 			err = put(object, "rsip_ifaces", i + 1, &iface[i]);
@@ -277,8 +290,8 @@ int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config
 int rsip_object_pass_program(void)
 {
 	const struct bpf_insn insns[] = {
-		{ .code = MOV64_IMM, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
-		{ .code = LAST_INSN },
+		{.code = MOV64_IMM, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = LAST_INSN},
 	};
 	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "rsip_try", "Dual BSD/GPL", insns, 2, NULL);
 

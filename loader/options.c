@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -46,7 +47,8 @@ void rsip_loader_options_init(struct rsip_loader_options *o)
 	};
 }
 
-int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const char *text, char *why, size_t why_len)
+int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const char *text, char *why,
+			  size_t why_len)
 {
 	const char *comma = strchr(text, ',');
 	size_t len = comma ? (size_t)(comma - text) : strlen(text);
@@ -57,16 +59,18 @@ int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const cha
 		return -EINVAL;
 	}
 	if (!len || len >= IF_NAMESIZE || memchr(text, '/', len)) {
-		snprintf(why, why_len, "'%s' is no interface name (1 to %d characters)", text, IF_NAMESIZE - 1);
+		snprintf(why, why_len, "'%s' is no interface name (1 to %d characters)", text,
+			 IF_NAMESIZE - 1);
 		return -EINVAL;
 	}
 	add = &o->iface[o->iface_cnt];
-	*add = (struct rsip_loader_iface){ .role = role };
+	*add = (struct rsip_loader_iface){.role = role};
 	memcpy(add->name, text, len);
 	if (comma && (role != RSIP_ROLE_PRIVATE || strncmp(comma, ",endpoint=", 10) ||
 		      rsip_ip4_parse(comma + 10, &add->endpoint) || !add->endpoint)) {
 		snprintf(why, why_len, "'%s' does not end as in %s", text,
-			 role == RSIP_ROLE_PRIVATE ? "IF,endpoint=ADDRESS" : "IF: a public interface has no endpoint");
+			 role == RSIP_ROLE_PRIVATE ? "IF,endpoint=ADDRESS"
+						   : "IF: a public interface has no endpoint");
 		return -EINVAL;
 	}
 	for (uint32_t i = 0; i < o->iface_cnt; i++) {
@@ -79,7 +83,8 @@ int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const cha
 	return 0;
 }
 
-/* ---- numbers and paths, the same on the command line and in the file -------------------------------------------- */
+/* ---- numbers and paths, the same on the command line and in the file
+ * -------------------------------------------- */
 
 static int pin_path_set(struct rsip_loader_options *o, const char *text, char *why, size_t why_len)
 {
@@ -89,7 +94,8 @@ static int pin_path_set(struct rsip_loader_options *o, const char *text, char *w
 	while (len > 1 && text[len - 1] == '/')
 		len--;
 	if (*text != '/' || len < 2 || len >= sizeof(o->pin_path)) {
-		snprintf(why, why_len, "pin path '%s' must be absolute and shorter than %zu characters", text,
+		snprintf(why, why_len,
+			 "pin path '%s' must be absolute and shorter than %zu characters", text,
 			 sizeof(o->pin_path));
 		return -EINVAL;
 	}
@@ -97,7 +103,9 @@ static int pin_path_set(struct rsip_loader_options *o, const char *text, char *w
 	o->pin_path[len] = '\0';
 	last = strrchr(o->pin_path, '/') + 1;
 	if (strchr(last, '.')) {
-		snprintf(why, why_len, "pin path '%s' must not have a dot in its last part: the kernel keeps them for itself",
+		snprintf(why, why_len,
+			 "pin path '%s' must not have a dot in its last part: the kernel keeps "
+			 "them for itself",
 			 text);
 		return -EINVAL;
 	}
@@ -106,19 +114,21 @@ static int pin_path_set(struct rsip_loader_options *o, const char *text, char *w
 
 struct number {
 	const char *key; /* in `dataplane` of the file */
-	size_t at; /* in struct rsip_loader_options */
+	size_t at;	 /* in struct rsip_loader_options */
 	uint32_t max;
 };
 
 /* The limits are rsipd's too: rsipd.json(5). */
 static const struct number numbers[] = {
-	{ "max_bindings", offsetof(struct rsip_loader_options, max_bindings), RSIP_LOADER_BINDINGS_MAX },
-	{ "max_addresses", offsetof(struct rsip_loader_options, max_addrs), RSIP_LOADER_ADDRS_MAX },
-	{ "max_ipsec_pairs", offsetof(struct rsip_loader_options, max_pairs), RSIP_LOADER_PAIRS_MAX },
-	{ "max_cookies", offsetof(struct rsip_loader_options, max_cookies), RSIP_LOADER_COOKIES_MAX },
+	{"max_bindings", offsetof(struct rsip_loader_options, max_bindings),
+	 RSIP_LOADER_BINDINGS_MAX},
+	{"max_addresses", offsetof(struct rsip_loader_options, max_addrs), RSIP_LOADER_ADDRS_MAX},
+	{"max_ipsec_pairs", offsetof(struct rsip_loader_options, max_pairs), RSIP_LOADER_PAIRS_MAX},
+	{"max_cookies", offsetof(struct rsip_loader_options, max_cookies), RSIP_LOADER_COOKIES_MAX},
 };
 
-static int number_set(struct rsip_loader_options *o, const struct number *n, uint64_t value, char *why, size_t why_len)
+static int number_set(struct rsip_loader_options *o, const struct number *n, uint64_t value,
+		      char *why, size_t why_len)
 {
 	if (value < 1 || value > n->max) {
 		snprintf(why, why_len, "%s must be a whole number from 1 to %u", n->key, n->max);
@@ -128,17 +138,19 @@ static int number_set(struct rsip_loader_options *o, const struct number *n, uin
 	return 0;
 }
 
-static int number_parse(struct rsip_loader_options *o, const struct number *n, const char *text, char *why, size_t why_len)
+static int number_parse(struct rsip_loader_options *o, const struct number *n, const char *text,
+			char *why, size_t why_len)
 {
 	char *end;
 	unsigned long long value;
 
 	errno = 0;
 	value = strtoull(text, &end, 10);
-	return number_set(o, n, *text < '0' || *text > '9' || *end || errno ? 0 : value, why, why_len);
+	return number_set(o, n, *text < '0' || *text > '9' || *end || errno ? 0 : value, why,
+			  why_len);
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------- */
 
 struct reader {
 	struct rsip_loader_options *o;
@@ -163,12 +175,16 @@ static int read_iface(struct reader *r, const cJSON *item, uint8_t role, const c
 		name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
 		endpoint = cJSON_GetStringValue(at);
 		if (at && !endpoint)
-			return wrong(r, at, path, "endpoint must be an IPv4 address of this interface");
+			return wrong(r, at, path,
+				     "endpoint must be an IPv4 address of this interface");
 	}
 	if (!name || strchr(name, ','))
-		return wrong(r, item, path, "must be an interface's name, or on the private side { name, endpoint }");
+		return wrong(
+			r, item, path,
+			"must be an interface's name, or on the private side { name, endpoint }");
 	snprintf(text, sizeof(text), endpoint ? "%.40s,endpoint=%.20s" : "%.40s", name, endpoint);
-	return rsip_loader_iface_add(r->o, role, text, why, sizeof(why)) ? wrong(r, item, path, why) : 0;
+	return rsip_loader_iface_add(r->o, role, text, why, sizeof(why)) ? wrong(r, item, path, why)
+									 : 0;
 }
 
 static int read_ifaces(struct reader *r, const cJSON *section, uint8_t role)
@@ -181,7 +197,7 @@ static int read_ifaces(struct reader *r, const cJSON *section, uint8_t role)
 	snprintf(path, sizeof(path), "interfaces.%s", key);
 	if (list && !cJSON_IsArray(list))
 		return wrong(r, list, path, "must be a list of interfaces in [ ]");
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		snprintf(path, sizeof(path), "interfaces.%s[%d]", key, i++);
 		err = read_iface(r, item, role, path);
 		if (err)
@@ -200,13 +216,16 @@ static int read_dataplane(struct reader *r, const cJSON *section)
 		const cJSON *item = cJSON_GetObjectItemCaseSensitive(section, numbers[i].key);
 		uint64_t value = 0;
 
-		if (item && (!rsip_json_integer(item, &value) || number_set(r->o, &numbers[i], value, why, sizeof(why)))) {
+		if (item && (!rsip_json_integer(item, &value) ||
+			     number_set(r->o, &numbers[i], value, why, sizeof(why)))) {
 			number_set(r->o, &numbers[i], 0, why, sizeof(why));
 			return wrong(r, item, "dataplane", why);
 		}
 	}
-	if (mode && (!cJSON_IsString(mode) || rsip_loader_mode_parse(mode->valuestring, &r->o->mode)))
-		return wrong(r, mode, "dataplane.mode", "must be \"auto\", \"native\" or \"generic\"");
+	if (mode &&
+	    (!cJSON_IsString(mode) || rsip_loader_mode_parse(mode->valuestring, &r->o->mode)))
+		return wrong(r, mode, "dataplane.mode",
+			     "must be \"auto\", \"native\" or \"generic\"");
 	if (pin && !cJSON_IsString(pin))
 		return wrong(r, pin, "dataplane.pin_path", "must be an absolute path in quotes");
 	if (pin && pin_path_set(r->o, pin->valuestring, why, sizeof(why)))
@@ -214,11 +233,47 @@ static int read_dataplane(struct reader *r, const cJSON *section)
 	return 0;
 }
 
-int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_options *o, char *why, size_t why_len)
+/* "A", "A/LEN" or "A-B".  What is none of these is for rsipd to complain about. */
+static void read_range(struct rsip_loader_options *o, const char *text)
+{
+	const char *dash = text ? strchr(text, '-') : NULL;
+	char first[32] = "";
+	__be32 addr, mask, last;
+
+	if (!text || o->pool_cnt == RSIP_LOADER_RANGES_MAX)
+		return;
+	if (dash) {
+		snprintf(first, sizeof(first), "%.*s", (int)(dash - text), text);
+		if (rsip_ip4_parse(first, &addr) || rsip_ip4_parse(dash + 1, &last))
+			return;
+	} else if (rsip_net4_parse(text, &addr, &mask)) {
+		return;
+	} else {
+		last = addr | ~mask;
+	}
+	o->pool[o->pool_cnt++] = (struct rsip_loader_range){ntohl(addr), ntohl(last)};
+}
+
+static void read_pools(struct rsip_loader_options *o, const cJSON *pools)
+{
+	const cJSON *pool, *addrs, *item;
+
+	cJSON_ArrayForEach (pool, pools) {
+		addrs = cJSON_GetObjectItemCaseSensitive(pool, "addresses");
+		read_range(o, cJSON_GetStringValue(addrs));
+		if (!cJSON_IsArray(addrs))
+			continue;
+		cJSON_ArrayForEach (item, addrs)
+			read_range(o, cJSON_GetStringValue(item));
+	}
+}
+
+int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_options *o, char *why,
+			     size_t why_len)
 {
 	struct rsip_json_error json_err;
 	cJSON *root = rsip_json_parse(text, len, RSIP_JSON_COMMENTS, &json_err);
-	struct reader r = { .o = o, .why = why, .why_len = why_len };
+	struct reader r = {.o = o, .why = why, .why_len = why_len};
 	const cJSON *ifaces, *dataplane;
 	int err;
 
@@ -240,6 +295,7 @@ int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_op
 		err = read_ifaces(&r, ifaces, RSIP_ROLE_PRIVATE);
 	if (!err)
 		err = read_dataplane(&r, dataplane);
+	read_pools(o, cJSON_GetObjectItemCaseSensitive(root, "pools"));
 	cJSON_Delete(root);
 	return err;
 }
@@ -262,28 +318,29 @@ static int read_file(struct rsip_loader_options *o, const char *path)
 	return err;
 }
 
-/* ---- the command line ---------------------------------------------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------- */
 
 enum { OPT_PUBLIC = 256, OPT_PRIVATE, OPT_CONFIG, OPT_MODE, OPT_PIN_PATH, OPT_NUMBER };
 
 static const struct option long_options[] = {
-	{ "public", required_argument, NULL, OPT_PUBLIC },
-	{ "private", required_argument, NULL, OPT_PRIVATE },
-	{ "config", required_argument, NULL, OPT_CONFIG },
-	{ "mode", required_argument, NULL, OPT_MODE },
-	{ "pin-path", required_argument, NULL, OPT_PIN_PATH },
-	{ "max-bindings", required_argument, NULL, OPT_NUMBER + 0 },
-	{ "max-addresses", required_argument, NULL, OPT_NUMBER + 1 },
-	{ "max-ipsec-pairs", required_argument, NULL, OPT_NUMBER + 2 },
-	{ "max-cookies", required_argument, NULL, OPT_NUMBER + 3 },
-	{ "json", no_argument, NULL, 'j' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ "help", no_argument, NULL, 'h' },
-	{ NULL, 0, NULL, 0 },
+	{"public", required_argument, NULL, OPT_PUBLIC},
+	{"private", required_argument, NULL, OPT_PRIVATE},
+	{"config", required_argument, NULL, OPT_CONFIG},
+	{"mode", required_argument, NULL, OPT_MODE},
+	{"pin-path", required_argument, NULL, OPT_PIN_PATH},
+	{"max-bindings", required_argument, NULL, OPT_NUMBER + 0},
+	{"max-addresses", required_argument, NULL, OPT_NUMBER + 1},
+	{"max-ipsec-pairs", required_argument, NULL, OPT_NUMBER + 2},
+	{"max-cookies", required_argument, NULL, OPT_NUMBER + 3},
+	{"json", no_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
 };
 
 /* 0, or -EINVAL with why filled. */
-static int take_option(struct rsip_loader_options *o, int opt, const char *arg, char *why, size_t why_len)
+static int take_option(struct rsip_loader_options *o, int opt, const char *arg, char *why,
+		       size_t why_len)
 {
 	switch (opt) {
 	case OPT_PUBLIC:
@@ -332,7 +389,8 @@ static enum rsip_loader_parsed find_config(int argc, char **argv, const char **c
 	return RSIP_LOADER_RUN;
 }
 
-enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv, struct rsip_loader_options *o)
+enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
+						  struct rsip_loader_options *o)
 {
 	const char *config = NULL;
 	bool ifaces = false;

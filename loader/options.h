@@ -13,37 +13,49 @@
 
 struct rsip_loader_iface {
 	char name[IF_NAMESIZE];
-	uint8_t role; /* RSIP_ROLE_* */
+	uint8_t role;	 /* RSIP_ROLE_* */
 	__be32 endpoint; /* private: 0 is the interface's first address */
 };
+
+struct rsip_loader_range {
+	uint32_t first, last; /* addresses, host order */
+};
+#define RSIP_LOADER_RANGES_MAX 256 /* as many as rsipd takes */
 
 struct rsip_loader_options {
 	struct rsip_loader_iface iface[RSIP_MAX_IFACES];
 	uint32_t iface_cnt;
 	uint32_t max_bindings, max_addrs, max_pairs, max_cookies;
-	int mode; /* RSIP_LOADER_MODE_AUTO or enum rsip_mode */
-	char pin_path[256]; /* absolute, no slash at the end */
+	int mode;	       /* RSIP_LOADER_MODE_AUTO or enum rsip_mode */
+	char pin_path[256];    /* absolute, no slash at the end */
 	char config_path[256]; /* "": none given */
+	struct rsip_loader_range pool[RSIP_LOADER_RANGES_MAX]; /* of the file; only to see whether
+								  one is our own address */
+	uint32_t pool_cnt;
 	bool json;
 };
 
 enum rsip_loader_parsed {
 	RSIP_LOADER_RUN,
-	RSIP_LOADER_HELP, /* asked for */
-	RSIP_LOADER_USAGE, /* wrong; what is wrong has been said */
+	RSIP_LOADER_HELP,   /* asked for */
+	RSIP_LOADER_USAGE,  /* wrong; what is wrong has been said */
 	RSIP_LOADER_FAILED, /* the configuration file; likewise */
 };
 
 void rsip_loader_options_init(struct rsip_loader_options *o);
 
 /* argv[0] is the sub-command.  The command line wins over the file, whichever comes first. */
-enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv, struct rsip_loader_options *o);
+enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
+						  struct rsip_loader_options *o);
 
-/* The loader's part of the configuration; everything else in it is rsipd's.  0, or -EINVAL with why filled. */
-int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_options *o, char *why, size_t why_len);
+/* The loader's part of the configuration; everything else in it is rsipd's.  0, or -EINVAL with why
+ * filled. */
+int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_options *o, char *why,
+			     size_t why_len);
 
 /* "eth1" or "eth1,endpoint=10.0.0.1"; 0 or -EINVAL (said). */
-int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const char *text, char *why, size_t why_len);
+int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const char *text, char *why,
+			  size_t why_len);
 /* auto, native, generic, tc; 0 or -EINVAL. */
 int rsip_loader_mode_parse(const char *text, int *mode);
 const char *rsip_loader_mode_name(int mode);

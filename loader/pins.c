@@ -40,7 +40,7 @@ void rsip_pins_link_path(const char *folder, const char *ifname, char *path)
 	rsip_pins_path(folder, name, path);
 }
 
-/* ---- the lock ------------------------------------------------------------------------------------------------------- */
+/* ---- the lock ---------------------------------------------------- */
 
 static void parent_of(const char *folder, char *parent)
 {
@@ -52,7 +52,7 @@ static void parent_of(const char *folder, char *parent)
 
 static int lock_wait(int fd)
 {
-	struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 
 	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
@@ -69,7 +69,8 @@ static int lock_wait(int fd)
 static int mount_bpffs(const char *parent, bool *mounted)
 {
 	if (strcmp(parent, BPFFS_PATH)) {
-		log_err("cannot pin below %s: it is not a BPF file system (mount -t bpf bpf %s, or use a --pin-path below %s)",
+		log_err("cannot pin below %s: it is not a BPF file system (mount -t bpf bpf %s, or "
+			"use a --pin-path below %s)",
 			parent, parent, BPFFS_PATH);
 		return -EINVAL;
 	}
@@ -77,7 +78,8 @@ static int mount_bpffs(const char *parent, bool *mounted)
 		int err = -errno;
 
 		log_err("cannot mount a BPF file system on %s: %s (%s)", BPFFS_PATH, strerror(-err),
-			err == -EPERM ? "run as root" : "does this kernel have CONFIG_BPF_SYSCALL?");
+			err == -EPERM ? "run as root"
+				      : "does this kernel have CONFIG_BPF_SYSCALL?");
 		return err;
 	}
 	log_info("mounted a BPF file system on %s", BPFFS_PATH);
@@ -85,7 +87,8 @@ static int mount_bpffs(const char *parent, bool *mounted)
 	return 0;
 }
 
-/* Opens and locks what lies at path now: somebody may have mounted something there while we waited. */
+/* Opens and locks what lies at path now: somebody may have mounted something there while we waited.
+ */
 static int lock_open(const char *path)
 {
 	struct stat opened, now;
@@ -119,9 +122,9 @@ int rsip_pins_lock(const char *folder, bool *mounted)
 		return fd;
 	if (fd < 0) {
 		log_err("cannot lock %s: %s (%s)", parent, strerror(-fd),
-			fd == -EACCES ? "run as root" :
-			fd == -EBUSY  ? "another rsip-loader holds it: see `fuser` or wait for it" :
-					"does it exist, as a directory?");
+			fd == -EACCES  ? "run as root"
+			: fd == -EBUSY ? "another rsip-loader holds it: see `fuser` or wait for it"
+				       : "does it exist, as a directory?");
 		return fd;
 	}
 	if (!fstatfs(fd, &fs) && fs.f_type == BPF_FS_MAGIC)
@@ -138,7 +141,7 @@ int rsip_pins_lock(const char *folder, bool *mounted)
 	return fd;
 }
 
-/* ---- the folder ------------------------------------------------------------------------------------------------------- */
+/* ---- the folder ---------------------------------------------------- */
 
 int rsip_pins_check(const char *folder)
 {
@@ -151,8 +154,9 @@ int rsip_pins_check(const char *folder)
 	}
 	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && (st.st_mode & 07777) == 0700)
 		return 0;
-	log_err("refusing %s: owner %u, mode %04o: it must be a folder of root's with mode 0700, or others could hand us "
-		"maps of their own (look what is in it, remove it, and attach again)",
+	log_err("refusing %s: owner %u, mode %04o: it must be a folder of root's with mode 0700, "
+		"or others could hand us maps of their own (look what is in it, remove it, and "
+		"attach again)",
 		folder, st.st_uid, st.st_mode & 07777);
 	return -EPERM;
 }
@@ -201,7 +205,8 @@ int rsip_pins_remove_folder(const char *folder)
 {
 	if (!rmdir(folder) || errno == ENOENT)
 		return 0;
-	log_err("cannot remove %s: %s (is there something in it that is not ours?)", folder, strerror(errno));
+	log_err("cannot remove %s: %s (is there something in it that is not ours?)", folder,
+		strerror(errno));
 	return -errno;
 }
 
@@ -235,7 +240,9 @@ void rsip_pins_unmount(const char *mount_point)
 	if (dir)
 		closedir(dir);
 	if (used)
-		log_info("leaving the BPF file system on %s mounted: others have pins in it", mount_point);
+		log_info("leaving the BPF file system on %s mounted: others have pins in it",
+			 mount_point);
 	else if (umount(mount_point))
-		log_info("leaving the BPF file system on %s mounted: %s", mount_point, strerror(errno));
+		log_info("leaving the BPF file system on %s mounted: %s", mount_point,
+			 strerror(errno));
 }

@@ -8,15 +8,16 @@
 
 #define RSIP_PINS_PATH_MAX 400
 
-/* The path of a pin; for a link, the interface's name follows "link_" with dots (which bpffs refuses) as %2e. */
+/* The path of a pin; for a link, the interface's name follows "link_" with dots (which bpffs
+ * refuses) as %2e. */
 void rsip_pins_path(const char *folder, const char *name, char *path);
 void rsip_pins_link_path(const char *folder, const char *ifname, char *path);
 
 /*
  * Takes the lock that keeps loaders apart: on the folder's parent, so that nothing is left behind.
- * mounted: if not NULL, a BPF file system is mounted where it is missing and this set true; if NULL, a parent that
- * is missing or no BPF file system is -ENOENT (then nothing can be pinned there).
- * Returns a descriptor to close, or negative errno (said, except -ENOENT).
+ * mounted: if not NULL, a BPF file system is mounted where it is missing and this set true; if
+ * NULL, a parent that is missing or no BPF file system is -ENOENT (then nothing can be pinned
+ * there). Returns a descriptor to close, or negative errno (said, except -ENOENT).
  */
 int rsip_pins_lock(const char *folder, bool *mounted);
 

@@ -25,7 +25,7 @@ int rsip_plane_open(const char *folder, const char *name)
 /* Reads elements 0 .. cnt - 1 of a pinned array whose elements are size bytes long. */
 static int read_array(const char *folder, const char *name, void *to, uint32_t cnt, uint32_t size)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info), key;
 	int fd = rsip_plane_open(folder, name), err = 0;
 
@@ -44,7 +44,7 @@ static int read_array(const char *folder, const char *name, void *to, uint32_t c
 
 static void read_link(const char *folder, const char *ifname, struct rsip_plane_link *link)
 {
-	struct bpf_link_info info = { 0 };
+	struct bpf_link_info info = {0};
 	uint32_t len = sizeof(info);
 	char path[RSIP_PINS_PATH_MAX];
 	int fd;
@@ -79,7 +79,7 @@ static bool is_here(const char *folder)
 
 static int read_max_cookies(const char *folder, uint32_t *max_cookies)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info);
 	int fd = rsip_plane_open(folder, "rsip_cookies"), err = 0;
 
@@ -111,7 +111,8 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 	if (!err)
 		err = read_max_cookies(folder, &p->max_cookies);
 	if (err) {
-		log_err("cannot read the maps in %s: %s (run `rsip-loader detach`, then attach)", folder, strerror(-err));
+		log_err("cannot read the maps in %s: %s (run `rsip-loader detach`, then attach)",
+			folder, strerror(-err));
 		return err;
 	}
 	for (uint32_t i = 1; i < RSIP_MAX_IFACES; i++) {
@@ -126,9 +127,10 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 	return 0;
 }
 
-/* ---- the same again? ---------------------------------------------------------------------------------------------------- */
+/* ---- the same again? ---------------------------------------------------- */
 
-static const struct rsip_iface *find_iface(const struct rsip_iface *iface, uint32_t cnt, const char *name)
+static const struct rsip_iface *find_iface(const struct rsip_iface *iface, uint32_t cnt,
+					   const char *name)
 {
 	for (uint32_t i = 0; i < cnt; i++)
 		if (!strcmp(iface[i].name, name))
@@ -136,7 +138,8 @@ static const struct rsip_iface *find_iface(const struct rsip_iface *iface, uint3
 	return NULL;
 }
 
-static int differ(char *why, size_t why_len, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static int differ(char *why, size_t why_len, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static int differ(char *why, size_t why_len, const char *fmt, ...)
 {
 	va_list ap;
@@ -152,42 +155,48 @@ static const char *role_name(uint8_t role)
 	return role == RSIP_ROLE_PUBLIC ? "public" : "private";
 }
 
-static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *iface, uint32_t cnt, char *why,
-			  size_t why_len)
+static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *iface, uint32_t cnt,
+			  char *why, size_t why_len)
 {
 	for (uint32_t i = 0; i < p->iface_cnt; i++) {
-		const struct rsip_iface *have = &p->iface[i], *want = find_iface(iface, cnt, have->name);
+		const struct rsip_iface *have = &p->iface[i],
+					*want = find_iface(iface, cnt, have->name);
 
 		if (!want)
-			return differ(why, why_len, "it is also on %s interface %s", role_name(have->role), have->name);
+			return differ(why, why_len, "it is also on %s interface %s",
+				      role_name(have->role), have->name);
 		if (want->role != have->role)
-			return differ(why, why_len, "%s is %s there, not %s", have->name, role_name(have->role),
-				      role_name(want->role));
+			return differ(why, why_len, "%s is %s there, not %s", have->name,
+				      role_name(have->role), role_name(want->role));
 		if (want->endpoint != have->endpoint)
-			return differ(why, why_len, "the tunnels end at %s on %s there, not at %s", rsip_ip4(have->endpoint),
-				      have->name, rsip_ip4(want->endpoint));
+			return differ(why, why_len, "the tunnels end at %s on %s there, not at %s",
+				      rsip_ip4(have->endpoint), have->name,
+				      rsip_ip4(want->endpoint));
 		if (!p->link[i].ifindex || want->ifindex != have->ifindex)
-			return differ(why, why_len, "%s was removed and made again since, and carries no program now",
-				      have->name);
+			return differ(
+				why, why_len,
+				"%s was removed and made again since, and carries no program now",
+				have->name);
 	}
 	for (uint32_t i = 0; i < cnt; i++)
 		if (!find_iface(p->iface, p->iface_cnt, iface[i].name))
-			return differ(why, why_len, "%s interface %s is not among its interfaces", role_name(iface[i].role),
-				      iface[i].name);
+			return differ(why, why_len, "%s interface %s is not among its interfaces",
+				      role_name(iface[i].role), iface[i].name);
 	return 0;
 }
 
-int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_options *o, const struct rsip_config *want,
-		       const struct rsip_iface *iface, uint32_t iface_cnt, char *why, size_t why_len)
+int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_options *o,
+		       const struct rsip_config *want, const struct rsip_iface *iface,
+		       uint32_t iface_cnt, char *why, size_t why_len)
 {
 	const struct {
 		const char *what;
 		uint32_t have, want;
 	} number[] = {
-		{ "max_bindings", p->config.max_bindings, want->max_bindings },
-		{ "max_addresses", p->config.max_addrs, want->max_addrs },
-		{ "max_ipsec_pairs", p->config.max_learned, want->max_learned },
-		{ "max_cookies", p->max_cookies, o->max_cookies },
+		{"max_bindings", p->config.max_bindings, want->max_bindings},
+		{"max_addresses", p->config.max_addrs, want->max_addrs},
+		{"max_ipsec_pairs", p->config.max_learned, want->max_learned},
+		{"max_cookies", p->max_cookies, o->max_cookies},
 	};
 	int err = compare_ifaces(p, iface, iface_cnt, why, why_len);
 
@@ -195,14 +204,16 @@ int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_opti
 		return err;
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(number); i++)
 		if (number[i].have != number[i].want)
-			return differ(why, why_len, "%s is %u there, not %u", number[i].what, number[i].have, number[i].want);
+			return differ(why, why_len, "%s is %u there, not %u", number[i].what,
+				      number[i].have, number[i].want);
 	if (o->mode != RSIP_LOADER_MODE_AUTO && o->mode != (int)p->config.mode)
-		return differ(why, why_len, "its mode is %s, not %s", rsip_loader_mode_name((int)p->config.mode),
+		return differ(why, why_len, "its mode is %s, not %s",
+			      rsip_loader_mode_name((int)p->config.mode),
 			      rsip_loader_mode_name(o->mode));
 	return 0;
 }
 
-/* ---- taking it off --------------------------------------------------------------------------------------------------------- */
+/* ---- taking it off ---------------------------------------------------- */
 
 /* Unpinning alone leaves the program on as long as another process holds the link. */
 static int remove_links(const char *folder)
@@ -230,7 +241,8 @@ static int remove_links(const char *folder)
 	return rsip_pins_unlink_all(folder, "link_") ?: err;
 }
 
-/* In another namespace the interfaces' names mean other interfaces: only what is left of a dead one may go. */
+/* In another namespace the interfaces' names mean other interfaces: only what is left of a dead one
+ * may go. */
 static int check_namespace(const char *folder, bool here)
 {
 	DIR *dir = here ? NULL : opendir(folder);
@@ -238,14 +250,18 @@ static int check_namespace(const char *folder, bool here)
 	int err = 0;
 
 	while (dir && (entry = readdir(dir)) && !err) {
-		struct bpf_link_info info = { 0 };
+		struct bpf_link_info info = {0};
 		uint32_t len = sizeof(info);
-		int fd = strncmp(entry->d_name, "link_", 5) ? -1 : rsip_plane_open(folder, entry->d_name);
+		int fd = strncmp(entry->d_name, "link_", 5)
+				 ? -1
+				 : rsip_plane_open(folder, entry->d_name);
 
 		if (fd < 0)
 			continue;
 		if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.xdp.ifindex) {
-			log_err("%s was attached in another network namespace (run this there: nsenter --net=...)", folder);
+			log_err("%s was attached in another network namespace (run this there: "
+				"nsenter --net=...)",
+				folder);
 			err = -EXDEV;
 		}
 		close(fd);
@@ -262,7 +278,8 @@ static int restore_machine(const char *folder, bool here, char *unmount)
 	int err = rsip_undo_open(folder, &log);
 
 	if (err == -EPROTO)
-		log_warn("cannot put back what attach changed: %s/rsip_undo is of another version (see SYSCTLS in rsip-loader(8))",
+		log_warn("cannot put back what attach changed: %s/rsip_undo is of another version "
+			 "(see SYSCTLS in rsip-loader(8))",
 			 folder);
 	if (err)
 		return 0;

@@ -18,30 +18,34 @@ struct rsip_plane_link {
 struct rsip_plane {
 	struct rsip_config config;
 	uint32_t max_cookies;
-	struct rsip_iface iface[RSIP_MAX_IFACES]; /* those in use, packed; */
+	struct rsip_iface iface[RSIP_MAX_IFACES];     /* those in use, packed; */
 	struct rsip_plane_link link[RSIP_MAX_IFACES]; /* the link of each; */
-	uint32_t index[RSIP_MAX_IFACES]; /* and its index in rsip_ifaces */
+	uint32_t index[RSIP_MAX_IFACES];	      /* and its index in rsip_ifaces */
 	uint32_t iface_cnt;
 	bool here; /* it was attached from the network namespace we are in */
 };
 
 /*
- * 0: p is filled.  -ENOENT: nothing is attached.  -EUCLEAN: the folder is there, but an attach did not come to its
- * end.  -EPROTO: another layout version, in p->config.layout_version.  Other errors are said.
+ * 0: p is filled.  -ENOENT: nothing is attached.  -EUCLEAN: the folder is there, but an attach did
+ * not come to its end.  -EPROTO: another layout version, in p->config.layout_version.  Other errors
+ * are said.
  */
 int rsip_plane_read(const char *folder, struct rsip_plane *p);
 
-/* Does what is attached equal what is asked for?  0, or -EEXIST with the first difference in why. */
-int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_options *o, const struct rsip_config *want,
-		       const struct rsip_iface *iface, uint32_t iface_cnt, char *why, size_t why_len);
+/* Does what is attached equal what is asked for?  0, or -EEXIST with the first difference in why.
+ */
+int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_options *o,
+		       const struct rsip_config *want, const struct rsip_iface *iface,
+		       uint32_t iface_cnt, char *why, size_t why_len);
 
 /* Opens a pin by its name; negative errno. */
 int rsip_plane_open(const char *folder, const char *name);
 
 /*
- * Takes everything off: links, changes of the machine, pins, folder.  0, -ENOENT if there is nothing, or another
- * error (said); what can be removed is removed all the same.  The caller holds the lock, and closes it: *unmount
- * (RSIP_PINS_PATH_MAX bytes) then names a file system for rsip_pins_unmount(), or is "".
+ * Takes everything off: links, changes of the machine, pins, folder.  0, -ENOENT if there is
+ * nothing, or another error (said); what can be removed is removed all the same.  The caller holds
+ * the lock, and closes it: *unmount (RSIP_PINS_PATH_MAX bytes) then names a file system for
+ * rsip_pins_unmount(), or is "".
  */
 int rsip_plane_remove(const char *folder, char *unmount);
 

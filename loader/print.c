@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* One answer, two forms: the tree that scripts get as JSON is what people get as indented "name: value". */
+/* One answer, two forms: the tree that scripts get as JSON is what people get as indented "name:
+ * value". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +36,13 @@ static void print_value(const cJSON *item)
 		printf("%.0f\n", item->valuedouble);
 }
 
-/* An object in a list is headed by its name, if it has one; a list of plain values is one line each. */
+/* An object in a list is headed by its name, if it has one; a list of plain values is one line
+ * each. */
 static void print_list(const cJSON *list, int depth)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, list) {
+	cJSON_ArrayForEach (item, list) {
 		const cJSON *name = cJSON_GetObjectItemCaseSensitive(item, "name");
 
 		indent(depth);
@@ -57,7 +59,7 @@ static void print_tree(const cJSON *tree, int depth)
 {
 	const cJSON *item;
 
-	cJSON_ArrayForEach(item, tree) {
+	cJSON_ArrayForEach (item, tree) {
 		if (is_empty(item) || (depth && !strcmp(item->string, "name")))
 			continue;
 		indent(depth);

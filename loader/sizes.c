@@ -15,11 +15,12 @@ static uint32_t power_of_two(uint64_t at_least)
 }
 
 /*
- * Two-choice buckets fill well beyond one half; these start at a load of one quarter to one half with every
- * binding there can be, so that the writer hardly ever has to move an entry (lib/tables.h).
+ * Two-choice buckets fill well beyond one half; these start at a load of one quarter to one half
+ * with every binding there can be, so that the writer hardly ever has to move an entry
+ * (lib/tables.h).
  */
-void rsip_sizes_compute(uint32_t max_bindings, uint32_t max_addrs, uint32_t max_pairs, uint32_t cpus,
-			struct rsip_config *config)
+void rsip_sizes_compute(uint32_t max_bindings, uint32_t max_addrs, uint32_t max_pairs,
+			uint32_t cpus, struct rsip_config *config)
 {
 	config->max_bindings = max_bindings;
 	config->max_addrs = max_addrs;
@@ -30,25 +31,27 @@ void rsip_sizes_compute(uint32_t max_bindings, uint32_t max_addrs, uint32_t max_
 	config->pair_buckets = power_of_two(2ULL * max_bindings / 4 + 1);
 }
 
-int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t max_cookies, uint32_t *entries)
+int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t max_cookies,
+		       uint32_t *entries)
 {
 	const struct {
 		const char *name;
 		uint64_t entries;
 	} size[] = {
-		{ "rsip_addrs", c->addr_buckets },
-		{ "rsip_addr_info", c->max_addrs },
-		{ "rsip_ports", c->max_addrs * 4096ULL },
-		{ "rsip_spis", c->spi_buckets },
-		{ "rsip_pairs", c->pair_buckets },
-		{ "rsip_bindings", c->max_bindings + 1ULL },
-		{ "rsip_bind_cnt", c->cpus * (c->max_bindings + 1ULL) },
-		{ "rsip_learned", c->max_learned + 1ULL },
-		{ "rsip_counters", c->cpus * (uint64_t)RSIP_MAX_IFACES },
-		{ "rsip_nexthops", c->cpus * (uint64_t)RSIP_NEXTHOPS },
-		{ "rsip_cookies", max_cookies },
-		/* a quarter more than the live ones can be: void claims go only when rsipd sweeps */
-		{ "rsip_spis_out", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_SPI_OUT_MAX },
+		{"rsip_addrs", c->addr_buckets},
+		{"rsip_addr_info", c->max_addrs},
+		{"rsip_ports", c->max_addrs * 4096ULL},
+		{"rsip_spis", c->spi_buckets},
+		{"rsip_pairs", c->pair_buckets},
+		{"rsip_bindings", c->max_bindings + 1ULL},
+		{"rsip_bind_cnt", c->cpus * (c->max_bindings + 1ULL)},
+		{"rsip_learned", c->max_learned + 1ULL},
+		{"rsip_counters", c->cpus * (uint64_t)RSIP_MAX_IFACES},
+		{"rsip_nexthops", c->cpus * (uint64_t)RSIP_NEXTHOPS},
+		{"rsip_cookies", max_cookies},
+		/* a quarter more than the live ones can be: void claims go only when rsipd sweeps
+		 */
+		{"rsip_spis_out", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_SPI_OUT_MAX},
 	};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(size); i++) {
@@ -62,7 +65,8 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 	return -ENOENT;
 }
 
-int rsip_iftab_put(struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS], uint32_t ifindex, uint32_t iface)
+int rsip_iftab_put(struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS], uint32_t ifindex,
+		   uint32_t iface)
 {
 	struct rsip_iftab_bucket *b = &tab[ifindex % RSIP_IFTAB_BUCKETS];
 

@@ -15,7 +15,7 @@
 #include "plane.h"
 #include "util.h"
 
-/* ---- interfaces ------------------------------------------------------------------------------------------------------ */
+/* ---- interfaces ---------------------------------------------------- */
 
 static const char *attach_mode_name(uint32_t ifindex)
 {
@@ -36,7 +36,7 @@ static const char *attach_mode_name(uint32_t ifindex)
 
 static void add_program(cJSON *obj, uint32_t prog_id)
 {
-	struct bpf_prog_info info = { 0 };
+	struct bpf_prog_info info = {0};
 	uint32_t len = sizeof(info);
 	char tag[2 * BPF_TAG_SIZE + 1];
 	int fd = prog_id ? bpf_prog_get_fd_by_id(prog_id) : -1;
@@ -54,10 +54,11 @@ static void add_program(cJSON *obj, uint32_t prog_id)
 }
 
 /* Rows of this interface, all CPUs.  People get what is not zero. */
-static void add_counters(cJSON *obj, int fd, const struct rsip_config *config, uint32_t iface, bool all)
+static void add_counters(cJSON *obj, int fd, const struct rsip_config *config, uint32_t iface,
+			 bool all)
 {
 	cJSON *out = cJSON_AddObjectToObject(obj, "counters");
-	struct rsip_counters sum = { 0 }, row;
+	struct rsip_counters sum = {0}, row;
 
 	for (uint32_t cpu = 0; cpu < config->cpus; cpu++) {
 		uint32_t key = cpu * RSIP_MAX_IFACES + iface;
@@ -79,12 +80,14 @@ static cJSON *describe_iface(const struct rsip_plane *p, uint32_t i, int counter
 	cJSON *obj = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(obj, "name", iface->name);
-	cJSON_AddStringToObject(obj, "role", iface->role == RSIP_ROLE_PUBLIC ? "public" : "private");
+	cJSON_AddStringToObject(obj, "role",
+				iface->role == RSIP_ROLE_PUBLIC ? "public" : "private");
 	if (iface->role == RSIP_ROLE_PRIVATE)
 		rsip_json_add_ip4(obj, "endpoint", iface->endpoint);
-	cJSON_AddStringToObject(obj, "mode", !link->ifindex ? "none" :
-					     p->here	    ? attach_mode_name(link->ifindex) :
-							      rsip_loader_mode_name((int)p->config.mode));
+	cJSON_AddStringToObject(obj, "mode",
+				!link->ifindex ? "none"
+				: p->here      ? attach_mode_name(link->ifindex)
+					       : rsip_loader_mode_name((int)p->config.mode));
 	cJSON_AddBoolToObject(obj, "attached", link->pinned && link->ifindex);
 	rsip_json_add_u64(obj, "ifindex", iface->ifindex);
 	rsip_json_add_u64(obj, "mtu", iface->mtu);
@@ -96,7 +99,7 @@ static cJSON *describe_iface(const struct rsip_plane *p, uint32_t i, int counter
 	return obj;
 }
 
-/* ---- maps --------------------------------------------------------------------------------------------------------------- */
+/* ---- maps ---------------------------------------------------- */
 
 /* What the kernel has charged for the map: only its fdinfo says so. */
 static uint64_t map_memory(int fd)
@@ -117,7 +120,7 @@ static uint64_t map_memory(int fd)
 
 static uint64_t add_map(cJSON *maps, const char *folder, const char *name)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info);
 	int fd = rsip_plane_open(folder, name);
 	uint64_t bytes = 0;
@@ -166,7 +169,7 @@ static void add_maps(cJSON *answer, const char *folder, bool json)
 		cJSON_Delete(maps);
 }
 
-/* ---- the command ---------------------------------------------------------------------------------------------------------- */
+/* ---- the command ---------------------------------------------------- */
 
 static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_plane *p)
 {
@@ -177,7 +180,8 @@ static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_pl
 	cJSON_AddBoolToObject(answer, "attached", true);
 	cJSON_AddStringToObject(answer, "mode", rsip_loader_mode_name((int)p->config.mode));
 	rsip_json_add_u64(answer, "layout_version", p->config.layout_version);
-	rsip_json_add_u64(answer, "attached_seconds", (rsip_now_ns() - p->config.attached_ns) / RSIP_NS_PER_S);
+	rsip_json_add_u64(answer, "attached_seconds",
+			  (rsip_now_ns() - p->config.attached_ns) / RSIP_NS_PER_S);
 	if (!p->here)
 		cJSON_AddStringToObject(answer, "network_namespace", "another than this one");
 	rsip_json_add_u64(answer, "max_bindings", p->config.max_bindings);
@@ -219,8 +223,9 @@ int rsip_loader_status(const struct rsip_loader_options *o)
 	if (err == -EUCLEAN)
 		return nothing(o, "nothing whole is attached, an attach did not come to its end,");
 	if (err == -EPROTO)
-		log_err("%s has map layout %u, this loader knows %u (use the loader that attached it, or detach)", o->pin_path,
-			p.config.layout_version, RSIP_LAYOUT_VERSION);
+		log_err("%s has map layout %u, this loader knows %u (use the loader that attached "
+			"it, or detach)",
+			o->pin_path, p.config.layout_version, RSIP_LAYOUT_VERSION);
 	if (err)
 		return RSIP_EXIT_FAILED;
 	rsip_loader_print(describe(o, &p), o->json);

@@ -20,7 +20,7 @@
 #define OFFLOAD_PREFIX "ethtool/"
 #define IPV4_CONF "net/ipv4/conf/"
 
-/* ---- sysctls ------------------------------------------------------------------------------------------------------- */
+/* ---- sysctls ---------------------------------------------------- */
 
 static int sysctl_open(const char *name, int flags)
 {
@@ -73,16 +73,16 @@ void rsip_netns_cookie(char *text)
 	snprintf(text, 32, "%llu", (unsigned long long)cookie);
 }
 
-/* ---- taking notes ---------------------------------------------------------------------------------------------------- */
+/* ---- taking notes ---------------------------------------------------- */
 
 int rsip_undo_note(struct rsip_undo_log *log, const char *name, const char *old)
 {
-	struct rsip_undo entry = { 0 };
+	struct rsip_undo entry = {0};
 	uint32_t key = log->cnt;
 
 	if (key == RSIP_UNDO_MAX) {
-		log_err("cannot note how to undo %s: more than %d changes on this machine (make it so yourself before attach: "
-			"see rsip-loader(8), SYSCTLS)",
+		log_err("cannot note how to undo %s: more than %d changes on this machine (make it "
+			"so yourself before attach: see rsip-loader(8), SYSCTLS)",
 			name, RSIP_UNDO_MAX);
 		return -ENOSPC;
 	}
@@ -115,8 +115,9 @@ int rsip_undo_sysctl(struct rsip_undo_log *log, const char *name, const char *va
 		return err;
 	err = sysctl_write(name, value);
 	if (err)
-		log_err("cannot set sysctl %s to %s: %s (run as root, where /proc/sys can be written)", name, value,
-			strerror(-err));
+		log_err("cannot set sysctl %s to %s: %s (run as root, where /proc/sys can be "
+			"written)",
+			name, value, strerror(-err));
 	else
 		log_debug("sysctl %s: %s -> %s", name, old, value);
 	return err;
@@ -139,7 +140,7 @@ int rsip_undo_offload_off(struct rsip_undo_log *log, const char *ifname, enum rs
 	return err;
 }
 
-/* ---- what the machine must be like -------------------------------------------------------------------------------------- */
+/* ---- what the machine must be like ---------------------------------------------------- */
 
 static void conf_name(char *name, const char *ifname, const char *leaf)
 {
@@ -161,8 +162,8 @@ static int each_iface(struct rsip_undo_log *log, each_iface_fn fn, const char *a
 }
 
 /*
- * Switching ip_forward on or off switches every interface with it, and the way up takes LRO from all of them.
- * What an interface had of its own is noted before, and so put back after.
+ * Switching ip_forward on or off switches every interface with it, and the way up takes LRO from
+ * all of them. What an interface had of its own is noted before, and so put back after.
  */
 static int note_forwarding(struct rsip_undo_log *log, const char *ifname, const char *arg)
 {
@@ -173,14 +174,16 @@ static int note_forwarding(struct rsip_undo_log *log, const char *ifname, const 
 	conf_name(name, ifname, "forwarding");
 	if (!rsip_sysctl_read(name, old, sizeof(old)) && strcmp(old, "0"))
 		err = rsip_undo_note(log, name, old);
-	if (!err && strcmp(ifname, "default") && rsip_ethtool_offload(ifname, RSIP_OFFLOAD_LRO) == 1) {
+	if (!err && strcmp(ifname, "default") &&
+	    rsip_ethtool_offload(ifname, RSIP_OFFLOAD_LRO) == 1) {
 		snprintf(name, sizeof(name), OFFLOAD_PREFIX "%s/lro", ifname);
 		err = rsip_undo_note(log, name, "1");
 	}
 	return err;
 }
 
-/* The kernel takes the greater of all/rp_filter and the interface's: give the others what `all` gave them. */
+/* The kernel takes the greater of all/rp_filter and the interface's: give the others what `all`
+ * gave them. */
 static int keep_rp_filter(struct rsip_undo_log *log, const char *ifname, const char *all)
 {
 	char name[96], own[64];
@@ -191,9 +194,31 @@ static int keep_rp_filter(struct rsip_undo_log *log, const char *ifname, const c
 	return rsip_undo_sysctl(log, name, all);
 }
 
-int rsip_undo_prepare_machine(struct rsip_undo_log *log, const struct rsip_iface *iface, uint32_t cnt)
+/* Writes value to conf/IF/leaf of every private interface. */
+static int set_private(struct rsip_undo_log *log, const struct rsip_iface *iface, uint32_t cnt,
+		       const char *leaf, const char *value)
 {
-	char name[96], old[64] = "";
+	char name[96];
+	int err = 0;
+
+	for (uint32_t i = 0; i < cnt && !err; i++) {
+		if (iface[i].role != RSIP_ROLE_PRIVATE)
+			continue;
+		conf_name(name, iface[i].name, leaf);
+		err = rsip_undo_sysctl(log, name, value);
+	}
+	return err;
+}
+
+int rsip_undo_accept_local(struct rsip_undo_log *log, const struct rsip_iface *iface, uint32_t cnt)
+{
+	return set_private(log, iface, cnt, "accept_local", "1");
+}
+
+int rsip_undo_prepare_machine(struct rsip_undo_log *log, const struct rsip_iface *iface,
+			      uint32_t cnt)
+{
+	char old[64] = "";
 	int err = rsip_sysctl_read("net/ipv4/ip_forward", old, sizeof(old));
 
 	if (!err && !strcmp(old, "0"))
@@ -207,20 +232,14 @@ int rsip_undo_prepare_machine(struct rsip_undo_log *log, const struct rsip_iface
 	if (!err)
 		err = rsip_undo_sysctl(log, IPV4_CONF "all/rp_filter", "0");
 	/* decapsulated packets come from the private side with public sources */
-	for (uint32_t i = 0; i < cnt && !err; i++) {
-		if (iface[i].role != RSIP_ROLE_PRIVATE)
-			continue;
-		conf_name(name, iface[i].name, "rp_filter");
-		err = rsip_undo_sysctl(log, name, "0");
-	}
-	return err;
+	return err ? err : set_private(log, iface, cnt, "rp_filter", "0");
 }
 
-/* ---- putting it back ------------------------------------------------------------------------------------------------------ */
+/* ---- putting it back ---------------------------------------------------- */
 
 int rsip_undo_open(const char *folder, struct rsip_undo_log *log)
 {
-	struct bpf_map_info info = { 0 };
+	struct bpf_map_info info = {0};
 	uint32_t len = sizeof(info), key;
 	char path[RSIP_PINS_PATH_MAX];
 	struct rsip_undo entry;
@@ -246,7 +265,8 @@ bool rsip_undo_find(const struct rsip_undo_log *log, const char *name, char *old
 	struct rsip_undo entry;
 
 	for (uint32_t key = 0; key < log->cnt; key++) {
-		if (bpf_map_lookup_elem(log->fd, &key, &entry) || strncmp(entry.name, name, sizeof(entry.name)))
+		if (bpf_map_lookup_elem(log->fd, &key, &entry) ||
+		    strncmp(entry.name, name, sizeof(entry.name)))
 			continue;
 		snprintf(old, sizeof(entry.old), "%.31s", entry.old);
 		return true;
@@ -283,7 +303,8 @@ static int restore_one(const struct rsip_undo *entry)
 		return 0;
 	}
 	if (err)
-		log_err("cannot put %s back to %s: %s (do it by hand)", entry->name, entry->old, strerror(-err));
+		log_err("cannot put %s back to %s: %s (do it by hand)", entry->name, entry->old,
+			strerror(-err));
 	else
 		log_debug("%s: back to %s", entry->name, entry->old);
 	return err;

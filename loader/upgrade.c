@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Upgrade: this loader's programs in place of those attached, onto the same maps.  Each link changes its program
- * atomically, so no packet meets an interface without one.
+ * Upgrade: this loader's programs in place of those attached, onto the same maps.  Each link
+ * changes its program atomically, so no packet meets an interface without one.
  */
 #include <errno.h>
 #include <string.h>
@@ -25,12 +25,14 @@ static int update_link(const char *folder, const struct rsip_iface *iface, int p
 	if (fd >= 0)
 		close(fd);
 	if (err)
-		log_err("cannot put the new program on %s: %s: %s", iface->name, path, strerror(-err));
+		log_err("cannot put the new program on %s: %s: %s", iface->name, path,
+			strerror(-err));
 	return err;
 }
 
 /* Both roles' new programs go on, or both old ones stay. */
-static int update_links(const char *folder, const struct rsip_plane *p, const struct rsip_xdp_bpf *object)
+static int update_links(const char *folder, const struct rsip_plane *p,
+			const struct rsip_xdp_bpf *object)
 {
 	int old[] = {
 		[RSIP_ROLE_PUBLIC] = rsip_plane_open(folder, "prog_pub"),
@@ -44,7 +46,8 @@ static int update_links(const char *folder, const struct rsip_plane *p, const st
 			log_warn("%s has vanished: left alone", p->iface[done].name);
 			continue;
 		}
-		err = update_link(folder, &p->iface[done], rsip_object_prog(object, p->iface[done].role));
+		err = update_link(folder, &p->iface[done],
+				  rsip_object_prog(object, p->iface[done].role));
 		if (err)
 			break;
 	}
@@ -63,10 +66,12 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 	int err = rsip_plane_read(o->pin_path, p);
 
 	if (err == -EUCLEAN)
-		log_err("cannot upgrade: an attach to %s did not come to its end (run `rsip-loader attach` again)", o->pin_path);
+		log_err("cannot upgrade: an attach to %s did not come to its end (run `rsip-loader "
+			"attach` again)",
+			o->pin_path);
 	if (err == -EPROTO)
-		log_err("cannot upgrade: %s has map layout %u, this loader's programs need %u (run `rsip-loader detach`, then "
-			"attach)",
+		log_err("cannot upgrade: %s has map layout %u, this loader's programs need %u (run "
+			"`rsip-loader detach`, then attach)",
 			o->pin_path, p->config.layout_version, RSIP_LAYOUT_VERSION);
 	if (err)
 		return err;
@@ -75,9 +80,11 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 		return err;
 	err = update_links(o->pin_path, p, object);
 	if (!err)
-		err = rsip_pins_replace(o->pin_path, "prog_pub", rsip_object_prog(object, RSIP_ROLE_PUBLIC));
+		err = rsip_pins_replace(o->pin_path, "prog_pub",
+					rsip_object_prog(object, RSIP_ROLE_PUBLIC));
 	if (!err)
-		err = rsip_pins_replace(o->pin_path, "prog_priv", rsip_object_prog(object, RSIP_ROLE_PRIVATE));
+		err = rsip_pins_replace(o->pin_path, "prog_priv",
+					rsip_object_prog(object, RSIP_ROLE_PRIVATE));
 	rsip_object_close(object);
 	return err;
 }

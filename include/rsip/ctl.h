@@ -27,19 +27,22 @@ enum rsip_ctl_result {
 };
 
 /* X(symbol, name, what it does, arguments) */
-#define RSIP_CTL_TABLE(X)                                                                                         \
-	X(LIST_COMMANDS, "list-commands", "the commands this rsipd knows", "")                                   \
-	X(VERSION_GET, "version-get", "versions of rsipd and of the map layout", "")                             \
-	X(STATUS_GET, "status-get", "how rsipd is doing: interfaces, counts, pools, since when", "")             \
-	X(STATS_GET, "stats-get", "counters of the data plane and of the protocol, or of one binding",           \
-	  "[bind-id]")                                                                                            \
-	X(CLIENT_GET, "client-get", "one registration", "client-id or host")                   \
-	X(CLIENT_GET_PAGE, "client-get-page", "registrations, a page at a time", "[from] [limit]")               \
-	X(CLIENT_REMOVE, "client-remove", "ends a registration and all its bindings", "client-id")               \
-	X(BINDING_GET, "binding-get", "one binding with its counters", "bind-id")                                \
-	X(BINDING_GET_PAGE, "binding-get-page", "bindings with counters, a page at a time", "[from] [limit]")    \
-	X(BINDING_REMOVE, "binding-remove", "ends a binding", "bind-id")                                         \
-	X(CONFIG_GET, "config-get", "the configuration in effect, defaults filled in", "")                       \
+#define RSIP_CTL_TABLE(X) \
+	X(LIST_COMMANDS, "list-commands", "the commands this rsipd knows", "") \
+	X(VERSION_GET, "version-get", "versions of rsipd and of the map layout", "") \
+	X(STATUS_GET, "status-get", \
+	  "how rsipd is doing: interfaces, counts, pools, since when", "") \
+	X(STATS_GET, "stats-get", \
+	  "counters of data plane and protocol, or of one binding", "[bind-id]") \
+	X(CLIENT_GET, "client-get", "one registration", "client-id or host") \
+	X(CLIENT_GET_PAGE, "client-get-page", \
+	  "registrations, a page at a time", "[from] [limit]") \
+	X(CLIENT_REMOVE, "client-remove", \
+	  "ends a registration and all its bindings", "client-id") \
+	X(BINDING_GET, "binding-get", "one binding with its counters", "bind-id") \
+	X(BINDING_GET_PAGE, "binding-get-page", "bindings, a page at a time", "[from] [limit]") \
+	X(BINDING_REMOVE, "binding-remove", "ends a binding", "bind-id") \
+	X(CONFIG_GET, "config-get", "the configuration in effect, defaults filled in", "") \
 	X(CONFIG_TEST, "config-test", "checks a configuration given as text", "config")
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The data plane over real maps: what is installed is in the kernel's memory, survives its writer, and pins are
- * opened only where root alone could have put them.
+ * The data plane over real maps: what is installed is in the kernel's memory, survives its writer,
+ * and pins are opened only where root alone could have put them.
  */
 #include <errno.h>
 #include <sched.h>

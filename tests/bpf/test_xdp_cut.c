@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Every packet of this project's kinds, cut at every byte: passed untouched, or dropped with exactly one reason;
- * never sent on.  And cut with the IP lengths made to fit: sent on only where the headers that decide are whole.
- * Then bytes flipped at random: whatever happens, exactly one thing is counted.
+ * Every packet of this project's kinds, cut at every byte: passed untouched, or dropped with
+ * exactly one reason; never sent on.  And cut with the IP lengths made to fit: sent on only where
+ * the headers that decide are whole. Then bytes flipped at random: whatever happens, exactly one
+ * thing is counted.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,26 +17,40 @@ static void packets_up(void)
 	gateway_up();
 	given_binding(HOST_A, PUB_1, ports(4000, 8), spis(0xa0000000, 4));
 	given_binding(HOST_B, PUB_1, ports(4008, 8), spis(0xb0000000, 4));
-	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), tcp(443, 4003), text("hello"));
-	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("hello"));
+	public_side[public_cnt++] =
+		pkt(from_router, ip4(REMOTE, PUB_1), tcp(443, 4003), text("hello"));
+	public_side[public_cnt++] =
+		pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("hello"));
 	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), sctp(53, 4003), bytes(16));
 	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), esp(0xa0000001));
 	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), ah(0xa0000001), bytes(20));
-	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), ike(0xa000000100000001, 5, .flags = IKE_R));
-	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500),
-					ike(0xa000000100000001, 5, .flags = IKE_R, .non_esp = true));
-	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), esp(0xa0000001));
-	public_side[public_cnt++] = pkt(from_router, ip4(ROUTER, PUB_1), icmp(3, 3), ip4(PUB_1, REMOTE), udp(4003, 53));
-	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1, .options = "\x94\x04\0\0", .options_len = 4), udp(53, 4003));
-	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, REMOTE), tcp(4003, 443), text("hello"));
-	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), text("hello"));
+	public_side[public_cnt++] = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500),
+					ike(0xa000000100000001, 5, .flags = IKE_R));
+	public_side[public_cnt++] =
+		pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500),
+		    ike(0xa000000100000001, 5, .flags = IKE_R, .non_esp = true));
+	public_side[public_cnt++] =
+		pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), esp(0xa0000001));
+	public_side[public_cnt++] =
+		pkt(from_router, ip4(ROUTER, PUB_1), icmp(3, 3), ip4(PUB_1, REMOTE), udp(4003, 53));
+	public_side[public_cnt++] =
+		pkt(from_router, ip4(REMOTE, PUB_1, .options = "\x94\x04\0\0", .options_len = 4),
+		    udp(53, 4003));
+	private_side[private_cnt++] =
+		pkt(from_host_a(), ip4(PUB_1, REMOTE), tcp(4003, 443), text("hello"));
+	private_side[private_cnt++] =
+		pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), text("hello"));
 	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, REMOTE), esp(0x77));
 	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, REMOTE), ah(0x77), bytes(20));
-	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), ike(1, 0, .flags = IKE_I));
-	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, REMOTE), echo_request(1), text("ping"));
-	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(4003, 4009), text("hairpin"));
+	private_side[private_cnt++] =
+		pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), ike(1, 0, .flags = IKE_I));
+	private_side[private_cnt++] =
+		pkt(from_host_a(), ip4(PUB_1, REMOTE), echo_request(1), text("ping"));
+	private_side[private_cnt++] =
+		pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(4003, 4009), text("hairpin"));
 	private_side[private_cnt++] = pkt(from_host_a(), ip4(PUB_1, PUB_1), esp(0xb0000001));
-	private_side[private_cnt++] = pkt(from_host_a(.options = "\x94\x04\0\0", .options_len = 4), ip4(PUB_1, REMOTE), udp(4003, 53));
+	private_side[private_cnt++] = pkt(from_host_a(.options = "\x94\x04\0\0", .options_len = 4),
+					  ip4(PUB_1, REMOTE), udp(4003, 53));
 }
 
 TestSuite(cut, .init = packets_up, .fini = gateway_down);
@@ -47,9 +62,12 @@ struct tally {
 static struct tally tally(void)
 {
 	struct tally t = {
-		.passed = gateway_counter(RSIP_CNT_PASSED) + gateway_counter(RSIP_CNT_FRAGMENT_PASSED),
-		.sent = gateway_counter(RSIP_CNT_ENCAPSULATED) + gateway_counter(RSIP_CNT_DECAPSULATED) +
-			gateway_counter(RSIP_CNT_HAIRPINNED) + gateway_counter(RSIP_CNT_ARP_ANSWERED),
+		.passed = gateway_counter(RSIP_CNT_PASSED) +
+			  gateway_counter(RSIP_CNT_FRAGMENT_PASSED),
+		.sent = gateway_counter(RSIP_CNT_ENCAPSULATED) +
+			gateway_counter(RSIP_CNT_DECAPSULATED) +
+			gateway_counter(RSIP_CNT_HAIRPINNED) +
+			gateway_counter(RSIP_CNT_ARP_ANSWERED),
 		.slow = gateway_counter(RSIP_CNT_SLOW_PATH),
 	};
 
@@ -70,14 +88,17 @@ static uint32_t one_outcome(int iface, const struct pkt *p, const char *what, ui
 	sent = new.sent - old.sent;
 	dropped = new.dropped - old.dropped;
 	slow = new.slow - old.slow;
-	cr_assert_eq(passed + sent + dropped, 1, "%s at %u: counted %d passed, %d sent, %d dropped", what, at, (int)passed,
-		     (int)sent, (int)dropped);
+	cr_assert_eq(passed + sent + dropped, 1, "%s at %u: counted %d passed, %d sent, %d dropped",
+		     what, at, (int)passed, (int)sent, (int)dropped);
 	cr_assert_eq(slow && !sent, 0, "%s at %u: slow path without being sent", what, at);
-	cr_assert_eq(ran->action == XDP_DROP, dropped, "%s at %u: action %u", what, at, ran->action);
-	cr_assert_eq(ran->action == XDP_PASS, passed + slow, "%s at %u: action %u", what, at, ran->action);
+	cr_assert_eq(ran->action == XDP_DROP, dropped, "%s at %u: action %u", what, at,
+		     ran->action);
+	cr_assert_eq(ran->action == XDP_PASS, passed + slow, "%s at %u: action %u", what, at,
+		     ran->action);
 	cr_assert_neq(ran->action, XDP_ABORTED, "%s at %u", what, at);
 	if (passed)
-		cr_assert(ran->len == p->len && !memcmp(ran->data, p->data, p->len), "%s at %u: passed, but touched", what, at);
+		cr_assert(ran->len == p->len && !memcmp(ran->data, p->data, p->len),
+			  "%s at %u: passed, but touched", what, at);
 	return ran->action;
 }
 
@@ -89,7 +110,8 @@ static void cut_everywhere(int iface, const struct pkt *whole)
 
 		p.len = len;
 		action = one_outcome(iface, &p, "cut", len);
-		cr_assert(action == XDP_PASS || action == XDP_DROP, "cut at %u of %u: sent on", len, whole->len);
+		cr_assert(action == XDP_PASS || action == XDP_DROP, "cut at %u of %u: sent on", len,
+			  whole->len);
 	}
 	cr_assert_eq(one_outcome(iface, whole, "whole", whole->len), XDP_REDIRECT);
 }
@@ -125,7 +147,8 @@ static void set_total(struct pkt *p, uint32_t at, uint32_t len)
 	p->data[at + 3] = (uint8_t)len;
 }
 
-/* Protocol, and how many bytes behind the IP header decide (ports: the UDP or TCP part that names them; ...). */
+/* Protocol, and how many bytes behind the IP header decide (ports: the UDP or TCP part that names
+ * them; ...). */
 static uint32_t needed(const uint8_t *ip)
 {
 	const uint8_t *l4 = ip + (ip[0] & 15) * 4;
@@ -159,12 +182,13 @@ static void cut_consistently(int iface, const struct pkt *whole, uint32_t inner_
 		if (inner_at != 14)
 			set_total(&p, 14, len - 14);
 		set_total(&p, inner_at, len - inner_at);
-		/* What follows must not help: as if the frame had been padded with the rest of the packet. */
+		/* What follows must not help: as if the frame had been padded with the rest of the
+		 * packet. */
 		p.len = whole->len;
 		action = one_outcome(iface, &p, "consistent", len);
 		if (len - inner_at - hdr_len < needed(whole->data + inner_at))
-			cr_assert_eq(action, XDP_DROP, "protocol %u with %u bytes was sent on", whole->data[inner_at + 9],
-				     len - inner_at - hdr_len);
+			cr_assert_eq(action, XDP_DROP, "protocol %u with %u bytes was sent on",
+				     whole->data[inner_at + 9], len - inner_at - hdr_len);
 	}
 }
 
@@ -173,7 +197,8 @@ Test(cut, lengths_that_fit_but_too_little_inside)
 	for (int i = 0; i < public_cnt; i++)
 		cut_consistently(IF_PUB, &public_side[i], 14);
 	for (int i = 0; i < private_cnt; i++)
-		cut_consistently(IF_PRIV, &private_side[i], 14 + (private_side[i].data[14] & 15U) * 4);
+		cut_consistently(IF_PRIV, &private_side[i],
+				 14 + (private_side[i].data[14] & 15U) * 4);
 }
 
 /* RSIP_FUZZ_RUNS makes it longer. */
@@ -185,7 +210,8 @@ Test(cut, random_bytes_changed)
 
 	for (uint32_t n = 0; n < runs; n++) {
 		bool from_host = n & 1;
-		struct pkt p = from_host ? private_side[n / 2 % (uint32_t)private_cnt] : public_side[n / 2 % (uint32_t)public_cnt];
+		struct pkt p = from_host ? private_side[n / 2 % (uint32_t)private_cnt]
+					 : public_side[n / 2 % (uint32_t)public_cnt];
 
 		for (uint32_t changes = n % 4 + 1; changes; changes--) {
 			rnd ^= rnd << 13;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* ICMP errors from the public realm find their host by the packet that they quote, which the host sent. */
+/* ICMP errors from the public realm find their host by the packet that they quote, which the host
+ * sent. */
 #include "gateway.h"
 
 TestSuite(icmp, .init = gateway_up, .fini = gateway_down);
@@ -38,9 +39,12 @@ Test(icmp, fragmentation_needed_keeps_its_mtu)
 Test(icmp, eight_bytes_of_the_quoted_segment_are_enough)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt in = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .proto = 6, .total_len = 60), raw("\x0f\xa3\x01\xbb\0\0\0\1", 8));
-	struct pkt want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE, .proto = 6, .total_len = 60), raw("\x0f\xa3\x01\xbb\0\0\0\1", 8));
-	struct pkt seven = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .proto = 6, .total_len = 60), raw("\x0f\xa3\x01\xbb\0\0\0", 7));
+	struct pkt in = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .proto = 6, .total_len = 60),
+			      raw("\x0f\xa3\x01\xbb\0\0\0\1", 8));
+	struct pkt want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE, .proto = 6, .total_len = 60),
+			       raw("\x0f\xa3\x01\xbb\0\0\0\1", 8));
+	struct pkt seven = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .proto = 6, .total_len = 60),
+				 raw("\x0f\xa3\x01\xbb\0\0\0", 7));
 
 	expect_tunnelled(in, want, slot);
 	expect_dropped(seven, IF_PUB, MALFORMED);
@@ -49,8 +53,12 @@ Test(icmp, eight_bytes_of_the_quoted_segment_are_enough)
 Test(icmp, a_quote_with_ip_options)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt in = ERROR(icmp(11, 0), ip4(PUB_1, REMOTE, .options = "\x94\x04\0\0", .options_len = 4), udp(4003, 53));
-	struct pkt want = AT_A(icmp(11, 0), ip4(PUB_1, REMOTE, .options = "\x94\x04\0\0", .options_len = 4), udp(4003, 53));
+	struct pkt in =
+		ERROR(icmp(11, 0), ip4(PUB_1, REMOTE, .options = "\x94\x04\0\0", .options_len = 4),
+		      udp(4003, 53));
+	struct pkt want =
+		AT_A(icmp(11, 0), ip4(PUB_1, REMOTE, .options = "\x94\x04\0\0", .options_len = 4),
+		     udp(4003, 53));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -61,7 +69,8 @@ Test(icmp, errors_about_esp_and_ah_by_the_peers_spi)
 	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), esp(0x77777777));
 	struct pkt leaves = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), esp(0x77777777));
 	struct pkt out_ah = pkt(from_host_a(), ip4(PUB_1, REMOTE), ah(0x66666666), bytes(8));
-	struct pkt leaves_ah = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), ah(0x66666666), bytes(8));
+	struct pkt leaves_ah =
+		pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), ah(0x66666666), bytes(8));
 	struct pkt in = ERROR(frag_needed(1400), ip4(PUB_1, REMOTE), esp(0x77777777));
 	struct pkt want = AT_A(frag_needed(1400), ip4(PUB_1, REMOTE), esp(0x77777777));
 	struct pkt in_ah = ERROR(frag_needed(1400), ip4(PUB_1, REMOTE), ah(0x66666666));
@@ -102,14 +111,22 @@ Test(icmp, the_last_eight_outbound_spis_are_known)
 Test(icmp, errors_about_ike)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4));
-	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
-	struct pkt leaves = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
-	struct pkt in = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
-	struct pkt want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
-	struct pkt natt = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(4500, 4500), ike(COOKIE_A, 0, .flags = IKE_I, .non_esp = true));
-	struct pkt natt_want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE), udp(4500, 4500), ike(COOKIE_A, 0, .flags = IKE_I, .non_esp = true));
-	struct pkt label = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500), ike(9, 0xa000000100000000ULL, .flags = IKE_R));
-	struct pkt label_want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500), ike(9, 0xa000000100000000ULL, .flags = IKE_R));
+	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500),
+			     ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt leaves = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(500, 500),
+				ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt in = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500),
+			      ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500),
+			       ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt natt = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(4500, 4500),
+				ike(COOKIE_A, 0, .flags = IKE_I, .non_esp = true));
+	struct pkt natt_want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE), udp(4500, 4500),
+				    ike(COOKIE_A, 0, .flags = IKE_I, .non_esp = true));
+	struct pkt label = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500),
+				 ike(9, 0xa000000100000000ULL, .flags = IKE_R));
+	struct pkt label_want = AT_A(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500),
+				     ike(9, 0xa000000100000000ULL, .flags = IKE_R));
 	struct pkt eight = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE), udp(500, 500));
 
 	expect_sent(out, leaves, slot, and_claimed);
@@ -126,7 +143,8 @@ Test(icmp, errors_that_quote_nobodys_packet)
 	struct pkt other_source = ERROR(icmp(3, 3), ip4(PUB_2, REMOTE), udp(4003, 53));
 	struct pkt backwards = ERROR(icmp(3, 3), ip4(REMOTE, PUB_1), udp(53, 4003));
 	struct pkt protocol = ERROR(icmp(3, 2), ip4(PUB_1, REMOTE, .proto = 47), bytes(8));
-	struct pkt fragment = ERROR(icmp(11, 1), ip4(PUB_1, REMOTE, .frag = 10, .proto = 17), bytes(8));
+	struct pkt fragment =
+		ERROR(icmp(11, 1), ip4(PUB_1, REMOTE, .frag = 10, .proto = 17), bytes(8));
 
 	expect_dropped(port, IF_PUB, NO_QUOTE_OWNER);
 	expect_dropped(other_source, IF_PUB, NO_QUOTE_OWNER);
@@ -154,7 +172,8 @@ Test(icmp, malformed_quotes)
 	struct pkt version = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .version = 6), udp(4003, 53));
 	struct pkt ihl = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .ihl = 4), udp(4003, 53));
 	struct pkt long_ihl = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .ihl = 15), udp(4003, 53));
-	struct pkt into_padding = ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .ihl = 8), udp(4003, 53), pad(40));
+	struct pkt into_padding =
+		ERROR(icmp(3, 3), ip4(PUB_1, REMOTE, .ihl = 8), udp(4003, 53), pad(40));
 
 	expect_dropped(none, IF_PUB, MALFORMED);
 	expect_dropped(half, IF_PUB, MALFORMED);

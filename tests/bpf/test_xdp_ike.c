@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * IKE from port 500 (or 4500) of both hosts on one address: claims, labels, collisions.  RFC 3104 6.1, App. E;
- * RFC 7296 2.6 for whose half of the header is whose.
+ * IKE from port 500 (or 4500) of both hosts on one address: claims, labels, collisions.  RFC
+ * 3104 6.1, App. E; RFC 7296 2.6 for whose half of the header is whose.
  */
 #include "gateway.h"
 
@@ -23,22 +23,27 @@ TestSuite(ike, .init = two_hosts, .fini = gateway_down);
 
 #define SENT_BY_A(...) pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), __VA_ARGS__, bytes(40))
 #define SENT_BY_B(...) pkt(from_host_b(), ip4(PUB_1, REMOTE), udp(500, 500), __VA_ARGS__, bytes(40))
-#define LEAVES(...) pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
+#define LEAVES(...)                                                                                \
+	pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
 #define COMES(...) pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), __VA_ARGS__, bytes(40))
-#define REACHES_A(...) pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
-#define REACHES_B(...) pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
+#define REACHES_A(...)                                                                             \
+	pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
+#define REACHES_B(...)                                                                             \
+	pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
 
 /* The host opens an exchange: the peer's cookie is not known yet. */
 static void a_opens(uint64_t cookie)
 {
-	struct pkt in = SENT_BY_A(ike(cookie, 0, .flags = IKE_I)), want = LEAVES(ike(cookie, 0, .flags = IKE_I));
+	struct pkt in = SENT_BY_A(ike(cookie, 0, .flags = IKE_I)),
+		   want = LEAVES(ike(cookie, 0, .flags = IKE_I));
 
 	expect_sent(in, want, a, and_claimed);
 }
 
 static void b_opens(uint64_t cookie)
 {
-	struct pkt in = SENT_BY_B(ike(cookie, 0, .flags = IKE_I)), want = LEAVES(ike(cookie, 0, .flags = IKE_I));
+	struct pkt in = SENT_BY_B(ike(cookie, 0, .flags = IKE_I)),
+		   want = LEAVES(ike(cookie, 0, .flags = IKE_I));
 
 	expect_sent(in, want, b, and_claimed);
 }
@@ -60,7 +65,8 @@ Test(ike, both_hosts_from_port_500_to_one_peer)
 
 Test(ike, a_cookie_is_claimed_once)
 {
-	struct pkt again = SENT_BY_A(ike(COOKIE_A, 0, .flags = IKE_I)), want = LEAVES(ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt again = SENT_BY_A(ike(COOKIE_A, 0, .flags = IKE_I)),
+		   want = LEAVES(ike(COOKIE_A, 0, .flags = IKE_I));
 
 	a_opens(COOKIE_A);
 	expect_sent(again, want, a);
@@ -80,8 +86,10 @@ Test(ike, the_second_host_with_the_same_cookie_collides)
 Test(ike, the_same_cookie_on_another_address_is_free)
 {
 	uint32_t b2 = given_binding(HOST_B, PUB_2, spis(0xb0000000, 4));
-	struct pkt in = pkt(from_host_b(), ip4(PUB_2, REMOTE), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
-	struct pkt want = pkt(to_router, ip4(PUB_2, REMOTE, .ttl = 63), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt in = pkt(from_host_b(), ip4(PUB_2, REMOTE), udp(500, 500),
+			    ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt want = pkt(to_router, ip4(PUB_2, REMOTE, .ttl = 63), udp(500, 500),
+			      ike(COOKIE_A, 0, .flags = IKE_I));
 
 	a_opens(COOKIE_A);
 	expect_sent(in, want, b2, and_claimed);
@@ -100,7 +108,8 @@ Test(ike, an_answer_that_nobody_asked_for)
 
 Test(ike, the_flag_says_whose_half_counts)
 {
-	struct pkt forged = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I)); /* the peer as initiator has not A's half */
+	struct pkt forged = COMES(ike(COOKIE_A, COOKIE_PEER,
+				      .flags = IKE_I)); /* the peer as initiator has not A's half */
 
 	a_opens(COOKIE_A);
 	expect_dropped(forged, IF_PUB, NO_COOKIE);
@@ -108,7 +117,8 @@ Test(ike, the_flag_says_whose_half_counts)
 
 Test(ike, the_peers_requests_in_an_exchange_that_the_host_opened)
 {
-	struct pkt in = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = 0)); /* a request of the original responder */
+	struct pkt in = COMES(
+		ike(COOKIE_A, COOKIE_PEER, .flags = 0)); /* a request of the original responder */
 	struct pkt want = REACHES_A(ike(COOKIE_A, COOKIE_PEER, .flags = 0));
 
 	a_opens(COOKIE_A);
@@ -128,7 +138,8 @@ Test(ike, a_host_that_answers_claims_its_responder_cookie)
 
 Test(ike, a_response_without_a_cookie_of_the_host_claims_nothing)
 {
-	struct pkt in = SENT_BY_A(ike(COOKIE_PEER, 0, .flags = IKE_R)), want = LEAVES(ike(COOKIE_PEER, 0, .flags = IKE_R));
+	struct pkt in = SENT_BY_A(ike(COOKIE_PEER, 0, .flags = IKE_R)),
+		   want = LEAVES(ike(COOKIE_PEER, 0, .flags = IKE_R));
 	struct pkt back = COMES(ike(COOKIE_PEER, 0, .flags = IKE_R));
 
 	expect_sent(in, want, a);
@@ -155,10 +166,14 @@ Test(ike, the_peers_answer_after_the_hosts_rekey)
 
 Test(ike, on_4500_behind_the_non_esp_marker)
 {
-	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500), ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I, .non_esp = true));
-	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4500, 4500), ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I, .non_esp = true));
-	struct pkt back = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R, .non_esp = true));
-	struct pkt at_a = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(4500, 4500), ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R, .non_esp = true));
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500),
+			    ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I, .non_esp = true));
+	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4500, 4500),
+			      ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I, .non_esp = true));
+	struct pkt back = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500),
+			      ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R, .non_esp = true));
+	struct pkt at_a = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(4500, 4500),
+			      ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R, .non_esp = true));
 
 	expect_sent(in, want, a, and_claimed);
 	expect_tunnelled(back, at_a, a);
@@ -167,7 +182,8 @@ Test(ike, on_4500_behind_the_non_esp_marker)
 Test(ike, esp_in_udp_from_a_host_claims_nothing)
 {
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500), esp(0x77777777));
-	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4500, 4500), esp(0x77777777));
+	struct pkt want =
+		pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4500, 4500), esp(0x77777777));
 
 	expect_sent(in, want, a);
 }
@@ -177,8 +193,10 @@ Test(ike, esp_in_udp_from_a_host_claims_nothing)
 Test(ike, version_1_by_the_initiator_cookie_then_by_the_responder_cookie)
 {
 	struct pkt in = SENT_BY_A(ikev1(COOKIE_A, 0)), leaves = LEAVES(ikev1(COOKIE_A, 0));
-	struct pkt back = COMES(ikev1(COOKIE_A, COOKIE_PEER)), at_a = REACHES_A(ikev1(COOKIE_A, COOKIE_PEER));
-	struct pkt swapped = COMES(ikev1(COOKIE_PEER, COOKIE_A)), at_a2 = REACHES_A(ikev1(COOKIE_PEER, COOKIE_A));
+	struct pkt back = COMES(ikev1(COOKIE_A, COOKIE_PEER)),
+		   at_a = REACHES_A(ikev1(COOKIE_A, COOKIE_PEER));
+	struct pkt swapped = COMES(ikev1(COOKIE_PEER, COOKIE_A)),
+		   at_a2 = REACHES_A(ikev1(COOKIE_PEER, COOKIE_A));
 	struct pkt unknown = COMES(ikev1(COOKIE_PEER, COOKIE_PEER2));
 
 	expect_sent(in, leaves, a, and_claimed);
@@ -203,7 +221,8 @@ Test(ike, version_1_collision)
 
 Test(ike, a_labelled_cookie_needs_no_claim)
 {
-	struct pkt in = SENT_BY_A(ike(LABELLED_A, 0, .flags = IKE_I)), leaves = LEAVES(ike(LABELLED_A, 0, .flags = IKE_I));
+	struct pkt in = SENT_BY_A(ike(LABELLED_A, 0, .flags = IKE_I)),
+		   leaves = LEAVES(ike(LABELLED_A, 0, .flags = IKE_I));
 	struct pkt back = COMES(ike(LABELLED_A, COOKIE_PEER, .flags = IKE_R));
 	struct pkt at_a = REACHES_A(ike(LABELLED_A, COOKIE_PEER, .flags = IKE_R));
 
@@ -216,7 +235,8 @@ Test(ike, the_peers_rekey_is_found_by_the_hosts_label_as_responder)
 {
 	struct pkt in = COMES(ike(COOKIE_PEER2, LABELLED_B, .flags = IKE_I));
 	struct pkt want = REACHES_B(ike(COOKIE_PEER2, LABELLED_B, .flags = IKE_I));
-	struct pkt v1 = COMES(ikev1(COOKIE_PEER2, LABELLED_B)), v1_want = REACHES_B(ikev1(COOKIE_PEER2, LABELLED_B));
+	struct pkt v1 = COMES(ikev1(COOKIE_PEER2, LABELLED_B)),
+		   v1_want = REACHES_B(ikev1(COOKIE_PEER2, LABELLED_B));
 
 	expect_tunnelled(in, want, b);
 	expect_tunnelled(v1, v1_want, b);
@@ -244,7 +264,8 @@ Test(ike, a_claim_outlives_one_binding_and_ends_with_the_last)
 	uint32_t a2 = given_binding(HOST_A, PUB_1, spis(0xa1000000, 4));
 	struct pkt back = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
 	struct pkt at_a = REACHES_A(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
-	struct pkt in = SENT_BY_A(ike(COOKIE_A, 0, .flags = IKE_I)), leaves = LEAVES(ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt in = SENT_BY_A(ike(COOKIE_A, 0, .flags = IKE_I)),
+		   leaves = LEAVES(ike(COOKIE_A, 0, .flags = IKE_I));
 
 	expect_sent(in, leaves, a2, and_claimed);
 	given_end_of(a2);
@@ -255,7 +276,8 @@ Test(ike, a_claim_outlives_one_binding_and_ends_with_the_last)
 
 Test(ike, a_dead_pairs_cookie_can_be_claimed_by_another)
 {
-	struct pkt in = SENT_BY_B(ike(COOKIE_A, 0, .flags = IKE_I)), leaves = LEAVES(ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt in = SENT_BY_B(ike(COOKIE_A, 0, .flags = IKE_I)),
+		   leaves = LEAVES(ike(COOKIE_A, 0, .flags = IKE_I));
 	struct pkt back = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
 	struct pkt at_b = REACHES_B(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
 
@@ -306,8 +328,10 @@ Test(ike, cut_short)
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), bytes(23));
 	struct pkt padded = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), bytes(12), pad(30));
 	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), bytes(12), pad(30));
-	struct pkt marker = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), raw("\0\0\0\0", 4), pad(30));
-	struct pkt out_marker = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500), raw("\0\0\0\0", 4), pad(30));
+	struct pkt marker =
+		pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), raw("\0\0\0\0", 4), pad(30));
+	struct pkt out_marker = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500),
+				    raw("\0\0\0\0", 4), pad(30));
 
 	expect_dropped(in, IF_PUB, MALFORMED);
 	expect_dropped(padded, IF_PUB, MALFORMED);
@@ -319,9 +343,12 @@ Test(ike, cut_short)
 /* RFC 3948 2.3: one byte 0xff.  It belongs to no exchange; a host that sends one claims nothing. */
 Test(ike, nat_keepalives)
 {
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), raw("\xff", 1), pad(30));
-	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500), raw("\xff", 1), pad(30));
-	struct pkt leaves = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4500, 4500), raw("\xff", 1));
+	struct pkt in =
+		pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), raw("\xff", 1), pad(30));
+	struct pkt out =
+		pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4500, 4500), raw("\xff", 1), pad(30));
+	struct pkt leaves =
+		pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4500, 4500), raw("\xff", 1));
 
 	expect_dropped(in, IF_PUB, MALFORMED);
 	expect_sent(out, leaves, a);
@@ -329,15 +356,19 @@ Test(ike, nat_keepalives)
 
 /* ---- hairpin: the sender's own claim never matches ------------------------------------------- */
 
-#define TO_NEIGHBOUR(...) pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(500, 500), __VA_ARGS__, bytes(40))
-#define AT_NEIGHBOUR(...) pkt(to_host_b(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
+#define TO_NEIGHBOUR(...)                                                                          \
+	pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(500, 500), __VA_ARGS__, bytes(40))
+#define AT_NEIGHBOUR(...)                                                                          \
+	pkt(to_host_b(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500), __VA_ARGS__, bytes(40))
 
 Test(ike, version_2_between_two_hosts_of_one_address)
 {
 	struct pkt opens = TO_NEIGHBOUR(ike(COOKIE_A, LABELLED_B, .flags = IKE_I));
 	struct pkt arrives = AT_NEIGHBOUR(ike(COOKIE_A, LABELLED_B, .flags = IKE_I));
-	struct pkt answers = pkt(from_host_b(), ip4(PUB_1, PUB_1), udp(500, 500), ike(COOKIE_A, LABELLED_B, .flags = IKE_R));
-	struct pkt back = pkt(to_host_a(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500), ike(COOKIE_A, LABELLED_B, .flags = IKE_R));
+	struct pkt answers = pkt(from_host_b(), ip4(PUB_1, PUB_1), udp(500, 500),
+				 ike(COOKIE_A, LABELLED_B, .flags = IKE_R));
+	struct pkt back = pkt(to_host_a(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500),
+			      ike(COOKIE_A, LABELLED_B, .flags = IKE_R));
 
 	expect_hairpin(opens, arrives, a, b, and_claimed);
 	expect_hairpin(answers, back, b, a);
@@ -345,7 +376,8 @@ Test(ike, version_2_between_two_hosts_of_one_address)
 
 Test(ike, version_1_between_two_hosts_of_one_address)
 {
-	struct pkt opens = TO_NEIGHBOUR(ikev1(COOKIE_A, LABELLED_B)), arrives = AT_NEIGHBOUR(ikev1(COOKIE_A, LABELLED_B));
+	struct pkt opens = TO_NEIGHBOUR(ikev1(COOKIE_A, LABELLED_B)),
+		   arrives = AT_NEIGHBOUR(ikev1(COOKIE_A, LABELLED_B));
 	struct pkt first = TO_NEIGHBOUR(ikev1(COOKIE_A, 0));
 
 	expect_hairpin(opens, arrives, a, b, and_claimed);

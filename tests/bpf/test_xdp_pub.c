@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What arrives from the public realm, by port, by SPI, and what is not ours.  REMOTE is anyone.  HOST_A leases
- * ports 4000-4007 or SPIs of PUB_1, HOST_B others of the same address.
+ * What arrives from the public realm, by port, by SPI, and what is not ours.  REMOTE is anyone.
+ * HOST_A leases ports 4000-4007 or SPIs of PUB_1, HOST_B others of the same address.
  */
 #include "gateway.h"
 
@@ -13,7 +13,8 @@ Test(xdp_pub, datagram_to_a_leased_port_reaches_its_host_in_ipip)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .id = 7), udp(53, 4003), text("hello"));
-	struct pkt want = pkt(to_host_a(.id = 7), ip4(REMOTE, PUB_1, .id = 7, .ttl = 63), udp(53, 4003), text("hello"));
+	struct pkt want = pkt(to_host_a(.id = 7), ip4(REMOTE, PUB_1, .id = 7, .ttl = 63),
+			      udp(53, 4003), text("hello"));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -21,8 +22,10 @@ Test(xdp_pub, datagram_to_a_leased_port_reaches_its_host_in_ipip)
 Test(xdp_pub, segment_to_a_leased_port)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .df = true), tcp(443, 4000), text("hello"));
-	struct pkt want = pkt(to_host_a(.df = true), ip4(REMOTE, PUB_1, .ttl = 63, .df = true), tcp(443, 4000), text("hello"));
+	struct pkt in =
+		pkt(from_router, ip4(REMOTE, PUB_1, .df = true), tcp(443, 4000), text("hello"));
+	struct pkt want = pkt(to_host_a(.df = true), ip4(REMOTE, PUB_1, .ttl = 63, .df = true),
+			      tcp(443, 4000), text("hello"));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -31,7 +34,8 @@ Test(xdp_pub, udp_lite_to_a_leased_port)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udplite(53, 4007), text("hello"));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udplite(53, 4007), text("hello"));
+	struct pkt want =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udplite(53, 4007), text("hello"));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -40,7 +44,8 @@ Test(xdp_pub, sctp_to_a_leased_port)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), sctp(2905, 4007), bytes(20));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), sctp(2905, 4007), bytes(20));
+	struct pkt want =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), sctp(2905, 4007), bytes(20));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -48,8 +53,10 @@ Test(xdp_pub, sctp_to_a_leased_port)
 Test(xdp_pub, dccp_to_a_leased_port)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(0x0fa0, 1));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .proto = 33), raw("\x01\xbb\x0f\xa0", 4), bytes(20));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63, .proto = 33), raw("\x01\xbb\x0f\xa0", 4), bytes(20));
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .proto = 33),
+			    raw("\x01\xbb\x0f\xa0", 4), bytes(20));
+	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63, .proto = 33),
+			      raw("\x01\xbb\x0f\xa0", 4), bytes(20));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -59,12 +66,15 @@ Test(xdp_pub, edges_of_a_port_range)
 	static const struct {
 		uint16_t port;
 		bool leased;
-	} edge[] = { { 3999, false }, { 4000, true }, { 4007, true }, { 4008, false }, { 0, false }, { 65535, false } };
+	} edge[] = { { 3999, false }, { 4000, true }, { 4007, true },
+		     { 4008, false }, { 0, false },   { 65535, false } };
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 
 	for (size_t i = 0; i < sizeof(edge) / sizeof(edge[0]); i++) {
-		struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, edge[i].port), text("x"));
-		struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, edge[i].port), text("x"));
+		struct pkt in =
+			pkt(from_router, ip4(REMOTE, PUB_1), udp(53, edge[i].port), text("x"));
+		struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63),
+				      udp(53, edge[i].port), text("x"));
 
 		if (edge[i].leased)
 			expect_tunnelled(in, want, slot);
@@ -75,11 +85,13 @@ Test(xdp_pub, edges_of_a_port_range)
 
 Test(xdp_pub, the_first_and_the_last_port_of_all)
 {
-	uint32_t zero = given_binding(HOST_A, PUB_1, ports(0, 1)), last = given_binding(HOST_B, PUB_1, ports(65535, 1));
+	uint32_t zero = given_binding(HOST_A, PUB_1, ports(0, 1)),
+		 last = given_binding(HOST_B, PUB_1, ports(65535, 1));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 0), text("x"));
 	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 0), text("x"));
 	struct pkt in2 = pkt(from_router, ip4(REMOTE, PUB_1), tcp(53, 65535), text("x"));
-	struct pkt want2 = pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(53, 65535), text("x"));
+	struct pkt want2 =
+		pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(53, 65535), text("x"));
 
 	expect_tunnelled(in, want, zero);
 	expect_tunnelled(in2, want2, last);
@@ -87,11 +99,14 @@ Test(xdp_pub, the_first_and_the_last_port_of_all)
 
 Test(xdp_pub, two_hosts_one_address_one_peer)
 {
-	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)), b = given_binding(HOST_B, PUB_1, ports(4008, 8));
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)),
+		 b = given_binding(HOST_B, PUB_1, ports(4008, 8));
 	struct pkt to_a = pkt(from_router, ip4(REMOTE, PUB_1), tcp(443, 4007), text("for a"));
 	struct pkt to_b = pkt(from_router, ip4(REMOTE, PUB_1), tcp(443, 4008), text("for b"));
-	struct pkt want_a = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(443, 4007), text("for a"));
-	struct pkt want_b = pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(443, 4008), text("for b"));
+	struct pkt want_a =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(443, 4007), text("for a"));
+	struct pkt want_b =
+		pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(443, 4008), text("for b"));
 
 	expect_tunnelled(to_a, want_a, a);
 	expect_tunnelled(to_b, want_b, b);
@@ -99,11 +114,14 @@ Test(xdp_pub, two_hosts_one_address_one_peer)
 
 Test(xdp_pub, the_same_port_on_another_address_is_another_hosts)
 {
-	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)), b = given_binding(HOST_B, PUB_2, ports(4000, 8));
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)),
+		 b = given_binding(HOST_B, PUB_2, ports(4000, 8));
 	struct pkt to_a = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4000), text("x"));
 	struct pkt to_b = pkt(from_router, ip4(REMOTE, PUB_2), udp(53, 4000), text("x"));
-	struct pkt want_a = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4000), text("x"));
-	struct pkt want_b = pkt(to_host_b(), ip4(REMOTE, PUB_2, .ttl = 63), udp(53, 4000), text("x"));
+	struct pkt want_a =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4000), text("x"));
+	struct pkt want_b =
+		pkt(to_host_b(), ip4(REMOTE, PUB_2, .ttl = 63), udp(53, 4000), text("x"));
 
 	expect_tunnelled(to_a, want_a, a);
 	expect_tunnelled(to_b, want_b, b);
@@ -113,8 +131,8 @@ Test(xdp_pub, a_host_behind_the_second_private_interface)
 {
 	uint32_t slot = given_binding(HOST_C, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("hello"));
-	struct pkt want = pkt(eth(MAC_GW_PRIV2, MAC_HOST_C), ip4(GW_PRIV2, HOST_C), ip4(REMOTE, PUB_1, .ttl = 63),
-			      udp(53, 4003), text("hello"));
+	struct pkt want = pkt(eth(MAC_GW_PRIV2, MAC_HOST_C), ip4(GW_PRIV2, HOST_C),
+			      ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("hello"));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -122,8 +140,10 @@ Test(xdp_pub, a_host_behind_the_second_private_interface)
 Test(xdp_pub, a_leased_port_500_is_a_port)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(500, 1));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), ike(1, 0, .flags = IKE_I));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500), ike(1, 0, .flags = IKE_I));
+	struct pkt in =
+		pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), ike(1, 0, .flags = IKE_I));
+	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500),
+			      ike(1, 0, .flags = IKE_I));
 
 	expect_tunnelled(in, want, slot);
 }
@@ -132,9 +152,11 @@ Test(xdp_pub, an_address_leased_whole_takes_every_protocol)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true);
 	struct pkt gre = pkt(from_router, ip4(REMOTE, PUB_1, .proto = 47), bytes(20));
-	struct pkt gre_want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63, .proto = 47), bytes(20));
+	struct pkt gre_want =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63, .proto = 47), bytes(20));
 	struct pkt ping = pkt(from_router, ip4(REMOTE, PUB_1), echo_request(9), text("ping"));
-	struct pkt ping_want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), echo_request(9), text("ping"));
+	struct pkt ping_want =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), echo_request(9), text("ping"));
 
 	expect_tunnelled(gre, gre_want, slot);
 	expect_tunnelled(ping, ping_want, slot);
@@ -154,11 +176,14 @@ Test(xdp_pub, esp_by_its_spi)
 Test(xdp_pub, ah_by_its_spi_and_around_esp)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0xc0010000, 4));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .id = 99, .df = true), ah(0xc0010003), udp(53, 9), text("x"));
-	struct pkt want = pkt(to_host_a(.id = 99, .df = true), ip4(REMOTE, PUB_1, .ttl = 63, .id = 99, .df = true),
-			      ah(0xc0010003), udp(53, 9), text("x"));
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .id = 99, .df = true), ah(0xc0010003),
+			    udp(53, 9), text("x"));
+	struct pkt want = pkt(to_host_a(.id = 99, .df = true),
+			      ip4(REMOTE, PUB_1, .ttl = 63, .id = 99, .df = true), ah(0xc0010003),
+			      udp(53, 9), text("x"));
 	struct pkt in2 = pkt(from_router, ip4(REMOTE, PUB_1), ah(0xc0010000), esp(0x1234));
-	struct pkt want2 = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), ah(0xc0010000), esp(0x1234));
+	struct pkt want2 =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), ah(0xc0010000), esp(0x1234));
 
 	expect_tunnelled(in, want, slot);
 	expect_tunnelled(in2, want2, slot);
@@ -215,7 +240,8 @@ Test(xdp_pub, a_list_of_spis)
 
 Test(xdp_pub, spis_of_two_hosts_in_one_block)
 {
-	uint32_t a = given_binding(HOST_A, PUB_1, spis(0x2000, 4)), b = given_binding(HOST_B, PUB_1, spis(0x2004, 4));
+	uint32_t a = given_binding(HOST_A, PUB_1, spis(0x2000, 4)),
+		 b = given_binding(HOST_B, PUB_1, spis(0x2004, 4));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), esp(0x2004));
 	struct pkt want = pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), esp(0x2004));
 
@@ -235,7 +261,8 @@ Test(xdp_pub, esp_in_udp_4500_by_its_spi)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0xc0010000, 4));
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), esp(0xc0010001));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(4500, 4500), esp(0xc0010001));
+	struct pkt want =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(4500, 4500), esp(0xc0010001));
 	struct pkt nobodys = pkt(from_router, ip4(REMOTE, PUB_1), udp(4500, 4500), esp(0xc0010004));
 
 	expect_tunnelled(in, want, slot);
@@ -292,7 +319,8 @@ Test(xdp_pub, a_binding_for_one_remote_takes_nobody_else)
 
 Test(xdp_pub, a_binding_for_some_remote_ports)
 {
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), .remote = REMOTE, .remote_port = 80, .remote_port_cnt = 2);
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), .remote = REMOTE,
+				      .remote_port = 80, .remote_port_cnt = 2);
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), tcp(81, 4003), text("x"));
 	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), tcp(81, 4003), text("x"));
 	struct pkt below = pkt(from_router, ip4(REMOTE, PUB_1), tcp(79, 4003), text("x"));
@@ -301,266 +329,4 @@ Test(xdp_pub, a_binding_for_some_remote_ports)
 	expect_tunnelled(in, want, slot);
 	expect_dropped(below, IF_PUB, REMOTE_UNALLOWED);
 	expect_dropped(above, IF_PUB, REMOTE_UNALLOWED);
-}
-
-/* ---- the header ------------------------------------------------------------------------------ */
-
-Test(xdp_pub, ttl_one_dies_here_and_two_does_not)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt one = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
-	struct pkt zero = pkt(from_router, ip4(REMOTE, PUB_1, .ttl_zero = true), udp(53, 4003), text("x"));
-	struct pkt two = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 2), udp(53, 4003), text("x"));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
-
-	expect_dropped(one, IF_PUB, TTL_EXCEEDED);
-	expect_dropped(zero, IF_PUB, TTL_EXCEEDED);
-	expect_tunnelled(two, want, slot);
-}
-
-Test(xdp_pub, every_ttl_keeps_the_checksum_right)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-
-	for (int ttl = 2; ttl < 256; ttl++) {
-		struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = (uint8_t)ttl, .id = (uint16_t)(ttl * 257)),
-				    udp(53, 4003), text("x"));
-		struct pkt want = pkt(to_host_a(.id = (uint16_t)(ttl * 257)),
-				      ip4(REMOTE, PUB_1, .ttl = (uint8_t)(ttl - 1), .id = (uint16_t)(ttl * 257)),
-				      udp(53, 4003), text("x"));
-
-		expect_tunnelled(in, want, slot);
-	}
-}
-
-Test(xdp_pub, a_packet_of_the_tunnels_mtu_fits_and_one_byte_more_does_not)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), .mtu = 1480);
-	struct pkt fits = pkt(from_router, ip4(REMOTE, PUB_1, .df = true), udp(53, 4003), bytes(1480 - 28));
-	struct pkt want = pkt(to_host_a(.df = true), ip4(REMOTE, PUB_1, .df = true, .ttl = 63), udp(53, 4003), bytes(1480 - 28));
-	struct pkt more = pkt(from_router, ip4(REMOTE, PUB_1, .df = true), udp(53, 4003), bytes(1481 - 28));
-
-	expect_tunnelled(fits, want, slot);
-	expect_dropped(more, IF_PUB, TOO_BIG);
-}
-
-Test(xdp_pub, ethernet_padding_is_trimmed)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"), pad(17));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
-
-	expect_tunnelled(in, want, slot);
-}
-
-#define ROUTER_ALERT "\x94\x04\x00\x00"
-#define FORTY_NOPS "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1"
-
-Test(xdp_pub, ip_options_stay)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), spis(0x2000, 4));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .options = ROUTER_ALERT, .options_len = 4), udp(53, 4003), text("x"));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63, .options = ROUTER_ALERT, .options_len = 4),
-			      udp(53, 4003), text("x"));
-	struct pkt in_esp = pkt(from_router, ip4(REMOTE, PUB_1, .options = FORTY_NOPS, .options_len = 40), esp(0x2000));
-	struct pkt want_esp = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63, .options = FORTY_NOPS, .options_len = 40), esp(0x2000));
-
-	expect_tunnelled(in, want, slot);
-	expect_tunnelled(in_esp, want_esp, slot);
-}
-
-Test(xdp_pub, dscp_and_ecn_are_copied_to_the_tunnel_header)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-
-	for (int tos = 0; tos < 256; tos++) {
-		struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .tos = (uint8_t)tos), udp(53, 4003), text("x"));
-		struct pkt want = pkt(to_host_a(.tos = (uint8_t)tos), ip4(REMOTE, PUB_1, .ttl = 63, .tos = (uint8_t)tos),
-				      udp(53, 4003), text("x"));
-
-		expect_tunnelled(in, want, slot);
-	}
-}
-
-Test(xdp_pub, a_udp_checksum_of_zero_stays_zero)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
-
-	in.data[40] = in.data[41] = 0;
-	want.data[60] = want.data[61] = 0;
-	expect_tunnelled(in, want, slot);
-}
-
-Test(xdp_pub, headers_that_contradict_themselves)
-{
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt version = pkt(from_router, ip4(REMOTE, PUB_1, .version = 6), udp(53, 4003), text("x"));
-	struct pkt ihl = pkt(from_router, ip4(REMOTE, PUB_1, .ihl = 4), udp(53, 4003), text("x"));
-	struct pkt ihl15 = pkt(from_router, ip4(REMOTE, PUB_1, .ihl = 15), udp(53, 4003), text("x"));
-	struct pkt beyond = pkt(from_router, ip4(REMOTE, PUB_1, .total_len = 30), udp(53, 4003), text("x"));
-	struct pkt within = pkt(from_router, ip4(REMOTE, PUB_1, .total_len = 19), udp(53, 4003), text("x"));
-	struct pkt no_udp = pkt(from_router, ip4(REMOTE, PUB_1, .total_len = 27), udp(53, 4003), text("x"));
-
-	expect_dropped(version, IF_PUB, MALFORMED);
-	expect_dropped(ihl, IF_PUB, MALFORMED);
-	expect_dropped(ihl15, IF_PUB, MALFORMED);
-	expect_dropped(beyond, IF_PUB, MALFORMED);
-	expect_dropped(within, IF_PUB, MALFORMED);
-	expect_dropped(no_udp, IF_PUB, MALFORMED);
-}
-
-Test(xdp_pub, a_host_without_a_known_next_hop)
-{
-	given_binding(HOST_A, PUB_1, ports(4000, 8), .no_nexthop = true);
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
-
-	expect_dropped(in, IF_PUB, NO_NEXT_HOP);
-}
-
-Test(xdp_pub, a_next_hop_that_the_kernel_knows)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), .no_nexthop = true);
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
-	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
-
-	given_neighbour("10.0.0.10 lladdr 02:00:00:00:0a:0a dev priv0");
-	expect_tunnelled(in, want, slot);
-}
-
-/* ---- what has no owner ----------------------------------------------------------------------- */
-
-Test(xdp_pub, a_shared_address_has_no_owner_for_other_protocols)
-{
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt gre = pkt(from_router, ip4(REMOTE, PUB_1, .proto = 47), bytes(20));
-	struct pkt ipip = pkt(from_router, ip4(REMOTE, PUB_1), ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
-	struct pkt echo = pkt(from_router, ip4(REMOTE, PUB_1), echo_request(9), text("ping"));
-	struct pkt reply = pkt(from_router, ip4(REMOTE, PUB_1), echo_reply(9), text("ping"));
-
-	expect_dropped(gre, IF_PUB, NO_PROTOCOL);
-	expect_dropped(ipip, IF_PUB, NO_PROTOCOL);
-	expect_dropped(echo, IF_PUB, ICMP_QUERY);
-	expect_dropped(reply, IF_PUB, ICMP_QUERY);
-}
-
-Test(xdp_pub, an_idle_pool_address)
-{
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_IDLE), tcp(443, 4003), text("x"));
-	struct pkt in_esp = pkt(from_router, ip4(REMOTE, PUB_IDLE), esp(0x2000));
-
-	expect_dropped(in, IF_PUB, NO_PORT);
-	expect_dropped(in_esp, IF_PUB, NO_SPI);
-}
-
-/* ---- spoofing: design, BCP 38 ---------------------------------------------------------------- */
-
-Test(xdp_pub, sources_that_cannot_be_outside)
-{
-	static const __be32 source[] = { PUB_2, PUB_1, HOST_B, GW_PRIV, HOST_C, CAST_IP(127, 0, 0, 1), CAST_IP(0, 0, 0, 0),
-					 CAST_IP(0, 1, 2, 3), CAST_IP(224, 0, 0, 1), CAST_IP(240, 0, 0, 1),
-					 CAST_IP(255, 255, 255, 255) };
-
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	for (size_t i = 0; i < sizeof(source) / sizeof(source[0]); i++) {
-		struct pkt in = pkt(from_router, ip4(source[i], PUB_1), udp(53, 4003), text("x"));
-
-		expect_dropped(in, IF_PUB, SRC_SPOOFED);
-	}
-}
-
-Test(xdp_pub, private_address_space_that_is_not_ours_may_call)
-{
-	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt in = pkt(from_router, ip4(CAST_IP(192, 168, 7, 7), PUB_1), udp(53, 4003), text("x"));
-	struct pkt want = pkt(to_host_a(), ip4(CAST_IP(192, 168, 7, 7), PUB_1, .ttl = 63), udp(53, 4003), text("x"));
-
-	expect_tunnelled(in, want, slot);
-}
-
-Test(xdp_pub, destinations_in_a_private_network)
-{
-	struct pkt host = pkt(from_router, ip4(REMOTE, HOST_A), udp(53, 4003), text("x"));
-	struct pkt gateway = pkt(from_router, ip4(REMOTE, GW_PRIV), udp(53, 4555), text("x"));
-	struct pkt tunnel = pkt(from_router, ip4(HOST_A, GW_PRIV), ip4(PUB_1, REMOTE), udp(4000, 53), text("x"));
-
-	expect_dropped(host, IF_PUB, DST_PRIVATE);
-	expect_dropped(gateway, IF_PUB, DST_PRIVATE);
-	expect_dropped(tunnel, IF_PUB, DST_PRIVATE);
-}
-
-/* ---- not ours: untouched --------------------------------------------------------------------- */
-
-Test(xdp_pub, traffic_of_the_machine_itself_is_untouched)
-{
-	struct pkt ssh = pkt(from_router, ip4(REMOTE, GW_PUB, .ttl = 1), tcp(40000, 22), text("x"), pad(3));
-	struct pkt other = pkt(from_router, ip4(REMOTE, NOT_OURS), udp(53, 4003), text("x"));
-	struct pkt ipip = pkt(from_router, ip4(HOST_A, GW_PUB), ip4(PUB_1, REMOTE), udp(4000, 53), text("x"));
-	struct pkt multicast = pkt(from_router, ip4(REMOTE, CAST_IP(224, 0, 0, 251)), udp(5353, 5353), text("x"));
-
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	expect_passed(ssh, IF_PUB);
-	expect_passed(other, IF_PUB);
-	expect_passed(ipip, IF_PUB);
-	expect_passed(multicast, IF_PUB);
-}
-
-Test(xdp_pub, other_ethernet_types_are_untouched)
-{
-	struct pkt ipv6 = pkt(eth(MAC_ROUTER, MAC_GW_PUB, .eth_type = 0x86dd), bytes(60));
-	struct pkt lldp = pkt(eth(MAC_ROUTER, "\x01\x80\xc2\x00\x00\x0e", .eth_type = 0x88cc), bytes(46));
-	struct pkt tagged = pkt(from_router, vlan_tag(7), ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
-	struct pkt tiny = pkt(from_router);
-
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	expect_passed(ipv6, IF_PUB);
-	expect_passed(lldp, IF_PUB);
-	expect_passed(tagged, IF_PUB);
-	expect_passed(tiny, IF_PUB);
-}
-
-Test(xdp_pub, fragments_go_to_the_kernel)
-{
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	struct pkt first = pkt(from_router, ip4(REMOTE, PUB_1, .mf = true, .id = 5), udp(53, 4003), bytes(64));
-	struct pkt later = pkt(from_router, ip4(REMOTE, PUB_1, .frag = 9, .id = 5, .proto = 17), bytes(64));
-	struct pkt last_esp = pkt(from_router, ip4(REMOTE, PUB_1, .frag = 180, .proto = 50), bytes(8));
-
-	expect_run(first, .iface = IF_PUB, .action = XDP_PASS, .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-	expect_run(later, .iface = IF_PUB, .action = XDP_PASS, .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-	expect_run(last_esp, .iface = IF_PUB, .action = XDP_PASS, .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-}
-
-/* ---- ARP ------------------------------------------------------------------------------------- */
-
-Test(xdp_pub, arp_for_a_pool_address_is_answered)
-{
-	struct pkt in = pkt(eth(MAC_ROUTER, MAC_ALL), arp_request(MAC_ROUTER, ROUTER, PUB_IDLE), pad(18));
-	struct pkt want = pkt(eth(MAC_GW_PUB, MAC_ROUTER), arp_reply(MAC_GW_PUB, PUB_IDLE, MAC_ROUTER, ROUTER), pad(18));
-
-	expect_run(in, .iface = IF_PUB, .action = XDP_TX, .want = &want, .counts = { { RSIP_CNT_ARP_ANSWERED, 1 } });
-}
-
-Test(xdp_pub, arp_for_others_is_not_answered)
-{
-	struct pkt gateway = pkt(eth(MAC_ROUTER, MAC_ALL), arp_request(MAC_ROUTER, ROUTER, GW_PUB));
-	struct pkt other = pkt(eth(MAC_ROUTER, MAC_ALL), arp_request(MAC_ROUTER, ROUTER, NOT_OURS));
-	struct pkt reply = pkt(eth(MAC_ROUTER, MAC_GW_PUB), arp_reply(MAC_ROUTER, ROUTER, MAC_GW_PUB, PUB_1));
-	struct pkt gratuitous = pkt(eth(MAC_ROUTER, MAC_ALL), arp_request(MAC_ROUTER, PUB_1, PUB_1));
-
-	expect_passed(gateway, IF_PUB);
-	expect_passed(other, IF_PUB);
-	expect_passed(reply, IF_PUB);
-	expect_passed(gratuitous, IF_PUB);
-}
-
-Test(xdp_pub, an_address_that_left_the_pool_is_not_ours_any_more)
-{
-	struct pkt arp = pkt(eth(MAC_ROUTER, MAC_ALL), arp_request(MAC_ROUTER, ROUTER, PUB_IDLE));
-	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_IDLE), tcp(443, 4003), text("x"));
-
-	cr_assert_eq(gateway_dp()->ops->addr_remove(gateway_dp(), 2, PUB_IDLE), 0);
-	expect_passed(arp, IF_PUB);
-	expect_passed(in, IF_PUB);
 }

@@ -37,8 +37,8 @@ finished "host A talks TCP, UDP, HTTP to the peer" $wait_a $LAB/talk-a.log
 finished "host B talks TCP, UDP, HTTP to the peer at the same time" $wait_b $LAB/talk-b.log
 for h in hosta hostb; do
 	check "$h: the file came unchanged" cmp $LAB/$h.file $LAB/www/file
-	# the other way iperf3 counts what was under way when it stopped; the wires below say that nothing was lost
-	check_eq "$h: UDP by iperf3, lost packets" "$(js 'd["end"]["sum"]["lost_packets"]' <$LAB/$h-udp.json)" 0
+	# that none was lost on the way is what the wires say below; iperf3 may overrun its own socket on a busy machine
+	check_ge "$h: UDP datagrams by iperf3" "$(js 'd["end"]["sum"]["packets"] - d["end"]["sum"]["lost_packets"]' <$LAB/$h-udp.json)" 1500
 	check_eq "$h: unconnected UDP there and back, lost" "$(js 'd["lost"] + d["doubled"] + (d["received"] != 1000)' <$LAB/$h-seq.json)" 0
 	check "$h: unconnected UDP came from a leased port" leased $h "$(js 'd["sport"]' <$LAB/$h-seq.json)"
 done
@@ -53,7 +53,8 @@ for h in hosta hostb; do
 	check_ge "$h: that was real traffic" "$(js "d['hosts']['$h']['out_packets']" <$LAB/wire.json)" 5000
 done
 check_eq "interface counter encapsulated" "$(stat_of encapsulated)" "$(js 'd["in_packets"]' <$LAB/wire.json)"
-check_eq "interface counter decapsulated" "$(stat_of decapsulated)" "$(js 'd["out_packets"]' <$LAB/wire.json)"
+# The first packets to a neighbour nobody knows yet go to the kernel, which finds it: they leave all the same.
+check_eq "interface counters decapsulated and slow-path" "$(($(stat_of decapsulated) + $(stat_of slow-path)))" "$(js 'd["out_packets"]' <$LAB/wire.json)"
 check_eq "nothing was dropped" "$(drops)" 0
 check_ge "the peer's ARP request for the address was answered by the data plane" "$(stat_of arp-answered)" 1
 for h in hosta hostb; do

@@ -47,13 +47,15 @@ for h in a b; do
 done
 check_eq "nothing was dropped" "$(drops)" 0
 
-# a second binding of host A with a long lease; then rsipd stays dead until the short ones have run out
+# A second binding of host A with a long lease; then rsipd stays dead until the short ones have run out.  So does host
+# B's client, which would take the address away: its programs go on sending, as those of a bad host would.
 client hosta lease --json --ports 2 --lease 1800 >$LAB/long.json 2>&1 || lab_abort "a second binding: $(cat $LAB/long.json)"
 port=$(js 'd["ports"][0].split("-")[0]' <$LAB/long.json)
 kill -KILL $RSIPD
 wait $RSIPD 2>/dev/null
 stream long hosta "$port"
 stream short hostb
+pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hostb" # in this PID namespace there are only ours
 echoes() { on peer ip -j -s link show eth0 | js 'd[0]["stats64"]["tx"]["packets"]'; }
 only_one_answers() { # half of what the hosts send still comes: 1500 a second, not 3000
 	local n
@@ -69,6 +71,8 @@ rsipd_start
 check_ge "what came after the end was dropped as expired" "$(stat_of expired)" "$(lost short)"
 check_eq "nothing else was dropped" "$(drops)" "$(stat_of expired)"
 check_eq "the new rsipd lists the long lease" "$(bindings | grep -c "$port-")" 1
-again() { [ "$(lease hostb bindings)" = 1 ] && [ -n "$(bindings | grep -F $HOSTB)" ]; }
-check "host B leases again by itself" wait_for 15 again
+check_eq "and not the one that ran out" "$(bindings | grep -c -F $HOSTB)" 0
+check "host B's client, started again, leases again" host_up hostb --ports 8 --spis 4
+check_eq "host B's programs have its new port" "$(inside hostb "$PY" -c 'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.connect(("'$PEER'", 9)); print(s.getsockname()[1])' |
+	{ read -r p && leased hostb "$p" && echo yes; })" yes
 lab_end

@@ -8,8 +8,8 @@
 lab_enter "$@"
 LAB_LEASES='"min": 2, "default": 1800'
 lab_up
-host_up hosta --ports 8 --lease 20 || lab_abort "host A: $(tail -n 3 $LAB/client-hosta.log)"
-host_up hostb --ports 8 --spis 4 --lease 20 || lab_abort "host B: $(tail -n 3 $LAB/client-hostb.log)"
+host_up hosta --ports 8 --lease 10 || lab_abort "host A: $(tail -n 3 $LAB/client-hosta.log)"
+host_up hostb --ports 8 --spis 4 --lease 10 || lab_abort "host B: $(tail -n 3 $LAB/client-hostb.log)"
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 before=$(bindings)
 victim=$(lease hosta client_id)

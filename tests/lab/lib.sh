@@ -149,6 +149,7 @@ plain() {
 lab_net() {
 	mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p $LAB /run/netns && chmod 755 $LAB || return 1
 	mount -t bpf bpf /sys/fs/bpf || return 1
+	mkdir $LAB/bin && cp "$BIN"/rsip-loader "$BIN"/rsipd "$BIN"/rsipctl "$BIN"/rsip-client $LAB/bin && BIN=$LAB/bin || return 1
 	PIN=/sys/fs/bpf/rsip-$RSIP_LAB_ID
 	local n
 	for n in hosta hostb lan gw peer; do
@@ -246,9 +247,12 @@ seen() { "$PY" "$LAB_SRC/wire.py" count "$LAB/$1.pcap" "${@:2}"; }
 
 # same_wire [OPTION...]: every packet at both hops, byte for byte; the report goes to $LAB/wire.json
 same_wire() {
-	"$PY" "$LAB_SRC/wire.py" same --pool $POOL --gw $GW_PRIV --host hosta=$HOSTA="$LAB/hosta.pcap" \
-		--host hostb=$HOSTB="$LAB/hostb.pcap" --peer "$LAB/peer.pcap" "$@" >$LAB/wire.json || { cat $LAB/wire.json; return 1; }
+	wires same "$@" >$LAB/wire.json || { cat $LAB/wire.json; return 1; }
 	js '"%d packets out, %d in" % (d["out_packets"], d["in_packets"])' <$LAB/wire.json
+}
+wires() { # same|show [OPTION...]
+	"$PY" "$LAB_SRC/wire.py" "$1" --pool $POOL --gw $GW_PRIV --host hosta=$HOSTA="$LAB/hosta.pcap" \
+		--host hostb=$HOSTB="$LAB/hostb.pcap" --peer "$LAB/peer.pcap" "${@:2}"
 }
 
 # ---- hosts -----------------------------------------------------------------------------------------------------

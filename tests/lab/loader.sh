@@ -49,7 +49,7 @@ nothing_left() {
 	if machine | diff $LAB/before - >$LAB/diff; then ok "$1"; else not_ok "$1: $(tr '\n' ' ' <$LAB/diff)"; fi
 }
 
-# pin_state: ids of the maps, to see whether they are the same ones
+# ids, to see whether they are the same ones
 map_ids() { loader status --json 2>/dev/null | js '" ".join(str(m["id"]) for m in d["maps"])'; }
 program_ids() { loader status --json 2>/dev/null | js '" ".join(str(i["program_id"]) for i in d["interfaces"])'; }
 status_of() { loader status --json 2>/dev/null | js "$1"; }
@@ -110,6 +110,14 @@ run "another pin path cannot take the interfaces" 1 attach "${BOTH[@]}" --pin-pa
 check "it names the program in the way" said "another XDP program, id [0-9]*, name 'rsip_xdp_pub'"
 check_eq "and leaves no folder" "$(ls -d /sys/fs/bpf/rsip2 2>/dev/null)" ""
 check_eq "all of that changed nothing" "$(map_ids) $(program_ids)" "$ids $progs"
+on gw ip addr del 10.99.0.1/24 dev priv0
+run "another first address makes the default endpoint another" 1 attach "${BOTH[@]}"
+on gw ip addr del 10.99.0.3/24 dev priv0
+on gw ip addr add 10.99.0.3/24 dev priv0
+on gw ip addr add 10.99.0.1/24 dev priv0
+run "as long as it is an address of the interface it is the same" 0 attach "${BOTH[@]}"
+on gw ip addr del 10.99.0.3/24 dev priv0
+on gw ip addr add 10.99.0.3/24 dev priv0
 loader detach >$LAB/out 2>&1
 nothing_left "detach leaves nothing"
 check_eq "and unmounts the BPF file system that attach mounted" "$(stat -f -c %T /sys/fs/bpf)" sysfs
@@ -142,8 +150,17 @@ nothing_left "and it is gone"
 sed -i 's/"max_bindings": 1000/"max_bindings": "many"/' $LAB/rsipd.json
 run "a mistake in the file" 1 attach --config $LAB/rsipd.json
 check "is named with its line" said "line 4: dataplane: max_bindings must be a whole number"
-run "an endpoint that is no address of the interface" 1 attach --public pub0 --private priv0,endpoint=10.99.0.9
+cat >$LAB/own.json <<-'EOF2'
+	{ "interfaces": { "public": [ "pub0" ], "private": [ "priv0" ] },
+	  "pools": [ { "addresses": "198.51.100.0/30" }, { "addresses": [ "198.51.100.9", "192.0.2.1-192.0.2.9" ] } ] }
+EOF2
 PIN=/sys/fs/bpf/rsip
+run "a pool may hold an address of the machine itself" 0 attach --config $LAB/own.json
+check "it says what that means" said "192.0.2.1 is in a pool and an address of this machine too"
+check_eq "its packets may come in on the private side" "$(on gw sysctl -n net.ipv4.conf.priv0.accept_local)" 1
+loader detach >$LAB/out 2>&1
+nothing_left "and that is put back"
+run "an endpoint that is no address of the interface" 1 attach --public pub0 --private priv0,endpoint=10.99.0.9
 nothing_left "mistakes leave nothing"
 
 # ---- generic mode, and failures in the middle -----------------------------------------------------------------------------

@@ -73,9 +73,11 @@ class Host:
         data = build(self.n)
         for attempt in range(7):
             self.sock.send(data)
-            if select.select([self.sock], [], [], 0.05 * 2 ** attempt)[0]:
+            self.sock.settimeout(0.05 * 2 ** attempt)
+            try:
                 return parse(self.sock.recv(2048))
-            self.repeats += 1
+            except TimeoutError:
+                self.repeats += 1
         raise TimeoutError("no answer from the gateway")
 
     def expect(self, build, kind):

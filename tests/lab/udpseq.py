@@ -14,10 +14,11 @@ import struct
 import sys
 import time
 
+SO_RCVBUFFORCE = 33
 
 def echo(port):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)  # SO_RCVBUFFORCE
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     sock.bind(("", port))
     print("ready", flush=True)
     while True:
@@ -29,7 +30,7 @@ def run(dst, port, rate, total, bind=0):
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
     if bind:
         sock.bind(("", bind))
     sock.setblocking(False)

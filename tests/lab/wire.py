@@ -6,6 +6,8 @@
       Every packet in a host's tunnel is on the public wire and the other way round, byte for byte but for
       TTL (one less) and header checksum (correct).  Prints a JSON object: packets and bytes of inner IP for
       each host and direction, and for each kind of traffic.  Exit 1 with the first difference otherwise.
+  wire.py show ... (as same)
+      One packet of each kind as it looked at each hop, for people.
   wire.py count FILE WORD...
       How many packets fit all words: src=A dst=A proto=N sport=N dport=N outer=ipip|none kind=NAME
       arp=ADDRESS [mac=MAC]: ARP replies that claim the address (from that MAC)
@@ -128,6 +130,30 @@ def same(opt):
     print(json.dumps(report))
 
 
+def line(p):
+    what = {"esp": "ESP", "ah": "AH", "ike": "UDP", "tcp": "TCP", "udp": "UDP", "icmp": "ICMP"}.get(p.kind(), p.kind())
+    src, dst = p.ports()
+    if p.kind() in ("esp", "ah"):
+        spi = struct.unpack_from("!I", p.raw, p.hdr + (4 if p.kind() == "ah" else 0))[0]
+        return "%s > %s %s SPI 0x%08x" % (p.src, p.dst, what, spi)
+    return "%s%s > %s%s %s" % (p.src, "" if src is None else ":%d" % src, p.dst, "" if dst is None else ":%d" % dst, what)
+
+
+def show(opt):
+    """For each kind the first packet of a host, and the same one on the public wire."""
+    public = {p.key(): p for p in packets(opt.peer)}
+    done = set()
+    for spec in opt.host:
+        name, addr, path = spec.split("=")
+        for p in packets(path):
+            if p.src != addr or not p.inner or (p.inner.kind(), name) in done or p.inner.key() not in public:
+                continue
+            done.add((p.inner.kind(), name))
+            print("%-6s LAN     %s > %s [ %s, TTL %d ]" % (name, p.src, p.dst, line(p.inner), p.inner.ttl))
+            print("       public  %s  %s, TTL %d" % (" " * len("%s > %s" % (p.src, p.dst)), line(p.inner),
+                                                      public[p.inner.key()].ttl))
+
+
 def count(path, words):
     n = 0
     want = dict(w.split("=") for w in words)
@@ -156,11 +182,12 @@ if __name__ == "__main__":
         count(sys.argv[2], sys.argv[3:])
     else:
         ap = argparse.ArgumentParser()
-        ap.add_argument("what", choices=["same"])
+        ap.add_argument("what", choices=["same", "show"])
         ap.add_argument("--pool", required=True)
         ap.add_argument("--gw", required=True)
         ap.add_argument("--host", action="append", default=[])
         ap.add_argument("--peer", required=True)
         ap.add_argument("--unseen-out", type=int, default=0)
         ap.add_argument("--unseen-in", type=int, default=0)
-        same(ap.parse_args())
+        args = ap.parse_args()
+        same(args) if args.what == "same" else show(args)

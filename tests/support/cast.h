@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Who plays in the packet tests.  Documentation prefixes only (RFC 5737); the private realm is 10.0.0.0/24 and,
- * behind a second interface, 10.0.1.0/24.
+ * Who plays in the packet tests.  Documentation prefixes only (RFC 5737); the private realm
+ * is 10.0.0.0/24 and, behind a second interface, 10.0.1.0/24.
  *
  *   HOST_A HOST_B --- priv0 (GW_PRIV)  gateway  pub0 (GW_PUB) --- ROUTER --- REMOTE, REMOTE_2
  *           HOST_C --- priv1 (GW_PRIV2)

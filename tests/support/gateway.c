@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* A gateway for one test: namespace, devices, maps and programs; all of it goes with the test's process. */
+/* A gateway for one test: namespace, devices, maps and programs; all of it goes with the test's
+ * process. */
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
@@ -65,9 +66,12 @@ static void forward(const char *path)
 
 /* ---- maps, as the loader fills them ---------------------------------------------------------- */
 
-static void put_iface(uint32_t index, const char *name, uint8_t role, const char *mac, __be32 endpoint)
+static void put_iface(uint32_t index, const char *name, uint8_t role, const char *mac,
+		      __be32 endpoint)
 {
-	struct rsip_iface rec = { .ifindex = if_nametoindex(name), .role = role, .endpoint = endpoint, .mtu = 1500 };
+	struct rsip_iface rec = {
+		.ifindex = if_nametoindex(name), .role = role, .endpoint = endpoint, .mtu = 1500
+	};
 	uint32_t bucket = rec.ifindex % RSIP_IFTAB_BUCKETS;
 	struct rsip_iftab_bucket b;
 
@@ -75,7 +79,8 @@ static void put_iface(uint32_t index, const char *name, uint8_t role, const char
 	snprintf(rec.name, sizeof(rec.name), "%s", name);
 	gw.ifindex[index] = rec.ifindex;
 	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &index, &rec, BPF_ANY), 0);
-	cr_assert_eq(bpf_map_update_elem(gw.fd_devs, &index, &rec.ifindex, BPF_ANY), 0, "rsip_devs: %s", strerror(errno));
+	cr_assert_eq(bpf_map_update_elem(gw.fd_devs, &index, &rec.ifindex, BPF_ANY), 0,
+		     "rsip_devs: %s", strerror(errno));
 	cr_assert_eq(bpf_map_lookup_elem(gw.fd_iftab, &bucket, &b), 0);
 	for (int i = 0; i < 8; i++) {
 		if (b.e[i].ifindex)
@@ -91,8 +96,10 @@ void given_policy(uint32_t flags)
 {
 	struct rsip_policy policy = { .flags = flags, .net_cnt = 2 };
 
-	policy.private_nets[0] = (struct rsip_net){ CAST_IP(10, 0, 0, 0), CAST_IP(255, 255, 255, 0) };
-	policy.private_nets[1] = (struct rsip_net){ CAST_IP(10, 0, 1, 0), CAST_IP(255, 255, 255, 0) };
+	policy.private_nets[0] =
+		(struct rsip_net){ CAST_IP(10, 0, 0, 0), CAST_IP(255, 255, 255, 0) };
+	policy.private_nets[1] =
+		(struct rsip_net){ CAST_IP(10, 0, 1, 0), CAST_IP(255, 255, 255, 0) };
 	cr_assert_eq(gw.dp->ops->set_policy(gw.dp, &policy), 0);
 }
 
@@ -161,22 +168,25 @@ static uint64_t expiry_of(const struct given *g)
 uint32_t gateway_bind(const struct given *g)
 {
 	struct rsip_dp_binding b = { .rec = {
-		.expires_ns = expiry_of(g),
-		.nexthop = g->no_nexthop ? 0 : nexthop_of(g->host),
-		.local = g->local,
-		.host = g->host,
-		.endpoint = g->host == HOST_C ? GW_PRIV2 : GW_PRIV,
-		.bind_id = ++gw.binds,
-		.client_id = g->host,
-		.remote = g->remote,
-		.remote_port = (__be16)(g->remote_port << 8 | g->remote_port >> 8),
-		.remote_port_cnt = g->remote_port_cnt,
-		.iface = g->host == HOST_C ? IF_PRIV2 : IF_PRIV,
-		.mtu = g->mtu ? g->mtu : 1480,
-		.method = g->whole ? 1 : g->spi[0].cnt ? 3 : 2,
-		.tunnel = 1,
-		.transport = 1,
-	} };
+					     .expires_ns = expiry_of(g),
+					     .nexthop = g->no_nexthop ? 0 : nexthop_of(g->host),
+					     .local = g->local,
+					     .host = g->host,
+					     .endpoint = g->host == HOST_C ? GW_PRIV2 : GW_PRIV,
+					     .bind_id = ++gw.binds,
+					     .client_id = g->host,
+					     .remote = g->remote,
+					     .remote_port = (__be16)(g->remote_port << 8 |
+								     g->remote_port >> 8),
+					     .remote_port_cnt = g->remote_port_cnt,
+					     .iface = g->host == HOST_C ? IF_PRIV2 : IF_PRIV,
+					     .mtu = g->mtu ? g->mtu : 1480,
+					     .method = g->whole	       ? 1
+						       : g->spi[0].cnt ? 3
+								       : 2,
+					     .tunnel = 1,
+					     .transport = 1,
+				     } };
 	struct rsip_spi_range range[4];
 	uint32_t slot;
 	int err;
@@ -215,8 +225,9 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 {
 	static struct ran ran;
 	struct xdp_md ctx = { .data_end = len, .ingress_ifindex = gw.ifindex[iface] };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len, .data_out = ran.data,
-		    .data_size_out = sizeof(ran.data), .ctx_in = &ctx, .ctx_size_in = sizeof(ctx), .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len,
+		    .data_out = ran.data, .data_size_out = sizeof(ran.data), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 	int err = bpf_prog_test_run_opts(iface == IF_PUB ? gw.fd_pub : gw.fd_priv, &opts);
 
 	cr_assert_eq(err, 0, "the test run failed: %s", strerror(errno));
@@ -255,7 +266,8 @@ uint32_t gateway_claims(void)
 	struct rsip_cookie_key key, next;
 	uint32_t n = 0;
 
-	for (void *at = NULL; !bpf_map_get_next_key(gw.fd[RSIP_DP_COOKIES], at, &next); at = &key, n++)
+	for (void *at = NULL; !bpf_map_get_next_key(gw.fd[RSIP_DP_COOKIES], at, &next);
+	     at = &key, n++)
 		key = next;
 	return n;
 }
@@ -268,15 +280,16 @@ static uint64_t expected(const struct expect *want, int iface, int cnt)
 	return 0;
 }
 
-static void check_counters(const struct snapshot *old, const struct snapshot *new, const struct expect *want,
-			   const char *file, int line)
+static void check_counters(const struct snapshot *old, const struct snapshot *new,
+			   const struct expect *want, const char *file, int line)
 {
 	for (int i = 0; i < IF_CNT; i++)
 		for (int n = 0; n < RSIP_CNT_MAX; n++) {
 			uint64_t got = new->iface[i].cnt[n] - old->iface[i].cnt[n];
 			const char *name = rsip_counter_name((unsigned int)n);
 
-			cr_expect_eq(got, expected(want, i, n), "%s:%d: interface %d counted %s %llu times, not %llu", file,
+			cr_expect_eq(got, expected(want, i, n),
+				     "%s:%d: interface %d counted %s %llu times, not %llu", file,
 				     line, i, name ? name : "(nameless)", (unsigned long long)got,
 				     (unsigned long long)expected(want, i, n));
 		}
@@ -284,19 +297,23 @@ static void check_counters(const struct snapshot *old, const struct snapshot *ne
 		const struct rsip_bind_cnt *a = &old->bind[s], *b = &new->bind[s];
 		uint64_t in = s && s == want->in_slot, out = s && s == want->out_slot;
 
-		cr_expect(b->in_packets - a->in_packets == in && b->in_bytes - a->in_bytes == in * want->bytes &&
-				  b->out_packets - a->out_packets == out && b->out_bytes - a->out_bytes == out * want->bytes,
-			  "%s:%d: binding %u counted %llu packets, %llu bytes in and %llu, %llu out", file, line, s,
-			  (unsigned long long)(b->in_packets - a->in_packets),
-			  (unsigned long long)(b->in_bytes - a->in_bytes),
-			  (unsigned long long)(b->out_packets - a->out_packets),
-			  (unsigned long long)(b->out_bytes - a->out_bytes));
+		cr_expect(
+			b->in_packets - a->in_packets == in &&
+				b->in_bytes - a->in_bytes == in * want->bytes &&
+				b->out_packets - a->out_packets == out &&
+				b->out_bytes - a->out_bytes == out * want->bytes,
+			"%s:%d: binding %u counted %llu packets, %llu bytes in and %llu, %llu out",
+			file, line, s, (unsigned long long)(b->in_packets - a->in_packets),
+			(unsigned long long)(b->in_bytes - a->in_bytes),
+			(unsigned long long)(b->out_packets - a->out_packets),
+			(unsigned long long)(b->out_bytes - a->out_bytes));
 	}
 }
 
 static const char *action_name(uint32_t action)
 {
-	static const char *const names[] = { "XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX", "XDP_REDIRECT" };
+	static const char *const names[] = { "XDP_ABORTED", "XDP_DROP", "XDP_PASS", "XDP_TX",
+					     "XDP_REDIRECT" };
 
 	return action < 5 ? names[action] : "unknown";
 }
@@ -310,9 +327,11 @@ void gateway_expect(const struct pkt *in, const struct expect *want, const char 
 	snapshot(&old);
 	ran = gateway_run(want->iface, in->data, in->len);
 	snapshot(&new);
-	cr_expect_eq(ran->action, want->action, "%s:%d: wanted %s, got %s", file, line, action_name(want->action),
-		     action_name(ran->action));
-	difference = want->action == XDP_DROP ? NULL : pkt_difference(want->want ? want->want : in, ran->data, ran->len);
+	cr_expect_eq(ran->action, want->action, "%s:%d: wanted %s, got %s", file, line,
+		     action_name(want->action), action_name(ran->action));
+	difference = want->action == XDP_DROP
+			     ? NULL
+			     : pkt_difference(want->want ? want->want : in, ran->data, ran->len);
 	cr_expect_null(difference, "%s:%d: another packet came out\n%s", file, line, difference);
 	free(difference);
 	check_counters(&old, &new, want, file, line);

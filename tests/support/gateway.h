@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The runner of the packet tests: a gateway of its own for each test (network namespace, veths, maps), bindings
- * installed by the real data plane code, one packet through one program at a time, and every counter of the
- * gateway compared exactly: what a test does not expect must not have been counted.
+ * The runner of the packet tests: a gateway of its own for each test (network namespace, veths,
+ * maps), bindings installed by the real data plane code, one packet through one program at a time,
+ * and every counter of the gateway compared exactly: what a test does not expect must not have been
+ * counted.
  *
  * Without CAP_BPF and CAP_NET_ADMIN each test is skipped and says why.
  */
@@ -31,7 +32,6 @@ struct given {
 	__be32 host, local;
 	uint16_t port_first, port_cnt;
 	struct rsip_spi_range spi[4]; /* up to the first with cnt 0 */
-	bool spis;
 	bool whole; /* RSA-IP */
 	__be32 remote; /* flow restriction */
 	uint16_t remote_port, remote_port_cnt;
@@ -45,7 +45,8 @@ struct given {
 #define spis(begin, n) .spi = { { begin, n } }
 #define spi_list(a, b, c) .spi = { { a, 1 }, { b, 1 }, { c, 1 } }
 /* Installs a binding of a host of the cast and returns its slot. */
-#define given_binding(h, l, ...) gateway_bind(&(const struct given){ .host = h, .local = l, __VA_ARGS__ })
+#define given_binding(h, l, ...)                                                                   \
+	gateway_bind(&(const struct given){ .host = h, .local = l, __VA_ARGS__ })
 uint32_t gateway_bind(const struct given *g);
 void given_end_of(uint32_t slot); /* the binding is removed */
 void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
@@ -67,7 +68,7 @@ struct expect {
 	uint32_t bytes; /* of that packet */
 };
 
-/* Runs the packet through the program of the interface and checks bytes, action and every counter. */
+/* Runs the packet through the interface's program and checks bytes, action and every counter. */
 void gateway_expect(const struct pkt *in, const struct expect *want, const char *file, int line);
 
 /* What came out of the last run, for tests that look closer. */
@@ -80,7 +81,8 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len);
 /* Sum of one counter over CPUs and interfaces. */
 uint64_t gateway_counter(int cnt);
 
-#define expect_run(in, ...) gateway_expect(&(in), &(const struct expect){ __VA_ARGS__ }, __FILE__, __LINE__)
+#define expect_run(in, ...)                                                                        \
+	gateway_expect(&(in), &(const struct expect){ __VA_ARGS__ }, __FILE__, __LINE__)
 
 /* Where a packet comes from and goes to: the first layers of most packets here. */
 #define from_router eth(MAC_ROUTER, MAC_GW_PUB)
@@ -91,27 +93,33 @@ uint64_t gateway_counter(int cnt);
 #define from_host_b(...) eth(MAC_HOST_B, MAC_GW_PRIV), ip4(HOST_B, GW_PRIV, __VA_ARGS__)
 
 /* From the public side to the host that has `slot`.  Bytes are those of the inner IP packet. */
-#define expect_tunnelled(in, out, slot)                                                                        \
-	expect_run(in, .iface = IF_PUB, .action = XDP_REDIRECT, .want = &(out), .in_slot = (slot),               \
-		   .bytes = inner_len(&(out)),                                                                 \
-		   .counts = { { RSIP_CNT_ENCAPSULATED, 1 }, { RSIP_CNT_ENCAPSULATED_BYTES, inner_len(&(out)) } })
+#define expect_tunnelled(in, out, slot)                                                            \
+	expect_run(in, .iface = IF_PUB, .action = XDP_REDIRECT, .want = &(out), .in_slot = (slot), \
+		   .bytes = inner_len(&(out)),                                                     \
+		   .counts = { { RSIP_CNT_ENCAPSULATED, 1 },                                       \
+			       { RSIP_CNT_ENCAPSULATED_BYTES, inner_len(&(out)) } })
 /* From a host to the public side; more counters may follow. */
-#define expect_sent(in, out, slot, ...)                                                                        \
-	expect_run(in, .iface = IF_PRIV, .action = XDP_REDIRECT, .want = &(out), .out_slot = slot,             \
-		   .bytes = outer_len(&(out)),                                                                 \
-		   .counts = { { RSIP_CNT_DECAPSULATED, 1 },                                                   \
-			       { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&(out)) }, ##__VA_ARGS__ })
-#define and_claimed { RSIP_CNT_COOKIE_CLAIMED, 1 }
-/* From one host to another. */
-#define expect_hairpin(in, out, from, to, ...)                                                                 \
-	expect_run(in, .iface = IF_PRIV, .action = XDP_REDIRECT, .want = &(out), .out_slot = from,             \
-		   .in_slot = to, .bytes = inner_len(&(out)),                                                  \
-		   .counts = { { RSIP_CNT_HAIRPINNED, 1 }, { RSIP_CNT_HAIRPINNED_BYTES, inner_len(&(out)) },   \
+#define expect_sent(in, out, slot, ...)                                                            \
+	expect_run(in, .iface = IF_PRIV, .action = XDP_REDIRECT, .want = &(out), .out_slot = slot, \
+		   .bytes = outer_len(&(out)),                                                     \
+		   .counts = { { RSIP_CNT_DECAPSULATED, 1 },                                       \
+			       { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&(out)) },                 \
 			       ##__VA_ARGS__ })
-#define expect_passed(in, side)                                                                                \
-	expect_run(in, .iface = side, .action = XDP_PASS,                                                      \
+#define and_claimed                                                                                \
+	{                                                                                          \
+		RSIP_CNT_COOKIE_CLAIMED, 1                                                         \
+	}
+/* From one host to another. */
+#define expect_hairpin(in, out, from, to, ...)                                                     \
+	expect_run(in, .iface = IF_PRIV, .action = XDP_REDIRECT, .want = &(out), .out_slot = from, \
+		   .in_slot = to, .bytes = inner_len(&(out)),                                      \
+		   .counts = { { RSIP_CNT_HAIRPINNED, 1 },                                         \
+			       { RSIP_CNT_HAIRPINNED_BYTES, inner_len(&(out)) },                   \
+			       ##__VA_ARGS__ })
+#define expect_passed(in, side)                                                                    \
+	expect_run(in, .iface = side, .action = XDP_PASS,                                          \
 		   .counts = { { RSIP_CNT_PASSED, 1 }, { RSIP_CNT_PASSED_BYTES, (in).len - 14 } })
-#define expect_dropped(in, side, reason)                                                                       \
+#define expect_dropped(in, side, reason)                                                           \
 	expect_run(in, .iface = side, .action = XDP_DROP, .counts = { { RSIP_DROP_##reason, 1 } })
 
 uint32_t gateway_claims(void); /* keys in rsip_cookies */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The builder: layers are laid out first, then lengths and checksums are filled in from the innermost outward. */
+/* The builder: layers are laid out first, then lengths and checksums are filled in from the
+ * innermost outward. */
 #include <stdlib.h>
 #include <string.h>
 #include "pkt.h"
@@ -163,7 +164,8 @@ static uint32_t pseudo(const struct pkt_layer *ip, uint8_t proto, uint32_t len)
 	return (uint16_t)~pkt_sum16(h, sizeof(h), 0);
 }
 
-static void fill_ports(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer *ip, uint32_t len)
+static void fill_ports(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer *ip,
+		       uint32_t len)
 {
 	put16(at, l->sport);
 	put16(at + 2, l->dport);
@@ -180,7 +182,8 @@ static void fill_ports(uint8_t *at, const struct pkt_layer *l, const struct pkt_
 		put16(at + 4, 8); /* RFC 3828: the header only is covered */
 		put16(at + 6, pkt_sum16(at, 8, pseudo(ip, 136, len)));
 	} else {
-		put32(at + 4, 0xfeedbeef); /* verification tag; the checksum is nobody's business on the way */
+		put32(at + 4, 0xfeedbeef); /* verification tag; the checksum is nobody's business on
+					      the way */
 	}
 }
 

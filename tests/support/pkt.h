@@ -2,10 +2,12 @@
 /*
  * Packets for tests, written as a list of layers:
  *
- *   struct pkt in = pkt(eth(MAC_ROUTER, MAC_GW_PUB), ip4(REMOTE, PUB_1, .ttl = 9), udp(53, 4003), text("hello"));
+ *   struct pkt in = pkt(eth(MAC_ROUTER, MAC_GW_PUB), ip4(REMOTE, PUB_1, .ttl = 9),
+ *                       udp(53, 4003), text("hello"));
  *
- * Lengths, protocol numbers and checksums are computed when the list is complete; a field that is given stays as
- * given.  The code shares nothing with bpf/.  Addresses in network order, everything else in host order.
+ * Lengths, protocol numbers and checksums are computed when the list is complete; a field that is
+ * given stays as given.  The code shares nothing with bpf/.  Addresses in network order, everything
+ * else in host order.
  */
 #ifndef RSIP_TEST_PKT_H
 #define RSIP_TEST_PKT_H
@@ -24,11 +26,24 @@ struct pkt {
 };
 
 enum pkt_kind {
-	PKT_END, PKT_ETH, PKT_VLAN, PKT_ARP, PKT_IP4, PKT_TCP, PKT_UDP, PKT_UDPLITE, PKT_SCTP, PKT_ESP, PKT_AH, PKT_ICMP,
-	PKT_IKE, PKT_BYTES, PKT_PAD,
+	PKT_END,
+	PKT_ETH,
+	PKT_VLAN,
+	PKT_ARP,
+	PKT_IP4,
+	PKT_TCP,
+	PKT_UDP,
+	PKT_UDPLITE,
+	PKT_SCTP,
+	PKT_ESP,
+	PKT_AH,
+	PKT_ICMP,
+	PKT_IKE,
+	PKT_BYTES,
+	PKT_PAD,
 };
 
-/* 0 means "computed" or the usual value everywhere; the NO_ flags say that zero is meant. */
+/* 0 means "computed" or the usual value everywhere; ttl_zero says that zero is meant. */
 struct pkt_layer {
 	enum pkt_kind kind;
 	const char *src_mac, *dst_mac; /* Ethernet, ARP */
@@ -58,7 +73,8 @@ struct pkt_layer {
 	uint32_t cnt; /* bytes; bytes NULL: a pattern */
 };
 
-#define eth(s, d, ...) ((struct pkt_layer){ .kind = PKT_ETH, .src_mac = s, .dst_mac = d, __VA_ARGS__ })
+#define eth(s, d, ...)                                                                             \
+	((struct pkt_layer){ .kind = PKT_ETH, .src_mac = s, .dst_mac = d, __VA_ARGS__ })
 #define vlan_tag(id) ((struct pkt_layer){ .kind = PKT_VLAN, .vlan = id })
 #define ip4(s, d, ...) ((struct pkt_layer){ .kind = PKT_IP4, .src = s, .dst = d, __VA_ARGS__ })
 #define tcp(s, d) ((struct pkt_layer){ .kind = PKT_TCP, .sport = s, .dport = d })
@@ -74,16 +90,28 @@ struct pkt_layer {
 /* IKE: v2 unless .ike_version says otherwise; flags as RFC 7296 3.1. */
 #define IKE_I 0x08
 #define IKE_R 0x20
-#define ike(i, r, ...) ((struct pkt_layer){ .kind = PKT_IKE, .icookie = i, .rcookie = r, __VA_ARGS__ })
+#define ike(i, r, ...)                                                                             \
+	((struct pkt_layer){ .kind = PKT_IKE, .icookie = i, .rcookie = r, __VA_ARGS__ })
 #define ikev1(i, r, ...) ike(i, r, .ike_version = 0x10, __VA_ARGS__)
-#define arp_request(mac, from, to) \
-	((struct pkt_layer){ .kind = PKT_ARP, .op = 1, .src_mac = mac, .src = from, .dst_mac = "\0\0\0\0\0", .dst = to })
-#define arp_reply(mac, from, to_mac, to) \
-	((struct pkt_layer){ .kind = PKT_ARP, .op = 2, .src_mac = mac, .src = from, .dst_mac = to_mac, .dst = to })
+#define arp_request(mac, from, to)                                                                 \
+	((struct pkt_layer){ .kind = PKT_ARP,                                                      \
+			     .op = 1,                                                              \
+			     .src_mac = mac,                                                       \
+			     .src = from,                                                          \
+			     .dst_mac = "\0\0\0\0\0",                                              \
+			     .dst = to })
+#define arp_reply(mac, from, to_mac, to)                                                           \
+	((struct pkt_layer){ .kind = PKT_ARP,                                                      \
+			     .op = 2,                                                              \
+			     .src_mac = mac,                                                       \
+			     .src = from,                                                          \
+			     .dst_mac = to_mac,                                                    \
+			     .dst = to })
 #define text(t) ((struct pkt_layer){ .kind = PKT_BYTES, .bytes = t, .cnt = sizeof(t) - 1 })
 #define raw(p, n) ((struct pkt_layer){ .kind = PKT_BYTES, .bytes = p, .cnt = n })
 #define bytes(n) ((struct pkt_layer){ .kind = PKT_BYTES, .cnt = n }) /* a pattern */
-#define pad(n) ((struct pkt_layer){ .kind = PKT_PAD, .cnt = n }) /* after the end of the IP packet */
+#define pad(n)                                                                                     \
+	((struct pkt_layer){ .kind = PKT_PAD, .cnt = n }) /* after the end of the IP packet */
 
 #define pkt(...) pkt_build((const struct pkt_layer[]){ __VA_ARGS__, { .kind = PKT_END } })
 
@@ -91,7 +119,8 @@ struct pkt pkt_build(const struct pkt_layer *layers);
 
 /* The text of one packet, one line per layer; the caller frees it. */
 char *pkt_text(const uint8_t *data, uint32_t len);
-/* NULL where both are equal; else both packets decoded, the first field that differs by name, and the raw bytes. */
+/* NULL where both are equal; else both packets decoded, the first field that differs by name, and
+ * the raw bytes. */
 char *pkt_difference(const struct pkt *want, const uint8_t *got, uint32_t got_len);
 
 uint16_t pkt_sum16(const void *data, uint32_t len, uint32_t start);

@@ -24,18 +24,19 @@ static const struct {
 	__be32 ip;
 	const char *name;
 } ip_names[] = {
-	{ HOST_A, "HOST_A" },	{ HOST_B, "HOST_B" },	  { HOST_C, "HOST_C" },	    { STRANGER, "STRANGER" },
-	{ GW_PRIV, "GW_PRIV" }, { GW_PRIV2, "GW_PRIV2" }, { GW_PUB, "GW_PUB" },	    { ROUTER, "ROUTER" },
-	{ REMOTE, "REMOTE" },	{ REMOTE_2, "REMOTE_2" }, { PUB_1, "PUB_1" },	    { PUB_2, "PUB_2" },
+	{ HOST_A, "HOST_A" },	  { HOST_B, "HOST_B" },	    { HOST_C, "HOST_C" },
+	{ STRANGER, "STRANGER" }, { GW_PRIV, "GW_PRIV" },   { GW_PRIV2, "GW_PRIV2" },
+	{ GW_PUB, "GW_PUB" },	  { ROUTER, "ROUTER" },	    { REMOTE, "REMOTE" },
+	{ REMOTE_2, "REMOTE_2" }, { PUB_1, "PUB_1" },	    { PUB_2, "PUB_2" },
 	{ PUB_IDLE, "PUB_IDLE" }, { NOT_OURS, "NOT_OURS" }, { UNREACHABLE, "UNREACHABLE" },
 };
 
 static const struct {
 	const char *mac, *name;
 } mac_names[] = {
-	{ MAC_HOST_A, "HOST_A" }, { MAC_HOST_B, "HOST_B" },   { MAC_HOST_C, "HOST_C" }, { MAC_STRANGER, "STRANGER" },
-	{ MAC_GW_PRIV, "GW_PRIV" }, { MAC_GW_PRIV2, "GW_PRIV2" }, { MAC_GW_PUB, "GW_PUB" }, { MAC_ROUTER, "ROUTER" },
-	{ MAC_ALL, "ALL" },
+	{ MAC_HOST_A, "HOST_A" },     { MAC_HOST_B, "HOST_B" },	  { MAC_HOST_C, "HOST_C" },
+	{ MAC_STRANGER, "STRANGER" }, { MAC_GW_PRIV, "GW_PRIV" }, { MAC_GW_PRIV2, "GW_PRIV2" },
+	{ MAC_GW_PUB, "GW_PUB" },     { MAC_ROUTER, "ROUTER" },	  { MAC_ALL, "ALL" },
 };
 
 const char *cast_ip_name(__be32 ip)
@@ -54,7 +55,8 @@ const char *cast_mac_name(const uint8_t mac[6])
 	return NULL;
 }
 
-static void add(struct decoded *d, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void add(struct decoded *d, const char *name, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 static void add(struct decoded *d, const char *name, const char *fmt, ...)
 {
 	struct field *f;
@@ -94,8 +96,8 @@ static void add_mac(struct decoded *d, const char *name, const uint8_t *p)
 {
 	const char *known = cast_mac_name(p);
 
-	add(d, name, known ? "%02x:%02x:%02x:%02x:%02x:%02x (%s)" : "%02x:%02x:%02x:%02x:%02x:%02x", p[0], p[1], p[2],
-	    p[3], p[4], p[5], known);
+	add(d, name, known ? "%02x:%02x:%02x:%02x:%02x:%02x (%s)" : "%02x:%02x:%02x:%02x:%02x:%02x",
+	    p[0], p[1], p[2], p[3], p[4], p[5], known);
 }
 
 static void layer(struct decoded *d, const char *name)
@@ -123,7 +125,8 @@ static void decode_rest(struct decoded *d, const uint8_t *p, uint32_t len)
 
 static void decode_ip(struct decoded *d, const uint8_t *p, uint32_t len);
 
-static void decode_ports(struct decoded *d, const char *name, const uint8_t *p, uint32_t len, uint32_t hdr_len)
+static void decode_ports(struct decoded *d, const char *name, const uint8_t *p, uint32_t len,
+			 uint32_t hdr_len)
 {
 	layer(d, name);
 	if (len < hdr_len) {
@@ -160,7 +163,8 @@ static void decode_icmp(struct decoded *d, const uint8_t *p, uint32_t len)
 		decode_rest(d, p + 8, len - 8);
 }
 
-static void decode_ipsec(struct decoded *d, const char *name, const uint8_t *p, uint32_t len, uint32_t spi_at)
+static void decode_ipsec(struct decoded *d, const char *name, const uint8_t *p, uint32_t len,
+			 uint32_t spi_at)
 {
 	layer(d, name);
 	if (len >= spi_at + 8) {
@@ -297,12 +301,15 @@ char *pkt_text(const uint8_t *data, uint32_t len)
 static void print_first_difference(FILE *out, const struct decoded *want, const struct decoded *got)
 {
 	for (int i = 0; i < want->cnt || i < got->cnt; i++) {
-		const struct field *w = i < want->cnt ? &want->f[i] : NULL, *g = i < got->cnt ? &got->f[i] : NULL;
+		const struct field *w = i < want->cnt ? &want->f[i] : NULL,
+				   *g = i < got->cnt ? &got->f[i] : NULL;
 
-		if (w && g && !strcmp(w->layer, g->layer) && !strcmp(w->name, g->name) && !strcmp(w->value, g->value))
+		if (w && g && !strcmp(w->layer, g->layer) && !strcmp(w->name, g->name) &&
+		    !strcmp(w->value, g->value))
 			continue;
-		fprintf(out, "  first difference: wanted %s.%s = %s, got %s.%s = %s\n", w ? w->layer : "-", w ? w->name : "-",
-			w ? w->value : "nothing", g ? g->layer : "-", g ? g->name : "-", g ? g->value : "nothing");
+		fprintf(out, "  first difference: wanted %s.%s = %s, got %s.%s = %s\n",
+			w ? w->layer : "-", w ? w->name : "-", w ? w->value : "nothing",
+			g ? g->layer : "-", g ? g->name : "-", g ? g->value : "nothing");
 		return;
 	}
 	fputs("  no field that is shown differs; see the bytes\n", out);

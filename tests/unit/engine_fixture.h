@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A whole gateway without network, clock or kernel: engine, lease manager and the in-memory data plane, with time
- * in gw.now.  say() speaks as a host; gw.got is the answer.
+ * A whole gateway without network, clock or kernel: engine, lease manager and the in-memory data
+ * plane, with time in gw.now.  say() speaks as a host; gw.got is the answer.
  */
 #ifndef ENGINE_FIXTURE_H
 #define ENGINE_FIXTURE_H
@@ -59,8 +59,8 @@ static inline void gw_random(void *buf, size_t len)
 		*b++ = gw_next() >> 56;
 }
 
-static inline void gw_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint,
-			      uint16_t *mtu)
+static inline void gw_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop,
+			      __be32 *endpoint, uint16_t *mtu)
 {
 	(void)arg;
 	(void)host;
@@ -78,8 +78,12 @@ static inline void gw_hear(void *arg, const struct rsip_from *to, const uint8_t 
 	(void)arg;
 	if (rsip_decode(msg, len, &m) != RSIP_OK)
 		abort();
-	*h = (struct heard){ .to = *to, .type = m.type, .client_id = m.client_id, .bind_id = m.bind_id,
-			     .counter = m.has & RSIP_HAS_COUNTER ? m.counter : 99, .at_ns = gw.now };
+	*h = (struct heard){ .to = *to,
+			     .type = m.type,
+			     .client_id = m.client_id,
+			     .bind_id = m.bind_id,
+			     .counter = m.has & RSIP_HAS_COUNTER ? m.counter : 99,
+			     .at_ns = gw.now };
 	gw.heard_cnt++;
 }
 
@@ -89,29 +93,60 @@ static inline void gw_wake(void *arg)
 	gw.woken++;
 }
 
+static inline void gw_down(void)
+{
+	rsip_lease_destroy(gw.lm);
+	rsip_engine_destroy(gw.e);
+	gw.dp->ops->close(gw.dp);
+	gw.e = NULL;
+}
+
 /* The usual gateway; change gw.pool, gw.lease, gw.conf after this and before gw_up(). */
 static inline void gw_plan(void)
 {
+	if (gw.e) /* a suite's init runs before that of a test of it */
+		gw_down();
 	memset(&gw, 0, sizeof(gw));
 	gw_seed = 1;
 	gw.now = 1000 * S;
 	gw.nexthop = 0x0001020304050607ULL;
 	gw.pool[0] = (struct rsip_pool_conf){
-		.name = "shared", .first = inet_addr("203.0.113.1"), .addr_cnt = 2, .port_first = 1024,
-		.port_last = 65535, .methods = RSIP_METHOD_BIT(RSIP_METHOD_RSAP_IP) | RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC),
-		.spi_min = 256, .spi_max = UINT32_MAX,
+		.name = "shared",
+		.first = inet_addr("203.0.113.1"),
+		.addr_cnt = 2,
+		.port_first = 1024,
+		.port_last = 65535,
+		.methods =
+			RSIP_METHOD_BIT(RSIP_METHOD_RSAP_IP) | RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC),
+		.spi_min = 256,
+		.spi_max = UINT32_MAX,
 	};
 	gw.lease = (struct rsip_lease_conf){
-		.pool = gw.pool, .pool_cnt = 1, .local_policy = RSIP_LOCAL_MACRO, .remote_policy = RSIP_REMOTE_NONE,
-		.limits = { .clients = 65536, .binds_per_client = 64, .ports_per_client = 1024,
-			    .spis_per_client = 1024, .lease_min_s = 60, .lease_max_s = 86400,
-			    .lease_default_s = 1800, .register_s = 3600, .hold_s = 0 },
+		.pool = gw.pool,
+		.pool_cnt = 1,
+		.local_policy = RSIP_LOCAL_MACRO,
+		.remote_policy = RSIP_REMOTE_NONE,
+		.limits = { .clients = 65536,
+			    .binds_per_client = 64,
+			    .ports_per_client = 1024,
+			    .spis_per_client = 1024,
+			    .lease_min_s = 60,
+			    .lease_max_s = 86400,
+			    .lease_default_s = 1800,
+			    .register_s = 3600,
+			    .hold_s = 0 },
 	};
 	gw.client_net = (struct rsip_net){ inet_addr("10.0.0.0"), inet_addr("255.0.0.0") };
 	gw.local_net[0] = (struct rsip_net){ inet_addr("10.0.0.0"), inet_addr("255.0.0.0") };
 	gw.conf = (struct rsip_engine_conf){
-		.client_nets = &gw.client_net, .client_net_cnt = 1, .local_nets = gw.local_net, .local_net_cnt = 1,
-		.random = gw_random, .resolve = gw_resolve, .send_async = gw_hear, .wake = gw_wake,
+		.client_nets = &gw.client_net,
+		.client_net_cnt = 1,
+		.local_nets = gw.local_net,
+		.local_net_cnt = 1,
+		.random = gw_random,
+		.resolve = gw_resolve,
+		.send_async = gw_hear,
+		.wake = gw_wake,
 	};
 }
 
@@ -140,17 +175,12 @@ static inline void gw_usual(void)
 	gw_up();
 }
 
-static inline void gw_down(void)
-{
-	rsip_lease_destroy(gw.lm);
-	rsip_engine_destroy(gw.e);
-	gw.dp->ops->close(gw.dp);
-}
-
 static inline struct rsip_from gw_host(unsigned int n) /* host n: 10.x.y.z, one UDP port for all */
 {
-	return (struct rsip_from){ .addr = htonl(0x0a000000 + 2 + n), .port = 40000,
-				   .transport = RSIP_TRANSPORT_UDP, .iface = 2 };
+	return (struct rsip_from){ .addr = htonl(0x0a000000 + 2 + n),
+				   .port = 40000,
+				   .transport = RSIP_TRANSPORT_UDP,
+				   .iface = 2 };
 }
 
 static inline struct rsip_from over_tcp(struct rsip_from f)
@@ -162,7 +192,8 @@ static inline struct rsip_from over_tcp(struct rsip_from f)
 /* Bytes as they are: RSIP_OK, the error that was answered, or SILENCE. */
 static inline int say_bytes(struct rsip_from from, const uint8_t *bytes, size_t len)
 {
-	gw.answer_len = rsip_engine_receive(gw.e, &from, bytes, len, gw.now, gw.answer, sizeof(gw.answer));
+	gw.answer_len =
+		rsip_engine_receive(gw.e, &from, bytes, len, gw.now, gw.answer, sizeof(gw.answer));
 	if (!gw.answer_len)
 		return SILENCE;
 	if (rsip_decode(gw.answer, gw.answer_len, &gw.got) != RSIP_OK)
@@ -191,7 +222,7 @@ static inline int say_again(struct rsip_from from) /* the same bytes once more *
 	return say_bytes(from, gw.bytes, gw.len);
 }
 
-/* ---- messages ---- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static inline void a_register(void)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The codec against messages made by hand: what they mean, and that they are written to the same bytes. */
+/*
+ * The codec against messages made by hand: what they mean, and that they are written to the same
+ * bytes.
+ */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -120,26 +123,32 @@ Test(codec, tuples_errors_and_authentication_are_understood)
 Test(codec, dont_care_may_be_written_in_every_known_way)
 {
 	/* 4-0 and 0 as in Appendix C, 0.0.0.0 as in 9.8.3 */
-	cr_assert_eq(decode("01080032 04000400000001 0100050100000000 020003040000 0100050100000000 020003000000 "
-			    "03000400000e10 06000101"), RSIP_OK);
+	cr_assert_eq(decode("01080032 04000400000001 0100050100000000 020003040000 "
+			    "0100050100000000 020003000000 "
+			    "03000400000e10 06000101"),
+		     RSIP_OK);
 	cr_expect(m.local.any && m.remote.any);
 	cr_expect_eq(m.local_ports.form, RSIP_FORM_ANY);
 	cr_expect_eq(m.local_ports.cnt, 4);
 	cr_expect_eq(m.remote_ports.form, RSIP_FORM_ANY);
-	cr_assert_eq(decode("0108001b 04000400000001 01000101 02000104 01000103 02000100"), RSIP_OK);
+	cr_assert_eq(decode("0108001b 04000400000001 01000101 02000104 01000103 02000100"),
+		     RSIP_OK);
 	cr_expect(m.remote.any);
 }
 
 Test(codec, indicator_of_one_byte_is_read)
 {
-	cr_assert_eq(decode("010e001e 04000400000001 0b000400000005 0a000101 010005010a000009"), RSIP_OK);
+	cr_assert_eq(decode("010e001e 04000400000001 0b000400000005 0a000101 010005010a000009"),
+		     RSIP_OK);
 	cr_expect_eq(m.tuple[0].indicator, 1);
 }
 
 Test(codec, lease_and_tunnel_of_a_response_may_be_swapped)
 {
-	cr_assert_eq(decode("0109003a 04000400000001 05000400000001 01000501cb007101 0200030404d2 01000101 02000101 "
-			    "06000101 03000400000708 0b000400000003"), RSIP_OK);
+	cr_assert_eq(decode("0109003a 04000400000001 05000400000001 01000501cb007101 0200030404d2 "
+			    "01000101 02000101 "
+			    "06000101 03000400000708 0b000400000003"),
+		     RSIP_OK);
 	cr_expect_eq(m.lease_s, 1800);
 	cr_expect_eq(m.tunnel[0], RSIP_TUNNEL_IPIP);
 }
@@ -162,7 +171,8 @@ Test(codec, what_cannot_be_written_is_refused)
 	cr_expect_eq(rsip_encode(&m, out, sizeof(out)), 18);
 	cr_expect_eq(rsip_encode(&m, out, 17), -ENOSPC);
 	m.has |= RSIP_HAS_LEASE;
-	cr_expect_eq(rsip_encode(&m, out, sizeof(out)), -EINVAL, "a FREE_REQUEST has no lease time");
+	cr_expect_eq(rsip_encode(&m, out, sizeof(out)), -EINVAL,
+		     "a FREE_REQUEST has no lease time");
 	m.type = 99;
 	cr_expect_eq(rsip_encode(&m, out, sizeof(out)), -ENOENT);
 }
@@ -187,9 +197,10 @@ Test(codec, text_names_what_is_there_and_never_overruns)
 	char text[256], tiny[9];
 
 	cr_assert_eq(decode(hex_of("assign-response-4-1234")), RSIP_OK);
-	cr_expect_str_eq(rsip_message_text(&m, text, sizeof(text)),
-			 "ASSIGN_RESPONSE_RSAP-IP n=3 client=1 bind=1 lease=1800s local=203.0.113.1 "
-			 "local-ports=1234-1237 remote=any remote-ports=any(1) tunnel=IP-IP");
+	cr_expect_str_eq(
+		rsip_message_text(&m, text, sizeof(text)),
+		"ASSIGN_RESPONSE_RSAP-IP n=3 client=1 bind=1 lease=1800s local=203.0.113.1 "
+		"local-ports=1234-1237 remote=any remote-ports=any(1) tunnel=IP-IP");
 	cr_expect_str_eq(rsip_message_text(&m, tiny, sizeof(tiny)), "ASSIGN_R");
 	cr_assert_eq(decode(hex_of("error-403")), RSIP_OK);
 	cr_expect_str_eq(rsip_message_text(&m, text, sizeof(text)),

@@ -25,11 +25,11 @@ static enum rsip_err decode(uint8_t type, const char *hex)
 #define B "05000400000007 " /* bind ID 7 */
 #define N "0b000400000002 " /* counter 2 */
 #define L "03000400000708 " /* lease 1800 */
-#define T "06000101 " /* IP-IP */
-#define A "01000101 " /* address, don't care */
-#define P "02000101 " /* one port, don't care */
-#define Z "020000 " /* ports, don't need */
-#define S "1600020002 " /* two SPIs, don't care */
+#define T "06000101 "	    /* IP-IP */
+#define A "01000101 "	    /* address, don't care */
+#define P "02000101 "	    /* one port, don't care */
+#define Z "020000 "	    /* ports, don't need */
+#define S "1600020002 "	    /* two SPIs, don't care */
 #define V "0c000400090001 " /* vendor */
 
 static const struct {
@@ -42,8 +42,11 @@ static const struct {
 	{ RSIP_OK, 8, C A P A P V N V, "vendor parameters, twice" },
 	{ RSIP_OK, 8, V C A P A P, "a vendor parameter before required ones" },
 	{ RSIP_OK, 22, C A Z A Z S N, "no ports needed" },
-	{ RSIP_OK, 14, C "0a00020002 010005010a000000 01000502ff000000 0a00020001 010005010a000001 " N, "tuples, then n" },
-	{ RSIP_OK, 14, C "0a00020001 01001103 20010db8000000000000000000000001", "an IPv6 address" },
+	{ RSIP_OK, 14,
+	  C "0a00020002 010005010a000000 01000502ff000000 0a00020001 010005010a000001 " N,
+	  "tuples, then n" },
+	{ RSIP_OK, 14, C "0a00020001 01001103 20010db8000000000000000000000001",
+	  "an IPv6 address" },
 	{ RSIP_OK, 16, C A P A P "06000103 06000102 06000101", "several tunnel types in a LISTEN" },
 	/* 201 */
 	{ RSIP_ERR_MISSING_PARAM, 4, N, "no client ID" },
@@ -113,21 +116,27 @@ static const struct {
 	{ RSIP_ERR_BAD_PARAM, 22, C A Z A Z "1600060002 ffffffff", "a range past 2^32-1" },
 	{ RSIP_ERR_BAD_PARAM, 22, C A Z A Z "16000a0002 c0010000 c0010000", "an SPI twice" },
 	{ RSIP_ERR_BAD_PARAM, 22, C A Z A Z "16000a0002 c0010000 00000001", "SPI 1 in a list" },
-	{ RSIP_ERR_BAD_PARAM, 22, C A Z A Z "16000a0003 c0010000 c0010001", "two fields for three SPIs" },
+	{ RSIP_ERR_BAD_PARAM, 22, C A Z A Z "16000a0003 c0010000 c0010001",
+	  "two fields for three SPIs" },
 	/* 205: tuples */
 	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020003 010005010a000009", "indicator 3 in a request" },
 	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020001 " N, "an indicator without address" },
 	{ RSIP_ERR_BAD_PARAM, 14, C "010005010a000009", "an address without indicator" },
 	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 010005010a000000", "a network without mask" },
-	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 010005010a000000 01000501ff000000", "a mask that is an address" },
-	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 010005010a000000 01000502ff00ff00", "a mask with a hole" },
-	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 01000404612e62 01000502ff000000", "a name as network" },
-	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 01001103 20010db8000000000000000000000000 01000502ffffff00",
+	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 010005010a000000 01000501ff000000",
+	  "a mask that is an address" },
+	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 010005010a000000 01000502ff00ff00",
+	  "a mask with a hole" },
+	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020002 01000404612e62 01000502ff000000",
+	  "a name as network" },
+	{ RSIP_ERR_BAD_PARAM, 14,
+	  C "0a00020002 01001103 20010db8000000000000000000000000 01000502ffffff00",
 	  "a mask for IPv6" },
 	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020001 01000101", "any address" },
 	{ RSIP_ERR_BAD_PARAM, 14, C "0a00020101 010005010a000009", "an indicator above 255" },
 	/* Which first: 205 before 202 before 204 before 203 before 201 */
-	{ RSIP_ERR_BAD_PARAM, 4, C C "0d0000 " L "0b00020000", "all wrongs, the malformed one last" },
+	{ RSIP_ERR_BAD_PARAM, 4, C C "0d0000 " L "0b00020000",
+	  "all wrongs, the malformed one last" },
 	{ RSIP_ERR_BAD_PARAM, 2, N "1600020000", "malformed and extra" },
 	{ RSIP_ERR_BAD_PARAM, 2, N N "0b00020000", "malformed and duplicate" },
 	{ RSIP_ERR_BAD_PARAM, 4, N "0d0000 " C, "out of order and unknown" },
@@ -140,8 +149,8 @@ static const struct {
 Test(codec_errors, each_wrong_has_its_number)
 {
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		cr_expect_eq(decode(rows[i].type, rows[i].hex), rows[i].want, "type %u, %s: got %u", rows[i].type,
-			     rows[i].why, decode(rows[i].type, rows[i].hex));
+		cr_expect_eq(decode(rows[i].type, rows[i].hex), rows[i].want, "type %u, %s: got %u",
+			     rows[i].type, rows[i].why, decode(rows[i].type, rows[i].hex));
 }
 
 static enum rsip_err decode_raw(const char *hex)
@@ -158,11 +167,13 @@ Test(codec_errors, version_comes_before_length_before_type)
 	cr_expect_eq(decode_raw("0063ffff"), RSIP_ERR_UNSUPPORTED_RSIP_VERSION);
 	cr_expect_eq(decode_raw("0102000c 0b000400000001"), RSIP_ERR_BAD_MESSAGE);
 	cr_expect_eq(decode_raw("0102000a 0b000400000001"), RSIP_ERR_BAD_MESSAGE);
-	cr_expect_eq(decode_raw("01630005"), RSIP_ERR_BAD_MESSAGE, "an unknown type of the wrong length");
+	cr_expect_eq(decode_raw("01630005"), RSIP_ERR_BAD_MESSAGE,
+		     "an unknown type of the wrong length");
 	cr_expect_eq(decode_raw("010200"), RSIP_ERR_BAD_MESSAGE);
 	cr_expect_eq(decode_raw(""), RSIP_ERR_BAD_MESSAGE);
 	cr_expect_eq(decode_raw("01630004"), RSIP_ERR_ILLEGAL_MESSAGE);
-	cr_expect_eq(decode_raw("01120007 0d0000"), RSIP_ERR_ILLEGAL_MESSAGE, "type before parameters");
+	cr_expect_eq(decode_raw("01120007 0d0000"), RSIP_ERR_ILLEGAL_MESSAGE,
+		     "type before parameters");
 }
 
 Test(codec_errors, ids_survive_an_error)
@@ -173,10 +184,12 @@ Test(codec_errors, ids_survive_an_error)
 	cr_expect_eq(m.bind_id, 7);
 	cr_expect_eq(m.counter, 2);
 	cr_assert_eq(decode(12, "0400020001" B N "05"), RSIP_ERR_BAD_PARAM);
-	cr_expect_eq(m.has, RSIP_HAS_BIND_ID | RSIP_HAS_COUNTER, "a client ID that could not be read is not told");
+	cr_expect_eq(m.has, RSIP_HAS_BIND_ID | RSIP_HAS_COUNTER,
+		     "a client ID that could not be read is not told");
 }
 
-/* A list longer than what is kept is no malformed one: whoever asks for so many is refused later. */
+/* A list longer than what is kept is no malformed one: whoever asks for so many is refused later.
+ */
 Test(codec_errors, long_spi_lists_are_counted_not_kept)
 {
 	static uint8_t buf[65535];

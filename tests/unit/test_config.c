@@ -40,7 +40,8 @@ static void show_findings(const char *text)
 {
 	fprintf(stderr, "%s\n", text);
 	for (uint32_t i = 0; i < report.cnt; i++)
-		fprintf(stderr, "  %d: %s: %s\n", report.issue[i].line, report.issue[i].path, report.issue[i].text);
+		fprintf(stderr, "  %d: %s: %s\n", report.issue[i].line, report.issue[i].path,
+			report.issue[i].text);
 }
 
 Test(config, an_empty_object_is_all_defaults)
@@ -61,8 +62,8 @@ Test(config, the_example_is_right_and_only_its_addresses_are_warned_of)
 	char *text;
 	size_t len;
 
-	cr_assert_eq(rsip_json_read_file("packaging/rsipd.json", RSIP_CONF_SIZE_MAX, &text, &len), 0,
-		     "run from the top folder");
+	cr_assert_eq(rsip_json_read_file("packaging/rsipd.json", RSIP_CONF_SIZE_MAX, &text, &len),
+		     0, "run from the top folder");
 	cr_assert_eq(rsip_conf_parse(text, len, &conf, &report), 0);
 	free(text);
 	cr_assert_eq(report.warnings, 1);
@@ -74,15 +75,23 @@ Test(config, the_example_is_right_and_only_its_addresses_are_warned_of)
 Test(config, everything_that_can_be_said_is_read)
 {
 	cr_assert_eq(parse("{ \"interfaces\": {\"public\": [\"wan0\"], \"private\": [\"lan0\",\n"
-			   "  {\"name\": \"lan1\", \"endpoint\": \"10.1.0.1\"}]}, // comment \"with\" quotes\n"
-			   "/* { */ \"pools\": [{\"name\": \"a\", \"addresses\": [\"8.8.8.8\", \"8.8.4.0/30\"],\n"
-			   "  \"ports\": \"4000-4999\", \"methods\": [\"RSIPSEC\"], \"spis\": \"4096-8191\"}],\n"
-			   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": {\"networks\": [\"10.1.0.0/16\"]},\n"
-			   "\"local_networks\": [\"10.2.0.0/16\"], \"udp\": false, \"check_mac\": true,\n"
-			   "\"leases\": {\"min\": 10, \"max\": 20, \"default\": 15, \"registration\": 30, \"hold\": 0},\n"
-			   "\"limits\": {\"clients\": 7, \"messages_per_second\": 3, \"tcp_idle\": 60},\n"
+			   "  {\"name\": \"lan1\", \"endpoint\": \"10.1.0.1\"}]}, // comment "
+			   "\"with\" quotes\n"
+			   "/* { */ \"pools\": [{\"name\": \"a\", \"addresses\": [\"8.8.8.8\", "
+			   "\"8.8.4.0/30\"],\n"
+			   "  \"ports\": \"4000-4999\", \"methods\": [\"RSIPSEC\"], \"spis\": "
+			   "\"4096-8191\"}],\n"
+			   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": {\"networks\": "
+			   "[\"10.1.0.0/16\"]},\n"
+			   "\"local_networks\": [\"10.2.0.0/16\"], \"udp\": false, \"check_mac\": "
+			   "true,\n"
+			   "\"leases\": {\"min\": 10, \"max\": 20, \"default\": 15, "
+			   "\"registration\": 30, \"hold\": 0},\n"
+			   "\"limits\": {\"clients\": 7, \"messages_per_second\": 3, \"tcp_idle\": "
+			   "60},\n"
 			   "\"log\": {\"level\": \"debug\"}, \"user\": \"nobody\",\n"
-			   "\"control\": {\"socket\": \"/tmp/x//y.sock\", \"group\": \"adm\", \"mode\": \"0600\"}}"),
+			   "\"control\": {\"socket\": \"/tmp/x//y.sock\", \"group\": \"adm\", "
+			   "\"mode\": \"0600\"}}"),
 		     0);
 	cr_assert_eq(report.cnt, 0);
 	cr_assert_eq(conf.private_cnt, 2);
@@ -110,77 +119,102 @@ static const struct mistake {
 	bool warning;
 } mistakes[] = {
 	/* the text */
-	{ "", 1, "", "ends where a value", false },
-	{ "{\n\"udp\": true,\n}", 3, "", "double quotes", false },
-	{ "{} {}", 1, "", "after the end", false },
-	{ "{\"udp\": true,\n \"udp\": true}", 2, "", "\"udp\" is given twice", false },
-	{ "{\"limits\": {\"clients\": 9007199254740993000}}", 1, "", "2^53", false },
-	{ "{\"limits\": {\"clients\": 1e999}}", 1, "", "2^53", false },
-	{ "{\"limits\": {\"clients\": 01}}", 1, "", "expected , or }", false },
-	{ "{\"user\": \"a\nb\"}", 1, "", "not closed", false },
-	{ "{\"user\": \"\\u0000\"}", 1, "", "zero byte", false },
-	{ "{\"user\": nul}", 1, "", "expected a value", false },
-	{ "/* {}", 1, "", "comment is not closed", false },
-	{ "[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", 1, "", "deeper", false },
-	{ "[]", 1, "", "must be an object", false },
+	{"", 1, "", "ends where a value", false},
+	{"{\n\"udp\": true,\n}", 3, "", "double quotes", false},
+	{"{} {}", 1, "", "after the end", false},
+	{"{\"udp\": true,\n \"udp\": true}", 2, "", "\"udp\" is given twice", false},
+	{"{\"limits\": {\"clients\": 9007199254740993000}}", 1, "", "2^53", false},
+	{"{\"limits\": {\"clients\": 1e999}}", 1, "", "2^53", false},
+	{"{\"limits\": {\"clients\": 01}}", 1, "", "expected , or }", false},
+	{"{\"user\": \"a\nb\"}", 1, "", "not closed", false},
+	{"{\"user\": \"\\u0000\"}", 1, "", "zero byte", false},
+	{"{\"user\": nul}", 1, "", "expected a value", false},
+	{"/* {}", 1, "", "comment is not closed", false},
+	{"[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]", 1, "", "deeper", false},
+	{"[]", 1, "", "must be an object", false},
 	/* keys and types */
-	{ "{\n \"pool\": []}", 2, "pool", "unknown key; known here: interfaces", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\"}, {\"addresses\": \"8.8.8.9\",\n\"port\": 1}]}", 2,
-	  "pools[1].port", "unknown key", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\",\n\"ports\": 4000}]}", 2, "pools[0].ports", "range", false },
-	{ "{\"udp\": \"yes\"}", 1, "udp", "true or false", false },
-	{ "{\"limits\": {\"clients\": 1.5}}", 1, "limits.clients", "whole number", false },
-	{ "{\"limits\": {\"clients\": -1}}", 1, "limits.clients", "whole number", false },
-	{ "{\"limits\": {\"clients\": 0}}", 1, "limits.clients", "from 1", false },
-	{ "{\"limits\": []}", 1, "limits", "object", false },
-	{ "{\"log\": {\"level\": \"loud\"}}", 1, "log.level", "debug", false },
-	{ "{\"control\": {\"mode\": \"0777\"}}", 1, "control.mode", "octal", false },
-	{ "{\"control\": {\"socket\": \"rsipd.sock\"}}", 1, "control.socket", "absolute", false },
-	{ "{\"dataplane\": {\"mode\": \"tc\"}}", 1, "dataplane.mode", "generic", false },
-	{ "{\"user\": \"\"}", 1, "user", "empty", false },
-	{ "{\"user\": \"root\"}", 1, "user", "not be root", false },
-	{ "{\"interfaces\": {\"public\": [\"a\"], \"private\": [\"interface-name-too-long\"]}}", 1,
-	  "interfaces.private[0]", "longer", false },
-	{ "{\"interfaces\": {\"public\": [\"a\"], \"private\": [{\"endpoint\": \"10.0.0.1\"}]}}", 1,
-	  "interfaces.private[0]", "name is missing", false },
-	{ "{\"private_networks\": [\"10.0.0.1/8\"]}", 1, "private_networks[0]", "zero host bits", false },
+	{"{\n \"pool\": []}", 2, "pool", "unknown key; known here: interfaces", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\"}, {\"addresses\": \"8.8.8.9\",\n\"port\": 1}]}",
+	 2, "pools[1].port", "unknown key", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\",\n\"ports\": 4000}]}", 2, "pools[0].ports",
+	 "range", false},
+	{"{\"udp\": \"yes\"}", 1, "udp", "true or false", false},
+	{"{\"limits\": {\"clients\": 1.5}}", 1, "limits.clients", "whole number", false},
+	{"{\"limits\": {\"clients\": -1}}", 1, "limits.clients", "whole number", false},
+	{"{\"limits\": {\"clients\": 0}}", 1, "limits.clients", "from 1", false},
+	{"{\"limits\": []}", 1, "limits", "object", false},
+	{"{\"log\": {\"level\": \"loud\"}}", 1, "log.level", "debug", false},
+	{"{\"control\": {\"mode\": \"0777\"}}", 1, "control.mode", "octal", false},
+	{"{\"control\": {\"socket\": \"rsipd.sock\"}}", 1, "control.socket", "absolute", false},
+	{"{\"dataplane\": {\"mode\": \"tc\"}}", 1, "dataplane.mode", "generic", false},
+	{"{\"user\": \"\"}", 1, "user", "empty", false},
+	{"{\"user\": \"root\"}", 1, "user", "not be root", false},
+	{"{\"interfaces\": {\"public\": [\"a\"], \"private\": [\"interface-name-too-long\"]}}", 1,
+	 "interfaces.private[0]", "longer", false},
+	{"{\"interfaces\": {\"public\": [\"a\"], \"private\": [{\"endpoint\": \"10.0.0.1\"}]}}", 1,
+	 "interfaces.private[0]", "name is missing", false},
+	{"{\"private_networks\": [\"10.0.0.1/8\"]}", 1, "private_networks[0]", "zero host bits",
+	 false},
 	/* pools */
-	{ "{\"pools\": [{}]}", 1, "pools[0]", "addresses is missing", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.9-8.8.8.8\"}]}", 1, "pools[0].addresses", "FIRST-LAST", false },
-	{ "{\"pools\": [{\"addresses\": [\"8.8.8.8\", 7]}]}", 1, "pools[0].addresses[1]", "must be", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"ports\": \"5000-4000\"}]}", 1, "pools[0].ports", "first", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"ports\": \"0-10\"}]}", 1, "pools[0].ports", "1-65535", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"ports\": \"1-65536\"}]}", 1, "pools[0].ports", "1-65535", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"spis\": \"255-1000\"}]}", 1, "pools[0].spis", "reserved", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"methods\": [\"NAT\"]}]}", 1, "pools[0].methods[0]",
-	  "unknown method \"NAT\"", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"methods\": [\"RSA-IP\"]}]}", 1, "pools[0].methods[0]",
-	  "not offered", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\", \"methods\": []}]}", 1, "pools[0].methods", "list", false },
-	{ "{\"pools\": [{\"name\": \"a b\", \"addresses\": \"8.8.8.8\"}]}", 1, "pools[0].name", "letters", false },
+	{"{\"pools\": [{}]}", 1, "pools[0]", "addresses is missing", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.9-8.8.8.8\"}]}", 1, "pools[0].addresses",
+	 "FIRST-LAST", false},
+	{"{\"pools\": [{\"addresses\": [\"8.8.8.8\", 7]}]}", 1, "pools[0].addresses[1]", "must be",
+	 false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"ports\": \"5000-4000\"}]}", 1,
+	 "pools[0].ports", "first", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"ports\": \"0-10\"}]}", 1, "pools[0].ports",
+	 "1-65535", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"ports\": \"1-65536\"}]}", 1, "pools[0].ports",
+	 "1-65535", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"spis\": \"255-1000\"}]}", 1, "pools[0].spis",
+	 "reserved", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"methods\": [\"NAT\"]}]}", 1,
+	 "pools[0].methods[0]", "unknown method \"NAT\"", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"methods\": [\"RSA-IP\"]}]}", 1,
+	 "pools[0].methods[0]", "not offered", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\", \"methods\": []}]}", 1, "pools[0].methods",
+	 "list", false},
+	{"{\"pools\": [{\"name\": \"a b\", \"addresses\": \"8.8.8.8\"}]}", 1, "pools[0].name",
+	 "letters", false},
 	/* contradictions */
-	{ "{\"pools\": [{\"name\": \"big\", \"addresses\": \"8.8.8.0/24\"}, {\"addresses\": \"8.8.8.1\"},\n"
-	  "{\"addresses\": \"8.8.8.200-8.8.9.0\"}]}",
-	  2, "pools[2].addresses", "already in pool \"big\"", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\"}], \"private_networks\": [\"8.0.0.0/8\"]}", 1,
-	  "pools[0].addresses", "private_networks[0]", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\"}], \"clients\": {\"networks\": [\"8.8.8.8/32\"]}}", 1,
-	  "pools[0].addresses", "clients.networks[0]", false },
-	{ "{\"pools\": [{\"addresses\": \"127.0.0.1\"}]}", 1, "pools[0].addresses", "loopback", false },
-	{ "{\"pools\": [{\"addresses\": \"10.0.0.0/24\"}]}", 1, "pools[0].addresses", "not global", true },
-	{ "{\"pools\": [{\"addresses\": \"203.0.113.1\"}]}", 1, "pools[0].addresses", "documentation", true },
-	{ "{\"pools\": [{\"addresses\": \"8.8.0.0/23\"}]}", 1, "pools", "dataplane.max_addresses (256)", false },
-	{ "{\"pools\": [{\"name\": \"a\", \"addresses\": \"8.8.8.8\"},\n{\"name\": \"a\", \"addresses\": \"8.8.8.9\"}]}",
-	  2, "pools[1].name", "two pools", false },
-	{ "{\"pools\": [{\"addresses\": \"8.8.8.8\"}], \"interfaces\": {\"public\": [\"a\"], \"private\":\n"
-	  "[{\"name\": \"b\", \"endpoint\": \"8.8.8.8\"}]}}",
-	  1, "pools[0].addresses", "endpoint", false },
-	{ "{\"leases\": {\"min\": 100,\n\"max\": 50}}", 1, "leases.min", "more than leases.max", false },
-	{ "{\"leases\": {\n\"default\": 5}}", 2, "leases.default", "outside", false },
-	{ "{\"limits\": {\"messages_per_second\": 10,\n\"message_burst\": 5}}", 2, "limits.message_burst", "less", false },
-	{ "{\"limits\": {\"tcp_connections\": 1}}", 1, "limits.tcp_connections_per_client", "more", false },
-	{ "{\"interfaces\": {\"public\": [\"a\"]}}", 1, "interfaces", "both", false },
-	{ "{\"interfaces\": {\"public\": [\"a\"], \"private\": [\"a\"]}}", 1, "interfaces", "twice", false },
+	{"{\"pools\": [{\"name\": \"big\", \"addresses\": \"8.8.8.0/24\"}, {\"addresses\": "
+	 "\"8.8.8.1\"},\n"
+	 "{\"addresses\": \"8.8.8.200-8.8.9.0\"}]}",
+	 2, "pools[2].addresses", "already in pool \"big\"", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.0\"}, {\"addresses\": \"8.8.8.8/29\"}, "
+	 "{\"addresses\": \"8.8.8.9\"}]}",
+	 1, "pools[2].addresses", "already in pool \"pool1\"", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\"}], \"private_networks\": [\"8.0.0.0/8\"]}", 1,
+	 "pools[0].addresses", "private_networks[0]", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\"}], \"clients\": {\"networks\": "
+	 "[\"8.8.8.8/32\"]}}",
+	 1, "pools[0].addresses", "clients.networks[0]", false},
+	{"{\"pools\": [{\"addresses\": \"127.0.0.1\"}]}", 1, "pools[0].addresses", "loopback",
+	 false},
+	{"{\"pools\": [{\"addresses\": \"10.0.0.0/24\"}]}", 1, "pools[0].addresses", "not global",
+	 true},
+	{"{\"pools\": [{\"addresses\": \"203.0.113.1\"}]}", 1, "pools[0].addresses",
+	 "documentation", true},
+	{"{\"pools\": [{\"addresses\": \"8.8.0.0/23\"}]}", 1, "pools",
+	 "dataplane.max_addresses (256)", false},
+	{"{\"pools\": [{\"name\": \"a\", \"addresses\": \"8.8.8.8\"},\n{\"name\": \"a\", "
+	 "\"addresses\": \"8.8.8.9\"}]}",
+	 2, "pools[1].name", "two pools", false},
+	{"{\"pools\": [{\"addresses\": \"8.8.8.8\"}], \"interfaces\": {\"public\": [\"a\"], "
+	 "\"private\":\n"
+	 "[{\"name\": \"b\", \"endpoint\": \"8.8.8.8\"}]}}",
+	 1, "pools[0].addresses", "endpoint", false},
+	{"{\"leases\": {\"min\": 100,\n\"max\": 50}}", 1, "leases.min", "more than leases.max",
+	 false},
+	{"{\"leases\": {\n\"default\": 5}}", 2, "leases.default", "outside", false},
+	{"{\"limits\": {\"messages_per_second\": 10,\n\"message_burst\": 5}}", 2,
+	 "limits.message_burst", "less", false},
+	{"{\"limits\": {\"tcp_connections\": 1}}", 1, "limits.tcp_connections_per_client", "more",
+	 false},
+	{"{\"interfaces\": {\"public\": [\"a\"]}}", 1, "interfaces", "both", false},
+	{"{\"interfaces\": {\"public\": [\"a\"], \"private\": [\"a\"]}}", 1, "interfaces", "twice",
+	 false},
 };
 
 Test(config, every_mistake_is_named_with_its_path_and_line)
@@ -199,7 +233,9 @@ Test(config, every_mistake_is_named_with_its_path_and_line)
 
 Test(config, all_mistakes_are_found_in_one_go)
 {
-	cr_assert_eq(parse("{\"udp\": 1, \"user\": 2,\n\"pools\": [{\"addresses\": \"x\", \"ports\": \"y\"}]}"), -EINVAL);
+	cr_assert_eq(parse("{\"udp\": 1, \"user\": 2,\n\"pools\": [{\"addresses\": \"x\", "
+			   "\"ports\": \"y\"}]}"),
+		     -EINVAL);
 	cr_assert_eq(report.errors, 4);
 }
 
@@ -217,7 +253,8 @@ Test(config, more_mistakes_than_there_is_room_for_are_counted)
 
 Test(config, a_configuration_cut_short_anywhere_is_an_error)
 {
-	static const char text[] = "{\"pools\": [{\"addresses\": [\"8.8.8.8\"], /* c */ \"ports\": \"1-2\"}], \"udp\": true}";
+	static const char text[] = "{\"pools\": [{\"addresses\": [\"8.8.8.8\"], /* c */ \"ports\": "
+				   "\"1-2\"}], \"udp\": true}";
 	char cut[sizeof(text)];
 
 	cr_assert_eq(parse(text), 0);
@@ -233,10 +270,14 @@ Test(config, what_is_shown_can_be_read_again)
 	cJSON *shown;
 	char *text;
 
-	cr_assert_eq(parse("{\"interfaces\": {\"public\": [\"a\"], \"private\": [{\"name\": \"b\", \"endpoint\": \"10.0.0.1\"}]},"
-			   "\"pools\": [{\"name\": \"p\", \"addresses\": [\"8.8.8.8\", \"8.8.4.0/30\"], \"ports\": \"7-9\"}],"
-			   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": {\"networks\": [\"10.1.0.0/16\"]},"
-			   "\"local_networks\": [\"10.2.0.0/16\"], \"limits\": {\"clients\": 9}, \"udp\": false}"),
+	cr_assert_eq(parse("{\"interfaces\": {\"public\": [\"a\"], \"private\": [{\"name\": \"b\", "
+			   "\"endpoint\": \"10.0.0.1\"}]},"
+			   "\"pools\": [{\"name\": \"p\", \"addresses\": [\"8.8.8.8\", "
+			   "\"8.8.4.0/30\"], \"ports\": \"7-9\"}],"
+			   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": {\"networks\": "
+			   "[\"10.1.0.0/16\"]},"
+			   "\"local_networks\": [\"10.2.0.0/16\"], \"limits\": {\"clients\": 9}, "
+			   "\"udp\": false}"),
 		     0);
 	before = conf;
 	shown = rsip_conf_to_json(&conf);
@@ -250,14 +291,15 @@ Test(config, what_is_shown_can_be_read_again)
 Test(config, an_object_is_found_in_a_stream_of_pieces)
 {
 	static const char stream[] = "\n {\"a\": \"}\\\"{\", \"b\": [{}]}\n{\"c\": 1}";
-	struct rsip_json_span span = { 0, 0, false, false };
+	struct rsip_json_span span = {0, 0, false, false};
 	long end = 0;
 	size_t len;
 
 	for (len = 1; len < sizeof(stream) && !end; len++)
 		end = rsip_json_span(&span, stream, len);
 	cr_assert_eq(end, (long)strlen("\n {\"a\": \"}\\\"{\", \"b\": [{}]}"));
-	cr_assert_eq(rsip_json_span(&span, stream + end, sizeof(stream) - 1 - (size_t)end), (long)strlen("\n{\"c\": 1}"));
+	cr_assert_eq(rsip_json_span(&span, stream + end, sizeof(stream) - 1 - (size_t)end),
+		     (long)strlen("\n{\"c\": 1}"));
 	memset(&span, 0, sizeof(span));
 	cr_assert_eq(rsip_json_span(&span, " x", 2), -EINVAL);
 }

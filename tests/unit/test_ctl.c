@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * controller/ctl*.c against a lease manager on the in-memory data plane.  Each sample of docs/control/ is replayed:
- * its request is sent, and the answer must have the sample's result and shape (the same keys with the same types).
- * Cast: host 10.0.0.11 holds a RSAP-IP and a RSIPSEC binding, host 10.0.0.12 one binding.
+ * controller/ctl*.c against a lease manager on the in-memory data plane.  Each sample of
+ * docs/control/ is replayed: its request is sent, and the answer must have the sample's result and
+ * shape (the same keys with the same types). Cast: host 10.0.0.11 holds a RSAP-IP and a RSIPSEC
+ * binding, host 10.0.0.12 one binding.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -50,8 +51,12 @@ static void add_stats(void *arg, cJSON *obj)
 
 static uint32_t lease(struct rsip_lease_client *c, uint8_t method, uint16_t ports, uint16_t spis)
 {
-	struct rsip_lease_ask ask = { .method = method, .tunnel = RSIP_TUNNEL_IPIP, .port_cnt = ports, .spi_cnt = spis,
-				      .endpoint = htonl(0x0a000001), .mtu = 1480 };
+	struct rsip_lease_ask ask = {.method = method,
+				     .tunnel = RSIP_TUNNEL_IPIP,
+				     .port_cnt = ports,
+				     .spi_cnt = spis,
+				     .endpoint = htonl(0x0a000001),
+				     .mtu = 1480};
 	const struct rsip_lease_bind *b;
 
 	cr_assert_eq(rsip_lease_assign(ctx.lm, c, &ask, T0, &b), RSIP_OK);
@@ -60,24 +65,33 @@ static uint32_t lease(struct rsip_lease_client *c, uint8_t method, uint16_t port
 
 static void gateway_up(void)
 {
-	static const char text[] =
-		"{\"interfaces\": {\"public\": [\"pub0\"], \"private\": [{\"name\": \"priv0\", \"endpoint\": \"10.0.0.1\"}]},"
-		"\"pools\": [{\"name\": \"shared\", \"addresses\": [\"203.0.113.1\", \"203.0.113.8/30\"]}],"
-		"\"private_networks\": [\"10.0.0.0/8\"], \"clients\": {\"networks\": [\"10.0.0.0/8\"]}}";
+	static const char text[] = "{\"interfaces\": {\"public\": [\"pub0\"], \"private\": "
+				   "[{\"name\": \"priv0\", \"endpoint\": \"10.0.0.1\"}]},"
+				   "\"pools\": [{\"name\": \"shared\", \"addresses\": "
+				   "[\"203.0.113.1\", \"203.0.113.8/30\"]}],"
+				   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": "
+				   "{\"networks\": [\"10.0.0.0/8\"]}}";
 	struct rsip_lease_conf lease_conf;
 	uint32_t binds, clients;
 
 	cr_assert_eq(rsip_conf_parse(text, strlen(text), &conf, &report), 0);
-	lease_conf = (struct rsip_lease_conf){ .pool = conf.pool, .pool_cnt = conf.pool_cnt, .limits = conf.limits,
-					       .local_policy = RSIP_LOCAL_MACRO, .remote_policy = RSIP_REMOTE_NONE };
+	lease_conf = (struct rsip_lease_conf){.pool = conf.pool,
+					      .pool_cnt = conf.pool_cnt,
+					      .limits = conf.limits,
+					      .local_policy = RSIP_LOCAL_MACRO,
+					      .remote_policy = RSIP_REMOTE_NONE};
 	cr_assert_eq(rsip_dataplane_mem(1024, 16, &ctx.dp), 0);
 	cr_assert_eq(rsip_lease_create(&lease_conf, ctx.dp, random_bytes, NULL, &ctx.lm), 0);
 	cr_assert_eq(rsip_lease_adopt(ctx.lm, T0, &binds, &clients), 0);
 	ctx.conf = &conf;
 	ctx.start_ns = T0 - 60 * RSIP_NS_PER_S;
 	ctx.add_stats = add_stats;
-	cr_assert_eq(rsip_lease_register(ctx.lm, htonl(0x0a00000b), 2, RSIP_TRANSPORT_UDP, T0, &host_a), RSIP_OK);
-	cr_assert_eq(rsip_lease_register(ctx.lm, htonl(0x0a00000c), 2, RSIP_TRANSPORT_TCP, T0, &host_b), RSIP_OK);
+	cr_assert_eq(
+		rsip_lease_register(ctx.lm, htonl(0x0a00000b), 2, RSIP_TRANSPORT_UDP, T0, &host_a),
+		RSIP_OK);
+	cr_assert_eq(
+		rsip_lease_register(ctx.lm, htonl(0x0a00000c), 2, RSIP_TRANSPORT_TCP, T0, &host_b),
+		RSIP_OK);
 	bind_ports = lease(host_a, RSIP_METHOD_RSAP_IP, 64, 0);
 	bind_ipsec = lease(host_a, RSIP_METHOD_RSIPSEC, 0, 4);
 	bind_b = lease(host_b, RSIP_METHOD_RSIPSEC, 16, 4);
@@ -120,27 +134,32 @@ static const cJSON *at(const cJSON *obj, const char *path)
 
 	snprintf(copy, sizeof(copy), "%s", path);
 	while ((word = strsep(&rest, ".")) && obj)
-		obj = word[0] >= '0' && word[0] <= '9' ? cJSON_GetArrayItem(obj, atoi(word)) :
-							  cJSON_GetObjectItemCaseSensitive(obj, word);
+		obj = word[0] >= '0' && word[0] <= '9'
+			      ? cJSON_GetArrayItem(obj, atoi(word))
+			      : cJSON_GetObjectItemCaseSensitive(obj, word);
 	return obj;
 }
 
-/* ---- the samples --------------------------------------------------------------------------------------------------- */
+/* ---- the samples
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-/* The same keys, the same types, and so on down; a longer list goes on as the sample's last entry. */
+/* The same keys, the same types, and so on down; a longer list goes on as the sample's last entry.
+ */
 static void expect_shape(const char *file, const cJSON *want, const cJSON *got, const char *where)
 {
 	const cJSON *w, *g;
 	char path[256];
 	bool both_bool = cJSON_IsBool(want) && cJSON_IsBool(got);
 
-	cr_expect(both_bool || (want->type & 0xff) == (got->type & 0xff), "%s: %s has another type", file, where);
+	cr_expect(both_bool || (want->type & 0xff) == (got->type & 0xff), "%s: %s has another type",
+		  file, where);
 	if (cJSON_IsArray(want)) {
 		if (!want->child)
 			return;
 		cr_expect_not_null(got->child, "%s: %s is empty", file, where);
 		w = want->child;
-		cJSON_ArrayForEach(g, got) {
+		cJSON_ArrayForEach (g, got) {
 			expect_shape(file, w, g, where);
 			w = w->next ? w->next : w;
 		}
@@ -148,16 +167,16 @@ static void expect_shape(const char *file, const cJSON *want, const cJSON *got, 
 	}
 	if (!cJSON_IsObject(want))
 		return;
-	cJSON_ArrayForEach(w, want) {
+	cJSON_ArrayForEach (w, want) {
 		snprintf(path, sizeof(path), "%s.%s", where, w->string);
 		g = cJSON_GetObjectItemCaseSensitive(got, w->string);
 		cr_expect_not_null(g, "%s: %s is missing in the answer", file, path);
 		if (g)
 			expect_shape(file, w, g, path);
 	}
-	cJSON_ArrayForEach(g, got)
-		cr_expect_not_null(cJSON_GetObjectItemCaseSensitive(want, g->string), "%s: %s.%s is not in the sample",
-				   file, where, g->string);
+	cJSON_ArrayForEach (g, got)
+		cr_expect_not_null(cJSON_GetObjectItemCaseSensitive(want, g->string),
+				   "%s: %s.%s is not in the sample", file, where, g->string);
 }
 
 /* IDs are random: the request asks for those that are there. */
@@ -177,7 +196,8 @@ static cJSON *read_sample(const char *name)
 	size_t len;
 
 	snprintf(path, sizeof(path), SAMPLES "/%s", name);
-	cr_assert_eq(rsip_json_read_file(path, 1 << 20, &text, &len), 0, "%s: run from the top folder", path);
+	cr_assert_eq(rsip_json_read_file(path, 1 << 20, &text, &len), 0,
+		     "%s: run from the top folder", path);
 	sample = rsip_json_parse(text, len, 0, &err);
 	cr_assert_not_null(sample, "%s:%d: %s", path, err.line, err.text);
 	free(text);
@@ -186,7 +206,8 @@ static cJSON *read_sample(const char *name)
 
 static void replay(const char *name)
 {
-	cJSON *sample = read_sample(name), *request = cJSON_GetObjectItemCaseSensitive(sample, "request"), *reply;
+	cJSON *sample = read_sample(name),
+	      *request = cJSON_GetObjectItemCaseSensitive(sample, "request"), *reply;
 	const cJSON *want = cJSON_GetObjectItemCaseSensitive(sample, "reply");
 	char *text, file[256];
 
@@ -194,7 +215,8 @@ static void replay(const char *name)
 	text = cJSON_PrintUnformatted(request);
 	reply = ask(text);
 	free(text);
-	cr_expect_eq(rsip_json_get_u64(reply, "result", 99), rsip_json_get_u64(want, "result", 98), "%s", name);
+	cr_expect_eq(rsip_json_get_u64(reply, "result", 99), rsip_json_get_u64(want, "result", 98),
+		     "%s", name);
 	expect_shape(name, want, reply, "reply");
 	snprintf(file, sizeof(file), "%s.json", rsip_json_get_string(request, "command", ""));
 	cr_expect_str_eq(name, file);
@@ -205,9 +227,9 @@ static void replay(const char *name)
 Test(ctl, every_command_has_a_sample_and_every_sample_is_answered_so)
 {
 	/* Some remove what others look for: each finds a gateway of its own. */
-#define X(sym, name, text, args)      \
-	replay(name ".json");         \
-	gateway_down();               \
+#define X(sym, name, text, args)                                                                   \
+	replay(name ".json");                                                                      \
+	gateway_down();                                                                            \
 	gateway_up();
 	RSIP_CTL_TABLE(X)
 #undef X
@@ -229,12 +251,19 @@ Test(ctl, there_is_no_sample_of_what_is_no_command)
 	cr_assert_eq(files, commands);
 }
 
-/* ---- what a request may be ------------------------------------------------------------------------------------------ */
+/* ---- what a request may be
+ * ------------------------------------------------------------------------------------------ */
 
 Test(ctl, what_is_no_request_draws_an_error)
 {
 	static const char *const bad[] = {
-		"", "{", "[]", "7", "{}", "{\"command\": 7}", "{\"command\": \"status-get\"} x",
+		"",
+		"{",
+		"[]",
+		"7",
+		"{}",
+		"{\"command\": 7}",
+		"{\"command\": \"status-get\"} x",
 		"{\"command\": \"status-get\", \"command\": \"status-get\"}",
 		"{\"command\": \"status-get\", \"service\": \"x\"}",
 		"{\"command\": \"status-get\", \"arguments\": []}",
@@ -243,7 +272,8 @@ Test(ctl, what_is_no_request_draws_an_error)
 		"{\"command\": \"client-get\", \"arguments\": {\"or\": 1}}",
 		"{\"command\": \"client-get\", \"arguments\": {\"host\": 1}}",
 		"{\"command\": \"client-get\", \"arguments\": {\"host\": \"x\"}}",
-		"{\"command\": \"client-get\", \"arguments\": {\"client-id\": 1, \"host\": \"10.0.0.11\"}}",
+		"{\"command\": \"client-get\", \"arguments\": {\"client-id\": 1, \"host\": "
+		"\"10.0.0.11\"}}",
 		"{\"command\": \"client-get\", \"arguments\": {\"client-id\": -1}}",
 		"{\"command\": \"client-get\", \"arguments\": {\"client-id\": 4294967296}}",
 		"{\"command\": \"client-remove\", \"arguments\": {\"host\": \"10.0.0.11\"}}",
@@ -272,28 +302,37 @@ Test(ctl, an_unknown_command_is_unsupported_and_its_name_is_made_harmless)
 
 Test(ctl, what_does_not_exist_is_empty)
 {
-	expect_result("{\"command\": \"client-get\", \"arguments\": {\"host\": \"10.0.0.99\"}}", RSIP_CTL_EMPTY);
-	expect_result("{\"command\": \"client-remove\", \"arguments\": {\"client-id\": 0}}", RSIP_CTL_EMPTY);
-	expect_result("{\"command\": \"binding-get\", \"arguments\": {\"bind-id\": 0}}", RSIP_CTL_EMPTY);
-	expect_result("{\"command\": \"binding-remove\", \"arguments\": {\"bind-id\": 0}}", RSIP_CTL_EMPTY);
-	expect_result("{\"command\": \"stats-get\", \"arguments\": {\"bind-id\": 0}}", RSIP_CTL_EMPTY);
+	expect_result("{\"command\": \"client-get\", \"arguments\": {\"host\": \"10.0.0.99\"}}",
+		      RSIP_CTL_EMPTY);
+	expect_result("{\"command\": \"client-remove\", \"arguments\": {\"client-id\": 0}}",
+		      RSIP_CTL_EMPTY);
+	expect_result("{\"command\": \"binding-get\", \"arguments\": {\"bind-id\": 0}}",
+		      RSIP_CTL_EMPTY);
+	expect_result("{\"command\": \"binding-remove\", \"arguments\": {\"bind-id\": 0}}",
+		      RSIP_CTL_EMPTY);
+	expect_result("{\"command\": \"stats-get\", \"arguments\": {\"bind-id\": 0}}",
+		      RSIP_CTL_EMPTY);
 }
 
-/* ---- what the answers say ------------------------------------------------------------------------------------------- */
+/* ---- what the answers say
+ * ------------------------------------------------------------------------------------------- */
 
 Test(ctl, a_binding_is_shown_as_it_was_leased)
 {
 	char request[100];
 	cJSON *reply;
 
-	snprintf(request, sizeof(request), "{\"command\": \"binding-get\", \"arguments\": {\"bind-id\": %u}}", bind_b);
+	snprintf(request, sizeof(request),
+		 "{\"command\": \"binding-get\", \"arguments\": {\"bind-id\": %u}}", bind_b);
 	reply = ask(request);
 	cr_assert_str_eq(at(reply, "arguments.binding.host")->valuestring, "10.0.0.12");
 	cr_assert_str_eq(at(reply, "arguments.binding.method")->valuestring, "RSIPSEC");
 	cr_assert_str_eq(at(reply, "arguments.binding.pool")->valuestring, "shared");
-	cr_assert_eq(cJSON_GetArraySize(at(reply, "arguments.binding.ports")), 1, "16 aligned ports are one range");
+	cr_assert_eq(cJSON_GetArraySize(at(reply, "arguments.binding.ports")), 1,
+		     "16 aligned ports are one range");
 	cr_assert_eq(cJSON_GetArraySize(at(reply, "arguments.binding.spis")), 1);
-	cr_assert_eq(strlen(at(reply, "arguments.binding.spis.0")->valuestring), strlen("0x00000000-0x00000000"));
+	cr_assert_eq(strlen(at(reply, "arguments.binding.spis.0")->valuestring),
+		     strlen("0x00000000-0x00000000"));
 	cr_assert_eq(at(reply, "arguments.binding.age")->valuedouble, 1);
 	cr_assert_eq(at(reply, "arguments.binding.expires-in")->valuedouble, 1799);
 	cJSON_Delete(reply);
@@ -322,7 +361,9 @@ Test(ctl, pages_meet_every_binding_once)
 		cJSON *reply;
 
 		snprintf(request, sizeof(request),
-			 "{\"command\": \"binding-get-page\", \"arguments\": {\"from\": %.0f, \"limit\": 1}}", from);
+			 "{\"command\": \"binding-get-page\", \"arguments\": {\"from\": %.0f, "
+			 "\"limit\": 1}}",
+			 from);
 		reply = ask(request);
 		cr_assert_eq(rsip_json_get_u64(reply, "result", 99), RSIP_CTL_OK);
 		cr_assert_eq(at(reply, "arguments.total")->valuedouble, 3);
@@ -341,7 +382,8 @@ Test(ctl, a_removed_binding_is_gone_and_its_client_stays)
 {
 	char request[100];
 
-	snprintf(request, sizeof(request), "{\"command\": \"binding-remove\", \"arguments\": {\"bind-id\": %u}}", bind_ipsec);
+	snprintf(request, sizeof(request),
+		 "{\"command\": \"binding-remove\", \"arguments\": {\"bind-id\": %u}}", bind_ipsec);
 	expect_result(request, RSIP_CTL_OK);
 	expect_result(request, RSIP_CTL_EMPTY);
 	cr_assert_eq(rsip_lease_bind_count(ctx.lm), 2);
@@ -352,18 +394,21 @@ Test(ctl, a_removed_client_is_gone_with_its_bindings)
 {
 	char request[100];
 
-	snprintf(request, sizeof(request), "{\"command\": \"client-remove\", \"arguments\": {\"client-id\": %u}}",
+	snprintf(request, sizeof(request),
+		 "{\"command\": \"client-remove\", \"arguments\": {\"client-id\": %u}}",
 		 host_a->client_id);
 	expect_result(request, RSIP_CTL_OK);
 	expect_result(request, RSIP_CTL_EMPTY);
 	cr_assert_eq(rsip_lease_client_count(ctx.lm), 1);
 	cr_assert_eq(rsip_lease_bind_count(ctx.lm), 1);
-	expect_result("{\"command\": \"client-get\", \"arguments\": {\"host\": \"10.0.0.11\"}}", RSIP_CTL_EMPTY);
+	expect_result("{\"command\": \"client-get\", \"arguments\": {\"host\": \"10.0.0.11\"}}",
+		      RSIP_CTL_EMPTY);
 }
 
 Test(ctl, a_tested_configuration_changes_nothing)
 {
-	cJSON *reply = ask("{\"command\": \"config-test\", \"arguments\": {\"config\": \"{\\n\\\"user\\\": \\\"root\\\"}\"}}");
+	cJSON *reply = ask("{\"command\": \"config-test\", \"arguments\": {\"config\": "
+			   "\"{\\n\\\"user\\\": \\\"root\\\"}\"}}");
 
 	cr_assert_eq(rsip_json_get_u64(reply, "result", 99), RSIP_CTL_ERROR);
 	cr_assert_eq(at(reply, "arguments.errors.0.line")->valuedouble, 2);
@@ -372,7 +417,9 @@ Test(ctl, a_tested_configuration_changes_nothing)
 	cJSON_Delete(reply);
 }
 
-/* ---- the socket ------------------------------------------------------------------------------------------------------- */
+/* ---- the socket
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 struct wire { /* a server and one connection to it */
 	struct event_base *base;
@@ -382,12 +429,14 @@ struct wire { /* a server and one connection to it */
 
 static void wire_up(struct wire *w)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char why[200] = "";
 
-	snprintf(conf.control.socket, sizeof(conf.control.socket), "/tmp/rsip-test-ctl-%d/sock", (int)getpid());
+	snprintf(conf.control.socket, sizeof(conf.control.socket), "/tmp/rsip-test-ctl-%d/sock",
+		 (int)getpid());
 	w->base = event_base_new();
-	cr_assert_eq(rsip_ctl_open(w->base, &ctx, getuid(), &w->server, why, sizeof(why)), 0, "%s", why);
+	cr_assert_eq(rsip_ctl_open(w->base, &ctx, getuid(), &w->server, why, sizeof(why)), 0, "%s",
+		     why);
 	cr_assert_eq(rsip_ctl_start(w->server), 0);
 	memcpy(addr.sun_path, conf.control.socket, sizeof(addr.sun_path));
 	w->fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -445,7 +494,8 @@ Test(ctl, a_connection_carries_many_requests_in_any_pieces)
 	cr_assert_eq(lines(out), 2, "%s", out);
 	for (size_t i = 0; i < sizeof(two) - 2; i++) {
 		exchange(&w, &two[i], 1, out, sizeof(out));
-		cr_assert_eq(lines(out), i == strlen("{\"command\": \"version-get\"}") - 1, "byte %zu: %s", i, out);
+		cr_assert_eq(lines(out), i == strlen("{\"command\": \"version-get\"}") - 1,
+			     "byte %zu: %s", i, out);
 	}
 	exchange(&w, "}", 1, out, sizeof(out));
 	cr_assert_eq(lines(out), 1);
@@ -475,7 +525,8 @@ Test(ctl, a_request_without_end_is_refused)
 	memcpy(big, "{\"command\": \"", 13);
 	wire_up(&w);
 	for (size_t i = 0; i < sizeof(big) && !got; i += 4096)
-		got = exchange(&w, big + i, sizeof(big) - i < 4096 ? sizeof(big) - i : 4096, out, sizeof(out));
+		got = exchange(&w, big + i, sizeof(big) - i < 4096 ? sizeof(big) - i : 4096, out,
+			       sizeof(out));
 	cr_assert_not_null(strstr(out, "\"result\":1"));
 	wire_down(&w);
 }

@@ -66,7 +66,9 @@ Test(engine, ports_by_number_are_given_as_asked)
 	cr_expect_eq(gw.got.local_ports.port[0], 5000);
 	an_assign(id, 3);
 	with_local("203.0.113.2");
-	gw.m.local_ports = (struct rsip_ports){ .form = RSIP_FORM_LIST, .cnt = 3, .port = { 6004, 6000, 6002 } };
+	gw.m.local_ports = (struct rsip_ports){ .form = RSIP_FORM_LIST,
+						.cnt = 3,
+						.port = { 6004, 6000, 6002 } };
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
 	cr_expect_eq(gw.got.local_ports.form, RSIP_FORM_LIST);
 	cr_expect_eq(gw.got.local_ports.port[0], 6000);
@@ -86,7 +88,9 @@ Test(engine, spis_are_one_range_and_dont_need_ports_is_echoed)
 	cr_expect_eq(gw.got.spis.cnt, 4);
 	cr_expect_geq(gw.got.spis.first, 256);
 	an_ipsec_assign(id, 2);
-	gw.m.spis = (struct rsip_spis){ .form = RSIP_FORM_LIST, .cnt = 2, .spi = { 0xc0020000, 0xc0010000 } };
+	gw.m.spis = (struct rsip_spis){ .form = RSIP_FORM_LIST,
+					.cnt = 2,
+					.spi = { 0xc0020000, 0xc0010000 } };
 	rsip_ports_any(&gw.m.local_ports, 2);
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
 	cr_expect_eq(gw.got.spis.form, RSIP_FORM_LIST);
@@ -152,7 +156,9 @@ Test(engine, query_tells_what_is_local_and_nothing_of_the_rest)
 
 Test(engine, lease_times_are_kept_within_bounds)
 {
-	static const struct { uint32_t asked, given; } rows[] = {
+	static const struct {
+		uint32_t asked, given;
+	} rows[] = {
 		{ 0, 1800 }, { 1, 60 }, { 60, 60 }, { 86400, 86400 }, { UINT32_MAX, 86400 },
 	};
 	uint32_t id = registered(gw_host(1)), n = 2;

@@ -20,7 +20,7 @@ static void defaults(void)
 TestSuite(loader_options, .init = defaults);
 TestSuite(loader_config, .init = defaults);
 
-#define PARSE(...) parse((char *[]){ (char *)"attach", __VA_ARGS__, NULL })
+#define PARSE(...) parse((char *[]){(char *)"attach", __VA_ARGS__, NULL})
 static enum rsip_loader_parsed parse(char **argv)
 {
 	int argc = 0;
@@ -35,11 +35,13 @@ static int config(const char *text)
 	return rsip_loader_config_parse(text, strlen(text), &o, why, sizeof(why));
 }
 
-/* ---- the command line ------------------------------------------------------------------------------------------ */
+/* ---- the command line ---------------------------------------------------- */
 
 Test(loader_options, interfaces_keep_their_roles_and_order)
 {
-	cr_assert_eq(PARSE("--private", "eth1,endpoint=10.0.0.1", "--public=eth0", "--private", "eth2.7"), RSIP_LOADER_RUN);
+	cr_assert_eq(PARSE("--private", "eth1,endpoint=10.0.0.1", "--public=eth0", "--private",
+			   "eth2.7"),
+		     RSIP_LOADER_RUN);
 	cr_assert_eq(o.iface_cnt, 3);
 	cr_expect_str_eq(o.iface[0].name, "eth1");
 	cr_expect_eq(o.iface[0].role, RSIP_ROLE_PRIVATE);
@@ -63,7 +65,8 @@ Test(loader_options, defaults_are_those_of_the_configuration)
 
 Test(loader_options, numbers_modes_and_paths)
 {
-	cr_assert_eq(PARSE("--max-bindings=16777216", "--max-addresses=1", "--mode", "generic", "--pin-path", "/sys/fs/bpf/a//"),
+	cr_assert_eq(PARSE("--max-bindings=16777216", "--max-addresses=1", "--mode", "generic",
+			   "--pin-path", "/sys/fs/bpf/a//"),
 		     RSIP_LOADER_RUN);
 	cr_expect_eq(o.max_bindings, 16777216);
 	cr_expect_eq(o.max_addrs, 1);
@@ -74,11 +77,27 @@ Test(loader_options, numbers_modes_and_paths)
 Test(loader_options, wrong_words_are_wrong_usage)
 {
 	static const char *const bad[] = {
-		"--max-bindings=0",  "--max-bindings=16777217", "--max-bindings=-1",	   "--max-bindings=",
-		"--max-bindings=1x", "--max-bindings= 1",	"--max-addresses=65537",   "--max-bindings=99999999999999999999",
-		"--mode=fast",	     "--pin-path=rsip",		"--pin-path=/",		   "--pin-path=/sys/fs/bpf/rsip.1",
-		"--public=",	     "--public=a/b",		"--public=eth0,endpoint=1.2.3.4", "--private=eth1,endpoint=1.2.3",
-		"--private=eth1,",   "--private=eth1,endpoint=0.0.0.0", "--public=a-name-too-long-for-it", "word", "--fly",
+		"--max-bindings=0",
+		"--max-bindings=16777217",
+		"--max-bindings=-1",
+		"--max-bindings=",
+		"--max-bindings=1x",
+		"--max-bindings= 1",
+		"--max-addresses=65537",
+		"--max-bindings=99999999999999999999",
+		"--mode=fast",
+		"--pin-path=rsip",
+		"--pin-path=/",
+		"--pin-path=/sys/fs/bpf/rsip.1",
+		"--public=",
+		"--public=a/b",
+		"--public=eth0,endpoint=1.2.3.4",
+		"--private=eth1,endpoint=1.2.3",
+		"--private=eth1,",
+		"--private=eth1,endpoint=0.0.0.0",
+		"--public=a-name-too-long-for-it",
+		"word",
+		"--fly",
 	};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
@@ -103,21 +122,25 @@ Test(loader_options, sixty_three_interfaces_and_no_more)
 
 	for (int i = 0; i < RSIP_MAX_IFACES - 1; i++) {
 		snprintf(name, sizeof(name), "e%d", i);
-		cr_assert_eq(rsip_loader_iface_add(&o, RSIP_ROLE_PUBLIC, name, why, sizeof(why)), 0);
+		cr_assert_eq(rsip_loader_iface_add(&o, RSIP_ROLE_PUBLIC, name, why, sizeof(why)),
+			     0);
 	}
 	cr_expect_neq(rsip_loader_iface_add(&o, RSIP_ROLE_PUBLIC, "last", why, sizeof(why)), 0);
 	cr_expect_str_eq(why, "more than 63 interfaces");
 }
 
-/* ---- the file ---------------------------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------- */
 
 Test(loader_config, the_loaders_part_is_read_and_the_rest_left_to_rsipd)
 {
 	cr_assert_eq(config("{ // comment\n"
-			    "\"interfaces\": { \"public\": [\"eth0\"], \"private\": [\"eth1\", {\"name\": \"eth2\", "
+			    "\"interfaces\": { \"public\": [\"eth0\"], \"private\": [\"eth1\", "
+			    "{\"name\": \"eth2\", "
 			    "\"endpoint\": \"10.2.0.1\"}] },\n"
-			    "\"dataplane\": { \"max_bindings\": 1000, \"max_addresses\": 8, \"max_ipsec_pairs\": 5, "
-			    "\"max_cookies\": 50, \"mode\": \"native\", \"pin_path\": \"/sys/fs/bpf/x\", \"new\": 1 },\n"
+			    "\"dataplane\": { \"max_bindings\": 1000, \"max_addresses\": 8, "
+			    "\"max_ipsec_pairs\": 5, "
+			    "\"max_cookies\": 50, \"mode\": \"native\", \"pin_path\": "
+			    "\"/sys/fs/bpf/x\", \"new\": 1 },\n"
 			    "\"pools\": 7 }"),
 		     0, "%s", why);
 	cr_assert_eq(o.iface_cnt, 3);
@@ -132,6 +155,30 @@ Test(loader_config, the_loaders_part_is_read_and_the_rest_left_to_rsipd)
 	cr_expect_str_eq(o.pin_path, "/sys/fs/bpf/x");
 }
 
+Test(loader_config, pools_are_ranges_and_nonsense_is_left_to_rsipd)
+{
+	static const struct {
+		uint32_t first, last;
+	} want[] = {
+		{0xc0000201, 0xc0000201},
+		{0xcb007100, 0xcb007107},
+		{0xc6336401, 0xc6336409},
+		{0xc0000202, 0xc0000202},
+	};
+
+	cr_assert_eq(config("{\"pools\": [ {\"addresses\": \"192.0.2.1\"}, {\"addresses\": "
+			    "[\"203.0.113.0/29\", \"x\", 7, "
+			    "\"203.0.113.1/29\", \"1.2.3.4-\", \"198.51.100.1-198.51.100.9\"]}, "
+			    "{}, 7, {\"addresses\": "
+			    "[[\"192.0.2.9\"], \"192.0.2.2/32\"]} ] }"),
+		     0);
+	cr_assert_eq(o.pool_cnt, RSIP_ARRAY_LEN(want));
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(want); i++) {
+		cr_expect_eq(o.pool[i].first, want[i].first, "%zu", i);
+		cr_expect_eq(o.pool[i].last, want[i].last, "%zu", i);
+	}
+}
+
 Test(loader_config, an_empty_object_changes_nothing)
 {
 	cr_assert_eq(config("{}"), 0);
@@ -144,26 +191,33 @@ Test(loader_config, mistakes_name_line_and_path)
 	static const struct {
 		const char *text, *want;
 	} bad[] = {
-		{ "[]", "line 1: the file: must be an object" },
-		{ "{\n\"interfaces\": 1}", "line 2: interfaces: must be an object" },
-		{ "{\"interfaces\":\n{\"public\": \"eth0\"}}", "line 2: interfaces.public: must be a list" },
-		{ "{\"interfaces\": {\"private\": [\"a\",\n7]}}", "line 2: interfaces.private[1]: must be an interface's name" },
-		{ "{\"interfaces\": {\"private\": [{\"name\": \"a\", \"endpoint\": 1}]}}",
-		  "line 1: interfaces.private[0]: endpoint must be" },
-		{ "{\"interfaces\": {\"public\": [{\"name\": \"a\"}]}}", "line 1: interfaces.public[0]: must be an interface's name" },
-		{ "{\"interfaces\": {\"public\": [\"a\", \"a\"]}}", "line 1: interfaces.public[1]: interface 'a' is named twice" },
-		{ "{\"dataplane\":\n\n{\"max_bindings\": 1.5}}", "line 3: dataplane: max_bindings must be a whole number from 1 to 16777216" },
-		{ "{\"dataplane\": {\"max_cookies\": \"1\"}}", "line 1: dataplane: max_cookies must be a whole number" },
-		{ "{\"dataplane\": {\"mode\": \"fast\"}}", "line 1: dataplane.mode: must be" },
-		{ "{\"dataplane\": {\"pin_path\": \"rsip\"}}", "line 1: dataplane.pin_path: pin path 'rsip' must be absolute" },
-		{ "{\"dataplane\": {}, \"dataplane\": {}}", "line 1: " },
-		{ "{", "line 1: " },
+		{"[]", "line 1: the file: must be an object"},
+		{"{\n\"interfaces\": 1}", "line 2: interfaces: must be an object"},
+		{"{\"interfaces\":\n{\"public\": \"eth0\"}}",
+		 "line 2: interfaces.public: must be a list"},
+		{"{\"interfaces\": {\"private\": [\"a\",\n7]}}",
+		 "line 2: interfaces.private[1]: must be an interface's name"},
+		{"{\"interfaces\": {\"private\": [{\"name\": \"a\", \"endpoint\": 1}]}}",
+		 "line 1: interfaces.private[0]: endpoint must be"},
+		{"{\"interfaces\": {\"public\": [{\"name\": \"a\"}]}}",
+		 "line 1: interfaces.public[0]: must be an interface's name"},
+		{"{\"interfaces\": {\"public\": [\"a\", \"a\"]}}",
+		 "line 1: interfaces.public[1]: interface 'a' is named twice"},
+		{"{\"dataplane\":\n\n{\"max_bindings\": 1.5}}",
+		 "line 3: dataplane: max_bindings must be a whole number from 1 to 16777216"},
+		{"{\"dataplane\": {\"max_cookies\": \"1\"}}",
+		 "line 1: dataplane: max_cookies must be a whole number"},
+		{"{\"dataplane\": {\"mode\": \"fast\"}}", "line 1: dataplane.mode: must be"},
+		{"{\"dataplane\": {\"pin_path\": \"rsip\"}}",
+		 "line 1: dataplane.pin_path: pin path 'rsip' must be absolute"},
+		{"{\"dataplane\": {}, \"dataplane\": {}}", "line 1: "},
+		{"{", "line 1: "},
 	};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
 		rsip_loader_options_init(&o);
 		cr_expect_neq(config(bad[i].text), 0, "%s", bad[i].text);
-		cr_expect_eq(strncmp(why, bad[i].want, strlen(bad[i].want)), 0, "%s: got '%s', want '%s'", bad[i].text, why,
-			     bad[i].want);
+		cr_expect_eq(strncmp(why, bad[i].want, strlen(bad[i].want)), 0,
+			     "%s: got '%s', want '%s'", bad[i].text, why, bad[i].want);
 	}
 }

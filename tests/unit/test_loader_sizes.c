@@ -50,7 +50,8 @@ Test(loader_sizes, maps_of_fixed_size_are_left_alone)
 
 Test(loader_sizes, full_tables_are_a_quarter_to_a_half_full)
 {
-	static const uint32_t cnt[] = { 1, 2, 3, 15, 16, 17, 1000, 65535, 65536, 65537, 1000000, RSIP_LOADER_BINDINGS_MAX };
+	static const uint32_t cnt[] = {
+		1, 2, 3, 15, 16, 17, 1000, 65535, 65536, 65537, 1000000, RSIP_LOADER_BINDINGS_MAX};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(cnt); i++) {
 		uint32_t addrs = cnt[i] < RSIP_LOADER_ADDRS_MAX ? cnt[i] : RSIP_LOADER_ADDRS_MAX;
@@ -77,7 +78,7 @@ Test(loader_sizes, more_cpus_than_a_map_can_hold_is_an_error)
 
 Test(loader_iftab, eight_interfaces_share_a_bucket)
 {
-	struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS] = { 0 };
+	struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS] = {0};
 
 	for (uint32_t i = 0; i < 8; i++)
 		cr_assert_eq(rsip_iftab_put(tab, 5 + i * RSIP_IFTAB_BUCKETS, i + 1), 0);
@@ -97,5 +98,6 @@ Test(loader_pins, dots_of_interface_names_are_escaped_and_names_stay_distinct)
 	rsip_pins_link_path("/sys/fs/bpf/rsip", "eth0%2e1", path);
 	cr_expect_str_eq(path, "/sys/fs/bpf/rsip/link_eth0%252e1");
 	rsip_pins_link_path("/sys/fs/bpf/rsip", "...............", path);
-	cr_expect_str_eq(path, "/sys/fs/bpf/rsip/link_%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e");
+	cr_expect_str_eq(path,
+			 "/sys/fs/bpf/rsip/link_%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e%2e");
 }

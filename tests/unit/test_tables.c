@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* lib/tables: what is put is found, by the reader's own walk; moving keeps every entry findable at each moment. */
+/* lib/tables: what is put is found, by the reader's own walk; moving keeps every entry findable at
+ * each moment. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -111,7 +112,8 @@ Test(tables, full_buckets_are_spread_and_no_reader_ever_misses)
 	cr_expect_eq(lost, 0, "%u looks failed during moves", lost);
 	cr_expect_gt(t.moves, 0);
 	cr_expect_eq(grace_cnt, 2 * t.moves);
-	cr_expect_gt(put_cnt, BUCKETS * 4 * 9 / 10, "only %u of %u places used", put_cnt, BUCKETS * 4);
+	cr_expect_gt(put_cnt, BUCKETS * 4 * 9 / 10, "only %u of %u places used", put_cnt,
+		     BUCKETS * 4);
 	for (i = 1; i <= put_cnt; i++)
 		cr_expect_eq(reader_finds(pub, i << 4), i);
 }
@@ -137,7 +139,8 @@ Test(tables, a_full_table_says_so_and_keeps_what_it_has)
 Test(tables, repair_clears_second_copies_and_misplaced_entries)
 {
 	uint64_t hash = rsip_hash(RSIP_SPI_KEY(pub, 0x5000), SEED);
-	uint32_t b1 = rsip_bucket1(hash, BUCKETS - 1), b2 = rsip_bucket2(hash, BUCKETS - 1), elsewhere = 0;
+	uint32_t b1 = rsip_bucket1(hash, BUCKETS - 1), b2 = rsip_bucket2(hash, BUCKETS - 1),
+		 elsewhere = 0;
 	struct rsip_spi_entry e = { .addr = pub, .first = 0x5000, .cnt = 4, .slot = 9 };
 
 	while (elsewhere == b1 || elsewhere == b2)

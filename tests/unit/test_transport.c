@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * controller/transport*.c and ratelimit.c over the loopback device, on an address made from the process's ID.  The
- * "engine" here echoes each message with its bytes after the header reversed.
+ * controller/transport*.c and ratelimit.c over the loopback device, on an address made from the
+ * process's ID.  The "engine" here echoes each message with its bytes after the header reversed.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -26,8 +26,8 @@ static struct rsip_peer last_peer;
 static size_t last_len;
 static unsigned int received;
 
-static size_t echo(void *arg, const struct rsip_peer *from, const uint8_t *msg, size_t len, uint64_t now_ns,
-		   uint8_t *answer, size_t size)
+static size_t echo(void *arg, const struct rsip_peer *from, const uint8_t *msg, size_t len,
+		   uint64_t now_ns, uint8_t *answer, size_t size)
 {
 	(void)arg;
 	(void)now_ns;
@@ -50,8 +50,10 @@ static void up(void)
 	conf.tcp_connections = 3;
 	conf.tcp_connections_per_client = 2;
 	rsip_ratelimit_init(&limit, 1000, 100, 7);
-	t = (struct rsip_transports){ .base = event_base_new(), .conf = &conf, .limit = &limit, .receive = echo };
-	iface = (struct rsip_dp_iface){ .index = 5, .rec = { .ifindex = 1, .role = RSIP_ROLE_PRIVATE, .name = "lo" } };
+	t = (struct rsip_transports){
+		.base = event_base_new(), .conf = &conf, .limit = &limit, .receive = echo};
+	iface = (struct rsip_dp_iface){
+		.index = 5, .rec = {.ifindex = 1, .role = RSIP_ROLE_PRIVATE, .name = "lo"}};
 	iface.rec.endpoint = htonl(0x7f000000 | (pid & 0x3fffff) << 2 | 1);
 	if (rsip_udp_open(&t, &iface, 1, &udp, why, sizeof(why)) == -EPERM)
 		cr_skip_test("SO_BINDTODEVICE needs root on this kernel");
@@ -73,9 +75,11 @@ TestSuite(transport, .init = up, .fini = down);
 /* A socket of host N: 127.x.y.z beside the endpoint. */
 static int host_socket(int type, uint32_t n)
 {
-	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(ntohl(iface.rec.endpoint) + n) };
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(RSIP_PORT),
-				  .sin_addr.s_addr = iface.rec.endpoint };
+	struct sockaddr_in from = {.sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(ntohl(iface.rec.endpoint) + n)};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(RSIP_PORT),
+				 .sin_addr.s_addr = iface.rec.endpoint};
 	int fd = socket(AF_INET, type, 0), one = 1;
 
 	cr_assert_eq(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
@@ -99,7 +103,7 @@ static ssize_t collect(int fd, void *buf, size_t size)
 
 Test(transport, a_datagram_is_answered_from_the_address_that_was_asked)
 {
-	uint8_t msg[] = { 1, 2, 0, 6, 0xaa, 0xbb }, got[100];
+	uint8_t msg[] = {1, 2, 0, 6, 0xaa, 0xbb}, got[100];
 	int fd = host_socket(SOCK_DGRAM, 1);
 
 	cr_assert_eq(send(fd, msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
@@ -112,11 +116,11 @@ Test(transport, a_datagram_is_answered_from_the_address_that_was_asked)
 
 Test(transport, an_asynchronous_datagram_reaches_the_hosts_port)
 {
-	uint8_t msg[] = { 1, 13, 0, 5, 0 }, got[100];
+	uint8_t msg[] = {1, 13, 0, 5, 0}, got[100];
 	int fd = host_socket(SOCK_DGRAM, 1);
 	struct sockaddr_in me;
 	socklen_t len = sizeof(me);
-	struct rsip_peer to = { .iface = 5, .transport = RSIP_TRANSPORT_UDP };
+	struct rsip_peer to = {.iface = 5, .transport = RSIP_TRANSPORT_UDP};
 
 	getsockname(fd, (struct sockaddr *)&me, &len);
 	to.host = me.sin_addr.s_addr;
@@ -131,7 +135,7 @@ Test(transport, an_asynchronous_datagram_reaches_the_hosts_port)
 
 Test(transport, a_source_over_its_rate_is_dropped_and_counted_alone)
 {
-	uint8_t msg[] = { 1, 2, 0, 4 };
+	uint8_t msg[] = {1, 2, 0, 4};
 	int loud = host_socket(SOCK_DGRAM, 1), calm = host_socket(SOCK_DGRAM, 2);
 
 	for (int i = 0; i < 500; i++) {
@@ -150,11 +154,12 @@ Test(transport, a_source_over_its_rate_is_dropped_and_counted_alone)
 
 Test(transport, messages_of_a_stream_come_in_any_pieces)
 {
-	uint8_t stream[] = { 1, 2, 0, 6, 1, 2, 1, 4, 0, 5, 9, 1, 6, 0, 4 }, got[100];
+	uint8_t stream[] = {1, 2, 0, 6, 1, 2, 1, 4, 0, 5, 9, 1, 6, 0, 4}, got[100];
 	int fd = host_socket(SOCK_STREAM, 1);
 
 	cr_assert_eq(send(fd, stream, sizeof(stream), 0), (ssize_t)sizeof(stream));
-	cr_assert_eq(collect(fd, got, sizeof(got)), (ssize_t)sizeof(stream), "three messages in one segment");
+	cr_assert_eq(collect(fd, got, sizeof(got)), (ssize_t)sizeof(stream),
+		     "three messages in one segment");
 	cr_assert_eq(received, 3);
 	for (size_t i = 0; i < sizeof(stream); i++) {
 		send(fd, &stream[i], 1, 0);
@@ -169,9 +174,9 @@ Test(transport, messages_of_a_stream_come_in_any_pieces)
 Test(transport, lost_framing_is_answered_by_its_header_and_closed)
 {
 	static const uint8_t bad[][8] = {
-		{ 1, 2, 0, 3, 0, 0, 0, 0 }, /* shorter than a header: 207 */
-		{ 2, 2, 0, 8, 0, 0, 0, 0 }, /* another version: 106 */
-		{ 1, 2, 0xff, 0xff, 0, 0, 0, 0 }, /* longer than any request */
+		{1, 2, 0, 3, 0, 0, 0, 0},	/* shorter than a header: 207 */
+		{2, 2, 0, 8, 0, 0, 0, 0},	/* another version: 106 */
+		{1, 2, 0xff, 0xff, 0, 0, 0, 0}, /* longer than any request */
 	};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
@@ -191,7 +196,7 @@ Test(transport, lost_framing_is_answered_by_its_header_and_closed)
 
 Test(transport, a_host_that_has_said_all_still_gets_its_answer)
 {
-	uint8_t msg[] = { 1, 2, 0, 5, 7 }, got[100];
+	uint8_t msg[] = {1, 2, 0, 5, 7}, got[100];
 	int fd = host_socket(SOCK_STREAM, 1);
 
 	send(fd, msg, sizeof(msg), 0);
@@ -204,7 +209,8 @@ Test(transport, a_host_that_has_said_all_still_gets_its_answer)
 
 Test(transport, connections_are_capped_for_a_host_and_in_all)
 {
-	int a1 = host_socket(SOCK_STREAM, 1), a2 = host_socket(SOCK_STREAM, 1), a3 = host_socket(SOCK_STREAM, 1), b, c;
+	int a1 = host_socket(SOCK_STREAM, 1), a2 = host_socket(SOCK_STREAM, 1),
+	    a3 = host_socket(SOCK_STREAM, 1), b, c;
 	uint8_t got[10];
 
 	turn();
@@ -226,14 +232,15 @@ Test(transport, connections_are_capped_for_a_host_and_in_all)
 
 static struct rsip_peer host_peer(uint32_t n)
 {
-	return (struct rsip_peer){ .host = htonl(ntohl(iface.rec.endpoint) + n), .iface = 5,
-				   .transport = RSIP_TRANSPORT_TCP };
+	return (struct rsip_peer){.host = htonl(ntohl(iface.rec.endpoint) + n),
+				  .iface = 5,
+				  .transport = RSIP_TRANSPORT_TCP};
 }
 
 Test(transport, asynchronous_messages_go_to_the_newest_connection_or_wait)
 {
 	struct rsip_peer to = host_peer(1);
-	uint8_t msg[] = { 1, 13, 0, 5, 0 }, got[200];
+	uint8_t msg[] = {1, 13, 0, 5, 0}, got[200];
 	int first, second;
 
 	for (int i = 0; i < 20; i++) {
@@ -261,7 +268,7 @@ Test(transport, asynchronous_messages_go_to_the_newest_connection_or_wait)
 Test(transport, a_host_that_does_not_read_is_closed)
 {
 	struct rsip_peer to = host_peer(1);
-	static uint8_t msg[4000] = { 1, 13, 0x0f, 0xa0 };
+	static uint8_t msg[4000] = {1, 13, 0x0f, 0xa0};
 	int fd = host_socket(SOCK_STREAM, 1);
 
 	turn();

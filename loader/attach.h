@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the parts of `attach` share. */
+#ifndef RSIP_LOADER_ATTACH_H
+#define RSIP_LOADER_ATTACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "netdev.h"
+#include "options.h"
+#include "undo.h"
+
+struct rsip_xdp_bpf;
+
+struct rsip_attach {
+	const struct rsip_loader_options *o;
+	struct rsip_config config;
+	struct rsip_netdev dev[RSIP_MAX_IFACES];
+	struct rsip_iface
+		iface[RSIP_MAX_IFACES]; /* public ones first; of dev with the same index */
+	uint32_t cnt;
+	struct rsip_xdp_bpf *object;
+	struct rsip_undo_log undo;
+	bool mounted;	 /* the BPF file system is ours */
+	char sorry[256]; /* why native mode was refused */
+};
+
+/* All: 0 or negative errno (said). */
+
+/* What is asked for, on this machine: fills config (sizes), dev and iface. */
+int rsip_attach_plan(struct rsip_attach *a);
+/* Is anything fatal in the way? */
+int rsip_attach_check(struct rsip_attach *a);
+/* Chooses the mode, puts the programs on all interfaces and pins the links. */
+int rsip_attach_links(struct rsip_attach *a);
+
+#endif

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The programs onto the interfaces: native, or where that is refused generic. */
+#include "attach.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "log.h"
+#include "object.h"
+#include "pins.h"
+
+/* A BPF link does not say why the driver refuses; the older netlink way does. */
+static void ask_why(const struct rsip_iface *iface, int prog, char *why, size_t why_len, int err)
+{
+	const char *said;
+
+	if (!bpf_xdp_attach((int)iface->ifindex, prog,
+			    XDP_FLAGS_DRV_MODE | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL))
+		bpf_xdp_detach((int)iface->ifindex, XDP_FLAGS_DRV_MODE, NULL);
+	said = rsip_object_kernel_message();
+	snprintf(why, why_len, "%s (MTU %u): %s%s%s", iface->name, iface->mtu, strerror(-err),
+		 *said ? ": " : "", said);
+}
+
+static void close_links(int *fd, uint32_t cnt)
+{
+	while (cnt)
+		close(fd[--cnt]);
+}
+
+/* All interfaces or none: a redirect from one mode into an interface of the other would be lost. */
+static int make_links(struct rsip_attach *a, enum rsip_mode mode, int *fd)
+{
+	for (uint32_t i = 0; i < a->cnt; i++) {
+		LIBBPF_OPTS(bpf_link_create_opts, opts,
+			    .flags = mode == RSIP_MODE_NATIVE ? XDP_FLAGS_DRV_MODE
+							      : XDP_FLAGS_SKB_MODE);
+		int prog = rsip_object_prog(a->object, a->iface[i].role), err;
+
+		fd[i] = bpf_link_create(prog, (int)a->iface[i].ifindex, BPF_XDP, &opts);
+		if (fd[i] >= 0)
+			continue;
+		err = -errno;
+		close_links(fd, i);
+		if (mode == RSIP_MODE_NATIVE)
+			ask_why(&a->iface[i], prog, a->sorry, sizeof(a->sorry), err);
+		else
+			snprintf(a->sorry, sizeof(a->sorry), "%s: %s", a->iface[i].name,
+				 strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+/* Generic XDP runs after GRO and LRO: it would see packets longer than any MTU, and drop bulk TCP.
+ */
+static int prepare_generic(struct rsip_attach *a)
+{
+	for (uint32_t i = 0; i < a->cnt; i++) {
+		for (int off = RSIP_OFFLOAD_GRO; off <= RSIP_OFFLOAD_LRO; off++) {
+			int err = rsip_undo_offload_off(&a->undo, a->iface[i].name,
+							(enum rsip_offload)off);
+
+			if (!err)
+				continue;
+			log_err("cannot switch %s off on %s, which generic XDP needs: %s (use "
+				"native mode or another interface)",
+				rsip_offload_name(off), a->iface[i].name, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int choose_mode(struct rsip_attach *a, int *fd)
+{
+	int err;
+
+	if (a->o->mode != RSIP_MODE_GENERIC) {
+		err = make_links(a, RSIP_MODE_NATIVE, fd);
+		a->config.mode = RSIP_MODE_NATIVE;
+		if (!err)
+			return 0;
+		if (a->o->mode == RSIP_MODE_NATIVE || err == -EBUSY) {
+			log_err("cannot attach in native mode: %s (see `rsip-loader features`; "
+				"--mode auto would fall back to generic)",
+				a->sorry);
+			return err;
+		}
+		log_warn("falling back to generic mode, which is slower: native refused by %s",
+			 a->sorry);
+	}
+	err = prepare_generic(a);
+	if (err)
+		return err;
+	a->config.mode = RSIP_MODE_GENERIC;
+	err = make_links(a, RSIP_MODE_GENERIC, fd);
+	if (err)
+		log_err("cannot attach in generic mode: %s", a->sorry);
+	return err;
+}
+
+int rsip_attach_links(struct rsip_attach *a)
+{
+	int fd[RSIP_MAX_IFACES], err = choose_mode(a, fd);
+	char path[RSIP_PINS_PATH_MAX];
+
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < a->cnt && !err; i++) {
+		rsip_pins_link_path(a->o->pin_path, a->iface[i].name, path);
+		if (bpf_obj_pin(fd[i], path)) {
+			err = -errno;
+			log_err("cannot pin %s: %s", path, strerror(errno));
+		}
+	}
+	close_links(fd, a->cnt);
+	return err;
+}

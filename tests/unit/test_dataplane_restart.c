@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What a restarted rsipd finds in the maps, and how it repairs what a kill left half done. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "twin.h"
+
+struct found {
+	uint32_t cnt;
+	uint32_t slot[64];
+	struct rsip_dp_binding b[64];
+	struct rsip_spi_range range[64][8];
+};
+
+static int note(void *arg, uint32_t slot, const struct rsip_dp_binding *b)
+{
+	struct found *f = arg;
+
+	f->slot[f->cnt] = slot;
+	f->b[f->cnt] = *b;
+	memcpy(f->range[f->cnt], b->spis.range, b->spis.range_cnt * sizeof(*b->spis.range));
+	f->cnt++;
+	return 0;
+}
+
+static struct found restart(uint64_t now_ns)
+{
+	static struct found f;
+
+	memset(&f, 0, sizeof(f));
+	cr_assert_eq(dp->ops->foreach(dp, now_ns, note, &f), 0);
+	return f;
+}
+
+Test(dataplane_restart, finds_every_live_binding_with_its_ports_and_spis, .init = twin_up,
+     .fini = twin_down)
+{
+	struct rsip_dp_binding b = lease(HOST_A, PUB_2, 50 * S);
+	struct rsip_spi_range list[2] = { { 0x9000, 2 }, { 0x1008, 40 } };
+	uint32_t slot[3];
+
+	slot[0] = install_ports(HOST_A, 4000, 64, 10 * S);
+	slot[1] = install_ports(HOST_B, 5000, 64, 40 * S);
+	b.ports = (struct rsip_port_set){ .cnt = 3, .port = { 2000, 2002, 60000 } };
+	b.spis = (struct rsip_spi_set){ .range_cnt = 2, .range = list };
+	b.rec.method = 3;
+	slot[2] = install(&b);
+	struct found f = restart(20 * S);
+
+	cr_assert_eq(f.cnt, 2);
+	cr_expect_eq(f.slot[0], slot[1]);
+	cr_expect_eq(f.b[0].ports.cnt, 64);
+	cr_expect_eq(f.b[0].ports.port[63], 5063);
+	cr_expect_eq(f.slot[1], slot[2]);
+	cr_expect_eq(f.b[1].ports.cnt, 3);
+	cr_expect_eq(f.b[1].ports.port[2], 60000);
+	cr_expect_eq(f.b[1].spis.range_cnt, 2);
+	cr_expect_eq(f.range[1][0].first, 0x1008);
+	cr_expect_eq(f.range[1][0].cnt, 40);
+	cr_expect_eq(f.range[1][1].first, 0x9000);
+	cr_expect_eq(port_owner(0, 4000), 0, "the expired one is gone");
+	cr_expect_eq(c->m.bindings[slot[0]].expires_ns, 0);
+	cr_expect_eq(dp->ops->bind_remove(dp, slot[2]), 0);
+	cr_expect_eq(port_owner(1, 2002), 0);
+	cr_expect_eq(spi_owner(PUB_2, 0x102f), 0);
+	cr_expect_eq(restart(20 * S).cnt, 1);
+}
+
+Test(dataplane_restart, pairs_and_claims_go_on, .init = twin_up, .fini = twin_down)
+{
+	uint32_t one = install_spis(HOST_A, 0x1000, 4, 20 * S),
+		 two = install_spis(HOST_A, 0x2000, 4, 30 * S);
+	uint32_t l = c->m.bindings[one].learned, gen = c->m.learned[l].gen, three;
+
+	c->m.learned[l].claims[0] = 77;
+	cr_assert_eq(restart(S).cnt, 2);
+	cr_expect_eq(c->m.bindings[one].learned, l);
+	cr_expect_eq(c->m.learned[l].gen, gen);
+	cr_expect_eq(c->m.learned[l].claims[0], 77);
+	cr_expect_eq(pair_of(HOST_A).ipsec_slot, two);
+	three = install_spis(HOST_A, 0x3000, 4, 40 * S);
+	cr_expect_eq(c->m.bindings[three].learned, l);
+	dp->ops->bind_remove(dp, three);
+	dp->ops->bind_remove(dp, two);
+	cr_expect_eq(pair_of(HOST_A).slot, one);
+	cr_expect_eq(c->m.learned[l].slot, one);
+}
+
+Test(dataplane_restart, a_record_without_tables_goes, .init = twin_up, .fini = twin_down)
+{
+	struct rsip_binding *rec = &c->m.bindings[9];
+
+	*rec = (struct rsip_binding){
+		.expires_ns = 90 * S, .local = PUB_1, .host = HOST_A, .method = 2, .res_cnt = 8
+	};
+	cr_expect_eq(restart(S).cnt, 0);
+	cr_expect_eq(rec->expires_ns, 0);
+}
+
+Test(dataplane_restart, a_half_published_binding_goes_with_its_entries, .init = twin_up,
+     .fini = twin_down)
+{
+	uint32_t slot = install_ports(HOST_A, 4000, 8, 90 * S),
+		 keep = install_spis(HOST_A, 0x1000, 4, 90 * S);
+
+	c->m.ports[4000 >> 4].slot[3] = 0;
+	struct found f = restart(S);
+
+	cr_assert_eq(f.cnt, 1);
+	cr_expect_eq(f.slot[0], keep);
+	cr_expect_eq(c->m.bindings[slot].expires_ns, 0);
+	cr_expect_eq(port_owner(0, 4000), 0);
+	cr_expect_eq(pair_of(HOST_A).slot, keep);
+}
+
+Test(dataplane_restart, entries_of_dead_records_go, .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_spis(HOST_A, 0x1000, 4, 90 * S), l = c->m.bindings[slot].learned;
+	uint32_t gen = c->m.learned[l].gen, keep = install_ports(HOST_B, 7000, 8, 90 * S);
+
+	c->m.ports[100].slot[0] = 33;
+	c->m.ports[101].slot[0] = 0xffffffff;
+	c->m.bindings[slot].expires_ns = 0; /* killed in the middle of removing it */
+	cr_expect_eq(restart(S).cnt, 1);
+	cr_expect_eq(c->m.ports[100].slot[0], 0);
+	cr_expect_eq(c->m.ports[101].slot[0], 0);
+	cr_expect_eq(spi_owner(PUB_1, 0x1000), 0);
+	cr_expect_eq(pair_of(HOST_A).host, 0);
+	cr_expect_neq(c->m.learned[l].gen, gen);
+	cr_expect_eq(pair_of(HOST_B).slot, keep);
+}
+
+Test(dataplane_restart, a_pair_entry_that_was_lost_is_made_anew, .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_spis(HOST_A, 0x1000, 4, 90 * S);
+
+	rsip_table_pair_del(&c->pairs, HOST_A, PUB_1);
+	c->m.bindings[slot].learned = 0;
+	cr_expect_eq(restart(S).cnt, 1);
+	cr_expect_eq(pair_of(HOST_A).ipsec_slot, slot);
+	cr_assert_neq(c->m.bindings[slot].learned, 0);
+	cr_expect_eq(c->m.learned[c->m.bindings[slot].learned].slot, slot);
+}
+
+Test(dataplane_restart, an_address_that_left_the_configuration_goes_with_its_bindings,
+     .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_ports(HOST_A, 4000, 8, 90 * S);
+
+	memset(c->addr_known, 0,
+	       4 * sizeof(*c->addr_known)); /* a new process, which adds only one of the two */
+	cr_assert_eq(dp->ops->addr_add(dp, 1, PUB_2, 0), 0);
+	cr_expect_eq(restart(S).cnt, 0);
+	cr_expect_null(rsip_table_addr(&c->addrs, PUB_1));
+	cr_expect_eq(c->m.addr_info[0].addr, 0);
+	cr_expect_eq(c->m.bindings[slot].expires_ns, 0);
+	cr_expect_eq(port_owner(0, 4000), 0);
+	cr_expect_not_null(rsip_table_addr(&c->addrs, PUB_2));
+}
