@@ -223,21 +223,25 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 /* ---- the socket file
  * ---------------------------------------------------------------------------------------------- */
 
-/* Makes the socket's folder if it is not there (systemd's RuntimeDirectory= does it otherwise). */
-static int make_folder(const char *path, uid_t owner)
+/*
+ * Makes the socket's folder if it is not there (systemd's RuntimeDirectory= does it otherwise); dir
+ * receives its name if it was made, to be given to its owner when all is in it.
+ */
+static int make_folder(const char *path, char *dir, size_t size)
 {
-	char dir[sizeof(((struct sockaddr_un *)NULL)->sun_path)], *slash;
+	char *slash;
 
-	snprintf(dir, sizeof(dir), "%s", path);
+	snprintf(dir, size, "%s", path);
 	slash = strrchr(dir, '/');
-	if (!slash || slash == dir)
+	if (!slash || slash == dir) {
+		dir[0] = '\0';
 		return 0;
+	}
 	*slash = '\0';
-	if (mkdir(dir, 0755))
-		return errno == EEXIST ? 0 : -errno;
-	if (getuid() == 0 && chown(dir, owner, (gid_t)-1))
-		return -errno;
-	return 0;
+	if (!mkdir(dir, 0755))
+		return 0;
+	dir[0] = '\0';
+	return errno == EEXIST ? 0 : -errno;
 }
 
 /* Removes what a killed rsipd left; -EADDRINUSE if somebody listens there, or it is no socket. */
@@ -282,11 +286,12 @@ static int set_owner(const struct rsip_ctl_server *server, uid_t owner)
 static int make_socket(struct rsip_ctl_server *server, uid_t owner)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char dir[sizeof(addr.sun_path)];
 	mode_t before;
 	int err;
 
 	memcpy(addr.sun_path, server->path, sizeof(addr.sun_path));
-	err = make_folder(server->path, owner);
+	err = make_folder(server->path, dir, sizeof(dir));
 	if (!err)
 		err = clear_path(&addr);
 	if (err)
@@ -297,7 +302,11 @@ static int make_socket(struct rsip_ctl_server *server, uid_t owner)
 	before = umask(0177); /* nobody else until it belongs to whom it should */
 	err = bind(server->fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
 	umask(before);
-	return err ? err : set_owner(server, owner);
+	if (!err)
+		err = set_owner(server, owner);
+	if (!err && dir[0] && getuid() == 0 && chown(dir, owner, (gid_t)-1))
+		err = -errno;
+	return err;
 }
 
 int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner,

@@ -56,8 +56,10 @@ static int pin(struct rsip_attach *a)
 	return err;
 }
 
-/* A tag that the card has taken out of the frame is invisible to XDP: one VLAN's packets would
- * match another's. */
+/*
+ * A tag that the card has taken out of the frame is invisible to XDP: one VLAN's packets would
+ * match another's.
+ */
 static int stop_vlan_stripping(struct rsip_attach *a)
 {
 	for (uint32_t i = 0; i < a->cnt; i++) {
@@ -77,8 +79,10 @@ static int stop_vlan_stripping(struct rsip_attach *a)
 	return 0;
 }
 
-/* The kernel drops what comes in with a source of its own: nothing would ever resolve such a host's
- * next hop. */
+/*
+ * The kernel drops what comes in with a source of its own: nothing would ever resolve such a
+ * host's next hop.
+ */
 static int accept_own_addresses(struct rsip_attach *a)
 {
 	__be32 addr;
@@ -172,8 +176,10 @@ static void say_done(const struct rsip_attach *a)
 
 /* ---- the command ---------------------------------------------------- */
 
-/* Who named no endpoint is content with the one in use, as long as it is an address of the
- * interface. */
+/*
+ * Who named no endpoint is content with the one in use, as long as it is an address of the
+ * interface.
+ */
 static void keep_default_endpoints(struct rsip_attach *a, const struct rsip_plane *p)
 {
 	for (uint32_t i = 0; i < a->o->iface_cnt; i++) {

@@ -56,7 +56,8 @@ static int make_links(struct rsip_attach *a, enum rsip_mode mode, int *fd)
 	return 0;
 }
 
-/* Generic XDP runs after GRO and LRO: it would see packets longer than any MTU, and drop bulk TCP.
+/*
+ * Generic XDP runs after GRO and LRO: it would see packets longer than any MTU, and drop bulk TCP.
  */
 static int prepare_generic(struct rsip_attach *a)
 {

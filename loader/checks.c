@@ -18,8 +18,10 @@
 #include "options.h"
 #include "undo.h"
 
-/* The oldest kernel with all we use: bpf_ktime_get_coarse_ns (5.11), XDP links (5.9), mappable
- * arrays (5.5). */
+/*
+ * The oldest kernel with all we use: bpf_ktime_get_coarse_ns (5.11), XDP links (5.9), mappable
+ * arrays (5.5).
+ */
 #define KERNEL_MAJOR 5
 #define KERNEL_MINOR 11
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is in the way, and how to mend it.  Shared by attach, which refuses, and features, which
- * tells. */
+/*
+ * What is in the way, and how to mend it.  Shared by attach, which refuses, and features, which
+ * tells.
+ */
 #ifndef RSIP_LOADER_CHECKS_H
 #define RSIP_LOADER_CHECKS_H
 
@@ -8,7 +10,8 @@
 #include <stdint.h>
 #include "netdev.h"
 
-/* A driver with 4 KiB pages takes about this much in native mode, unless programs take fragments.
+/*
+ * A driver with 4 KiB pages takes about this much in native mode, unless programs take fragments.
  */
 #define RSIP_NATIVE_MTU 3498
 

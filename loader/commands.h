@@ -20,8 +20,10 @@ int rsip_loader_upgrade(const struct rsip_loader_options *o);
 int rsip_loader_status(const struct rsip_loader_options *o);
 int rsip_loader_features(const struct rsip_loader_options *o);
 
-/* Prints an answer and deletes it: JSON, or indented "name: value" for people, without what is
- * empty. */
+/*
+ * Prints an answer and deletes it: JSON, or indented "name: value" for people, without what is
+ * empty.
+ */
 void rsip_loader_print(cJSON *answer, bool json);
 
 #endif

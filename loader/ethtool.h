@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What a network card says of itself, by the ethtool ioctl.  Everything is 0 / value or negative
- * errno. */
+/*
+ * What a network card says of itself, by the ethtool ioctl.  Everything is 0 / value or negative
+ * errno.
+ */
 #ifndef RSIP_LOADER_ETHTOOL_H
 #define RSIP_LOADER_ETHTOOL_H
 
@@ -25,8 +27,10 @@ int rsip_ethtool_offload_set(const char *ifname, enum rsip_offload offload, int 
 int rsip_ethtool_driver(const char *ifname, char *driver, size_t len);
 /* Receive queues: own and shared with transmission. */
 int rsip_ethtool_rx_queues(const char *ifname);
-/* Which fields RSS hashes for ESP over IPv4: RXH_* of linux/ethtool.h; the SPI lies in the two L4
- * fields. */
+/*
+ * Which fields RSS hashes for ESP over IPv4: RXH_* of linux/ethtool.h; the SPI lies in the two L4
+ * fields.
+ */
 int rsip_ethtool_esp4_hash(const char *ifname, uint64_t *fields);
 
 #endif

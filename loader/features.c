@@ -40,8 +40,10 @@ static void add_kernel(cJSON *answer, const struct rsip_kernel *k)
 
 /* ---- native mode ---------------------------------------------------- */
 
-/* Kernels before 6.3 do not say what a driver can: put a program on and take it off, where there is
- * none. */
+/*
+ * Kernels before 6.3 do not say what a driver can: put a program on and take it off, where there
+ * is none.
+ */
 static int try_native(const struct rsip_netdev *dev)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
@@ -60,8 +62,10 @@ static int try_native(const struct rsip_netdev *dev)
 	return err;
 }
 
-/* named: the user has named this interface, so that trying it is what he wants (a real card may
- * pause for it). */
+/*
+ * named: the user has named this interface, so that trying it is what he wants (a real card may
+ * pause for it).
+ */
 static const char *native_word(const struct rsip_netdev *dev, bool named, struct rsip_findings *f)
 {
 	const char *said;

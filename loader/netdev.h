@@ -43,8 +43,10 @@ int rsip_netdev_read(const char *name, struct rsip_netdev *dev);
 
 bool rsip_netdev_has_addr(const struct rsip_netdev *dev, __be32 addr);
 
-/* Has any interface an address from first to last (host order)?  It is put into *addr (network
- * order). */
+/*
+ * Has any interface an address from first to last (host order)?  It is put into *addr (network
+ * order).
+ */
 bool rsip_netdev_any_addr(uint32_t first, uint32_t last, __be32 *addr);
 
 /* Just the driver's XDP features: 0 or negative errno (-ENOENT on kernels before 6.3). */

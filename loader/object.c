@@ -147,8 +147,10 @@ static bool is_internal(const struct bpf_map *map)
 /* Flags that the kernel adds by itself when it makes a map (a devmap is read-only to programs). */
 #define KERNEL_FLAGS BPF_F_RDONLY_PROG
 
-/* The kernel does not look whether a map that is reused has the layout that the programs were
- * written for. */
+/*
+ * The kernel does not look whether a map that is reused has the layout that the programs were
+ * written for.
+ */
 static int reuse_map(struct bpf_map *map, const char *folder)
 {
 	char path[RSIP_PINS_PATH_MAX];

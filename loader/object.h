@@ -14,8 +14,10 @@ void rsip_object_log_open(void);
 /* What the kernel said of the last netlink request that it refused; "" if nothing. */
 const char *rsip_object_kernel_message(void);
 
-/* Loads the programs with new maps of the sizes in config.  0 or negative errno (said); close what
- * you get. */
+/*
+ * Loads the programs with new maps of the sizes in config.  0 or negative errno (said); close what
+ * you get.
+ */
 int rsip_object_load(const struct rsip_config *config, uint32_t max_cookies,
 		     struct rsip_xdp_bpf **out);
 /* Loads them onto the maps pinned in folder, whose configuration is config. */
@@ -32,14 +34,18 @@ int rsip_object_map(const struct rsip_xdp_bpf *object, const char *name);
 /* Pins every map in folder, except (NULL or) one that is pinned already. */
 int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, const char *except);
 
-/* Writes configuration and interfaces (iface[0] gets index 1) into the maps.  0 or negative errno
- * (said). */
+/*
+ * Writes configuration and interfaces (iface[0] gets index 1) into the maps.  0 or negative errno
+ * (said).
+ */
 int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config *config,
 		     const struct rsip_iface *iface, uint32_t cnt);
 int rsip_object_write_config(const struct rsip_xdp_bpf *object, const struct rsip_config *config);
 
-/* A program that passes everything, for trying what a device can do: a descriptor to close, or
- * negative errno. */
+/*
+ * A program that passes everything, for trying what a device can do: a descriptor to close, or
+ * negative errno.
+ */
 int rsip_object_pass_program(void);
 
 #endif

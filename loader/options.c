@@ -83,8 +83,7 @@ int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const cha
 	return 0;
 }
 
-/* ---- numbers and paths, the same on the command line and in the file
- * -------------------------------------------- */
+/* ---- numbers and paths, on the command line and in the file ------------ */
 
 static int pin_path_set(struct rsip_loader_options *o, const char *text, char *why, size_t why_len)
 {

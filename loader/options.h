@@ -48,8 +48,10 @@ void rsip_loader_options_init(struct rsip_loader_options *o);
 enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
 						  struct rsip_loader_options *o);
 
-/* The loader's part of the configuration; everything else in it is rsipd's.  0, or -EINVAL with why
- * filled. */
+/*
+ * The loader's part of the configuration; everything else in it is rsipd's.  0, or -EINVAL with
+ * why filled.
+ */
 int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_options *o, char *why,
 			     size_t why_len);
 

@@ -87,7 +87,9 @@ static int mount_bpffs(const char *parent, bool *mounted)
 	return 0;
 }
 
-/* Opens and locks what lies at path now: somebody may have mounted something there while we waited.
+/*
+ * Opens and locks what lies at path now: somebody may have mounted something there while we
+ * waited.
  */
 static int lock_open(const char *path)
 {

@@ -8,8 +8,10 @@
 
 #define RSIP_PINS_PATH_MAX 400
 
-/* The path of a pin; for a link, the interface's name follows "link_" with dots (which bpffs
- * refuses) as %2e. */
+/*
+ * The path of a pin; for a link, the interface's name follows "link_" with dots (which bpffs
+ * refuses) as %2e.
+ */
 void rsip_pins_path(const char *folder, const char *name, char *path);
 void rsip_pins_link_path(const char *folder, const char *ifname, char *path);
 

@@ -241,8 +241,10 @@ static int remove_links(const char *folder)
 	return rsip_pins_unlink_all(folder, "link_") ?: err;
 }
 
-/* In another namespace the interfaces' names mean other interfaces: only what is left of a dead one
- * may go. */
+/*
+ * In another namespace the interfaces' names mean other interfaces: only what is left of a dead
+ * one may go.
+ */
 static int check_namespace(const char *folder, bool here)
 {
 	DIR *dir = here ? NULL : opendir(folder);

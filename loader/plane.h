@@ -32,7 +32,8 @@ struct rsip_plane {
  */
 int rsip_plane_read(const char *folder, struct rsip_plane *p);
 
-/* Does what is attached equal what is asked for?  0, or -EEXIST with the first difference in why.
+/*
+ * Does what is attached equal what is asked for?  0, or -EEXIST with the first difference in why.
  */
 int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_options *o,
 		       const struct rsip_config *want, const struct rsip_iface *iface,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* One answer, two forms: the tree that scripts get as JSON is what people get as indented "name:
- * value". */
+/*
+ * One answer, two forms: the tree that scripts get as JSON is what people get as indented "name:
+ * value".
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +38,10 @@ static void print_value(const cJSON *item)
 		printf("%.0f\n", item->valuedouble);
 }
 
-/* An object in a list is headed by its name, if it has one; a list of plain values is one line
- * each. */
+/*
+ * An object in a list is headed by its name, if it has one; a list of plain values is one line
+ * each.
+ */
 static void print_list(const cJSON *list, int depth)
 {
 	const cJSON *item;

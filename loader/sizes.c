@@ -49,7 +49,8 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		{"rsip_counters", c->cpus * (uint64_t)RSIP_MAX_IFACES},
 		{"rsip_nexthops", c->cpus * (uint64_t)RSIP_NEXTHOPS},
 		{"rsip_cookies", max_cookies},
-		/* a quarter more than the live ones can be: void claims go only when rsipd sweeps
+		/*
+		 * a quarter more than the live ones can be: void claims go only when rsipd sweeps
 		 */
 		{"rsip_spis_out", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_SPI_OUT_MAX},
 	};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* How big the data plane may be; the defaults and bounds are those of `dataplane` in rsipd.json(5).
+/*
+ * How big the data plane may be; the defaults and bounds are those of `dataplane` in
+ * rsipd.json(5).
  */
 #ifndef RSIP_LOADER_SIZES_H
 #define RSIP_LOADER_SIZES_H

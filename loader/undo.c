@@ -182,8 +182,10 @@ static int note_forwarding(struct rsip_undo_log *log, const char *ifname, const 
 	return err;
 }
 
-/* The kernel takes the greater of all/rp_filter and the interface's: give the others what `all`
- * gave them. */
+/*
+ * The kernel takes the greater of all/rp_filter and the interface's: give the others what `all`
+ * gave them.
+ */
 static int keep_rp_filter(struct rsip_undo_log *log, const char *ifname, const char *all)
 {
 	char name[96], own[64];

@@ -3,10 +3,12 @@
  * What the loader changes on the machine, and how detach puts it back.
  *
  * Every change is written to the map rsip_undo (pinned first, removed last) before it is made:
- * whenever the loader is killed, the next one finds what to put back.  Names are paths below
- * /proc/sys, or one of ethtool/IF/gro, .../lro, .../rxvlan   an offload, old "0" or "1" mount/PATH
- * a BPF file system that we mounted netns                                 the cookie of the network
- * namespace all of it happened in
+ * whenever the loader is killed, the next one finds what to put back.  Names of entries:
+ *
+ *     net/...            a path below /proc/sys
+ *     ethtool/IF/gro     an offload (or lro, rxvlan), old "0" or "1"
+ *     mount/PATH         a BPF file system that we mounted
+ *     netns              cookie of the network namespace all of it happened in
  */
 #ifndef RSIP_LOADER_UNDO_H
 #define RSIP_LOADER_UNDO_H
@@ -28,11 +30,14 @@ int rsip_undo_sysctl(struct rsip_undo_log *log, const char *name, const char *va
 /* Switches an offload off if it is on. */
 int rsip_undo_offload_off(struct rsip_undo_log *log, const char *ifname, enum rsip_offload offload);
 
-/* What packets need of the machine: forwarding, and no reverse-path filter on the private
- * interfaces. */
+/*
+ * What packets need of the machine: forwarding, and no reverse-path filter on the private
+ * interfaces.
+ */
 int rsip_undo_prepare_machine(struct rsip_undo_log *log, const struct rsip_iface *iface,
 			      uint32_t cnt);
-/* Where a pool address is the machine's own: its hosts' packets may come in on private interfaces.
+/*
+ * Where a pool address is the machine's own: its hosts' packets may come in on private interfaces.
  */
 int rsip_undo_accept_local(struct rsip_undo_log *log, const struct rsip_iface *iface, uint32_t cnt);
 
@@ -40,8 +45,10 @@ int rsip_undo_accept_local(struct rsip_undo_log *log, const struct rsip_iface *i
 int rsip_undo_open(const char *folder, struct rsip_undo_log *log);
 /* True if this entry is there; old: at least 32 bytes. */
 bool rsip_undo_find(const struct rsip_undo_log *log, const char *name, char *old);
-/* Puts sysctls and offloads back, newest first.  What vanished meanwhile is skipped.  0, or the
- * last error (said). */
+/*
+ * Puts sysctls and offloads back, newest first.  What vanished meanwhile is skipped.  0, or the
+ * last error (said).
+ */
 int rsip_undo_restore(struct rsip_undo_log *log);
 
 /* Reads a value without its newline; name below /proc/sys. */

@@ -280,7 +280,7 @@ _Static_assert(sizeof(struct rsip_counters) == 512, "rsip_counters");
 /* rsip_undo: array of RSIP_UNDO_MAX; what the loader changed on the machine, so that detach can put it back. */
 #define RSIP_UNDO_MAX 256
 struct rsip_undo {
-	char name[96]; /* a sysctl as a path below /proc/sys, "" = free */
+	char name[96]; /* a sysctl as a path below /proc/sys, or as loader/undo.h says; "" = free */
 	char old[32]; /* its value before */
 };
 _Static_assert(sizeof(struct rsip_undo) == 128, "rsip_undo");

@@ -25,7 +25,7 @@ static void must(bool ok)
 		abort();
 }
 
-static void start(void)
+static void begin(void)
 {
 	if (!gw.e) {
 		gw_plan();
@@ -56,7 +56,7 @@ static void fill_in(uint8_t *msg, size_t len, unsigned int host)
 	}
 }
 
-static void send(uint8_t flags, uint8_t *msg, size_t len)
+static void say_one(uint8_t flags, uint8_t *msg, size_t len)
 {
 	static const unsigned int pause[] = { 0, 1, 100, 2000 };
 	unsigned int host = flags & 3;
@@ -104,12 +104,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t msg[256];
 
-	start();
+	begin();
 	while (size >= 2) {
 		size_t len = data[1] < size - 2 ? data[1] : size - 2;
 
 		memcpy(msg, data + 2, len);
-		send(data[0], msg, len);
+		say_one(data[0], msg, len);
 		data += 2 + len;
 		size -= 2 + len;
 	}

@@ -74,12 +74,13 @@ lab_enter() {
 	for p in rsip-loader rsipd rsipctl rsip-client; do
 		[ -x "$BIN/$p" ] || { not_ok "lab: $BIN/$p is missing: run make first"; lab_end; }
 	done
-	for need in ip ethtool nsenter unshare mount; do
+	for need in ip ethtool nsenter unshare setpriv mount; do
 		command -v $need >/dev/null || { skip "lab: $need is missing (make deps installs it)"; lab_end; }
 	done
-	RSIP_LAB_ID=$$ unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@" </dev/null &
+	# unshare blocks SIGTERM; its own death takes everything inside with it, and ours takes it
+	RSIP_LAB_ID=$$ setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
+		--propagation private "$0" "$@" </dev/null &
 	local child=$!
-	# unshare blocks SIGTERM; its own death takes everything inside with it
 	trap 'kill -KILL $child; wait $child 2>/dev/null; exit 130' INT TERM HUP
 	wait $child
 	exit

@@ -29,7 +29,7 @@ static struct found restart(uint64_t now_ns)
 	static struct found f;
 
 	memset(&f, 0, sizeof(f));
-	cr_assert_eq(dp->ops->foreach(dp, now_ns, note, &f), 0);
+	cr_assert_eq(dp->ops->foreach (dp, now_ns, note, &f), 0);
 	return f;
 }
 
@@ -157,4 +157,15 @@ Test(dataplane_restart, an_address_that_left_the_configuration_goes_with_its_bin
 	cr_expect_eq(c->m.bindings[slot].expires_ns, 0);
 	cr_expect_eq(port_owner(0, 4000), 0);
 	cr_expect_not_null(rsip_table_addr(&c->addrs, PUB_2));
+}
+
+Test(dataplane_restart, a_foreign_entry_does_not_harm_a_live_binding, .init = twin_up,
+     .fini = twin_down)
+{
+	uint32_t slot = install_ports(HOST_A, 4000, 8, 90 * S);
+
+	c->m.ports[1 << 12 | 100].slot[0] = slot; /* of the other address */
+	cr_expect_eq(restart(S).cnt, 1);
+	cr_expect_eq(c->m.ports[1 << 12 | 100].slot[0], 0);
+	cr_expect_eq(port_owner(0, 4000), slot);
 }

@@ -87,13 +87,28 @@ Test(tables, what_crosses_a_block_is_refused)
 	cr_expect_eq(rsip_table_spi_put(&t, pub, 0x1000, 1, 0), -EINVAL);
 }
 
-static uint32_t put_cnt, grace_cnt, lost;
+static uint32_t put_cnt, grace_cnt, lost, wrong_copies;
 
-/* In the middle of a move: everything that was put before must still be where a reader looks. */
+static uint32_t entries_in_use(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t b = 0; b < BUCKETS; b++)
+		for (int i = 0; i < 4; i++)
+			n += mem[b].e[i].slot != 0;
+	return n;
+}
+
+/*
+ * In the middle of a move: everything that was put before must still be where a reader looks.  A
+ * reader that has looked at the new place before the copy came must find the old one: so there are
+ * two until the first grace period ends, and one after the second.
+ */
 static void look_at_all(void *arg)
 {
 	(void)arg;
-	grace_cnt++;
+	if (entries_in_use() != put_cnt + !(grace_cnt++ & 1))
+		wrong_copies++;
 	for (uint32_t i = 1; i <= put_cnt; i++)
 		if (reader_finds(pub, i << 4) != i)
 			lost++;
@@ -110,6 +125,8 @@ Test(tables, full_buckets_are_spread_and_no_reader_ever_misses)
 		put_cnt = i;
 	}
 	cr_expect_eq(lost, 0, "%u looks failed during moves", lost);
+	cr_expect_eq(wrong_copies, 0, "%u moves dropped a copy too early or too late",
+		     wrong_copies);
 	cr_expect_gt(t.moves, 0);
 	cr_expect_eq(grace_cnt, 2 * t.moves);
 	cr_expect_gt(put_cnt, BUCKETS * 4 * 9 / 10, "only %u of %u places used", put_cnt,
