@@ -30,6 +30,13 @@ check "broken messages, TCP, from a host with a lease" abuse 10.99.0.21 tcp
 check "broken messages, TCP, from a host without" abuse 10.99.0.22 tcp
 check "rsipd is still the same process" kill -0 $pid
 check_eq "other hosts' bindings are untouched" "$(bindings | grep -F -e $HOSTA -e $HOSTB)" "$before"
+accounted() { # received, and answered or counted with a reason
+	ctl --json stats | js '"%d = %d" % (d["transport"]["udp-received"] + d["transport"]["tcp-received"],
+		d["transport"]["udp-answered"] + d["transport"]["tcp-answered"] + d["transport"]["udp-over-rate"] +
+		sum(d["unanswered"].values()))'
+}
+balance=$(accounted)
+check_eq "each message was answered, or dropped and counted" "${balance%% *}" "${balance##* }"
 judge hosta private-malformed
 judge peer public-malformed
 stop $stream

@@ -9,6 +9,9 @@ lab_enter "$@"
 
 SECONDS=0 step=0 tty=
 [ -t 1 ] && tty=1
+exec 3<&1
+wide=$([ -z "$tty" ] || stty size <&3 2>/dev/null | awk '$2 >= 110 { print 1 }') # room to redraw the table in place
+exec 3<&-
 bold() { if [ -n "$tty" ]; then printf '\033[1m%s\033[0m\n' "$*"; else printf '%s\n' "$*"; fi; }
 title() { step=$((step + 1)); echo; bold "$step. $*"; }
 tell() { printf '   %s\n' "$*"; }
@@ -88,7 +91,7 @@ tell
 lines=0
 while kill -0 $run_a 2>/dev/null || kill -0 $run_b 2>/dev/null; do
 	table=$(ctl bindings)
-	if [ -n "$tty" ]; then
+	if [ -n "$wide" ]; then
 		[ $lines = 0 ] || printf '\033[%dA' $lines
 		printf '   %s\n' "packets per binding, live:"
 		# shellcheck disable=SC2001

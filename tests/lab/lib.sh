@@ -22,6 +22,7 @@ TREE=$(cd "$LAB_SRC/../.." && pwd)
 O=${O:-build}
 case $O in /*) BIN=$O ;; *) BIN=$TREE/$O ;; esac
 PY=/usr/bin/python3
+export PYTHONDONTWRITEBYTECODE=1 # the tree stays as it is
 LAB=/run/rsip-lab # all files of the lab: configuration, sockets, logs, captures
 
 GW_PRIV=10.99.0.1 HOSTA=10.99.0.11 HOSTB=10.99.0.12 GW_PUB=192.0.2.1 PEER=192.0.2.2 POOL=203.0.113.1
@@ -53,7 +54,15 @@ check_eq() {
 check_le() { if [ "$2" -le "$3" ]; then ok "$1 ($2)"; else not_ok "$1: got $2, want at most $3"; fi; }
 check_ge() { if [ "$2" -ge "$3" ]; then ok "$1 ($2)"; else not_ok "$1: got $2, want at least $3"; fi; }
 
+# What a sanitizer (make SAN=1, O=build/san) says of our programs is a failure, whatever the scenario saw.
+sanitized() {
+	local found
+	found=$(grep -rhE "runtime error|ERROR: (Address|Leak)Sanitizer" $LAB --include='*.log' 2>/dev/null | head -n 2)
+	[ -z "$found" ] || not_ok "sanitizer: $found"
+}
+
 lab_end() {
+	sanitized
 	[ "$failed" = 0 ] || [ ! -S $LAB/rsipd.sock ] || { echo "    events and drops:"; ctl stats 2>&1 | sed 's/^/    /'; }
 	[ "$failed" = 0 ] || [ -z "${LAB_KEEP:-}" ] || { rm -rf "$LAB_KEEP"; cp -r "$LAB" "$LAB_KEEP" 2>/dev/null; }
 	echo "$passed passed, $failed failed, $skipped skipped"

@@ -230,12 +230,16 @@ check_eq "the maps stay" "$(map_ids)" "$ids"
 if [ "$(program_ids)" != "$progs" ]; then ok "the programs are new"; else not_ok "the programs are still the old ones"; fi
 for _ in 1 2 3 4 5; do loader upgrade >$LAB/out 2>&1 || break; done
 check "again and again" said upgraded
+passed_by() { status_of 'd["interfaces"][0]["counters"]["passed"]'; }
+counted=$(passed_by)
+grown() { [ "$(passed_by)" -gt "$counted" ]; }
+check "the new programs count in the maps that stay" wait_for 5 grown
 touch $LAB/stop
 wait $ping_pid
 check "no packet is lost ($(tail -n 1 $LAB/ping.log))" grep -q ' lost 0$' $LAB/ping.log
 check "and there were some" grep -Eq 'sent [0-9]{3,}' $LAB/ping.log
 kill $echo_pid
-check_ge "they are counted" "$(status_of 'd["interfaces"][0]["counters"]["passed"]')" 100
+check_ge "they are counted" "$(passed_by)" 100
 check_eq "as many pins as before" "$(find $PIN -name '*new*' | wc -l)" 0
 check_eq "pinned programs are the attached ones" "$(bpftool prog show pinned $PIN/prog_pub | sed -n '1s/:.*//p') $(bpftool prog show pinned $PIN/prog_priv | sed -n '1s/:.*//p')" "$(program_ids)"
 
@@ -243,7 +247,7 @@ check_eq "pinned programs are the attached ones" "$(bpftool prog show pinned $PI
 
 first=$(bpftool -j map lookup pinned $PIN/rsip_config key 0 0 0 0 | js '" ".join(d["value"])')
 write_config() { bpftool map update pinned $PIN/rsip_config key 0 0 0 0 value "$@"; }
-# shellcheck disable=SC2086
+# shellcheck disable=SC2046
 write_config 0x63 0x00 0x00 0x00 $(cut -d' ' -f5- <<<"$first")
 for c in status upgrade "attach ${BOTH[*]}"; do
 	# shellcheck disable=SC2086
@@ -258,7 +262,7 @@ check "and says where" said "another network namespace"
 check_eq "nothing is touched" "$(program_ids | wc -w)" 2
 
 # attached_ns = 0: what a kill in the middle leaves (offset 48, 8 bytes)
-# shellcheck disable=SC2086
+# shellcheck disable=SC2046
 write_config $(cut -d' ' -f1-48 <<<"$first") 0 0 0 0 0 0 0 0 $(cut -d' ' -f57- <<<"$first")
 run "half an attach is no attach" 3 status
 run "the next attach mends it" 0 attach "${BOTH[@]}"

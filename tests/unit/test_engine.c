@@ -140,7 +140,7 @@ Test(engine, query_tells_what_is_local_and_nothing_of_the_rest)
 	with_tuple(1, "10.0.0.9", NULL);
 	with_tuple(1, "198.51.100.9", NULL);
 	with_tuple(2, "10.20.60.0", "255.255.255.0");
-	with_tuple(2, "0.0.0.0", "0.0.0.0")->addr.v4 = inet_addr("8.0.0.0");
+	with_tuple(2, "10.0.0.0", "254.0.0.0"); /* wider than what is local */
 	cr_assert_eq(say(gw_host(1), 2), RSIP_OK);
 	cr_expect_eq(gw.got.type, RSIP_MSG_QUERY_RESPONSE);
 	cr_assert_eq(gw.got.tuple_cnt, 2);

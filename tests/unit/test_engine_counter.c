@@ -182,15 +182,37 @@ Test(engine_counter, after_a_restart_the_first_valid_message_sets_the_counter)
 	cr_expect_eq(say(gw_host(1), 1002), RSIP_OK);
 }
 
+static uint64_t told_hop;
+static unsigned int told_cnt;
+
+static int note_hop(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop)
+{
+	(void)dp;
+	(void)slot;
+	told_hop = nexthop;
+	told_cnt++;
+	return 0;
+}
+
 Test(engine_counter, a_new_next_hop_is_passed_on_once)
 {
+	struct rsip_dataplane_ops ops = *gw.dp->ops;
+	const struct rsip_dataplane_ops *whole = gw.dp->ops;
 	uint32_t id = registered(gw_host(1));
 
 	an_assign(id, 1);
 	cr_assert_eq(say(gw_host(1), 2), RSIP_OK);
+	ops.bind_nexthop = note_hop;
+	gw.dp->ops = &ops;
+	told_cnt = 0;
 	gw.nexthop++;
 	a_query(id);
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
-	gw.nexthop = 0; /* not known for the moment: the old one stays */
+	cr_expect_eq(told_cnt, 1);
+	cr_expect_eq(told_hop, gw.nexthop);
 	cr_assert_eq(say(gw_host(1), 4), RSIP_OK);
+	gw.nexthop = 0; /* not known for the moment: the old one stays */
+	cr_assert_eq(say(gw_host(1), 5), RSIP_OK);
+	cr_expect_eq(told_cnt, 1);
+	gw.dp->ops = whole;
 }
