@@ -25,7 +25,8 @@ ike_sas peer >$LAB/sas 2>&1
 check_eq "the peer has both, each from the same address and port 500" \
 	"$(grep -c "remote 'host[ab]' @ ${POOL//./\\.}\[500\]" $LAB/sas)" 2
 check_eq "both established" "$(grep -c ESTABLISHED $LAB/sas)" 2
-check_eq "no NAT was found, so no UDP encapsulation" "$(grep -c -i 'nat.*\(detected\|behind\)\|4500' $LAB/ike-*/charon.log | awk -F: '{s += $2} END {print s}')" 0
+check_eq "no NAT was found, so no UDP encapsulation" \
+	"$(cat $LAB/ike-*/charon.log | grep -c -i 'nat.*\(detected\|behind\)\|4500')" 0
 
 # An exchange that the peer begins inside the established IKE_SA: it names the host's cookie.
 check "the peer's own requests reach host A" ike_peer_asks hosta

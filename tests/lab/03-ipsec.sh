@@ -5,16 +5,19 @@
 # addresses and identification, so that it verifies proves that the gateway changed none of them.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
-"$PY" -c 'import scapy.layers.ipsec, cryptography' 2>/dev/null || { skip "ipsec: python3-scapy or python3-cryptography is missing"; lab_end; }
+"$PY" -c 'import scapy.layers.ipsec, cryptography' 2>/dev/null ||
+	{ skip "ipsec: python3-scapy or python3-cryptography is missing"; lab_end; }
 lab_up
 capture hosta hostb peer
 both_up --spis 4
 
 n=100
-started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL hosta="$(lease hosta spi)" hostb="$(lease hostb spi)"
+started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL \
+	hosta="$(lease hosta spi)" hostb="$(lease hostb spi)"
 peer_pid=$STARTED
-inside hosta "$PY" "$LAB_SRC/ipsec.py" host hosta $POOL $PEER "$(lease hosta spi)" $n >$LAB/ipsec-hosta.json 2>&1 & wait_a=$!
-inside hostb "$PY" "$LAB_SRC/ipsec.py" host hostb $POOL $PEER "$(lease hostb spi)" $n >$LAB/ipsec-hostb.json 2>&1 & wait_b=$!
+talk() { inside "$1" "$PY" "$LAB_SRC/ipsec.py" host "$1" $POOL $PEER "$(lease "$1" spi)" $n >"$LAB/ipsec-$1.json" 2>&1; }
+talk hosta & wait_a=$!
+talk hostb & wait_b=$!
 wait $wait_a $wait_b
 # an ICMP error about a host's ESP or AH finds that host by the peer's SPI, which the gateway saw going out
 for h in hosta hostb; do
@@ -45,10 +48,9 @@ check_eq "and nothing else was dropped" "$(drops)" 25
 wait_for 5 quiet
 captured
 check "each packet is the same at every hop but for TTL and its checksum" same_wire --unseen-in 25
-check_eq "on both wires" "$(js 'sorted(d["kinds"].items())' <$LAB/wire.json)" "[('ah', $((4 * n))), ('esp', $((8 * n))), ('icmp', 6)]"
+check_eq "on both wires" \
+	"$(js 'sorted(d["kinds"].items())' <$LAB/wire.json)" "[('ah', $((4 * n))), ('esp', $((8 * n))), ('icmp', 6)]"
 for h in hosta hostb; do
-	for c in in_packets in_bytes out_packets out_bytes; do
-		check_eq "$h: counter $c is what was on the wire" "$(counter $h $c)" "$(js "d['hosts']['$h']['$c']" <$LAB/wire.json)"
-	done
+	check_counters $h
 done
 lab_end

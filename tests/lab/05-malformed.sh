@@ -21,8 +21,10 @@ on hostb ip addr add 10.99.0.21/24 dev eth0
 on hostb ip addr add 10.99.0.22/24 dev eth0
 n=$([ "${LONG:-}" = 1 ] && echo 50000 || echo 3000)
 abuse() { # SOURCE TRANSPORT [--registered]
-	on hostb "$PY" "$LAB_SRC/rsip.py" abuse $GW_PRIV "$1" "${SEED:-$n}" $n "$2" "$victim" "${@:3}" >$LAB/abuse.json || return 1
-	js '"%d sent; answers: %s" % (d["sent"], ", ".join("%s x %d" % (k, v) for k, v in sorted(d["answers"].items(), key=lambda i: -i[1])[:4]))' <$LAB/abuse.json
+	on hostb "$PY" "$LAB_SRC/rsip.py" abuse $GW_PRIV "$1" "${SEED:-$n}" $n "$2" "$victim" "${@:3}" \
+		>$LAB/abuse.json || return 1
+	js '"%d sent; answers: %s" % (d["sent"], ", ".join("%s x %d" % (k, v)
+		for k, v in sorted(d["answers"].items(), key=lambda i: -i[1])[:4]))' <$LAB/abuse.json
 }
 check "broken messages, UDP, from a host with a lease" abuse 10.99.0.21 udp --registered
 check "broken messages, UDP, from a host without" abuse 10.99.0.22 udp

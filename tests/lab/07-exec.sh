@@ -15,9 +15,13 @@ wait_for 10 listens peer 80
 judge_ports hosta
 judge_ports hostb
 
-start hosta called.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- "$PY" -m http.server "$(lease hosta port)" --directory $LAB/www
-check "the peer calls a program on host A's leased port" wait_for 5 on peer curl -sS --max-time 2 "http://$POOL:$(lease hosta port)/hello"
-check "nobody is on a port that nobody leases" sh -c '! "$@"' sh nsenter "--net=/run/netns/$(ns peer)" curl -sS --max-time 0.5 "http://$POOL:1999/"
+port=$(lease hosta port)
+start hosta called.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- \
+	"$PY" -m http.server "$port" --directory $LAB/www
+call() { on peer curl -sS --max-time "$2" "http://$POOL:$1/hello"; }
+check "the peer calls a program on host A's leased port" wait_for 5 call "$port" 2
+silent() { ! call "$1" 0.5; }
+check "nobody is on a port that nobody leases" silent 1999
 
 on hostb arping -q -c 2 -w 2 -I eth0 $POOL
 check_eq "host A answers no ARP request for the leased address" "$(seen hosta arp=$POOL mac="$(mac_of hosta eth0)")" 0

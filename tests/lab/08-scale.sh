@@ -17,7 +17,8 @@ on gw ping -c 1 -W 2 $HOSTA >/dev/null # its neighbour entry, as any host's RSIP
 rounds=$([ "${LONG:-}" = 1 ] && echo 5000 || echo 500)
 scale() {
 	# shellcheck disable=SC2086
-	on hosta "$PY" "$LAB_SRC/scale.py" $GW_PRIV 10.98.0.1 $RSIPD "/run/netns/$(ns gw)" pub0 "$rounds" $sizes >$LAB/scale.json
+	on hosta "$PY" "$LAB_SRC/scale.py" $GW_PRIV 10.98.0.1 $RSIPD "/run/netns/$(ns gw)" pub0 \
+		"$rounds" $sizes >$LAB/scale.json
 }
 check "all hosts register and lease 64 ports and 4 SPIs" scale || lab_end
 sed 's/^/    /' $LAB/scale.json

@@ -16,7 +16,12 @@ bold() { if [ -n "$tty" ]; then printf '\033[1m%s\033[0m\n' "$*"; else printf '%
 title() { step=$((step + 1)); echo; bold "$step. $*"; }
 tell() { printf '   %s\n' "$*"; }
 show() { sed 's/^/   /'; }
-die() { echo; bold "The demo failed: $*"; [ ! -s $LAB/rsipd.log ] || tail -n 5 $LAB/rsipd.log | sed 's/^/   rsipd: /'; exit 1; }
+die() {
+	echo
+	bold "The demo failed: $*"
+	[ ! -s $LAB/rsipd.log ] || tail -n 5 $LAB/rsipd.log | sed 's/^/   rsipd: /'
+	exit 1
+}
 lab_abort() { die "$*"; }
 seen_ok=() seen_bad=0
 # proof TEXT COMMAND...: a line of the summary
@@ -49,7 +54,8 @@ show <$LAB/attach.log
 
 title "The controller: rsipd, as an ordinary user without any capability, shares 203.0.113.1"
 rsipd_start
-tell "gw# rsipd --config rsipd.json                       (process $RSIPD, user $(ps -o user= -p $RSIPD), capabilities $(awk '/^CapEff/ { print $2 }' /proc/$RSIPD/status))"
+caps=$(awk '/^CapEff/ { print $2 }' /proc/$RSIPD/status)
+tell "gw# rsipd --config rsipd.json                       (user $(ps -o user= -p $RSIPD), capabilities $caps)"
 
 title "The hosts lease: ports for TCP and UDP, SPIs for ESP, AH and IKE"
 capture hosta hostb peer
@@ -69,18 +75,23 @@ start peer iperf-c.log iperf3 -s -p 5203
 start peer iperf-d.log iperf3 -s -p 5204
 mkdir -p $LAB/www && echo "hello from the peer" >$LAB/www/hello
 start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL hosta="$(lease hosta spi)" hostb="$(lease hostb spi)"
+started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL \
+	hosta="$(lease hosta spi)" hostb="$(lease hostb spi)"
 peer_pid=$STARTED
-ike_conf peer $PEER $POOL && ike_start peer nsenter "--net=/run/netns/$(ns peer)" || die "strongSwan on the peer: $(tail -n 3 $LAB/ike-peer/out)"
-for p in 80 5201 5202 5203 5204; do wait_for 10 listens peer $p || die "the peer's server on port $p does not start"; done
+ike_conf peer $PEER $POOL
+ike_start peer nsenter "--net=/run/netns/$(ns peer)" || die "strongSwan on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+for p in 80 5201 5202 5203 5204; do
+	wait_for 10 listens peer $p || die "the peer's server on port $p does not start"
+done
 
 run() { # NODE TCP_PORT UDP_PORT: everything one host does; each writes its own log
-	local jobs=()
+	local jobs=() spi
+	spi=$(lease "$1" spi)
 	inside "$1" iperf3 -c $PEER -p "$2" -t 8 -b 10M -J >"$LAB/$1-tcp.json" 2>&1 & jobs+=($!)
 	inside "$1" iperf3 -c $PEER -p "$3" -u -l 1200 -t 8 -b 3M -J >"$LAB/$1-udp.json" 2>&1 & jobs+=($!)
 	inside "$1" curl -sS --max-time 10 http://$PEER/hello >"$LAB/$1-http" 2>&1 & jobs+=($!)
-	inside "$1" "$PY" "$LAB_SRC/ipsec.py" host "$1" $POOL $PEER "$(lease "$1" spi)" 100 >"$LAB/ipsec-$1.json" 2>&1 & jobs+=($!)
-	ike_conf "$1" $POOL $PEER "$(lease "$1" spi)" "$(lease "$1" spi_last)"
+	inside "$1" "$PY" "$LAB_SRC/ipsec.py" host "$1" $POOL $PEER "$spi" 100 >"$LAB/ipsec-$1.json" 2>&1 & jobs+=($!)
+	ike_conf "$1" $POOL $PEER "$spi" "$(lease "$1" spi_last)"
 	ike_start "$1" inside "$1" && ike_initiate "$1"
 	wait "${jobs[@]}" # but not for charon, which stays
 }
@@ -130,28 +141,37 @@ tell
 tell "One of each kind, in the tunnel on the hosts' LAN and, the same packet, on the public wire:"
 wires show | show
 
-has() { js "d$1" <"$LAB/$2"; }
+has() { [ "$(js "$1" <"$LAB/$2")" = True ]; } # an expression that must hold for a JSON file
 both() { local h; for h in hosta hostb; do "$@" $h || return 1; done; }
-tcp_ok() { [ "$(has '["end"]["sum_received"]["bytes"] > 1000000' "$1-tcp.json")" = True ]; }
-udp_ok() { [ "$(has '["end"]["sum"]["packets"] - d["end"]["sum"]["lost_packets"] > 1000' "$1-udp.json")" = True ]; }
+lease_ok() { [ "$(lease hosta addr)$(lease hostb addr)" = $POOL$POOL ] && [ "$(lease hosta port)" != "$(lease hostb port)" ]; }
+tcp_ok() { has 'd["end"]["sum_received"]["bytes"] > 1000000' "$1-tcp.json"; }
+udp_ok() { has 'd["end"]["sum"]["packets"] - d["end"]["sum"]["lost_packets"] > 1000' "$1-udp.json"; }
 http_ok() { grep -q "hello from the peer" "$LAB/$1-http"; }
-kind_ok() { [ "$(js "d['verified']['$2']['$1']" <$LAB/ipsec-peer.json)" = 100 ] && [ "$(js "d['verified']['$1']" <"$LAB/ipsec-$2.json")" = 100 ]; }
+ike_ok() {
+	[ "$(grep -c "remote 'host[ab]' @ ${POOL//./\\.}\[500\]" $LAB/sas)" = 2 ] && [ "$(grep -c ESTABLISHED $LAB/sas)" = 2 ]
+}
+kind_ok() { has "d['verified']['$2']['$1'] == 100" ipsec-peer.json && has "d['verified']['$1'] == 100" "ipsec-$2.json"; }
 esp_ok() { kind_ok esp-cbc "$1" && kind_ok esp-gcm "$1"; }
-counts_ok() { [ "$(counter "$1" in_packets) $(counter "$1" out_packets)" = "$(js "'%d %d' % (d['hosts']['$1']['in_packets'], d['hosts']['$1']['out_packets'])" <$LAB/wire.json)" ]; }
-proof "two hosts leased from one address, each its own ports and SPIs" [ "$(lease hosta addr)$(lease hostb addr)" = $POOL$POOL -a "$(lease hosta port)" != "$(lease hostb port)" ]
+count_ok() { [ "$(counter "$1" in_packets) $(counter "$1" out_packets)" = "$(on_wire "$1" in_packets) $(on_wire "$1" out_packets)" ]; }
+proof "two hosts leased from one address, each its own ports and SPIs" lease_ok
 proof "TCP from both hosts at once" both tcp_ok
 proof "UDP from both hosts at once" both udp_ok
 proof "HTTP from both hosts" both http_ok
-proof "IKE from port 500 on both hosts, to one peer, no UDP encapsulation" [ "$(grep -c "remote 'host[ab]' @ ${POOL//./\\.}\[500\]" $LAB/sas)$(grep -c ESTABLISHED $LAB/sas)" = 22 ]
+proof "IKE from port 500 on both hosts, to one peer, no UDP encapsulation" ike_ok
 proof "ESP (AES-CBC and AES-GCM) both ways, verified at both ends" both esp_ok
 proof "AH both ways: its checksum covers the addresses, and still verifies" both kind_ok ah
-proof "every packet on both wires, none lost, the same byte for byte but for TTL and its checksum" [ "$(js 'd["out_packets"] > 1000' <$LAB/wire.json)" = True ]
-proof "the gateway's counters per binding are exactly what was on the wires" both counts_ok
+proof "every packet on both wires, none lost, the same byte for byte but for TTL and its checksum" \
+	has 'd["out_packets"] > 1000 and d["in_packets"] > 1000' wire.json
+proof "the gateway's counters per binding are exactly what was on the wires" both count_ok
 proof "not one packet dropped" [ "$(drops)" = 0 ]
 
 title "The hosts give back what they leased, and the gateway takes its programs off"
-for h in hosta hostb; do client $h down >>"$LAB/client-$h.log" 2>&1 || die "rsip-client down on $h: $(tail -n 2 $LAB/client-$h.log)"; done
-proof "all leases given back" [ -z "$(bindings)" ]
+for h in hosta hostb; do
+	tell "$h# rsip-client down"
+	client $h down >>"$LAB/client-$h.log" 2>&1 || die "rsip-client down on $h: $(tail -n 2 $LAB/client-$h.log)"
+done
+proof "all leases given back" [ "$(ctl --json status | js 'd["bindings"]')" = 0 ]
+tell "gw# rsip-loader detach --config rsipd.json"
 stop $RSIPD
 loader detach --config $LAB/rsipd.json >$LAB/detach.log 2>&1 || die "rsip-loader detach: $(cat $LAB/detach.log)"
 proof "nothing left pinned" [ ! -e "$PIN" ]

@@ -6,7 +6,8 @@
 # hold a CHILD_SA, so only IKE_SAs come up (RFC 6023, childless).
 
 IKE_CHARON=/usr/lib/ipsec/charon
-IKE_PLUGINS="random nonce openssl aes sha1 sha2 hmac kdf gmp pem pkcs1 x509 pubkey constraints socket-default kernel-netlink vici"
+IKE_PLUGINS="random nonce openssl aes sha1 sha2 hmac kdf gmp pem pkcs1 x509 pubkey constraints"
+IKE_PLUGINS="$IKE_PLUGINS socket-default kernel-netlink vici"
 
 ike_have() { [ -x $IKE_CHARON ] && command -v swanctl >/dev/null; }
 
@@ -74,15 +75,20 @@ ike_start() {
 		STRONGSWAN_CONF=$2/strongswan.conf exec "$3"' sh $LAB "$dir" $IKE_CHARON) >"$dir/out" 2>&1 &
 	STARTED=$!
 	wait_for 10 test -S "$dir/vici" || return 1
-	STRONGSWAN_CONF=$dir/strongswan.conf swanctl --load-all --noprompt --clear --file "$dir/swanctl.conf" --uri "unix://$dir/vici" >"$dir/load" 2>&1
+	ike_ctl "$name" --load-all --noprompt --clear --file "$dir/swanctl.conf" >"$dir/load" 2>&1
 }
 
-ike_initiate() { STRONGSWAN_CONF=$LAB/ike-$1/strongswan.conf timeout 20 swanctl --initiate --ike peer --uri "unix://$LAB/ike-$1/vici" >"$LAB/ike-$1/initiate" 2>&1; }
-ike_sas() { STRONGSWAN_CONF=$LAB/ike-$1/strongswan.conf swanctl --list-sas --uri "unix://$LAB/ike-$1/vici"; }
+# ike_ctl NAME OPTION...: swanctl, to that charon
+ike_ctl() {
+	local dir=$LAB/ike-$1
+	shift
+	STRONGSWAN_CONF=$dir/strongswan.conf timeout 20 swanctl "$@" --uri "unix://$dir/vici"
+}
+ike_initiate() { ike_ctl "$1" --initiate --ike peer >"$LAB/ike-$1/initiate" 2>&1; }
+ike_sas() { ike_ctl "$1" --list-sas; }
 
 # The peer asks host NAME to delete the IKE_SA: a request of the peer's, under the host's cookie; both forget it.
 ike_peer_asks() {
-	STRONGSWAN_CONF=$LAB/ike-peer/strongswan.conf timeout 20 swanctl --terminate --ike "$1" --uri "unix://$LAB/ike-peer/vici" &&
-		wait_for 5 ike_gone "$1"
+	ike_ctl peer --terminate --ike "$1" && wait_for 5 ike_gone "$1"
 }
 ike_gone() { ! ike_sas "$1" | grep -q ESTABLISHED; }

@@ -159,7 +159,9 @@ plain() {
 lab_net() {
 	mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p $LAB /run/netns && chmod 755 $LAB || return 1
 	mount -t bpf bpf /sys/fs/bpf || return 1
-	mkdir $LAB/bin && cp "$BIN"/rsip-loader "$BIN"/rsipd "$BIN"/rsipctl "$BIN"/rsip-client $LAB/bin && BIN=$LAB/bin || return 1
+	# copies: a build meanwhile must not change what runs here
+	mkdir $LAB/bin && cp "$BIN"/rsip-loader "$BIN"/rsipd "$BIN"/rsipctl "$BIN"/rsip-client $LAB/bin || return 1
+	BIN=$LAB/bin
 	PIN=/sys/fs/bpf/rsip-$RSIP_LAB_ID
 	local n
 	for n in hosta hostb lan gw peer; do
@@ -260,6 +262,14 @@ same_wire() {
 	wires same "$@" >$LAB/wire.json || { cat $LAB/wire.json; return 1; }
 	js '"%d packets out, %d in" % (d["out_packets"], d["in_packets"])' <$LAB/wire.json
 }
+# on_wire NODE COUNTER: the same counter as same_wire saw it; check_counters: they are equal
+on_wire() { js "d['hosts']['$1']['$2']" <$LAB/wire.json; }
+check_counters() {
+	local c
+	for c in in_packets in_bytes out_packets out_bytes; do
+		check_eq "$1: counter $c is what was on the wire" "$(counter "$1" $c)" "$(on_wire "$1" $c)"
+	done
+}
 wires() { # same|show [OPTION...]
 	"$PY" "$LAB_SRC/wire.py" "$1" --pool $POOL --gw $GW_PRIV --host hosta=$HOSTA="$LAB/hosta.pcap" \
 		--host hostb=$HOSTB="$LAB/hostb.pcap" --peer "$LAB/peer.pcap" "${@:2}"
@@ -307,9 +317,9 @@ drops() { ctl --json stats | fact drops; }
 # quiet: has the traffic through the gateway stopped for a moment?
 quiet() {
 	local before
-	before=$(ctl --json bindings | fact counter $HOSTA out_packets)$(ctl --json bindings | fact counter $HOSTB out_packets)
+	before=$(counter hosta out_packets)$(counter hostb out_packets)
 	sleep 0.2
-	[ "$before" = "$(ctl --json bindings | fact counter $HOSTA out_packets)$(ctl --json bindings | fact counter $HOSTB out_packets)" ]
+	[ "$before" = "$(counter hosta out_packets)$(counter hostb out_packets)" ]
 }
 
 # judged COMMAND...: its "ok" and "not ok" lines are ours
