@@ -373,6 +373,29 @@ static enum rsip_err take_at(struct rsip_lease *lm, struct client *c, const stru
 	return RSIP_OK;
 }
 
+#define PIECES_TRIES 16
+
+/*
+ * One pool: an address whose largest free block is big enough.  A free port or two promise nothing, so where pieces
+ * are wanted the next addresses are tried as well, a bounded number of them.
+ */
+static bool take_in_pool(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask, uint32_t pool,
+			 uint8_t need, uint32_t *addr_index, struct holding **held, enum rsip_err *err)
+{
+	for (int tries = 0; tries < (need > 1 ? 1 : PIECES_TRIES); tries++) {
+		int found = fit_in_pool(lm, pool, need);
+
+		if (found < 0)
+			return false;
+		*addr_index = (uint32_t)found;
+		*err = take_at(lm, c, ask, *addr_index, held);
+		lm->rotor = (uint32_t)found - lm->pool_first[pool] + 1; /* the next host, or try, elsewhere */
+		if (*err == RSIP_OK)
+			return true;
+	}
+	return false;
+}
+
 /* An address for a host that does not care: its own one first, then one whose largest free block is big enough. */
 static enum rsip_err take_anywhere(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask,
 				   uint32_t *addr_index, struct holding **held)
@@ -388,20 +411,11 @@ static enum rsip_err take_anywhere(struct rsip_lease *lm, struct client *c, cons
 	}
 	for (; ; need = 1) { /* whole blocks first, then pieces */
 		for (uint32_t pool = 0; pool < lm->pool_cnt; pool++) {
-			int found;
-
 			if (!(lm->pool[pool].methods & RSIP_METHOD_BIT(ask->method)))
 				continue;
 			offered = true;
-			found = fit_in_pool(lm, pool, need);
-			if (found < 0)
-				continue;
-			*addr_index = (uint32_t)found;
-			err = take_at(lm, c, ask, *addr_index, held);
-			if (err == RSIP_OK) {
-				lm->rotor++;
+			if (take_in_pool(lm, c, ask, pool, need, addr_index, held, &err))
 				return RSIP_OK;
-			}
 		}
 		if (need <= 1)
 			break;

@@ -37,6 +37,13 @@ check "traffic goes on with the new rsipd" wait_for 10 peer_saw_more $(($(peer_s
 check "host A renews with the new rsipd" renew hosta
 check "host B renews with the new rsipd" renew hostb
 check_eq "the bindings are still the same" "$(bindings)" "$before"
+times=$([ "${LONG:-}" = 1 ] && echo 50 || echo 5)
+for ((i = 0; i < times; i++)); do
+	kill -KILL $RSIPD
+	wait $RSIPD 2>/dev/null
+	rsipd_start
+done
+check_eq "after $times more kills: the same bindings" "$(bindings)" "$before"
 stop $RSIPD
 rsipd_start
 check_eq "after SIGTERM and a new start: the same bindings" "$(bindings)" "$before"

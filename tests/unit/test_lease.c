@@ -318,6 +318,24 @@ Test(lease, the_last_ports_are_given_in_pieces_and_then_none, .init = few_ports)
 	cr_assert_eq(refusal(3, any_ports(1)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
 }
 
+static void two_with_few_ports(void)
+{
+	setup_with(2, 1024 + 99);
+}
+
+Test(lease, pieces_are_looked_for_on_more_than_one_address, .init = two_with_few_ports)
+{
+	struct rsip_lease_ask ask = any_ports(96);
+
+	ask.local = PUB_1;
+	grant(1, ask); /* 4 are left there */
+	ask = any_ports(37);
+	ask.local = PUB_2;
+	grant(2, ask); /* 63 are left there, no aligned 64 */
+	cr_assert_eq(grant(3, any_ports(40)).local, PUB_2);
+	cr_assert_eq(refusal(4, any_ports(40)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+}
+
 Test(lease, a_refused_request_takes_nothing)
 {
 	struct rsip_pool_stats before, after;
