@@ -180,6 +180,8 @@ lab_net() {
 	on hostb ip addr add $HOSTB/24 dev eth0
 	on peer ip addr add $PEER/24 dev eth0 && on peer ip route add 203.0.113.0/24 dev eth0 src $PEER
 	on gw ip addr add $GW_PRIV/24 dev priv0 && on gw ip addr add $GW_PUB/24 dev pub0
+	# A veth holds 256 frames; what is redirected into a full one is gone.  The peer's windows keep all TCP in flight below it.
+	on peer sysctl -qw net.ipv4.tcp_rmem="4096 65536 131072" net.ipv4.tcp_wmem="4096 65536 131072"
 	for n in priv0 pub0; do
 		on gw ethtool -K $n tx off txvlan off >/dev/null 2>&1
 		on gw ip link set $n up
