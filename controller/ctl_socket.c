@@ -3,7 +3,6 @@
  */
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "ctl.h"
 #include "json.h"
 #include "log.h"
+#include "stream.h"
 #include "util.h"
 
 #define CONNS_MAX 32
@@ -26,12 +26,10 @@
 #define PAUSE_MS 20
 
 struct ctl_conn {
+	struct rsip_stream stream; /* first */
 	struct rsip_ctl_server *server;
-	struct bufferevent *bev;
-	struct event *resume;
 	struct rsip_json_span span;
 	uint64_t paid_ns; /* all requests so far are paid for at this time */
-	bool closing;	  /* when the output is written */
 	char who[64];
 	struct ctl_conn *prev, *next;
 };
@@ -50,53 +48,44 @@ struct rsip_ctl_server {
  * -------------------------------------------------------------------------------------------------
  */
 
-static void conn_free(struct ctl_conn *c)
+static void conn_free(struct rsip_stream *s)
 {
+	struct ctl_conn *c = (struct ctl_conn *)s;
+
 	DL_DELETE(c->server->conns, c);
 	c->server->conn_cnt--;
-	event_free(c->resume);
-	bufferevent_free(c->bev);
+	rsip_stream_fini(s);
 	free(c);
-}
-
-static void conn_finish(struct ctl_conn *c)
-{
-	c->closing = true;
-	bufferevent_disable(c->bev, EV_READ);
-	if (!evbuffer_get_length(bufferevent_get_output(c->bev)))
-		conn_free(c);
 }
 
 static bool over_rate(struct ctl_conn *c, uint64_t now_ns)
 {
-	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
-
 	if (c->paid_ns < now_ns)
 		c->paid_ns = now_ns;
 	/* A reply that nobody has read yet is also a reason to wait. */
 	if (c->paid_ns - now_ns < RSIP_NS_PER_S &&
-	    evbuffer_get_length(bufferevent_get_output(c->bev)) < RSIP_CTL_REPLY_MAX) {
+	    rsip_stream_unsent(&c->stream) < RSIP_CTL_REPLY_MAX) {
 		c->paid_ns += RSIP_NS_PER_S / PER_S;
 		return false;
 	}
-	bufferevent_disable(c->bev, EV_READ);
-	event_add(c->resume, &tv);
+	rsip_stream_pause(&c->stream, PAUSE_MS);
 	return true;
 }
 
 static bool reply(struct ctl_conn *c, const char *request, size_t len, uint64_t now_ns)
 {
 	char *text = rsip_ctl_answer(c->server->ctx, request, len, now_ns, c->who);
-	bool sent = text && bufferevent_write(c->bev, text, strlen(text)) == 0;
+	bool sent = text && rsip_stream_write(&c->stream, text, strlen(text));
 
 	free(text);
 	return sent;
 }
 
 /* Returns false if the connection is to be closed. */
-static bool serve(struct ctl_conn *c)
+static bool serve(struct rsip_stream *s)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct ctl_conn *c = (struct ctl_conn *)s;
+	struct evbuffer *in = bufferevent_get_input(s->bev);
 	uint64_t now_ns = rsip_now_ns();
 
 	for (;;) {
@@ -124,51 +113,17 @@ static bool serve(struct ctl_conn *c)
 	}
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+/* What is there when the peer ends and is no whole request gets its error too. */
+static void ended(struct rsip_stream *s, short what)
 {
-	struct ctl_conn *c = arg;
+	struct ctl_conn *c = (struct ctl_conn *)s;
+	struct evbuffer *in = bufferevent_get_input(s->bev);
 
-	(void)bev;
-	if (!serve(c))
-		conn_finish(c);
+	if (what & BEV_EVENT_EOF && !s->closing && evbuffer_get_length(in) && c->span.depth)
+		reply(c, (const char *)evbuffer_pullup(in, -1), evbuffer_get_length(in), rsip_now_ns());
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	struct ctl_conn *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (c->closing)
-		return;
-	bufferevent_enable(c->bev, EV_READ);
-	on_read(c->bev, c);
-}
-
-static void on_written(struct bufferevent *bev, void *arg)
-{
-	struct ctl_conn *c = arg;
-
-	(void)bev;
-	if (c->closing)
-		conn_free(c);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct ctl_conn *c = arg;
-	struct evbuffer *in = bufferevent_get_input(bev);
-
-	if ((what & BEV_EVENT_EOF) && !c->closing) {
-		/* What is there and is no whole request gets its error too. */
-		if (evbuffer_get_length(in) && c->span.depth)
-			reply(c, (const char *)evbuffer_pullup(in, -1), evbuffer_get_length(in),
-			      rsip_now_ns());
-		conn_finish(c);
-	} else {
-		conn_free(c);
-	}
-}
+static const struct rsip_stream_ops conn_ops = { .serve = serve, .ended = ended, .release = conn_free };
 
 static void name_peer(int fd, char *who, size_t size)
 {
@@ -184,31 +139,22 @@ static void name_peer(int fd, char *who, size_t size)
 static void conn_open(struct rsip_ctl_server *server, int fd)
 {
 	struct ctl_conn *c = server->conn_cnt < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
-	struct timeval idle = {.tv_sec = IDLE_S}, patience = {.tv_sec = WRITE_S};
 
-	if (c) {
-		c->server = server;
-		c->bev = bufferevent_socket_new(server->base, fd, BEV_OPT_CLOSE_ON_FREE);
-		c->resume = evtimer_new(server->base, on_resume, c);
-	}
-	if (!c || !c->bev || !c->resume) {
+	if (!c || rsip_stream_init(&c->stream, server->base, fd, &conn_ops)) {
 		log_warn("cannot serve a control connection: %s",
 			 c ? "out of memory" : "too many are open");
-		if (c && c->bev)
-			bufferevent_free(c->bev);
-		else
-			close(fd);
+		close(fd);
 		free(c);
 		return;
 	}
+	c->server = server;
 	name_peer(fd, c->who, sizeof(c->who));
 	log_debug("control: connection from %s", c->who);
 	DL_APPEND(server->conns, c);
 	server->conn_cnt++;
-	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, RSIP_CTL_REQUEST_MAX + 4096);
-	bufferevent_set_timeouts(c->bev, &idle, &patience);
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	bufferevent_setwatermark(c->stream.bev, EV_READ, 0, RSIP_CTL_REQUEST_MAX + 4096);
+	rsip_stream_patience(&c->stream, IDLE_S, WRITE_S);
+	rsip_stream_start(&c->stream);
 }
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
@@ -347,7 +293,7 @@ void rsip_ctl_close(struct rsip_ctl_server *server)
 	if (!server)
 		return;
 	while (server->conns)
-		conn_free(server->conns);
+		conn_free(&server->conns->stream);
 	if (server->ev)
 		event_free(server->ev);
 	close(server->fd);

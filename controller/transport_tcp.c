@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,7 @@
 
 #include "log.h"
 #include "rsip/wire.h"
+#include "stream.h"
 #include "transport.h"
 #include "util.h"
 
@@ -36,15 +36,12 @@
 struct tcp_host;
 
 struct conn {
+	struct rsip_stream stream; /* first */
 	struct rsip_tcp *tcp;
 	struct tcp_host *owner;
 	struct rsip_peer peer;
-	struct bufferevent *bev;
-	struct event *resume;
 	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does
 				not */
-	bool busy;	     /* in a callback: do not free */
-	bool closing;	     /* when the output is written, or when no longer busy */
 	struct conn *prev, *next; /* of the same host, newest first */
 	struct conn *all_prev, *all_next;
 };
@@ -154,8 +151,9 @@ static void wait_for_next(struct rsip_tcp *tcp, struct tcp_host *h, const uint8_
 /* ---- one connection
  * ---------------------------------------------------------------------------------------------- */
 
-static void conn_free(struct conn *c)
+static void conn_free(struct rsip_stream *s)
 {
+	struct conn *c = (struct conn *)s;
 	struct rsip_tcp *tcp = c->tcp;
 	struct tcp_host *h = c->owner;
 
@@ -163,38 +161,23 @@ static void conn_free(struct conn *c)
 	DL_DELETE2(tcp->conns, c, all_prev, all_next);
 	h->conn_cnt--;
 	tcp->t->stats.tcp_open--;
-	if (c->resume)
-		event_free(c->resume);
-	bufferevent_free(c->bev);
+	rsip_stream_fini(&c->stream);
 	free(c);
 	host_put(tcp, h);
 }
 
-/* Closes when what was written has gone out, or WRITE_S later. */
-static void conn_finish(struct conn *c)
-{
-	c->closing = true;
-	bufferevent_disable(c->bev, EV_READ);
-	if (!c->busy && !evbuffer_get_length(bufferevent_get_output(c->bev)))
-		conn_free(c);
-}
-
 static bool conn_write(struct conn *c, const uint8_t *msg, size_t len)
 {
-	if (evbuffer_get_length(bufferevent_get_output(c->bev)) + len > OUTPUT_MAX) {
+	if (rsip_stream_unsent(&c->stream) + len > OUTPUT_MAX) {
 		c->tcp->t->stats.tcp_slow_closed++;
 		return false;
 	}
-	return bufferevent_write(c->bev, msg, len) == 0;
+	return rsip_stream_write(&c->stream, msg, len);
 }
 
 static void set_patience(struct conn *c)
 {
-	struct timeval read_tv = {.tv_sec =
-					  c->partial_ns ? PARTIAL_S : c->tcp->t->conf->tcp_idle_s};
-	struct timeval write_tv = {.tv_sec = WRITE_S};
-
-	bufferevent_set_timeouts(c->bev, &read_tv, &write_tv);
+	rsip_stream_patience(&c->stream, c->partial_ns ? PARTIAL_S : c->tcp->t->conf->tcp_idle_s, WRITE_S);
 }
 
 /*
@@ -231,29 +214,22 @@ static bool answer_one(struct conn *c, struct evbuffer *in, size_t len, uint64_t
 	return conn_write(c, t->answer, answer_len);
 }
 
-static void pause_reading(struct conn *c)
-{
-	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
-
-	c->tcp->t->stats.tcp_paused++;
-	bufferevent_disable(c->bev, EV_READ);
-	event_add(c->resume, &tv);
-}
-
 /* Returns false if the connection is to be closed. */
-static bool serve(struct conn *c)
+static bool serve(struct rsip_stream *s)
 {
-	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct conn *c = (struct conn *)s;
+	struct evbuffer *in = bufferevent_get_input(s->bev);
 	uint64_t now_ns = rsip_now_ns();
 	long len;
 
 	while ((len = front_message(in)) > 0) {
 		if (!rsip_ratelimit_take(c->tcp->t->limit, c->peer.host, now_ns)) {
-			pause_reading(c);
+			c->tcp->t->stats.tcp_paused++;
+			rsip_stream_pause(s, PAUSE_MS);
 			return true;
 		}
 		c->partial_ns = 0;
-		if (!answer_one(c, in, (size_t)len, now_ns) || c->closing)
+		if (!answer_one(c, in, (size_t)len, now_ns) || s->closing)
 			return false;
 	}
 	if (len < 0) {
@@ -271,53 +247,13 @@ static bool serve(struct conn *c)
 	return true;
 }
 
-static void on_read(struct bufferevent *bev, void *arg)
+static void ended(struct rsip_stream *s, short what)
 {
-	struct conn *c = arg;
-	bool keep;
-
-	(void)bev;
-	c->busy = true;
-	keep = serve(c);
-	c->busy = false;
-	if (!keep)
-		conn_finish(c);
-}
-
-static void on_resume(evutil_socket_t fd, short what, void *arg)
-{
-	struct conn *c = arg;
-
-	(void)fd;
-	(void)what;
-	if (c->closing)
-		return;
-	bufferevent_enable(c->bev, EV_READ);
-	on_read(c->bev, c);
-}
-
-static void on_written(struct bufferevent *bev, void *arg)
-{
-	struct conn *c = arg;
-
-	(void)bev;
-	if (c->closing)
-		conn_free(c);
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-	struct conn *c = arg;
-
-	(void)bev;
 	if (what & BEV_EVENT_TIMEOUT)
-		c->tcp->t->stats.tcp_idle_closed++;
-	/* A host that has said all it wants to say still reads our answers. */
-	if ((what & BEV_EVENT_EOF) && !c->closing)
-		conn_finish(c);
-	else
-		conn_free(c);
+		((struct conn *)s)->tcp->t->stats.tcp_idle_closed++;
 }
+
+static const struct rsip_stream_ops conn_ops = { .serve = serve, .ended = ended, .release = conn_free };
 
 /* ---- new connections
  * --------------------------------------------------------------------------------------------- */
@@ -329,13 +265,7 @@ static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_i
 
 	if (!c)
 		return NULL;
-	c->bev = bufferevent_socket_new(l->tcp->t->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	c->resume = evtimer_new(l->tcp->t->base, on_resume, c);
-	if (!c->bev || !c->resume) {
-		if (c->bev)
-			bufferevent_free(c->bev);
-		if (c->resume)
-			event_free(c->resume);
+	if (rsip_stream_init(&c->stream, l->tcp->t->base, fd, &conn_ops)) {
 		free(c);
 		return NULL;
 	}
@@ -375,13 +305,12 @@ static void conn_open(struct listener *l, int fd, const struct sockaddr_in *from
 	h->conn_cnt++;
 	t->stats.tcp_open++;
 	t->stats.tcp_accepted++;
-	bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
 	set_patience(c);
 	while (h->waits && conn_write(c, h->waits->msg, h->waits->len)) {
 		t->stats.async_tcp++;
 		waiting_free(tcp, h->waits);
 	}
-	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
+	rsip_stream_start(&c->stream);
 }
 
 static void on_again(evutil_socket_t fd, short what, void *arg)
@@ -477,7 +406,7 @@ void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8
 
 	if (!h)
 		return;
-	for (c = h->conns; c && c->closing; c = c->next)
+	for (c = h->conns; c && c->stream.closing; c = c->next)
 		;
 	if (!c) {
 		wait_for_next(tcp, h, msg, len);
@@ -485,10 +414,7 @@ void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8
 		tcp->t->stats.async_tcp++;
 	} else {
 		wait_for_next(tcp, h, msg, len);
-		if (c->busy)
-			c->closing = true;
-		else
-			conn_free(c);
+		rsip_stream_abort(&c->stream);
 	}
 }
 
@@ -503,7 +429,7 @@ void rsip_tcp_close(struct rsip_tcp *tcp)
 		host_put(tcp, h);
 	}
 	while (tcp->conns)
-		conn_free(tcp->conns);
+		conn_free(&tcp->conns->stream);
 	for (int i = 0; i < tcp->cnt; i++) {
 		if (tcp->listener[i].ev)
 			event_free(tcp->listener[i].ev);
