@@ -11,6 +11,7 @@
 
 #define TICK_MS 100
 #define STATUS_S 5
+#define HOPS_A_TICK 256 /* hosts whose route is asked for again, after routes have changed */
 
 static const int signals[RSIP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -45,6 +46,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 		s->routes_pending = false;
 		dp->ops->routes_changed(dp);
 	}
+	rsip_hops_refresh(s->hops, HOPS_A_TICK);
 	if (due(&s->housekeep_ns, now_ns, RSIP_NS_PER_S))
 		dp->ops->housekeep(dp, now_ns);
 	tell_service(s, now_ns);

@@ -3,20 +3,20 @@
 
 #include <errno.h>
 #include <ifaddrs.h>
-#include <libmnl/libmnl.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <uthash.h>
 #include <utlist.h>
 
 #include "log.h"
+#include "nexthop_rtnl.h"
 #include "util.h"
 
-#define READ_SIZE 32768
+#define DISCARD_PORT 9 /* RFC 863 */
 #define EVENT_READS 64 /* datagrams taken in one call: the loop has other work */
 
 struct neigh_key {
@@ -45,14 +45,16 @@ struct host {
 };
 
 struct rsip_hops {
-	struct mnl_socket *events, *query;
+	struct rsip_rtnl rtnl;
+	int probe; /* UDP */
 	struct rsip_hops_sink sink;
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
 	int iface_cnt;
 	uint32_t generation; /* rises with each route event */
-	uint32_t seq;
 	struct neigh *neighs;
 	struct host *hosts;
+	struct host *cursor; /* next to be asked for again; NULL: all are up to date */
+	bool again;	     /* routes changed while it walked */
 };
 
 static const struct rsip_iface *iface_by_index(const struct rsip_hops *nh, uint32_t index)
@@ -145,49 +147,39 @@ static void neigh_learn(struct rsip_hops *nh, struct neigh *n, const uint8_t *ma
  * ------------------------------------------------------------------------------------------------------
  */
 
-static int attr_into(const struct nlattr *attr, void *arg)
-{
-	const struct nlattr **table = arg;
-
-	if (mnl_attr_type_valid(attr, RTA_MAX > NDA_MAX ? RTA_MAX : NDA_MAX) > 0)
-		table[mnl_attr_get_type(attr)] = attr;
-	return MNL_CB_OK;
-}
-
-#define ATTR_MAX ((RTA_MAX > NDA_MAX ? RTA_MAX : NDA_MAX) + 1)
-
 static void on_neigh(struct rsip_hops *nh, const struct nlmsghdr *msg)
 {
-	const struct ndmsg *nd = mnl_nlmsg_get_payload(msg);
-	const struct nlattr *attr[ATTR_MAX] = {NULL};
+	struct rsip_rtnl_neigh seen;
 	struct neigh *n;
-	__be32 addr;
 
-	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*nd) || nd->ndm_family != AF_INET)
+	if (!rsip_rtnl_neigh(msg, &seen))
 		return;
-	if (!is_private(nh, (uint32_t)nd->ndm_ifindex)) {
+	if (!is_private(nh, seen.ifindex)) {
 		nh->sink.routes_changed(nh->sink.arg);
 		return;
 	}
-	mnl_attr_parse(msg, sizeof(*nd), attr_into, attr);
-	if (!attr[NDA_DST] || mnl_attr_get_payload_len(attr[NDA_DST]) != sizeof(addr))
-		return;
-	memcpy(&addr, mnl_attr_get_payload(attr[NDA_DST]), sizeof(addr));
-	if (msg->nlmsg_type == RTM_DELNEIGH) {
+	if (seen.gone) {
 		/* The kernel drops what it has not used itself; the data plane uses it without the
 		 * kernel. */
-		n = neigh_find(nh, (uint32_t)nd->ndm_ifindex, addr);
+		n = neigh_find(nh, seen.ifindex, seen.addr);
 		if (n)
 			neigh_drop_unused(nh, n);
 		return;
 	}
-	if (!(nd->ndm_state &
-	      (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_NOARP)) ||
-	    !attr[NDA_LLADDR] || mnl_attr_get_payload_len(attr[NDA_LLADDR]) != 6)
-		return;
-	n = neigh_get(nh, (uint32_t)nd->ndm_ifindex, addr);
+	n = seen.valid ? neigh_get(nh, seen.ifindex, seen.addr) : NULL;
 	if (n)
-		neigh_learn(nh, n, mnl_attr_get_payload(attr[NDA_LLADDR]));
+		neigh_learn(nh, n, seen.mac);
+}
+
+/* Each host's route is asked for again: at its next message, or by rsip_hops_refresh(), whichever is first. */
+static void routes_are_stale(struct rsip_hops *nh)
+{
+	nh->generation++;
+	nh->sink.routes_changed(nh->sink.arg);
+	if (nh->cursor)
+		nh->again = true; /* events that never end must not keep the walk from its end */
+	else
+		nh->cursor = nh->hosts;
 }
 
 static int on_event(const struct nlmsghdr *msg, void *arg)
@@ -203,177 +195,15 @@ static int on_event(const struct nlmsghdr *msg, void *arg)
 	case RTM_DELROUTE:
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
-		nh->generation++;
-		nh->sink.routes_changed(nh->sink.arg);
+		routes_are_stale(nh);
 		break;
 	}
 	return MNL_CB_OK;
 }
 
-static int send_query(struct rsip_hops *nh, struct nlmsghdr *msg)
-{
-	if (!nh->query)
-		return -EBADF;
-	msg->nlmsg_seq = ++nh->seq;
-	return mnl_socket_sendto(nh->query, msg, msg->nlmsg_len) < 0 ? -errno : 0;
-}
-
-static int read_query(struct rsip_hops *nh, mnl_cb_t fn, void *arg)
-{
-	char buf[READ_SIZE];
-	int rc = MNL_CB_OK;
-
-	while (rc > MNL_CB_STOP) {
-		ssize_t len = mnl_socket_recvfrom(nh->query, buf, sizeof(buf));
-
-		if (len < 0 && errno == EINTR)
-			continue;
-		if (len < 0)
-			return -errno;
-		rc = mnl_cb_run(buf, (size_t)len, nh->seq, mnl_socket_get_portid(nh->query), fn,
-				arg);
-		if (rc < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-static struct mnl_socket *open_socket(unsigned int groups, int *err)
-{
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-
-	*err = 0;
-	if (s && mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
-		return s;
-	*err = -errno;
-	if (s)
-		mnl_socket_close(s);
-	return NULL;
-}
-
-/* A socket for questions starts anew after an answer that broke off: no rest of it can be mistaken
- * for the next. */
-static int open_query(struct rsip_hops *nh)
-{
-	struct timeval patience = {.tv_sec = 2};
-	int err;
-
-	if (nh->query)
-		mnl_socket_close(nh->query);
-	nh->query = open_socket(0, &err);
-	if (nh->query)
-		setsockopt(mnl_socket_get_fd(nh->query), SOL_SOCKET, SO_RCVTIMEO, &patience,
-			   sizeof(patience));
-	return err;
-}
-
-static int dump_once(struct rsip_hops *nh)
-{
-	char buf[256];
-	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct ndmsg *nd;
-	int err;
-
-	msg->nlmsg_type = RTM_GETNEIGH;
-	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
-	nd->ndm_family = AF_INET;
-	err = send_query(nh, msg);
-	return err ? err : read_query(nh, on_event, nh);
-}
-
-/* EINTR: the table changed while it was read. */
-static int dump_neighs(struct rsip_hops *nh)
-{
-	int err = 0;
-
-	for (int tries = 0; tries < 5; tries++) {
-		err = dump_once(nh);
-		if (err != -EINTR || open_query(nh))
-			break;
-	}
-	return err == -EINTR ? 0 : err; /* events tell the rest */
-}
-
 /* ---- one host
  * --------------------------------------------------------------------------------------------------------
  */
-
-struct route {
-	uint32_t ifindex;
-	__be32 gateway;
-};
-
-static int on_route(const struct nlmsghdr *msg, void *arg)
-{
-	const struct nlattr *attr[ATTR_MAX] = {NULL};
-	const struct rtmsg *rt = mnl_nlmsg_get_payload(msg);
-	struct route *route = arg;
-
-	if (msg->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(msg) < sizeof(*rt) ||
-	    rt->rtm_type != RTN_UNICAST)
-		return MNL_CB_STOP;
-	mnl_attr_parse(msg, sizeof(*rt), attr_into, attr);
-	if (attr[RTA_OIF] && mnl_attr_get_payload_len(attr[RTA_OIF]) == sizeof(uint32_t))
-		route->ifindex = mnl_attr_get_u32(attr[RTA_OIF]);
-	if (attr[RTA_GATEWAY] &&
-	    mnl_attr_get_payload_len(attr[RTA_GATEWAY]) == sizeof(route->gateway))
-		memcpy(&route->gateway, mnl_attr_get_payload(attr[RTA_GATEWAY]),
-		       sizeof(route->gateway));
-	return MNL_CB_STOP;
-}
-
-/* The neighbour to which the kernel would send a packet for host out of this interface. */
-static int ask_route(struct rsip_hops *nh, __be32 host, uint32_t ifindex, __be32 *via)
-{
-	char buf[256];
-	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct route route = {0, 0};
-	struct rtmsg *rt;
-	int err;
-
-	msg->nlmsg_type = RTM_GETROUTE;
-	msg->nlmsg_flags = NLM_F_REQUEST;
-	rt = mnl_nlmsg_put_extra_header(msg, sizeof(*rt));
-	rt->rtm_family = AF_INET;
-	rt->rtm_dst_len = 32;
-	mnl_attr_put_u32(msg, RTA_DST, host);
-	mnl_attr_put_u32(msg, RTA_OIF, ifindex);
-	err = send_query(nh, msg);
-	if (!err)
-		err = read_query(nh, on_route, &route);
-	if (err == -EAGAIN || err == -EPROTO)
-		open_query(nh);
-	if (err)
-		return err;
-	if (route.ifindex != ifindex)
-		return -ENETUNREACH;
-	*via = route.gateway ? route.gateway : host;
-	return 0;
-}
-
-/* Asks for one neighbour: it may be newer than the last event that we read. */
-static void ask_neigh(struct rsip_hops *nh, const struct neigh *n)
-{
-	char buf[256];
-	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct ndmsg *nd;
-
-	msg->nlmsg_type = RTM_GETNEIGH;
-	msg->nlmsg_flags = NLM_F_REQUEST;
-	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
-	nd->ndm_family = AF_INET;
-	nd->ndm_ifindex = (int)n->key.ifindex;
-	mnl_attr_put_u32(msg, NDA_DST, n->key.addr);
-	if (!send_query(nh, msg)) {
-		char answer[READ_SIZE];
-		ssize_t len = mnl_socket_recvfrom(nh->query, answer, sizeof(answer));
-
-		if (len > 0) /* -ENOENT is an answer too: not known yet */
-			mnl_cb_run(answer, (size_t)len, nh->seq, mnl_socket_get_portid(nh->query),
-				   on_event, nh);
-	}
-}
 
 static void host_detach(struct rsip_hops *nh, struct host *h)
 {
@@ -387,13 +217,30 @@ static void host_detach(struct rsip_hops *nh, struct host *h)
 		neigh_drop_unused(nh, n);
 }
 
+/*
+ * The way leads over a neighbour that nobody knows yet, and no longer over the old one: the data plane asks the
+ * kernel until it is known.  An empty datagram to the discard port makes the kernel look for it; that needs no
+ * privilege.
+ */
+static void host_look_for(struct rsip_hops *nh, struct host *h)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(DISCARD_PORT), .sin_addr.s_addr = h->addr};
+
+	if (h->word) {
+		h->word = 0;
+		nh->sink.host_changed(nh->sink.arg, h->addr, 0);
+	}
+	if (sendto(nh->probe, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
+		log_debug("cannot look for the neighbour toward host %s: %s", rsip_ip4(h->addr), strerror(errno));
+}
+
 static void host_route(struct rsip_hops *nh, struct host *h, uint32_t ifindex)
 {
 	struct neigh *n;
 	__be32 via;
 
 	h->generation = nh->generation;
-	if (ask_route(nh, h->addr, ifindex, &via)) {
+	if (rsip_rtnl_ask_route(&nh->rtnl, h->addr, ifindex, &via)) {
 		log_debug("no route to host %s by its own interface", rsip_ip4(h->addr));
 		host_detach(nh, h);
 		return;
@@ -406,6 +253,8 @@ static void host_route(struct rsip_hops *nh, struct host *h, uint32_t ifindex)
 		return;
 	h->via = n;
 	DL_APPEND(n->hosts, h);
+	if (!n->known)
+		host_look_for(nh, h);
 }
 
 static struct host *host_get(struct rsip_hops *nh, __be32 addr)
@@ -436,7 +285,7 @@ uint64_t rsip_hops_find(struct rsip_hops *nh, __be32 host, uint16_t iface)
 		host_route(nh, h, rec->ifindex);
 	}
 	if (h->via && !h->via->known)
-		ask_neigh(nh, h->via);
+		rsip_rtnl_ask_neigh(&nh->rtnl, h->via->key.ifindex, h->via->key.addr, on_event, nh);
 	h->word = host_word(h);
 	return h->word;
 }
@@ -449,6 +298,8 @@ void rsip_hops_forget(struct rsip_hops *nh, __be32 host)
 	if (!h)
 		return;
 	host_detach(nh, h);
+	if (nh->cursor == h)
+		nh->cursor = h->hh.next;
 	HASH_DEL(nh->hosts, h);
 	free(h);
 }
@@ -458,60 +309,62 @@ void rsip_hops_forget(struct rsip_hops *nh, __be32 host)
 
 void rsip_hops_read(struct rsip_hops *nh)
 {
-	char buf[READ_SIZE];
-
 	for (int i = 0; i < EVENT_READS; i++) {
-		ssize_t len = recv(mnl_socket_get_fd(nh->events), buf, sizeof(buf), MSG_DONTWAIT);
+		int err = rsip_rtnl_event(&nh->rtnl, on_event, nh);
 
-		if (len >= 0) {
-			mnl_cb_run(buf, (size_t)len, 0, 0, on_event, nh);
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		if (errno == ENOBUFS) {
+		if (err == -ENOBUFS) {
 			/* Events were lost: everything may have changed. */
 			log_debug("netlink events were lost; reading the neighbour table again");
-			nh->generation++;
-			nh->sink.routes_changed(nh->sink.arg);
-			dump_neighs(nh);
-			continue;
+			routes_are_stale(nh);
+			rsip_rtnl_dump_neighs(&nh->rtnl, on_event, nh);
+		} else if (err) {
+			if (err != -EAGAIN)
+				log_err("cannot read netlink events: %s", strerror(-err));
+			return;
 		}
-		if (errno != EAGAIN)
-			log_err("cannot read netlink events: %s", strerror(errno));
-		return;
 	}
+}
+
+bool rsip_hops_refresh(struct rsip_hops *nh, uint32_t max)
+{
+	for (; nh->cursor && max; max--) {
+		struct host *h = nh->cursor;
+		const struct rsip_iface *rec = iface_by_index(nh, h->iface);
+
+		nh->cursor = h->hh.next;
+		if (!rec || h->generation == nh->generation)
+			continue;
+		host_route(nh, h, rec->ifindex);
+		host_tell(nh, h);
+	}
+	if (!nh->cursor && nh->again) {
+		nh->again = false;
+		nh->cursor = nh->hosts;
+	}
+	return nh->cursor != NULL;
 }
 
 int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt,
 		   const struct rsip_hops_sink *sink, struct rsip_hops **out)
 {
 	struct rsip_hops *nh = calloc(1, sizeof(*nh));
-	int err, size = 4 * 1024 * 1024;
+	int err;
 
 	if (!nh)
 		return -ENOMEM;
 	nh->sink = *sink;
 	nh->iface_cnt = iface_cnt;
 	memcpy(nh->iface, ifaces, (size_t)iface_cnt * sizeof(*ifaces));
-	nh->events = open_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK, &err);
-	if (!nh->events)
-		goto fail;
-	err = open_query(nh);
-	if (err)
-		goto fail;
-	if (setsockopt(mnl_socket_get_fd(nh->events), SOL_SOCKET, SO_RCVBUFFORCE, &size,
-		       sizeof(size)))
-		setsockopt(mnl_socket_get_fd(nh->events), SOL_SOCKET, SO_RCVBUF, &size,
-			   sizeof(size));
-	err = dump_neighs(nh);
-	if (err)
-		goto fail;
+	nh->probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	err = nh->probe < 0 ? -errno : rsip_rtnl_open(&nh->rtnl);
+	if (!err)
+		err = rsip_rtnl_dump_neighs(&nh->rtnl, on_event, nh);
+	if (err) {
+		rsip_hops_close(nh);
+		return err;
+	}
 	*out = nh;
 	return 0;
-fail:
-	rsip_hops_close(nh);
-	return err;
 }
 
 void rsip_hops_close(struct rsip_hops *nh)
@@ -529,16 +382,15 @@ void rsip_hops_close(struct rsip_hops *nh)
 		HASH_DEL(nh->neighs, n);
 		free(n);
 	}
-	if (nh->events)
-		mnl_socket_close(nh->events);
-	if (nh->query)
-		mnl_socket_close(nh->query);
+	rsip_rtnl_close(&nh->rtnl);
+	if (nh->probe >= 0)
+		close(nh->probe);
 	free(nh);
 }
 
 int rsip_hops_fd(const struct rsip_hops *nh)
 {
-	return mnl_socket_get_fd(nh->events);
+	return mnl_socket_get_fd(nh->rtnl.events);
 }
 
 int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_net *out,

@@ -3,7 +3,7 @@
  * The way to a host: which neighbour, on which private interface, with which MAC address.
  *
  * The kernel's neighbour table is mirrored from one dump and then by events; the route of a host is
- * asked for once and kept until routes change.  No request scans: hosts, gateways and neighbours
+ * asked for once and kept until routes change, then once more.  No request scans: hosts, gateways and neighbours
  * are hashes, and each neighbour knows the hosts behind it.
  */
 #ifndef RSIP_NEXTHOP_H
@@ -41,6 +41,12 @@ void rsip_hops_read(struct rsip_hops *nh);
  */
 uint64_t rsip_hops_find(struct rsip_hops *nh, __be32 host, uint16_t iface);
 void rsip_hops_forget(struct rsip_hops *nh, __be32 host);
+
+/*
+ * After routes have changed: asks for the routes of max hosts more, so that one that sends no message gets its
+ * new next hop, too.  Bounded work; returns whether hosts are left for the next call.
+ */
+bool rsip_hops_refresh(struct rsip_hops *nh, uint32_t max);
 
 /* Networks connected to the private interfaces (the default of private_networks); returns how many,
  * at most max. */

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "nexthop_rtnl.h"
+
+#include <errno.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define READ_SIZE 32768
+#define EVENT_BUFFER (4 * 1024 * 1024)
+#define NUD_USABLE (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_NOARP)
+
+static int attr_into(const struct nlattr *attr, void *arg)
+{
+	const struct nlattr **table = arg;
+
+	if (mnl_attr_type_valid(attr, RTA_MAX > NDA_MAX ? RTA_MAX : NDA_MAX) > 0)
+		table[mnl_attr_get_type(attr)] = attr;
+	return MNL_CB_OK;
+}
+
+#define ATTR_MAX ((RTA_MAX > NDA_MAX ? RTA_MAX : NDA_MAX) + 1)
+
+bool rsip_rtnl_neigh(const struct nlmsghdr *msg, struct rsip_rtnl_neigh *out)
+{
+	const struct ndmsg *nd = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr[ATTR_MAX] = {NULL}, *mac;
+
+	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*nd) || nd->ndm_family != AF_INET)
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->ifindex = (uint32_t)nd->ndm_ifindex;
+	out->gone = msg->nlmsg_type == RTM_DELNEIGH;
+	mnl_attr_parse(msg, sizeof(*nd), attr_into, attr);
+	if (!attr[NDA_DST] || mnl_attr_get_payload_len(attr[NDA_DST]) != sizeof(out->addr))
+		return false;
+	memcpy(&out->addr, mnl_attr_get_payload(attr[NDA_DST]), sizeof(out->addr));
+	mac = attr[NDA_LLADDR];
+	if (!(nd->ndm_state & NUD_USABLE) || !mac || mnl_attr_get_payload_len(mac) != sizeof(out->mac))
+		return true;
+	memcpy(out->mac, mnl_attr_get_payload(mac), sizeof(out->mac));
+	out->valid = true;
+	return true;
+}
+
+static int send_query(struct rsip_rtnl *r, struct nlmsghdr *msg)
+{
+	if (!r->query)
+		return -EBADF;
+	msg->nlmsg_seq = ++r->seq;
+	return mnl_socket_sendto(r->query, msg, msg->nlmsg_len) < 0 ? -errno : 0;
+}
+
+static int read_query(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
+{
+	char buf[READ_SIZE];
+	int rc = MNL_CB_OK;
+
+	while (rc > MNL_CB_STOP) {
+		ssize_t len = mnl_socket_recvfrom(r->query, buf, sizeof(buf));
+
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0)
+			return -errno;
+		rc = mnl_cb_run(buf, (size_t)len, r->seq, mnl_socket_get_portid(r->query), fn,
+				arg);
+		if (rc < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static struct mnl_socket *open_socket(unsigned int groups, int *err)
+{
+	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+
+	*err = 0;
+	if (s && mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
+		return s;
+	*err = -errno;
+	if (s)
+		mnl_socket_close(s);
+	return NULL;
+}
+
+/* A socket for questions starts anew after an answer that broke off: no rest of it can be mistaken
+ * for the next. */
+static int open_query(struct rsip_rtnl *r)
+{
+	struct timeval patience = {.tv_sec = 2};
+	int err;
+
+	if (r->query)
+		mnl_socket_close(r->query);
+	r->query = open_socket(0, &err);
+	if (r->query)
+		setsockopt(mnl_socket_get_fd(r->query), SOL_SOCKET, SO_RCVTIMEO, &patience,
+			   sizeof(patience));
+	return err;
+}
+
+static int dump_once(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
+{
+	char buf[256];
+	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+	struct ndmsg *nd;
+	int err;
+
+	msg->nlmsg_type = RTM_GETNEIGH;
+	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
+	nd->ndm_family = AF_INET;
+	err = send_query(r, msg);
+	return err ? err : read_query(r, fn, arg);
+}
+
+/* EINTR: the table changed while it was read. */
+int rsip_rtnl_dump_neighs(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
+{
+	int err = 0;
+
+	for (int tries = 0; tries < 5; tries++) {
+		err = dump_once(r, fn, arg);
+		if (err != -EINTR || open_query(r))
+			break;
+	}
+	return err == -EINTR ? 0 : err; /* events tell the rest */
+}
+
+/* ---- routes ---- */
+
+struct route {
+	uint32_t ifindex;
+	__be32 gateway;
+};
+
+static int on_route(const struct nlmsghdr *msg, void *arg)
+{
+	const struct nlattr *attr[ATTR_MAX] = {NULL};
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(msg);
+	struct route *route = arg;
+
+	if (msg->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(msg) < sizeof(*rt) ||
+	    rt->rtm_type != RTN_UNICAST)
+		return MNL_CB_STOP;
+	mnl_attr_parse(msg, sizeof(*rt), attr_into, attr);
+	if (attr[RTA_OIF] && mnl_attr_get_payload_len(attr[RTA_OIF]) == sizeof(uint32_t))
+		route->ifindex = mnl_attr_get_u32(attr[RTA_OIF]);
+	if (attr[RTA_GATEWAY] &&
+	    mnl_attr_get_payload_len(attr[RTA_GATEWAY]) == sizeof(route->gateway))
+		memcpy(&route->gateway, mnl_attr_get_payload(attr[RTA_GATEWAY]),
+		       sizeof(route->gateway));
+	return MNL_CB_STOP;
+}
+
+int rsip_rtnl_ask_route(struct rsip_rtnl *r, __be32 host, uint32_t ifindex, __be32 *via)
+{
+	char buf[256];
+	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+	struct route route = {0, 0};
+	struct rtmsg *rt;
+	int err;
+
+	msg->nlmsg_type = RTM_GETROUTE;
+	msg->nlmsg_flags = NLM_F_REQUEST;
+	rt = mnl_nlmsg_put_extra_header(msg, sizeof(*rt));
+	rt->rtm_family = AF_INET;
+	rt->rtm_dst_len = 32;
+	mnl_attr_put_u32(msg, RTA_DST, host);
+	mnl_attr_put_u32(msg, RTA_OIF, ifindex);
+	err = send_query(r, msg);
+	if (!err)
+		err = read_query(r, on_route, &route);
+	if (err == -EAGAIN || err == -EPROTO)
+		open_query(r);
+	if (err)
+		return err;
+	if (route.ifindex != ifindex)
+		return -ENETUNREACH;
+	*via = route.gateway ? route.gateway : host;
+	return 0;
+}
+
+void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, __be32 addr, mnl_cb_t fn, void *arg)
+{
+	char buf[256];
+	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+	struct ndmsg *nd;
+
+	msg->nlmsg_type = RTM_GETNEIGH;
+	msg->nlmsg_flags = NLM_F_REQUEST;
+	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
+	nd->ndm_family = AF_INET;
+	nd->ndm_ifindex = (int)ifindex;
+	mnl_attr_put_u32(msg, NDA_DST, addr);
+	if (!send_query(r, msg)) {
+		char answer[READ_SIZE];
+		ssize_t len = mnl_socket_recvfrom(r->query, answer, sizeof(answer));
+
+		if (len > 0) /* -ENOENT is an answer too: not known yet */
+			mnl_cb_run(answer, (size_t)len, r->seq, mnl_socket_get_portid(r->query),
+				   fn, arg);
+	}
+}
+
+int rsip_rtnl_event(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
+{
+	char buf[READ_SIZE];
+	ssize_t len;
+
+	do
+		len = recv(mnl_socket_get_fd(r->events), buf, sizeof(buf), MSG_DONTWAIT);
+	while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	mnl_cb_run(buf, (size_t)len, 0, 0, fn, arg);
+	return 0;
+}
+
+int rsip_rtnl_open(struct rsip_rtnl *r)
+{
+	int err, size = EVENT_BUFFER;
+
+	memset(r, 0, sizeof(*r));
+	r->events = open_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK, &err);
+	if (!err)
+		err = open_query(r);
+	if (err) {
+		rsip_rtnl_close(r);
+		return err;
+	}
+	if (setsockopt(mnl_socket_get_fd(r->events), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(mnl_socket_get_fd(r->events), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	return 0;
+}
+
+void rsip_rtnl_close(struct rsip_rtnl *r)
+{
+	if (r->events)
+		mnl_socket_close(r->events);
+	if (r->query)
+		mnl_socket_close(r->query);
+	r->events = r->query = NULL;
+}
