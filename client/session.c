@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* One registration: what to send next, when to repeat it, and what an answer means. */
+/* What to send next, when to repeat it, when to give up. */
 #include <errno.h>
 #include <string.h>
 #include "log.h"
 #include "session.h"
 
-#define RSIP_BACKOFF_FIRST_S 2
-#define RSIP_BACKOFF_MAX_S 60
-#define RSIP_FOREVER UINT64_MAX
 #define RSIP_SILENT_MAX 2 /* requests in a row without an answer */
 
 /* ---- requests
@@ -63,251 +60,18 @@ static void ask(struct rsip_session *s, uint8_t type, uint32_t client_id, int le
 	s->sink.changed(s->sink.ctx); /* a restart must not use this counter again */
 }
 
-static struct rsip_request *finish(struct rsip_session *s)
+struct rsip_request *rsip_request_finish(struct rsip_session *s)
 {
 	s->req.active = false;
 	next_counter(s);
 	return &s->req;
 }
-
-/* ---- the registration
- * -------------------------------------------------------------------------------- */
-
-static uint64_t some_of(struct rsip_session *s, uint32_t seconds)
-{
-	return seconds * RSIP_NS_PER_S / 2 +
-	       seconds * (s->sink.random(s->sink.ctx) % 1024) * (RSIP_NS_PER_S / 1024);
-}
-
-static void register_later(struct rsip_session *s, uint64_t now)
-{
-	if (s->state == RSIP_SESSION_ENDING)
-		return;
-	s->state = RSIP_SESSION_DOWN;
-	s->act_ns = now + some_of(s, s->backoff_s);
-	s->backoff_s =
-		s->backoff_s * 2 > RSIP_BACKOFF_MAX_S ? RSIP_BACKOFF_MAX_S : s->backoff_s * 2;
-}
-
-/* The gateway does not know us any more; soon we ask for the same again (RFC 3103 10.2.2). */
-static void lose_registration(struct rsip_session *s, const char *why, uint64_t retry_ns)
-{
-	if (s->req.active)
-		finish(s);
-	s->client_id = 0;
-	s->expires_ns = 0;
-	if (s->state != RSIP_SESSION_ENDING) {
-		s->state = RSIP_SESSION_DOWN;
-		s->act_ns = retry_ns;
-	} else {
-		s->state = RSIP_SESSION_CLOSED;
-	}
-	rsip_lease_lose_all(s, why, s->state == RSIP_SESSION_DOWN, retry_ns);
-	s->sink.changed(s->sink.ctx);
-}
-
-static void out_of_step(struct rsip_session *s, uint64_t now)
-{
-	s->stale_id =
-		s->client_id; /* 10.2.2: one DE-REGISTER with the old ID, whatever the answer */
-	lose_registration(s, "the gateway has lost our registration", now);
-}
-
-static void registered(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
-{
-	if (!a->understood || !a->has_client) {
-		s->sink.failed(s->sink.ctx, NULL, RSIP_MSG_REGISTER_REQUEST, -EPROTO);
-		register_later(s, now);
-		return;
-	}
-	/* Leases of an older registration ended with it. */
-	rsip_lease_lose_all(s, "the gateway gave us a new registration", true, now);
-	s->client_id = a->client_id;
-	s->expires_ns = a->lease_s == UINT32_MAX ? RSIP_FOREVER : now + a->lease_s * RSIP_NS_PER_S;
-	s->state = RSIP_SESSION_UP;
-	s->backoff_s = RSIP_BACKOFF_FIRST_S;
-	log_info("registered with %s as client %u for %u s", rsip_ip4(s->gateway), a->client_id,
-		 a->lease_s);
-}
-
-/* 302: ours from before a crash, and we still know its leases: go on.  Else end it first (10.2.1).
- */
-static void already_registered(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
-{
-	s->act_ns = now;
-	if (a->client_id == s->client_id) {
-		s->state = RSIP_SESSION_UP;
-		log_info("still registered with %s as client %u", rsip_ip4(s->gateway),
-			 a->client_id);
-		return;
-	}
-	rsip_lease_lose_all(s, "our registration is another one", true, now);
-	s->client_id = 0;
-	s->stale_id = a->client_id;
-	s->state = RSIP_SESSION_DOWN;
-}
-
-/* ---- answers
- * ------------------------------------------------------------------------------------------ */
-
-static uint8_t answer_type(uint8_t request)
-{
-	return request + 1; /* so numbered throughout RFC 3103 Appendix B and RFC 3104 Appendix C */
-}
-
-static void refused(struct rsip_session *s, const struct rsip_request *r,
-		    const struct rsip_answer *a, uint64_t now)
-{
-	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
-
-	log_debug("%s was refused: %s", rsip_msg_name(r->type), rsip_err_name(a->error));
-	switch (a->error) {
-	case RSIP_ERR_REGISTER_FIRST:
-	case RSIP_ERR_BAD_CLIENT_ID:
-		out_of_step(s, now);
-		return;
-	case RSIP_ERR_BAD_BIND_ID:
-		if (lease && r->type != RSIP_MSG_FREE_REQUEST) {
-			rsip_lease_lose(s, lease, "the gateway does not know it any more", true,
-					now);
-			return;
-		}
-		break;
-	case RSIP_ERR_ALREADY_REGISTERED:
-		if (r->type == RSIP_MSG_REGISTER_REQUEST && a->has_client) {
-			already_registered(s, a, now);
-			return;
-		}
-		break;
-	}
-	switch (r->type) {
-	case RSIP_MSG_REGISTER_REQUEST:
-		s->sink.failed(s->sink.ctx, NULL, r->type, a->error);
-		register_later(s, now);
-		break;
-	case RSIP_MSG_FREE_REQUEST:
-		lease->state = RSIP_LEASE_NONE;
-		break;
-	case RSIP_MSG_EXTEND_REQUEST:
-		lease->act_ns = now + RSIP_NS_PER_S * 10;
-		break;
-	default:
-		rsip_lease_refused(s, lease, a->error, now);
-	}
-}
-
-static void de_register_answered(struct rsip_session *s, const char *why, uint64_t now)
-{
-	if (s->stale_id)
-		s->stale_id = 0;
-	else
-		lose_registration(s, why, now);
-}
-
-static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
-{
-	struct rsip_request *r = finish(s);
-	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
-	uint64_t since = r->first_ns; /* the gateway may have counted from the first copy */
-
-	s->silent = 0;
-	if (r->type == RSIP_MSG_DE_REGISTER_REQUEST)
-		de_register_answered(s, "de-registered", now);
-	else if (s->state == RSIP_SESSION_ENDING)
-		s->client_id =
-			a->has_client ? a->client_id : s->client_id; /* DE-REGISTER ends the rest */
-	else if (a->type == RSIP_MSG_ERROR_RESPONSE)
-		refused(s, r, a, now);
-	else if (r->type == RSIP_MSG_REGISTER_REQUEST)
-		registered(s, a, since);
-	else if (r->type == RSIP_MSG_EXTEND_REQUEST && a->type == RSIP_MSG_FREE_RESPONSE)
-		rsip_lease_lose(s, lease, "the gateway took it back", true,
-				now + some_of(s, RSIP_BACKOFF_FIRST_S));
-	else if (r->type == RSIP_MSG_EXTEND_REQUEST)
-		rsip_lease_extended(s, lease, a->understood ? a->lease_s : 1, since);
-	else if (r->type == RSIP_MSG_FREE_REQUEST)
-		lease->state = RSIP_LEASE_NONE;
-	else
-		rsip_lease_take(s, lease, a, since);
-	s->sink.changed(s->sink.ctx);
-}
-
-/* rfc 3103 9.5.3, 9.13.3, 10.4: with the wrong IDs it is somebody's forgery or about a past of
- * ours. */
-static void of_its_own(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
-{
-	struct rsip_lease *lease;
-
-	if (!s->client_id || !a->has_client || a->client_id != s->client_id)
-		goto ignore;
-	switch (a->type) {
-	case RSIP_MSG_DE_REGISTER_RESPONSE:
-		log_warn("the gateway has ended our registration");
-		lose_registration(s, "the gateway has ended our registration",
-				  now + some_of(s, s->backoff_s));
-		return;
-	case RSIP_MSG_FREE_RESPONSE:
-		lease = a->has_bind ? rsip_lease_find(s, a->bind_id) : NULL;
-		if (!lease)
-			goto ignore;
-		rsip_lease_lose(s, lease, "the gateway took it back", true,
-				now + some_of(s, RSIP_BACKOFF_FIRST_S));
-		s->sink.changed(s->sink.ctx);
-		return;
-	case RSIP_MSG_ERROR_RESPONSE:
-		log_warn("the gateway dropped packets of ours: %s", rsip_err_name(a->error));
-		return;
-	}
-ignore:
-	s->stats.ignored++;
-}
-
-static bool is_answer(const struct rsip_session *s, const struct rsip_answer *a)
-{
-	const struct rsip_request *r = &s->req;
-
-	if (!r->active || a->counter != r->counter)
-		return false;
-	if (a->type == RSIP_MSG_ERROR_RESPONSE)
-		return a->understood;
-	if (r->type == RSIP_MSG_EXTEND_REQUEST && a->type == RSIP_MSG_FREE_RESPONSE)
-		return a->has_bind && a->bind_id == s->leases[r->lease].bind_id;
-	if (a->type != answer_type(r->type))
-		return false;
-	if (r->type == RSIP_MSG_REGISTER_REQUEST)
-		return true;
-	if (!a->has_client || a->client_id != (s->stale_id ? s->stale_id : s->client_id))
-		return false;
-	if (r->type == RSIP_MSG_EXTEND_REQUEST || r->type == RSIP_MSG_FREE_REQUEST)
-		return a->has_bind && a->bind_id == s->leases[r->lease].bind_id;
-	return true;
-}
-
-void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, uint64_t now)
-{
-	struct rsip_answer a;
-
-	s->stats.received++;
-	if (rsip_answer_read(buf, len, &a)) {
-		s->stats.ignored++;
-		return;
-	}
-	log_debug("got %s counter %u%s%s", rsip_msg_name(a.type), a.counter, a.error ? " " : "",
-		  a.error ? rsip_err_name(a.error) : "");
-	if (is_answer(s, &a))
-		answered(s, &a, now);
-	else if (a.counter == 0)
-		of_its_own(s, &a, now);
-	else
-		s->stats.ignored++;
-}
-
 /* ---- time
  * --------------------------------------------------------------------------------------------- */
 
 static void unanswered(struct rsip_session *s, uint64_t now)
 {
-	struct rsip_request *r = finish(s);
+	struct rsip_request *r = rsip_request_finish(s);
 	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
 	uint64_t left;
 
@@ -321,10 +85,10 @@ static void unanswered(struct rsip_session *s, uint64_t now)
 	switch (r->type) {
 	case RSIP_MSG_REGISTER_REQUEST:
 		s->sink.failed(s->sink.ctx, NULL, r->type, -ETIMEDOUT);
-		register_later(s, now);
+		rsip_session_register_later(s, now);
 		break;
 	case RSIP_MSG_DE_REGISTER_REQUEST:
-		de_register_answered(s, "the gateway did not answer", now);
+		rsip_registration_ended(s, "the gateway did not answer", now);
 		break;
 	case RSIP_MSG_FREE_REQUEST:
 		lease->state = RSIP_LEASE_NONE;
@@ -350,7 +114,7 @@ void rsip_session_expire(struct rsip_session *s, uint64_t now)
 		}
 	}
 	if (s->client_id && s->state != RSIP_SESSION_ENDING && s->expires_ns <= now)
-		lose_registration(s, "our registration has run out", now);
+		rsip_registration_lose(s, "our registration has run out", now);
 }
 
 static void ask_for_a_lease(struct rsip_session *s, uint64_t now)
@@ -382,7 +146,7 @@ void rsip_session_tick(struct rsip_session *s, uint64_t now)
 	if (s->req.active)
 		return;
 	if (s->state == RSIP_SESSION_ENDING && !s->client_id)
-		lose_registration(s, "de-registered", now);
+		rsip_registration_lose(s, "de-registered", now);
 	if (s->state == RSIP_SESSION_CLOSED)
 		return;
 	if (s->stale_id && s->act_ns <= now)
@@ -495,7 +259,7 @@ void rsip_session_leave(struct rsip_session *s)
 		return;
 	s->state = RSIP_SESSION_ENDING;
 	if (s->req.active && s->req.type != RSIP_MSG_REGISTER_REQUEST)
-		finish(s); /* its answer changes nothing any more */
+		rsip_request_finish(s); /* its answer changes nothing any more */
 	rsip_lease_lose_all(s, "going down", false, 0);
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		s->leases[i].state = RSIP_LEASE_NONE;

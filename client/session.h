@@ -19,12 +19,15 @@
 #define RSIP_LEASE_PORTS_MAX 255
 #define RSIP_LEASE_SPIS_MAX 256
 #define RSIP_REQUEST_MAX 512
-#define RSIP_BIND_PORTS 128 /* largest aligned block of one bind: what a bigger wish is cut into   \
-			     */
+#define RSIP_BIND_PORTS                                                                            \
+	128 /* largest aligned block of one bind: what a bigger wish is cut into                   \
+	     */
 
 #define RSIP_RETRY_FIRST_NS 12500000ULL /* RFC 3103 5: 12.5 ms, doubled each time */
 #define RSIP_RETRY_TRIES 7
 #define RSIP_TCP_ANSWER_NS (5 * RSIP_NS_PER_S)
+#define RSIP_BACKOFF_FIRST_S 2
+#define RSIP_FOREVER UINT64_MAX
 
 struct rsip_port_run {
 	uint16_t first;
@@ -173,6 +176,23 @@ uint64_t rsip_session_due(const struct rsip_session *s);
 /* May this address be leased to us?  Not loopback, multicast, 0/8, 240/4, our own or the gateway's.
  */
 bool rsip_session_leasable(const struct rsip_session *s, __be32 addr);
+
+/* Ends the request on its way: its number is used up. */
+struct rsip_request *rsip_request_finish(struct rsip_session *s);
+
+/* ---- registration.c: gained, found again, lost ---- */
+
+/* Half to one and a half times so many seconds. */
+uint64_t rsip_session_some_of(struct rsip_session *s, uint32_t seconds);
+void rsip_session_register_later(struct rsip_session *s, uint64_t now_ns);
+void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a, uint64_t now_ns);
+/* 302: it is still there. */
+void rsip_registration_found(struct rsip_session *s, const struct rsip_answer *a, uint64_t now_ns);
+/* 301 or 305: the gateway and we do not mean the same (RFC 3103 10.2.2). */
+void rsip_registration_out_of_step(struct rsip_session *s, uint64_t now_ns);
+void rsip_registration_lose(struct rsip_session *s, const char *why, uint64_t retry_ns);
+/* A DE-REGISTER of ours was answered, or never will be. */
+void rsip_registration_ended(struct rsip_session *s, const char *why, uint64_t now_ns);
 
 /* ---- leases.c: what becomes of a lease ---- */
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the gateway says: which request it answers, and what it means. */
+#include <errno.h>
+#include "log.h"
+#include "session.h"
+
+static uint8_t answer_type(uint8_t request)
+{
+	return request + 1; /* so numbered throughout RFC 3103 Appendix B and RFC 3104 Appendix C */
+}
+
+static void refused(struct rsip_session *s, const struct rsip_request *r,
+		    const struct rsip_answer *a, uint64_t now)
+{
+	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
+
+	log_debug("%s was refused: %s", rsip_msg_name(r->type), rsip_err_name(a->error));
+	switch (a->error) {
+	case RSIP_ERR_REGISTER_FIRST:
+	case RSIP_ERR_BAD_CLIENT_ID:
+		rsip_registration_out_of_step(s, now);
+		return;
+	case RSIP_ERR_BAD_BIND_ID:
+		if (lease && r->type != RSIP_MSG_FREE_REQUEST) {
+			rsip_lease_lose(s, lease, "the gateway does not know it any more", true,
+					now);
+			return;
+		}
+		break;
+	case RSIP_ERR_ALREADY_REGISTERED:
+		if (r->type == RSIP_MSG_REGISTER_REQUEST && a->has_client) {
+			rsip_registration_found(s, a, now);
+			return;
+		}
+		break;
+	}
+	switch (r->type) {
+	case RSIP_MSG_REGISTER_REQUEST:
+		s->sink.failed(s->sink.ctx, NULL, r->type, a->error);
+		rsip_session_register_later(s, now);
+		break;
+	case RSIP_MSG_FREE_REQUEST:
+		lease->state = RSIP_LEASE_NONE;
+		break;
+	case RSIP_MSG_EXTEND_REQUEST:
+		lease->act_ns = now + RSIP_NS_PER_S * 10;
+		break;
+	default:
+		rsip_lease_refused(s, lease, a->error, now);
+	}
+}
+
+static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
+{
+	struct rsip_request *r = rsip_request_finish(s);
+	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
+	uint64_t since = r->first_ns; /* the gateway may have counted from the first copy */
+
+	s->silent = 0;
+	if (r->type == RSIP_MSG_DE_REGISTER_REQUEST)
+		rsip_registration_ended(s, "de-registered", now);
+	else if (s->state == RSIP_SESSION_ENDING)
+		s->client_id =
+			a->has_client ? a->client_id : s->client_id; /* DE-REGISTER ends the rest */
+	else if (a->type == RSIP_MSG_ERROR_RESPONSE)
+		refused(s, r, a, now);
+	else if (r->type == RSIP_MSG_REGISTER_REQUEST)
+		rsip_registration_take(s, a, since);
+	else if (r->type == RSIP_MSG_EXTEND_REQUEST && a->type == RSIP_MSG_FREE_RESPONSE)
+		rsip_lease_lose(s, lease, "the gateway took it back", true,
+				now + rsip_session_some_of(s, RSIP_BACKOFF_FIRST_S));
+	else if (r->type == RSIP_MSG_EXTEND_REQUEST)
+		rsip_lease_extended(s, lease, a->understood ? a->lease_s : 1, since);
+	else if (r->type == RSIP_MSG_FREE_REQUEST)
+		lease->state = RSIP_LEASE_NONE;
+	else
+		rsip_lease_take(s, lease, a, since);
+	s->sink.changed(s->sink.ctx);
+}
+
+/* rfc 3103 9.5.3, 9.13.3, 10.4: with the wrong IDs it is somebody's forgery or about a past of
+ * ours. */
+static void of_its_own(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
+{
+	struct rsip_lease *lease;
+
+	if (!s->client_id || !a->has_client || a->client_id != s->client_id)
+		goto ignore;
+	switch (a->type) {
+	case RSIP_MSG_DE_REGISTER_RESPONSE:
+		log_warn("the gateway has ended our registration");
+		rsip_registration_lose(s, "the gateway has ended our registration",
+				       now + rsip_session_some_of(s, s->backoff_s));
+		return;
+	case RSIP_MSG_FREE_RESPONSE:
+		lease = a->has_bind ? rsip_lease_find(s, a->bind_id) : NULL;
+		if (!lease)
+			goto ignore;
+		rsip_lease_lose(s, lease, "the gateway took it back", true,
+				now + rsip_session_some_of(s, RSIP_BACKOFF_FIRST_S));
+		s->sink.changed(s->sink.ctx);
+		return;
+	case RSIP_MSG_ERROR_RESPONSE:
+		log_warn("the gateway dropped packets of ours: %s", rsip_err_name(a->error));
+		return;
+	}
+ignore:
+	s->stats.ignored++;
+}
+
+static bool is_answer(const struct rsip_session *s, const struct rsip_answer *a)
+{
+	const struct rsip_request *r = &s->req;
+
+	if (!r->active || a->counter != r->counter)
+		return false;
+	if (a->type == RSIP_MSG_ERROR_RESPONSE)
+		return a->understood;
+	if (r->type == RSIP_MSG_EXTEND_REQUEST && a->type == RSIP_MSG_FREE_RESPONSE)
+		return a->has_bind && a->bind_id == s->leases[r->lease].bind_id;
+	if (a->type != answer_type(r->type))
+		return false;
+	if (r->type == RSIP_MSG_REGISTER_REQUEST)
+		return true;
+	if (!a->has_client || a->client_id != (s->stale_id ? s->stale_id : s->client_id))
+		return false;
+	if (r->type == RSIP_MSG_EXTEND_REQUEST || r->type == RSIP_MSG_FREE_REQUEST)
+		return a->has_bind && a->bind_id == s->leases[r->lease].bind_id;
+	return true;
+}
+
+void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, uint64_t now)
+{
+	struct rsip_answer a;
+
+	s->stats.received++;
+	if (rsip_answer_read(buf, len, &a)) {
+		s->stats.ignored++;
+		return;
+	}
+	log_debug("got %s counter %u%s%s", rsip_msg_name(a.type), a.counter, a.error ? " " : "",
+		  a.error ? rsip_err_name(a.error) : "");
+	if (is_answer(s, &a))
+		answered(s, &a, now);
+	else if (a.counter == 0)
+		of_its_own(s, &a, now);
+	else
+		s->stats.ignored++;
+}
