@@ -39,11 +39,15 @@ static void refused(struct rsip_session *s, const struct rsip_request *r,
 		s->sink.failed(s->sink.ctx, NULL, r->type, a->error);
 		rsip_session_register_later(s, now);
 		break;
-	case RSIP_MSG_FREE_REQUEST:
-		lease->state = RSIP_LEASE_NONE;
+	case RSIP_MSG_FREE_REQUEST: /* 306: it is free; what else it says, asking again does not
+				       help */
+		rsip_lease_freed(s, lease, now);
 		break;
 	case RSIP_MSG_EXTEND_REQUEST:
-		lease->act_ns = now + RSIP_NS_PER_S * 10;
+		rsip_lease_extend_later(lease, now);
+		break;
+	case RSIP_MSG_QUERY_REQUEST:
+		rsip_query_done(s, r->query, NULL, a->error);
 		break;
 	default:
 		rsip_lease_refused(s, lease, a->error, now);
@@ -72,7 +76,9 @@ static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64
 	else if (r->type == RSIP_MSG_EXTEND_REQUEST)
 		rsip_lease_extended(s, lease, a->understood ? a->lease_s : 1, since);
 	else if (r->type == RSIP_MSG_FREE_REQUEST)
-		lease->state = RSIP_LEASE_NONE;
+		rsip_lease_freed(s, lease, now);
+	else if (r->type == RSIP_MSG_QUERY_REQUEST)
+		rsip_query_done(s, r->query, a->understood ? a : NULL, a->understood ? 0 : -EPROTO);
 	else
 		rsip_lease_take(s, lease, a, since);
 	s->sink.changed(s->sink.ctx);

@@ -155,9 +155,9 @@ static void show_spans(const char *name, const cJSON *array)
 	printf("\n");
 }
 
-static void show_binding(const cJSON *b)
+void rsip_show_binding(const cJSON *b)
 {
-	printf("\nbinding %llu: %s\n", (unsigned long long)rsip_json_get_u64(b, "bind-id", 0),
+	printf("binding %llu: %s\n", (unsigned long long)rsip_json_get_u64(b, "bind-id", 0),
 	       rsip_json_get_string(b, "method", "?"));
 	printf("  address: %s\n", rsip_json_get_string(b, "address", "?"));
 	show_spans("ports", get(b, "ports"));
@@ -192,8 +192,10 @@ void rsip_show_status(const cJSON *answer, bool json)
 	cJSON_ArrayForEach (item, get(tunnel, "counters"))
 		if (item->valuedouble > 0)
 			printf("  %s: %.0f\n", item->string, item->valuedouble);
-	cJSON_ArrayForEach (item, get(args, "bindings"))
-		show_binding(item);
+	cJSON_ArrayForEach (item, get(args, "bindings")) {
+		printf("\n");
+		rsip_show_binding(item);
+	}
 	if (rsip_json_get_u64(args, "bindings-wanted", 0))
 		printf("\nstill asking for: %llu\n",
 		       (unsigned long long)rsip_json_get_u64(args, "bindings-wanted", 0));

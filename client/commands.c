@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* up, down, status, lease, release. */
+/* up, down, status. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -163,60 +163,6 @@ int rsip_cmd_status(struct rsip_cli *cli)
 		status = rsip_show_failure(cli, result, answer);
 	else
 		rsip_show_status(answer, cli->json);
-	cJSON_Delete(answer);
-	return status;
-}
-
-static void show_lease(const cJSON *answer, bool json)
-{
-	const cJSON *b = cJSON_GetObjectItemCaseSensitive(answer, "arguments");
-	char *text = cJSON_Print(b);
-
-	if (json)
-		printf("%s\n", text ? text : "{}");
-	else
-		printf("binding %llu: %s\n", (unsigned long long)rsip_json_get_u64(b, "bind-id", 0),
-		       rsip_json_get_string(b, "address", "?"));
-	free(text);
-}
-
-int rsip_cmd_lease(struct rsip_cli *cli)
-{
-	cJSON *args = cJSON_CreateObject(), *answer;
-	int result, status = RSIP_EXIT_DONE;
-
-	if (cli->port && !cli->set.method_set)
-		cli->set.ports = 1;
-	rsip_json_add_u64(args, "ports", cli->set.ports);
-	rsip_json_add_u64(args, "spis", cli->set.spis);
-	rsip_json_add_u64(args, "port", cli->port);
-	rsip_json_add_u64(args, "lease", cli->set.lease);
-	result = rsip_ask(cli->set.socket, "lease-add", args, &answer, NULL);
-	if (result)
-		status = rsip_show_failure(cli, result, answer);
-	else
-		show_lease(answer, cli->json);
-	cJSON_Delete(answer);
-	return status;
-}
-
-int rsip_cmd_release(struct rsip_cli *cli)
-{
-	cJSON *args = cJSON_CreateObject(), *answer;
-	char *end;
-	int result, status;
-
-	rsip_json_add_u64(args, "bind-id", strtoull(cli->args[0], &end, 0));
-	if (*end || end == cli->args[0]) {
-		fprintf(stderr,
-			"rsip-client: release: a bind ID is needed, not '%s' (see rsip-client "
-			"status)\n",
-			cli->args[0]);
-		cJSON_Delete(args);
-		return RSIP_EXIT_USAGE;
-	}
-	result = rsip_ask(cli->set.socket, "lease-remove", args, &answer, NULL);
-	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
 	cJSON_Delete(answer);
 	return status;
 }

@@ -14,8 +14,12 @@ struct rsip_cli {
 	struct rsip_settings set;
 	bool json, foreground;
 	const char *resolv; /* exec: file shown as /etc/resolv.conf */
-	uint32_t port;	    /* lease: the first port */
-	char **args;	    /* what follows the options, NULL-terminated */
+	struct {
+		uint32_t port, remote_port; /* the first local one; the peer's */
+		const char *address, *remote;
+		bool listen, whole;
+	} lease;
+	char **args; /* what follows the options, NULL-terminated */
 	int arg_cnt;
 };
 
@@ -24,6 +28,7 @@ int rsip_cmd_down(struct rsip_cli *cli);
 int rsip_cmd_status(struct rsip_cli *cli);
 int rsip_cmd_lease(struct rsip_cli *cli);
 int rsip_cmd_release(struct rsip_cli *cli);
+int rsip_cmd_query(struct rsip_cli *cli);
 int rsip_cmd_exec(struct rsip_cli *cli);
 
 /*
@@ -35,6 +40,8 @@ int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **
 	     int *passed);
 /* Shows what status-get or `up` answered. */
 void rsip_show_status(const cJSON *answer, bool json);
+/* Shows one of its bindings, or what lease-add answered. */
+void rsip_show_binding(const cJSON *binding);
 /* Reports a failed rsip_ask() in words or as JSON; returns the exit status. */
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer);
 

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <systemd/sd-daemon.h>
+#include "advice.h"
 #include "daemon.h"
 #include "log.h"
 
@@ -99,7 +100,7 @@ static int lease_index(const struct rsip_daemon *d, const struct rsip_lease *lea
 static int session_granted(void *ctx, const struct rsip_lease *lease)
 {
 	struct rsip_daemon *d = ctx;
-	int err = rsip_daemon_use(d, lease);
+	int err = rsip_daemon_is_own(lease->addr) ? -EADDRINUSE : rsip_daemon_use(d, lease);
 
 	if (!err)
 		log_info("binding %u: leased %s", lease->bind_id, rsip_ip4(lease->addr));
@@ -117,16 +118,21 @@ static void session_lost(void *ctx, const struct rsip_lease *lease, const char *
 static void session_failed(void *ctx, const struct rsip_lease *lease, uint8_t type, int err)
 {
 	struct rsip_daemon *d = ctx;
-	char text[256];
+	char text[512], why[400];
 
 	snprintf(text, sizeof(text), "%s: %s: %s", lease ? "cannot lease" : "cannot register",
-		 rsip_ip4(d->io.gateway), rsip_control_error(err));
+		 rsip_ip4(d->io.gateway), rsip_advice_text(err, why, sizeof(why)));
 	log_warn("%s (%s)", text, rsip_msg_name(type));
 	if (lease)
 		rsip_control_lease(d, lease_index(d, lease), err);
 	/* Who waits at a terminal wants to know; a service goes on trying. */
 	if (!d->patient && d->give_up_ns && err != -ETIMEDOUT)
 		give_up(d, text);
+}
+
+static void session_queried(void *ctx, uint32_t tag, const struct rsip_answer *a, int err)
+{
+	rsip_control_queried(ctx, tag, a, err);
 }
 
 static void session_changed(void *ctx)
@@ -142,6 +148,7 @@ static const struct rsip_session_sink sink = {
 	.granted = session_granted,
 	.lost = session_lost,
 	.failed = session_failed,
+	.queried = session_queried,
 	.changed = session_changed,
 };
 
@@ -332,6 +339,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->io.kind = kind;
 	with_us.ctx = d;
 	rsip_session_init(&d->session, &with_us, kind, d->io.local, d->io.gateway);
+	d->session.private_ok = d->set.private_addresses;
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
 		 d->state.transport == kind;
 	if (!resume || !d->state.lease_cnt)

@@ -59,6 +59,8 @@ int rsip_daemon_locate(struct rsip_daemon *d);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 void rsip_daemon_raze(struct rsip_daemon *d);
+/* Is it an address of this host already?  Then no lease may bring it a second time. */
+bool rsip_daemon_is_own(__be32 addr);
 int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease);
 void rsip_daemon_disuse(struct rsip_daemon *d, const struct rsip_lease *lease);
 
@@ -70,7 +72,7 @@ void rsip_control_close(struct rsip_daemon *d);
 void rsip_control_lease(struct rsip_daemon *d, int index, int err);
 /* What status-get answers. */
 cJSON *rsip_control_status(struct rsip_daemon *d);
-/* Text of an error that the session reported: > 0 RSIP, < 0 errno. */
-const char *rsip_control_error(int err);
+/* A query was answered (err 0) or will not be. */
+void rsip_control_queried(struct rsip_daemon *d, uint32_t tag, const struct rsip_answer *a, int err);
 
 #endif

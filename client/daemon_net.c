@@ -103,6 +103,19 @@ void rsip_daemon_raze(struct rsip_daemon *d)
 	rsip_jail_close(&d->jail, true);
 }
 
+bool rsip_daemon_is_own(__be32 addr)
+{
+	struct rsip_route route = {0};
+	struct rsip_nl *nl;
+
+	if (rsip_nl_open(&nl))
+		return false;
+	if (rsip_nl_route_get(nl, addr, 0, &route))
+		route.local = false;
+	rsip_nl_close(nl);
+	return route.local;
+}
+
 static bool in_use(const struct rsip_lease *l)
 {
 	return l->state == RSIP_LEASE_HELD;

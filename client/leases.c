@@ -6,14 +6,28 @@
 #include "session.h"
 
 #define RSIP_RETRY_REFUSED_S 10
+#define RSIP_RETRY_REFUSED_DOUBLINGS 5 /* at most 320 s */
 #define RSIP_LEASE_FOREVER_S 0xffffffffU
 
-bool rsip_session_leasable(const struct rsip_session *s, __be32 addr)
+/* RFC 1918, shared space of RFC 6598, link-local of RFC 3927. */
+static bool is_private(uint32_t a)
+{
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 || a >> 22 == 0x191 ||
+	       a >> 16 == 0xa9fe;
+}
+
+/* Neither 0/8, loopback, multicast, 240/4 nor broadcast, and not ours. */
+static bool is_somebody_else(const struct rsip_session *s, __be32 addr)
 {
 	uint32_t a = ntohl(addr);
 
-	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && addr != s->local &&
-	       addr != s->gateway;
+	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && addr != s->local;
+}
+
+bool rsip_session_leasable(const struct rsip_session *s, __be32 addr)
+{
+	return is_somebody_else(s, addr) && addr != s->gateway &&
+	       (s->private_ok || !is_private(ntohl(addr)));
 }
 
 struct rsip_lease *rsip_lease_find(struct rsip_session *s, uint32_t bind_id)
@@ -48,19 +62,25 @@ static unsigned int count_spis(const struct rsip_answer *a)
 
 /* Is the grant something that we asked for and can use?  RFC 3103 9.7.3, 9.9.3; RFC 4303 2.1 for
  * SPIs. */
-static bool usable(const struct rsip_session *s, const struct rsip_want *w,
+static bool usable(const struct rsip_session *s, const struct rsip_lease *lease,
 		   const struct rsip_answer *a)
 {
-	if (!a->understood || !a->has_bind || a->tunnel != RSIP_TUNNEL_IPIP)
+	const struct rsip_want *w = &lease->want;
+	unsigned int ports = s->local_policy == RSIP_LOCAL_MICRO && w->ports ? 1 : w->ports;
+
+	if (!a->understood || !a->has_bind || a->tunnel != s->tunnel || !a->lease_s)
 		return false;
-	if (!rsip_session_leasable(s, a->addr) || !a->lease_s)
+	if (!rsip_session_leasable(s, a->addr) || (w->addr && a->addr != w->addr))
 		return false;
-	if (w->ports && !count_ports(a))
+	/* 9.7.3: an endpoint that is not the gateway is at home in the private realm. */
+	if (a->endpoint && (!is_somebody_else(s, a->endpoint) || a->endpoint == a->addr))
+		return false;
+	if (count_ports(a) < ports || (w->port && a->port_runs && a->ports[0].first != w->port))
 		return false;
 	for (unsigned int i = 0; i < a->port_runs; i++)
 		if (!a->ports[i].first || a->ports[i].first + a->ports[i].cnt > 65536)
 			return false;
-	if (w->spis && !count_spis(a))
+	if (count_spis(a) < w->spis)
 		return false;
 	for (unsigned int i = 0; i < a->spi_runs; i++)
 		if (a->spis[i].first < 256 ||
@@ -104,17 +124,40 @@ static void copy_grant(struct rsip_lease *lease, const struct rsip_answer *a, __
 
 /* Gives back what the gateway gave but we cannot use. */
 static void give_back(struct rsip_session *s, struct rsip_lease *lease, const struct rsip_answer *a,
-		      int err)
+		      int err, uint64_t now)
 {
 	s->sink.failed(s->sink.ctx, lease, a->type, err);
+	lease->again = !lease->once;
+	lease->addr = 0;
 	if (!a->has_bind) {
-		lease->state = RSIP_LEASE_NONE; /* it runs out by itself: nothing names it */
+		rsip_lease_freed(s, lease, now); /* it runs out by itself: nothing names it */
 		return;
 	}
 	lease->bind_id = a->bind_id;
 	lease->state = RSIP_LEASE_FREEING;
-	lease->once = true;
-	lease->addr = 0;
+	lease->act_ns = now;
+	lease->expires_ns = now + a->lease_s * RSIP_NS_PER_S;
+}
+
+static void ask_later(struct rsip_session *s, struct rsip_lease *lease, uint64_t now)
+{
+	unsigned int doublings = lease->refusals < RSIP_RETRY_REFUSED_DOUBLINGS
+					 ? lease->refusals
+					 : RSIP_RETRY_REFUSED_DOUBLINGS;
+
+	lease->refusals++;
+	lease->act_ns = now + (RSIP_RETRY_REFUSED_S << doublings) * RSIP_NS_PER_S +
+			s->sink.random(s->sink.ctx);
+}
+
+void rsip_lease_freed(struct rsip_session *s, struct rsip_lease *lease, uint64_t now)
+{
+	lease->state = lease->again ? RSIP_LEASE_WANTED : RSIP_LEASE_NONE;
+	lease->bind_id = 0;
+	lease->expires_ns = UINT64_MAX;
+	if (lease->again)
+		ask_later(s, lease, now);
+	lease->again = false;
 }
 
 void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const struct rsip_answer *a,
@@ -122,18 +165,19 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 {
 	int err;
 
-	if (!usable(s, &lease->want, a)) {
-		give_back(s, lease, a, -EPROTO);
+	if (!usable(s, lease, a)) {
+		give_back(s, lease, a, -EPROTO, now);
 		return;
 	}
 	copy_grant(lease, a, s->gateway);
 	err = s->sink.granted(s->sink.ctx, lease);
 	if (err) {
-		give_back(s, lease, a, err);
+		give_back(s, lease, a, err, now);
 		return;
 	}
 	lease->state = RSIP_LEASE_HELD;
 	lease->once = false;
+	lease->refusals = 0;
 	set_times(s, lease, a->lease_s, now);
 }
 
@@ -147,16 +191,27 @@ void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int er
 		lease->act_ns = now;
 		return;
 	}
-	s->sink.failed(s->sink.ctx, lease, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP, err);
+	s->sink.failed(s->sink.ctx, lease, rsip_request_type(&lease->want), err);
 	if (lease->once)
 		lease->state = RSIP_LEASE_NONE;
-	lease->act_ns = now + RSIP_RETRY_REFUSED_S * RSIP_NS_PER_S + s->sink.random(s->sink.ctx);
+	ask_later(s, lease, now);
+}
+
+void rsip_lease_extend_later(struct rsip_lease *lease, uint64_t now)
+{
+	uint64_t left = lease->expires_ns > now ? lease->expires_ns - now : 0;
+
+	if (lease->state != RSIP_LEASE_HELD)
+		return;
+	lease->act_ns = now + (left / 2 > RSIP_NS_PER_S ? left / 2 : RSIP_NS_PER_S);
 }
 
 void rsip_lease_extended(struct rsip_session *s, struct rsip_lease *lease, uint32_t lease_s,
 			 uint64_t now)
 {
 	s->stats.renewals++;
+	if (lease->state != RSIP_LEASE_HELD)
+		return; /* given back meanwhile */
 	if (lease_s)
 		set_times(s, lease, lease_s, now);
 	else
@@ -181,8 +236,10 @@ void rsip_lease_lose(struct rsip_session *s, struct rsip_lease *lease, const cha
 {
 	bool used = lease->state == RSIP_LEASE_HELD;
 
-	if (lease->state == RSIP_LEASE_FREEING)
-		again = false;
+	if (lease->state == RSIP_LEASE_FREEING) {
+		rsip_lease_freed(s, lease, retry_ns);
+		return;
+	}
 	lease->state = again ? RSIP_LEASE_WANTED : RSIP_LEASE_NONE;
 	lease->act_ns = retry_ns;
 	if (used)

@@ -9,7 +9,8 @@
 #include "log.h"
 #include "util.h"
 
-#define RSIP_OPTIONS_MAX 40
+#define RSIP_OPTIONS_MAX 60
+#define RSIP_QUERY_MAX 16     /* destinations of one query */
 #define RSIP_OPT_SETTING 1000 /* + row of the settings table */
 
 enum {
@@ -19,7 +20,12 @@ enum {
 	OPT_PORT,
 	OPT_VERSION,
 	OPT_STATE_DIR,
-	OPT_SOCKET
+	OPT_SOCKET,
+	OPT_REMOTE,
+	OPT_REMOTE_PORT,
+	OPT_ADDRESS,
+	OPT_LISTEN,
+	OPT_WHOLE
 };
 
 struct command {
@@ -33,15 +39,19 @@ struct command {
 
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
-	 " gateway interface ports spis lease transport tunnel device wait" PLACES, 0, 0,
-	 rsip_cmd_up},
+	 " gateway interface ports spis lease transport tunnel device private-addresses "
+	 "wait" PLACES,
+	 0, 0, rsip_cmd_up},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
 	 rsip_cmd_down},
 	{"status", "", "gateway, bindings, tunnel and counters of the running client", PLACES, 0, 0,
 	 rsip_cmd_status},
-	{"lease", "", "add a binding (--ports, --port, --spis, --lease)",
+	{"lease", "", "add a binding (--ports, --port, --spis, --lease, --listen ...)",
 	 " ports spis lease" PLACES, 0, 0, rsip_cmd_lease},
 	{"release", "BIND", "give a binding back", PLACES, 1, 1, rsip_cmd_release},
+	{"query", "[DEST...]",
+	 "which addresses and networks are local: to be reached without the gateway", PLACES, 0,
+	 RSIP_QUERY_MAX, rsip_cmd_query},
 	{"exec", "[--] CMD...", "run a program that uses the leased address and only leased ports",
 	 PLACES, 1, 1 << 20, rsip_cmd_exec},
 };
@@ -53,6 +63,27 @@ static bool takes(const struct command *c, const char *setting)
 	snprintf(word, sizeof(word), " %s ", setting);
 	return strstr(c->settings, word);
 }
+
+/* What a binding may be asked to be. */
+static const struct {
+	struct option opt;
+	const char *show, *help;
+} lease_options[] = {
+	{{"address", required_argument, NULL, OPT_ADDRESS}, "address ADDR", "this public address"},
+	{{"port", required_argument, NULL, OPT_PORT}, "port P", "from this port on"},
+	{{"remote", required_argument, NULL, OPT_REMOTE},
+	 "remote ADDR",
+	 "to speak with this peer (the gateway's flow policy may need it)"},
+	{{"remote-port", required_argument, NULL, OPT_REMOTE_PORT},
+	 "remote-port P",
+	 "to speak with this port of the peer"},
+	{{"listen", no_argument, NULL, OPT_LISTEN},
+	 "listen",
+	 "for a service: peers may speak first (LISTEN)"},
+	{{"whole-address", no_argument, NULL, OPT_WHOLE},
+	 "whole-address",
+	 "an address of its own, with all ports and SPIs (RSA-IP)"},
+};
 
 static void show_command_help(const struct command *c)
 {
@@ -69,8 +100,8 @@ static void show_command_help(const struct command *c)
 		printf("  --%-22s %s\n  --%-22s %s\n", "config FILE",
 		       "settings (default " RSIP_CLIENT_CONFIG ")", "foreground",
 		       "do not go into the background, and never give up");
-	if (c->run == rsip_cmd_lease)
-		printf("  --%-22s %s\n", "port P", "from this port on");
+	for (size_t i = 0; c->run == rsip_cmd_lease && i < RSIP_ARRAY_LEN(lease_options); i++)
+		printf("  --%-22s %s\n", lease_options[i].show, lease_options[i].help);
 	if (c->run == rsip_cmd_exec)
 		printf("  --%-22s %s\n", "resolv FILE",
 		       "show FILE to the program as /etc/resolv.conf");
@@ -96,7 +127,6 @@ static void fill_options(const struct command *c, struct option *opts)
 		{"config", required_argument, NULL, OPT_CONFIG},
 		{"foreground", no_argument, NULL, OPT_FOREGROUND},
 		{"resolv", required_argument, NULL, OPT_RESOLV},
-		{"port", required_argument, NULL, OPT_PORT},
 		{"json", no_argument, NULL, 'j'},
 		{"help", no_argument, NULL, 'h'},
 		{"verbose", no_argument, NULL, 'v'},
@@ -107,11 +137,12 @@ static void fill_options(const struct command *c, struct option *opts)
 		bool only_up = fixed[i].val == OPT_CONFIG || fixed[i].val == OPT_FOREGROUND;
 
 		if ((only_up && c->run != rsip_cmd_up) ||
-		    (fixed[i].val == OPT_RESOLV && c->run != rsip_cmd_exec) ||
-		    (fixed[i].val == OPT_PORT && c->run != rsip_cmd_lease))
+		    (fixed[i].val == OPT_RESOLV && c->run != rsip_cmd_exec))
 			continue;
 		opts[n++] = fixed[i];
 	}
+	for (size_t i = 0; c->run == rsip_cmd_lease && i < RSIP_ARRAY_LEN(lease_options); i++)
+		opts[n++] = lease_options[i].opt;
 	for (size_t i = 0; i < rsip_setting_count; i++)
 		if (takes(c, rsip_setting_table[i].name))
 			opts[n++] = (struct option){rsip_setting_table[i].name, required_argument,
@@ -148,14 +179,42 @@ static int load_file(const struct command *c, struct rsip_cli *cli, int argc, ch
 	return rsip_settings_load(&cli->set, path, given) ? RSIP_EXIT_FAILED : 0;
 }
 
-static int take_port(const struct command *c, struct rsip_cli *cli)
+static int take_port(const struct command *c, uint32_t *port)
 {
 	char *end;
 	unsigned long n = strtoul(optarg, &end, 10);
 
 	if (*end || end == optarg || n < 1 || n > 65535)
-		return wrong(c, "--port: a number from 1 to 65535 is needed");
-	cli->port = n;
+		return wrong(c, "a port is a number from 1 to 65535");
+	*port = n;
+	return 0;
+}
+
+/* 0: it was one of the lease's options, or none of them; else the exit status. */
+static int take_lease_option(const struct command *c, struct rsip_cli *cli, int opt)
+{
+	__be32 addr;
+
+	if ((opt == OPT_ADDRESS || opt == OPT_REMOTE) && rsip_ip4_parse(optarg, &addr))
+		return wrong(c, "an IPv4 address is needed");
+	switch (opt) {
+	case OPT_PORT:
+		return take_port(c, &cli->lease.port);
+	case OPT_REMOTE_PORT:
+		return take_port(c, &cli->lease.remote_port);
+	case OPT_ADDRESS:
+		cli->lease.address = optarg;
+		break;
+	case OPT_REMOTE:
+		cli->lease.remote = optarg;
+		break;
+	case OPT_LISTEN:
+		cli->lease.listen = true;
+		break;
+	case OPT_WHOLE:
+		cli->lease.whole = true;
+		break;
+	}
 	return 0;
 }
 
@@ -177,7 +236,7 @@ static int read_options(const struct command *c, struct rsip_cli *cli, int argc,
 			cli->foreground = true;
 		} else if (opt == OPT_RESOLV) {
 			cli->resolv = optarg;
-		} else if (opt == OPT_PORT && take_port(c, cli)) {
+		} else if (take_lease_option(c, cli, opt)) {
 			return RSIP_EXIT_USAGE;
 		} else if (opt == 'j') {
 			cli->json = true;

@@ -284,7 +284,10 @@ static int take_route_attr(const struct nlattr *attr, void *data)
 
 static int take_route(const struct nlmsghdr *h, void *data)
 {
-	mnl_attr_parse(h, sizeof(struct rtmsg), take_route_attr, data);
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+
+	((struct rsip_route *)data)->local = rt->rtm_type == RTN_LOCAL;
+	mnl_attr_parse(h, sizeof(*rt), take_route_attr, data);
 	return MNL_CB_OK;
 }
 

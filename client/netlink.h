@@ -25,6 +25,7 @@ struct rsip_route {
 	uint32_t ifindex;
 	__be32 gateway; /* 0: on link */
 	__be32 prefsrc;
+	bool local; /* the destination is an address of this host */
 };
 
 /* All return 0 or a negative errno.  Addresses are in network order. */

@@ -4,8 +4,6 @@
 #include "log.h"
 #include "session.h"
 
-#define RSIP_BACKOFF_MAX_S 60
-
 uint64_t rsip_session_some_of(struct rsip_session *s, uint32_t seconds)
 {
 	return seconds * RSIP_NS_PER_S / 2 +
@@ -57,6 +55,10 @@ void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a,
 	rsip_lease_lose_all(s, "the gateway gave us a new registration", true, now);
 	s->client_id = a->client_id;
 	s->expires_ns = a->lease_s == UINT32_MAX ? RSIP_FOREVER : now + a->lease_s * RSIP_NS_PER_S;
+	s->local_policy = a->local_policy;
+	s->remote_policy = a->remote_policy;
+	s->tunnels = a->tunnels;
+	s->methods = a->methods;
 	s->state = RSIP_SESSION_UP;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
 	log_info("registered with %s as client %u for %u s", rsip_ip4(s->gateway), a->client_id,

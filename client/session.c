@@ -34,23 +34,26 @@ static void transmit(struct rsip_session *s, uint64_t now)
 	s->sink.send(s->sink.ctx, r->buf, r->len);
 }
 
-static void ask(struct rsip_session *s, uint8_t type, uint32_t client_id, int lease, uint64_t now)
+/* index: of the lease or, for a QUERY, of the query; -1: the request is about neither. */
+static void ask(struct rsip_session *s, uint8_t type, uint32_t client_id, int index, uint64_t now)
 {
 	struct rsip_request *r = &s->req;
 	long len;
 
-	len = rsip_request_write(type, client_id, lease < 0 ? NULL : &s->leases[lease],
-				 s->next_counter, r->buf, sizeof(r->buf));
+	r->type = type;
+	r->lease = type == RSIP_MSG_QUERY_REQUEST ? -1 : index;
+	r->query = type == RSIP_MSG_QUERY_REQUEST ? index : -1;
+	r->counter = s->next_counter;
+	len = rsip_request_write(s, client_id);
 	if (len < 0) {
 		log_err("cannot write a %s: %s", rsip_msg_name(type), strerror(-len));
-		if (lease >= 0)
-			s->leases[lease].state = RSIP_LEASE_NONE;
+		if (r->lease >= 0)
+			s->leases[r->lease].state = RSIP_LEASE_NONE;
+		if (r->query >= 0)
+			rsip_query_done(s, r->query, NULL, len);
 		return;
 	}
 	r->active = true;
-	r->type = type;
-	r->lease = lease;
-	r->counter = s->next_counter;
 	r->tries = 0;
 	r->first_ns = now;
 	r->wait_ns = RSIP_RETRY_FIRST_NS;
@@ -66,6 +69,12 @@ struct rsip_request *rsip_request_finish(struct rsip_session *s)
 	next_counter(s);
 	return &s->req;
 }
+void rsip_query_done(struct rsip_session *s, int index, const struct rsip_answer *a, int err)
+{
+	s->queries[index].waiting = false;
+	s->sink.queried(s->sink.ctx, s->queries[index].tag, a, err);
+}
+
 /* ---- time
  * --------------------------------------------------------------------------------------------- */
 
@@ -73,7 +82,6 @@ static void unanswered(struct rsip_session *s, uint64_t now)
 {
 	struct rsip_request *r = rsip_request_finish(s);
 	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
-	uint64_t left;
 
 	s->stats.timeouts++;
 	/* Perhaps only our counter is wrong: REGISTER is answered whatever its counter, and tells.
@@ -90,12 +98,14 @@ static void unanswered(struct rsip_session *s, uint64_t now)
 	case RSIP_MSG_DE_REGISTER_REQUEST:
 		rsip_registration_ended(s, "the gateway did not answer", now);
 		break;
-	case RSIP_MSG_FREE_REQUEST:
-		lease->state = RSIP_LEASE_NONE;
+	case RSIP_MSG_QUERY_REQUEST:
+		rsip_query_done(s, r->query, NULL, -ETIMEDOUT);
+		break;
+	case RSIP_MSG_FREE_REQUEST: /* the gateway goes on counting it as ours: ask again */
+		lease->act_ns = now + rsip_session_some_of(s, RSIP_BACKOFF_MAX_S);
 		break;
 	case RSIP_MSG_EXTEND_REQUEST:
-		left = lease->expires_ns > now ? lease->expires_ns - now : 0;
-		lease->act_ns = now + (left / 2 > RSIP_NS_PER_S ? left / 2 : RSIP_NS_PER_S);
+		rsip_lease_extend_later(lease, now);
 		break;
 	default:
 		rsip_lease_refused(s, lease, -ETIMEDOUT, now);
@@ -108,30 +118,37 @@ void rsip_session_expire(struct rsip_session *s, uint64_t now)
 	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
 		struct rsip_lease *l = &s->leases[i];
 
-		if (l->state == RSIP_LEASE_HELD && l->expires_ns <= now) {
+		if (l->expires_ns > now)
+			continue;
+		if (l->state == RSIP_LEASE_HELD)
 			rsip_lease_lose(s, l, "its time has run out", true, now);
-			s->sink.changed(s->sink.ctx);
-		}
+		else if (l->state == RSIP_LEASE_FREEING && !(s->req.active && s->req.lease == i))
+			rsip_lease_freed(s, l, now);
+		else
+			continue;
+		s->sink.changed(s->sink.ctx);
 	}
 	if (s->client_id && s->state != RSIP_SESSION_ENDING && s->expires_ns <= now)
 		rsip_registration_lose(s, "our registration has run out", now);
 }
 
-static void ask_for_a_lease(struct rsip_session *s, uint64_t now)
+static void ask_what_is_due(struct rsip_session *s, uint64_t now)
 {
 	for (int i = 0; i < RSIP_LEASES_MAX && !s->req.active; i++) {
 		struct rsip_lease *l = &s->leases[i];
 
+		if (l->state == RSIP_LEASE_NONE || l->act_ns > now)
+			continue;
 		if (l->state == RSIP_LEASE_FREEING)
 			ask(s, RSIP_MSG_FREE_REQUEST, s->client_id, i, now);
-		else if (l->state == RSIP_LEASE_HELD && l->act_ns <= now)
+		else if (l->state == RSIP_LEASE_HELD)
 			ask(s, RSIP_MSG_EXTEND_REQUEST, s->client_id, i, now);
-		else if (l->state == RSIP_LEASE_WANTED && l->act_ns <= now)
-			ask(s,
-			    l->want.method == RSIP_METHOD_RSIPSEC ? RSIP_MSG_ASSIGN_REQUEST_RSIPSEC
-								  : RSIP_MSG_ASSIGN_REQUEST_RSAP_IP,
-			    s->client_id, i, now);
+		else
+			ask(s, rsip_request_type(&l->want), s->client_id, i, now);
 	}
+	for (int i = 0; i < RSIP_QUERIES_MAX && !s->req.active; i++)
+		if (s->queries[i].waiting)
+			ask(s, RSIP_MSG_QUERY_REQUEST, s->client_id, i, now);
 }
 
 void rsip_session_tick(struct rsip_session *s, uint64_t now)
@@ -156,7 +173,7 @@ void rsip_session_tick(struct rsip_session *s, uint64_t now)
 	else if (s->state == RSIP_SESSION_DOWN && s->act_ns <= now)
 		ask(s, RSIP_MSG_REGISTER_REQUEST, 0, -1, now);
 	else if (s->state == RSIP_SESSION_UP)
-		ask_for_a_lease(s, now);
+		ask_what_is_due(s, now);
 }
 
 static void sooner(uint64_t *due, uint64_t t)
@@ -184,13 +201,12 @@ uint64_t rsip_session_due(const struct rsip_session *s)
 
 		if (l->state == RSIP_LEASE_HELD)
 			sooner(&due, l->expires_ns);
-		if (s->req.active || s->state != RSIP_SESSION_UP)
-			continue;
-		if (l->state == RSIP_LEASE_FREEING)
-			return 0;
-		if (l->state != RSIP_LEASE_NONE)
+		if (!s->req.active && s->state == RSIP_SESSION_UP && l->state != RSIP_LEASE_NONE)
 			sooner(&due, l->act_ns);
 	}
+	for (int i = 0; i < RSIP_QUERIES_MAX; i++)
+		if (s->queries[i].waiting && !s->req.active && s->state == RSIP_SESSION_UP)
+			return 0;
 	return due;
 }
 
@@ -205,6 +221,7 @@ void rsip_session_init(struct rsip_session *s, const struct rsip_session_sink *s
 	s->transport = transport;
 	s->local = local;
 	s->gateway = gateway;
+	s->tunnel = RSIP_TUNNEL_IPIP;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
 	s->next_counter = sink->random(sink->ctx);
 	if (!s->next_counter)
@@ -241,6 +258,18 @@ int rsip_session_want(struct rsip_session *s, const struct rsip_want *want, bool
 	return -ENOSPC;
 }
 
+int rsip_session_query(struct rsip_session *s, const struct rsip_query *query)
+{
+	for (int i = 0; i < RSIP_QUERIES_MAX; i++) {
+		if (s->queries[i].waiting || (s->req.active && s->req.query == i))
+			continue;
+		s->queries[i] = *query;
+		s->queries[i].waiting = true;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
 int rsip_session_release(struct rsip_session *s, uint32_t bind_id)
 {
 	struct rsip_lease *lease = rsip_lease_find(s, bind_id);
@@ -248,6 +277,8 @@ int rsip_session_release(struct rsip_session *s, uint32_t bind_id)
 	if (!lease || lease->state != RSIP_LEASE_HELD)
 		return -ENOENT;
 	lease->state = RSIP_LEASE_FREEING;
+	lease->again = false;
+	lease->act_ns = 0;
 	s->sink.lost(s->sink.ctx, lease, "given back");
 	s->sink.changed(s->sink.ctx);
 	return 0;
@@ -263,6 +294,9 @@ void rsip_session_leave(struct rsip_session *s)
 	rsip_lease_lose_all(s, "going down", false, 0);
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		s->leases[i].state = RSIP_LEASE_NONE;
+	for (int i = 0; i < RSIP_QUERIES_MAX; i++)
+		if (s->queries[i].waiting)
+			rsip_query_done(s, i, NULL, -ECANCELED);
 }
 
 void rsip_session_cut(struct rsip_session *s, uint64_t now)

@@ -12,13 +12,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "codec.h"
 #include "rsip/wire.h"
 #include "util.h"
 
-#define RSIP_LEASES_MAX 32
+#define RSIP_LEASES_MAX 64
 #define RSIP_LEASE_PORTS_MAX 255
 #define RSIP_LEASE_SPIS_MAX 256
-#define RSIP_REQUEST_MAX 512
+#define RSIP_REQUEST_MAX 1024
+#define RSIP_QUERIES_MAX 8	 /* waiting at once */
+#define RSIP_QUERY_TUPLES_MAX 16 /* in one of them */
 #define RSIP_BIND_PORTS                                                                            \
 	128 /* largest aligned block of one bind: what a bigger wish is cut into                   \
 	     */
@@ -27,6 +30,7 @@
 #define RSIP_RETRY_TRIES 7
 #define RSIP_TCP_ANSWER_NS (5 * RSIP_NS_PER_S)
 #define RSIP_BACKOFF_FIRST_S 2
+#define RSIP_BACKOFF_MAX_S 60
 #define RSIP_FOREVER UINT64_MAX
 
 struct rsip_port_run {
@@ -39,9 +43,20 @@ struct rsip_spi_run {
 	uint32_t cnt;
 };
 
-/* What a lease is to consist of; zero means "don't care" for addr and port. */
+/* What a lease is for, besides the user. */
+enum rsip_purpose {
+	RSIP_FOR_USER,	     /* configured, or asked for by `lease` */
+	RSIP_FOR_DEMAND,     /* more ports, because those before were in use */
+	RSIP_FOR_STRONGSWAN, /* goes with its configuration file */
+};
+
+/* What a lease is to consist of; zero means "don't care" for addr, port and remote. */
 struct rsip_want {
-	uint8_t method; /* RSIP_METHOD_* */
+	uint8_t method; /* RSIP_METHOD_*; RSA-IP has neither ports nor SPIs of its own */
+	uint8_t purpose;
+	bool listen; /* LISTEN_REQUEST: peers may speak first whatever the flow policy */
+	__be32 remote;
+	uint16_t remote_port;
 	uint16_t ports; /* how many; RSIPSEC may need none */
 	uint16_t port;	/* the first of them */
 	uint16_t spis;
@@ -62,6 +77,8 @@ struct rsip_lease {
 		want; /* as asked for; also what is preferred when it has to be asked for again */
 	bool any_instead; /* addr and port in want are a preference of ours, not the user's word */
 	bool once;	  /* a first refusal ends it */
+	bool again;	  /* FREEING: it could not be used; ask for another later */
+	unsigned int refusals; /* in a row */
 	uint32_t bind_id;
 	__be32 addr;	 /* the leased one */
 	__be32 endpoint; /* the gateway's end of the tunnel */
@@ -81,11 +98,25 @@ struct rsip_answer {
 	uint32_t client_id, bind_id;
 	uint16_t error;
 	uint32_t lease_s;
+	uint8_t local_policy, remote_policy; /* 0: not given */
 	uint8_t tunnel;
-	__be32 addr, endpoint; /* endpoint 0: not given */
+	uint8_t tunnels, methods; /* of a REGISTER_RESPONSE: a bit each, 1 << number */
+	__be32 addr, endpoint;	  /* endpoint 0: not given */
 	unsigned int port_runs, spi_runs;
 	struct rsip_port_run ports[RSIP_LEASE_PORTS_MAX];
 	struct rsip_spi_run spis[RSIP_LEASE_SPIS_MAX];
+	unsigned int tuples; /* of a QUERY_RESPONSE */
+	struct rsip_tuple tuple[RSIP_TUPLES_MAX];
+};
+
+/* Asks what is local; no tuple at all asks for everything that the gateway will tell (9.14.3). */
+struct rsip_query {
+	bool waiting;
+	uint32_t tag; /* the owner's, to know it again */
+	unsigned int tuples;
+	struct {
+		__be32 addr, mask; /* mask 0xffffffff: an address */
+	} tuple[RSIP_QUERY_TUPLES_MAX];
 };
 
 enum rsip_session_state {
@@ -109,6 +140,8 @@ struct rsip_session_sink {
 	void (*lost)(void *ctx, const struct rsip_lease *lease, const char *why);
 	/* A request failed; lease is NULL for the registration. */
 	void (*failed)(void *ctx, const struct rsip_lease *lease, uint8_t type, int err);
+	/* A query was answered (err 0) or will not be. */
+	void (*queried)(void *ctx, uint32_t tag, const struct rsip_answer *a, int err);
 	/* State worth keeping has changed. */
 	void (*changed)(void *ctx);
 };
@@ -117,6 +150,7 @@ struct rsip_request {
 	bool active;
 	uint8_t type;
 	int lease; /* index, or -1 */
+	int query; /* index, or -1 */
 	uint32_t counter;
 	unsigned int tries; /* sent so often */
 	uint64_t first_ns, next_ns, wait_ns;
@@ -128,6 +162,10 @@ struct rsip_session {
 	struct rsip_session_sink sink;
 	enum rsip_transport transport;
 	__be32 local, gateway; /* ends of the private path: what must never be leased */
+	bool private_ok; /* the user expects leased addresses of RFC 1918 (a cascade, a lab) */
+	uint8_t tunnel;	 /* RSIP_TUNNEL_* to ask for */
+	uint8_t local_policy, remote_policy; /* of the registration; 0: not known */
+	uint8_t tunnels, methods;	     /* what the gateway offers, a bit each */
 	enum rsip_session_state state;
 	uint64_t act_ns;    /* DOWN: when to register */
 	uint32_t client_id; /* 0: none */
@@ -137,6 +175,7 @@ struct rsip_session {
 	uint32_t backoff_s;
 	unsigned int silent; /* requests in a row that nobody answered */
 	struct rsip_request req;
+	struct rsip_query queries[RSIP_QUERIES_MAX];
 	struct rsip_lease leases[RSIP_LEASES_MAX];
 	struct {
 		uint64_t sent, resent, received, ignored, timeouts, renewals;
@@ -157,6 +196,8 @@ void rsip_session_resume(struct rsip_session *s, uint64_t now_ns);
 /* Adds a wish; returns its index or -ENOSPC. */
 int rsip_session_want(struct rsip_session *s, const struct rsip_want *want, bool once,
 		      uint64_t now_ns);
+/* Asks which destinations are local; queried() tells.  -ENOSPC: too many wait already. */
+int rsip_session_query(struct rsip_session *s, const struct rsip_query *query);
 /* Gives a binding back; -ENOENT where it is not held. */
 int rsip_session_release(struct rsip_session *s, uint32_t bind_id);
 /* De-registers and ends; state becomes CLOSED, at the latest after the retransmissions. */
@@ -173,10 +214,14 @@ void rsip_session_expire(struct rsip_session *s, uint64_t now_ns);
 /* When to call rsip_session_tick() next; UINT64_MAX: never. */
 uint64_t rsip_session_due(const struct rsip_session *s);
 
-/* May this address be leased to us?  Not loopback, multicast, 0/8, 240/4, our own or the gateway's.
+/*
+ * May this address be leased to us?  Not loopback, multicast, 0/8, 240/4, our own or the gateway's;
+ * a private one (RFC 1918, RFC 6598, link-local) only where the user expects it.
  */
 bool rsip_session_leasable(const struct rsip_session *s, __be32 addr);
 
+/* Answers a waiting query, or fails it. */
+void rsip_query_done(struct rsip_session *s, int index, const struct rsip_answer *a, int err);
 /* Ends the request on its way: its number is used up. */
 struct rsip_request *rsip_request_finish(struct rsip_session *s);
 
@@ -200,6 +245,10 @@ struct rsip_lease *rsip_lease_find(struct rsip_session *s, uint32_t bind_id);
 void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const struct rsip_answer *a,
 		     uint64_t now_ns);
 void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int err, uint64_t now_ns);
+/* It is not ours any more, and the gateway knows (or it has run out). */
+void rsip_lease_freed(struct rsip_session *s, struct rsip_lease *lease, uint64_t now_ns);
+/* An EXTEND came to nothing: half of what is left, then again. */
+void rsip_lease_extend_later(struct rsip_lease *lease, uint64_t now_ns);
 void rsip_lease_extended(struct rsip_session *s, struct rsip_lease *lease, uint32_t lease_s,
 			 uint64_t now_ns);
 /* Ours no more: tells the owner; again: asks for the like of it from retry_ns on. */
@@ -209,9 +258,11 @@ void rsip_lease_lose_all(struct rsip_session *s, const char *why, bool again, ui
 
 /* ---- messages.c: between the session and the wire ---- */
 
-/* Length of the request for buf, or a negative errno. */
-long rsip_request_write(uint8_t type, uint32_t client_id, const struct rsip_lease *lease,
-			uint32_t counter, uint8_t *buf, size_t size);
+/* Writes s->req (type, lease, query, counter) as a message of client_id: its length, or a negative
+ * errno. */
+long rsip_request_write(struct rsip_session *s, uint32_t client_id);
+/* The request that a wish needs. */
+uint8_t rsip_request_type(const struct rsip_want *want);
 /* 0, or -EBADMSG for what is no RSIP message of a gateway at all. */
 int rsip_answer_read(const uint8_t *buf, size_t len, struct rsip_answer *answer);
 

@@ -21,6 +21,12 @@
 			max, arg, help                                                             \
 	}
 
+#define FLAG(key, field, help)                                                                     \
+	{                                                                                          \
+		key, RSIP_SETTING_FLAG, offsetof(struct rsip_settings, field), sizeof(bool), 1,    \
+			"yes|no", help                                                             \
+	}
+
 const struct rsip_setting rsip_setting_table[] = {
 	TEXT("gateway", gateway, "ADDR", "the RSIP gateway (default: the default router)"),
 	TEXT("interface", interface, "IF", "the interface that leads to it (default: as routed)"),
@@ -36,6 +42,8 @@ const struct rsip_setting rsip_setting_table[] = {
 	TEXT("state-dir", state_dir, "DIR",
 	     "folder of state file and namespace (default " RSIP_CLIENT_STATE_DIR ")"),
 	TEXT("socket", socket, "PATH", "control socket (default DIR/client.sock)"),
+	FLAG("private-addresses", private_addresses,
+	     "a leased address may be a private one (default no)"),
 	NUMBER("wait", wait, 3600, "S",
 	       "up: give up when there is no lease after S seconds (default 15)"),
 };
@@ -64,6 +72,12 @@ static int set_number(uint32_t *out, const char *value, uint32_t max)
 	return 0;
 }
 
+static int set_flag(bool *out, const char *value)
+{
+	*out = !strcmp(value, "yes");
+	return *out || !strcmp(value, "no") ? 0 : -EINVAL;
+}
+
 int rsip_settings_set(struct rsip_settings *s, const char *name, const char *value, char *why,
 		      size_t size)
 {
@@ -80,6 +94,12 @@ int rsip_settings_set(struct rsip_settings *s, const char *name, const char *val
 				return 0;
 			snprintf(why, size, "%s: a whole number from 0 to %u is needed, not '%s'",
 				 name, row->max, value);
+			return -EINVAL;
+		}
+		if (row->type == RSIP_SETTING_FLAG) {
+			if (!set_flag((bool *)field, value))
+				return 0;
+			snprintf(why, size, "%s: yes or no is needed, not '%s'", name, value);
 			return -EINVAL;
 		}
 		if (strlen(value) < row->size) {
@@ -101,11 +121,13 @@ static int load_item(struct rsip_settings *s, const cJSON *item, const char *pat
 
 	if (cJSON_IsString(item)) {
 		value = item->valuestring;
+	} else if (cJSON_IsBool(item)) {
+		value = cJSON_IsTrue(item) ? "yes" : "no";
 	} else if (rsip_json_integer(item, &n)) {
 		snprintf(number, sizeof(number), "%llu", (unsigned long long)n);
 	} else {
-		log_err("%s:%d: %s: a text or a whole number is needed", path, rsip_json_line(item),
-			item->string);
+		log_err("%s:%d: %s: a text, a whole number or true/false is needed", path,
+			rsip_json_line(item), item->string);
 		return -EINVAL;
 	}
 	if (!rsip_settings_set(s, item->string, value, why, sizeof(why)))

@@ -22,10 +22,11 @@ struct rsip_settings {
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
 	uint32_t ports, spis, lease, wait;
-	uint32_t method_set; /* internal: ports or spis were given */
+	bool private_addresses; /* a leased address may be private */
+	uint32_t method_set;	/* internal: ports or spis were given */
 };
 
-enum rsip_setting_type { RSIP_SETTING_TEXT, RSIP_SETTING_NUMBER };
+enum rsip_setting_type { RSIP_SETTING_TEXT, RSIP_SETTING_NUMBER, RSIP_SETTING_FLAG };
 
 struct rsip_setting {
 	const char *name; /* key in the file and long option */

@@ -65,6 +65,18 @@ static inline void on_failed(void *ctx, const struct rsip_lease *lease, uint8_t 
 	last_failure = err;
 }
 
+static unsigned int queried, tuples_told;
+static int query_err;
+
+static inline void on_queried(void *ctx, uint32_t tag, const struct rsip_answer *a, int err)
+{
+	(void)ctx;
+	(void)tag;
+	queried++;
+	query_err = err;
+	tuples_told = a ? a->tuples : 0;
+}
+
 static inline void on_changed(void *ctx)
 {
 	(void)ctx;
@@ -78,6 +90,7 @@ static inline void begin_with(enum rsip_transport transport)
 		.granted = on_granted,
 		.lost = on_lost,
 		.failed = on_failed,
+		.queried = on_queried,
 		.changed = on_changed,
 	};
 
@@ -119,16 +132,21 @@ static inline struct rsip_message from_gateway(uint8_t type, uint32_t counter)
 	return m;
 }
 
-static inline void answer_register(uint32_t client_id)
+static inline void answer_register_with(uint32_t client_id, uint8_t local, uint8_t remote)
 {
 	struct rsip_message m = from_gateway(RSIP_MSG_REGISTER_RESPONSE, last.counter);
 
 	m.client_id = client_id;
 	m.lease_s = 3600;
-	m.local_policy = RSIP_LOCAL_MACRO;
-	m.remote_policy = RSIP_REMOTE_NONE;
+	m.local_policy = local;
+	m.remote_policy = remote;
 	m.has |= RSIP_HAS_LEASE | RSIP_HAS_POLICY;
 	deliver(&m);
+}
+
+static inline void answer_register(uint32_t client_id)
+{
+	answer_register_with(client_id, RSIP_LOCAL_MACRO, RSIP_REMOTE_NONE);
 }
 
 static inline void answer_error(uint16_t error, uint32_t client_id)

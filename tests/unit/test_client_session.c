@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* client/session.c, leases.c, messages.c: requests and leases, with time and randomness as arguments. */
+/* client/session.c, leases.c, messages.c: requests and leases, with time and randomness as
+ * arguments. */
 #include "client_fixture.h"
 
 Test(session, an_unanswered_request_is_sent_seven_times_at_doubling_distances, .init = begin)
@@ -138,7 +139,9 @@ Test(session, what_it_does_not_understand_or_cannot_use_is_given_back, .init = b
 	m.bind_id = BIND;
 	m.has |= RSIP_HAS_BIND_ID;
 	deliver(&m);
-	cr_assert_eq(s.leases[0].state, RSIP_LEASE_NONE);
+	cr_assert_eq(s.leases[0].state, RSIP_LEASE_WANTED, "and asked for again, later");
+	cr_assert_geq(rsip_session_due(&s), now + 10 * S);
+	s.leases[0].state = RSIP_LEASE_NONE;
 
 	refuse_use = -EOPNOTSUPP;
 	want_ports();
@@ -213,4 +216,228 @@ Test(session, over_tcp_nothing_is_sent_twice)
 	cr_assert_eq(sent, 1);
 	rsip_session_cut(&s, now);
 	cr_assert_eq(last_failure, -ETIMEDOUT);
+}
+
+Test(session, a_private_address_is_taken_only_where_the_user_expects_it)
+{
+	static const uint32_t private_addr[] = {0x0a000105, 0xac100001, 0xac1fffff,
+						0xc0a80101, 0x64400001, 0xa9fe0001};
+	static const uint32_t public_addr[] = {0xac200001, 0xc0a70101, 0x64800001, 0x0b000001};
+
+	begin();
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(private_addr); i++) {
+		s.private_ok = false;
+		cr_expect_not(rsip_session_leasable(&s, htonl(private_addr[i])), "%08x",
+			      private_addr[i]);
+		s.private_ok = true;
+		cr_expect(rsip_session_leasable(&s, htonl(private_addr[i])), "%08x",
+			  private_addr[i]);
+	}
+	s.private_ok = false;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(public_addr); i++)
+		cr_expect(rsip_session_leasable(&s, htonl(public_addr[i])), "%08x", public_addr[i]);
+}
+
+Test(session, a_tunnel_to_ourselves_loopback_or_multicast_is_given_back)
+{
+	static const uint32_t bad[] = {0x7f000001, 0x0a000002, 0xe0000001, 0x00000001, 0xcb007101};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		struct rsip_message m;
+
+		begin();
+		granted = 0;
+		want_ports();
+		tick();
+		answer_register(CLIENT);
+		m = grant_of(PUB_1, 600);
+		rsip_address_v4(&m.endpoint, htonl(bad[i]));
+		m.has |= RSIP_HAS_ENDPOINT;
+		deliver(&m);
+		cr_assert_eq(granted, 0, "endpoint %08x was taken", bad[i]);
+		cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	}
+}
+
+Test(session, fewer_or_other_ports_than_asked_for_are_given_back)
+{
+	const struct rsip_want nine = {.method = RSIP_METHOD_RSAP_IP, .ports = 9};
+	const struct rsip_want other = {.method = RSIP_METHOD_RSAP_IP, .ports = 8, .port = 5000};
+	const struct rsip_want *wants[] = {&nine, &other};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(wants); i++) {
+		struct rsip_message m;
+
+		begin();
+		granted = 0;
+		rsip_session_want(&s, wants[i], false, now);
+		tick();
+		answer_register(CLIENT);
+		m = grant_of(PUB_1, 600);
+		deliver(&m);
+		cr_assert_eq(granted, 0);
+		cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	}
+}
+
+/* RFC 3103 8.2, 9.9.3 */
+Test(session, under_a_policy_of_micro_flows_one_port_is_asked_for, .init = begin)
+{
+	want_ports();
+	tick();
+	answer_register_with(CLIENT, RSIP_LOCAL_MICRO, RSIP_REMOTE_MICRO);
+	cr_assert_eq(last.type, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP);
+	cr_assert_eq(last.local_ports.cnt, 1);
+}
+
+Test(session, the_remote_is_named_to_a_gateway_whose_policy_asks_for_it, .init = begin)
+{
+	const struct rsip_want want = {.method = RSIP_METHOD_RSAP_IP,
+				       .ports = 1,
+				       .remote = htonl(0xc6336401),
+				       .remote_port = 443};
+
+	rsip_session_want(&s, &want, false, now);
+	tick();
+	answer_register_with(CLIENT, RSIP_LOCAL_MACRO, RSIP_REMOTE_MICRO);
+	cr_assert_eq(last.remote.v4, want.remote);
+	cr_assert_eq(last.remote_ports.port[0], 443);
+}
+
+/* RFC 3103 9.16.3, and its exception for IKE: RFC 3104 Appendix G */
+Test(session, a_listener_leaves_the_remote_open_without_a_policy_except_for_ike)
+{
+	static const struct {
+		uint16_t port;
+		uint8_t policy;
+		bool open;
+	} row[] = {
+		{80, RSIP_REMOTE_NONE, true},
+		{80, RSIP_REMOTE_MACRO, false},
+		{500, RSIP_REMOTE_NONE, false},
+		{4500, RSIP_REMOTE_NONE, false},
+	};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(row); i++) {
+		const struct rsip_want want = {.method = RSIP_METHOD_RSAP_IP,
+					       .listen = true,
+					       .ports = 1,
+					       .port = row[i].port,
+					       .remote = htonl(0xc6336401)};
+
+		begin();
+		rsip_session_want(&s, &want, false, now);
+		tick();
+		answer_register_with(CLIENT, RSIP_LOCAL_MACRO, row[i].policy);
+		cr_assert_eq(last.type, RSIP_MSG_LISTEN_REQUEST);
+		cr_assert_eq(last.remote.any, row[i].open, "port %u", row[i].port);
+	}
+}
+
+Test(session, a_whole_address_has_no_local_ports_in_its_request, .init = begin)
+{
+	const struct rsip_want want = {.method = RSIP_METHOD_RSA_IP};
+
+	rsip_session_want(&s, &want, false, now);
+	tick();
+	answer_register(CLIENT);
+	cr_assert_eq(last.type, RSIP_MSG_ASSIGN_REQUEST_RSA_IP);
+	cr_assert_eq(last.has & RSIP_HAS_LOCAL_PORTS, 0);
+	cr_assert_eq(last.has & RSIP_HAS_REMOTE_PORTS, RSIP_HAS_REMOTE_PORTS);
+}
+
+static void ask_about(__be32 addr)
+{
+	struct rsip_query q = {.tag = 5, .tuples = 1, .tuple = {{addr, 0xffffffff}}};
+
+	cr_assert_eq(rsip_session_query(&s, &q), 0);
+	tick();
+}
+
+Test(session, a_query_is_sent_between_leases_and_its_answer_handed_on, .init = leased)
+{
+	struct rsip_message m;
+
+	ask_about(htonl(0x0a000009));
+	cr_assert_eq(last.type, RSIP_MSG_QUERY_REQUEST);
+	cr_assert_eq(last.tuple_cnt, 1);
+	cr_assert_eq(last.tuple[0].indicator, RSIP_IND_LOCAL_ADDRESS);
+	m = from_gateway(RSIP_MSG_QUERY_RESPONSE, last.counter);
+	m.tuple_cnt = 1;
+	m.tuple[0].indicator = RSIP_IND_LOCAL_NETWORK;
+	rsip_address_v4(&m.tuple[0].addr, htonl(0x0a000000));
+	m.tuple[0].mask = htonl(0xff000000);
+	deliver(&m);
+	cr_assert_eq(queried, 1);
+	cr_assert_eq(query_err, 0);
+	cr_assert_eq(tuples_told, 1);
+}
+
+Test(session, a_query_that_is_refused_or_not_answered_is_over_and_no_lease_suffers, .init = leased)
+{
+	ask_about(htonl(0x0a000009));
+	answer_error(RSIP_ERR_BAD_PARAM, CLIENT);
+	cr_assert_eq(query_err, RSIP_ERR_BAD_PARAM);
+	ask_about(htonl(0x0a000009));
+	for (int i = 0; i < 7; i++) {
+		now = rsip_session_due(&s);
+		tick();
+	}
+	cr_assert_eq(queried, 2);
+	cr_assert_eq(query_err, -ETIMEDOUT);
+	cr_assert_eq(lost, 0);
+	for (int i = 0; i < RSIP_QUERIES_MAX; i++)
+		cr_assert_not(s.queries[i].waiting);
+}
+
+Test(session, a_free_that_is_not_answered_is_repeated_until_the_lease_has_run_out, .init = leased)
+{
+	unsigned int frees = 0;
+	uint64_t end = now + 600 * S;
+
+	rsip_session_release(&s, BIND);
+	for (int i = 0; i < 400 && s.leases[0].state == RSIP_LEASE_FREEING; i++) {
+		tick();
+		frees += last.type == RSIP_MSG_FREE_REQUEST && s.req.tries == 1;
+		if (last.type == RSIP_MSG_REGISTER_REQUEST)
+			answer_error(RSIP_ERR_ALREADY_REGISTERED, CLIENT);
+		now = rsip_session_due(&s);
+	}
+	cr_assert_gt(frees, 2);
+	cr_assert_eq(s.leases[0].state, RSIP_LEASE_NONE);
+	cr_assert_geq(now, end);
+}
+
+Test(session, what_is_given_back_while_it_is_renewed_is_given_back_at_once, .init = leased)
+{
+	struct rsip_message m;
+
+	now += 300 * S;
+	tick();
+	cr_assert_eq(last.type, RSIP_MSG_EXTEND_REQUEST);
+	m = from_gateway(RSIP_MSG_EXTEND_RESPONSE, last.counter);
+	m.bind_id = BIND;
+	m.lease_s = 600;
+	m.has |= RSIP_HAS_BIND_ID | RSIP_HAS_LEASE;
+	rsip_session_release(&s, BIND);
+	deliver(&m);
+	cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+}
+
+Test(session, a_gateway_that_goes_on_refusing_is_asked_less_and_less_often, .init = begin)
+{
+	uint64_t before = 0;
+
+	next_random = 0;
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	for (int i = 0; i < 7; i++) {
+		answer_error(RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE, CLIENT);
+		cr_assert_geq(s.leases[0].act_ns - now, before, "refusal %d", i);
+		before = s.leases[0].act_ns - now;
+		now = s.leases[0].act_ns;
+		tick();
+	}
+	cr_assert_eq(before, 320 * S);
 }

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The commands of the control socket: leases, queries, the namespace, the end. */
+#include <stdio.h>
+#include <string.h>
+#include "advice.h"
+#include "control.h"
+
+/* A number of the request up to max; false where it is another. */
+static bool number(const cJSON *args, const char *name, uint64_t max, uint64_t *out)
+{
+	*out = rsip_json_get_u64(args, name, 0);
+	return *out <= max;
+}
+
+static bool address(const cJSON *args, const char *name, __be32 *out)
+{
+	const char *text = rsip_json_get_string(args, name, "");
+
+	*out = 0;
+	return !*text || !rsip_ip4_parse(text, out);
+}
+
+/* NULL, or what is wrong with the wish. */
+static const char *read_wish(const cJSON *args, struct rsip_want *want)
+{
+	uint64_t ports, port, spis, lease_s, remote_port;
+
+	if (!number(args, "ports", RSIP_LEASE_PORTS_MAX, &ports) ||
+	    !number(args, "spis", UINT16_MAX, &spis) || !number(args, "port", 65535, &port) ||
+	    !number(args, "remote-port", 65535, &remote_port) ||
+	    !number(args, "lease", UINT32_MAX, &lease_s))
+		return "a binding has 1 to 255 ports, or 1 to 65535 SPIs, or both";
+	if (!address(args, "address", &want->addr) || !address(args, "remote", &want->remote))
+		return "address and remote must be IPv4 addresses";
+	want->ports = ports;
+	want->port = port;
+	want->spis = spis;
+	want->lease_s = lease_s;
+	want->remote_port = remote_port;
+	want->listen = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "listen"));
+	if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(args, "whole-address")))
+		want->method = RSIP_METHOD_RSA_IP;
+	else
+		want->method = spis ? RSIP_METHOD_RSIPSEC : RSIP_METHOD_RSAP_IP;
+	if (want->method == RSIP_METHOD_RSA_IP && (ports || spis || want->listen))
+		return "a whole address has all its ports and SPIs: ask for neither";
+	if (want->listen && (!ports || spis))
+		return "a listener has ports and no SPIs";
+	if (want->method != RSIP_METHOD_RSA_IP && !ports && !spis)
+		return "a binding has 1 to 255 ports, or 1 to 65535 SPIs, or both";
+	return NULL;
+}
+
+static void lease_add(struct rsip_conn *c, const cJSON *args)
+{
+	struct rsip_session *s = &c->d->session;
+	struct rsip_want want = {.purpose = RSIP_FOR_USER};
+	const char *wrong = read_wish(args, &want);
+	bool chosen = want.addr;
+	int i;
+
+	if (wrong) {
+		rsip_conn_reply(c, RSIP_CTL_ERROR, wrong, NULL, -1);
+		return;
+	}
+	/* One jail, one address if it can be: a program should not have to choose. */
+	for (i = 0; i < RSIP_LEASES_MAX && !want.addr && want.method != RSIP_METHOD_RSA_IP; i++)
+		if (s->leases[i].state == RSIP_LEASE_HELD)
+			want.addr = s->leases[i].addr;
+	i = rsip_session_want(s, &want, true, rsip_daemon_now());
+	if (i < 0) {
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings", NULL,
+				-1);
+		return;
+	}
+	s->leases[i].any_instead = want.addr && !chosen && !want.port;
+	c->lease = i;
+}
+
+static void lease_remove(struct rsip_conn *c, const cJSON *args)
+{
+	uint64_t id = rsip_json_get_u64(args, "bind-id", 0);
+
+	if (id > UINT32_MAX || rsip_session_release(&c->d->session, id))
+		rsip_conn_reply(c, RSIP_CTL_EMPTY, "no such binding", NULL, -1);
+	else
+		rsip_conn_reply(c, RSIP_CTL_OK, "released", NULL, -1);
+}
+
+/* ---- query ---- */
+
+static void query_start(struct rsip_conn *c, const cJSON *args)
+{
+	const cJSON *item, *list = cJSON_GetObjectItemCaseSensitive(args, "destinations");
+	struct rsip_query query = {0};
+
+	cJSON_ArrayForEach (item, list) {
+		const char *text = cJSON_GetStringValue(item);
+		__be32 mask;
+
+		if (query.tuples == RSIP_QUERY_TUPLES_MAX || !text ||
+		    rsip_net4_parse(text, &query.tuple[query.tuples].addr, &mask)) {
+			rsip_conn_reply(c, RSIP_CTL_ERROR,
+					"a query has at most 16 addresses or networks (A.B.C.D/N)",
+					NULL, -1);
+			return;
+		}
+		query.tuple[query.tuples++].mask = mask;
+	}
+	c->query = query.tag = ++c->d->control->last_query;
+	if (rsip_session_query(&c->d->session, &query))
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "too many queries wait already", NULL, -1);
+}
+
+static unsigned int prefix_len(__be32 mask)
+{
+	return __builtin_popcount(mask);
+}
+
+static cJSON *tuple_json(const struct rsip_tuple *t)
+{
+	bool network =
+		t->indicator == RSIP_IND_LOCAL_NETWORK || t->indicator == RSIP_IND_REMOTE_NETWORK;
+	bool local =
+		t->indicator == RSIP_IND_LOCAL_ADDRESS || t->indicator == RSIP_IND_LOCAL_NETWORK;
+	cJSON *obj = cJSON_CreateObject();
+	char text[40];
+
+	if (network)
+		snprintf(text, sizeof(text), "%s/%u", rsip_ip4(t->addr.v4), prefix_len(t->mask));
+	else
+		snprintf(text, sizeof(text), "%s", rsip_ip4(t->addr.v4));
+	cJSON_AddStringToObject(obj, "destination", text);
+	cJSON_AddStringToObject(obj, "is", local ? "local" : "remote");
+	return obj;
+}
+
+static cJSON *query_json(const struct rsip_answer *a)
+{
+	cJSON *obj = cJSON_CreateObject();
+	cJSON *list = cJSON_AddArrayToObject(obj, "destinations");
+
+	for (unsigned int i = 0; i < a->tuples; i++)
+		if (a->tuple[i].addr.type == RSIP_ADDR_IPV4)
+			cJSON_AddItemToArray(list, tuple_json(&a->tuple[i]));
+	return obj;
+}
+
+void rsip_control_queried(struct rsip_daemon *d, uint32_t tag, const struct rsip_answer *a, int err)
+{
+	char text[400];
+
+	for (int i = 0; d->control && i < RSIP_CONTROL_CONNS; i++) {
+		struct rsip_conn *c = &d->control->conns[i];
+
+		if (c->fd < 0 || c->query != tag)
+			continue;
+		if (err)
+			rsip_conn_reply(c, RSIP_CTL_ERROR,
+					rsip_advice_text(err, text, sizeof(text)), NULL, -1);
+		else
+			rsip_conn_reply(c, RSIP_CTL_OK, "destinations", query_json(a), -1);
+	}
+}
+
+/* ---- the rest ---- */
+
+static void status_get(struct rsip_conn *c, const cJSON *args)
+{
+	(void)args;
+	rsip_conn_reply(c, RSIP_CTL_OK, "status", rsip_control_status(c->d), -1);
+}
+
+static void namespace_get(struct rsip_conn *c, const cJSON *args)
+{
+	(void)args;
+	rsip_conn_reply(c, RSIP_CTL_OK, "namespace", NULL, c->d->jail.fd);
+}
+
+static void end(struct rsip_conn *c, const cJSON *args)
+{
+	(void)args;
+	c->end = true;
+	rsip_daemon_end(c->d);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct rsip_conn *c, const cJSON *args);
+} commands[] = {
+	{"status-get", status_get}, {"lease-add", lease_add}, {"lease-remove", lease_remove},
+	{"query", query_start},	    {"shutdown", end},	      {"namespace-get", namespace_get},
+};
+
+void rsip_conn_obey(struct rsip_conn *c, const cJSON *root)
+{
+	const cJSON *args = cJSON_GetObjectItemCaseSensitive(root, "arguments");
+	const char *name = rsip_json_get_string(root, "command", "");
+	struct rsip_daemon *d = c->d;
+	size_t i;
+
+	for (i = 0; i < RSIP_ARRAY_LEN(commands) && strcmp(commands[i].name, name); i++)
+		;
+	if (i < RSIP_ARRAY_LEN(commands))
+		commands[i].run(c, args);
+	else
+		rsip_conn_reply(c, RSIP_CTL_UNSUPPORTED, "unknown command", NULL, -1);
+	rsip_daemon_wake(d);
+}

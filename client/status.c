@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the running client says of itself. */
+#include <stdio.h>
+#include "control.h"
+
+static const char *span_text(uint64_t first, uint64_t cnt, bool hex, char *buf, size_t size)
+{
+	const char *fmt = hex ? (cnt > 1 ? "0x%08llx-0x%08llx" : "0x%08llx")
+			      : (cnt > 1 ? "%llu-%llu" : "%llu");
+
+	snprintf(buf, size, fmt, (unsigned long long)first, (unsigned long long)(first + cnt - 1));
+	return buf;
+}
+
+cJSON *rsip_status_binding(const struct rsip_lease *l, uint64_t now)
+{
+	cJSON *obj = cJSON_CreateObject();
+	cJSON *ports = cJSON_AddArrayToObject(obj, "ports");
+	cJSON *spis = cJSON_AddArrayToObject(obj, "spis");
+	char text[48];
+
+	rsip_json_add_u64(obj, "bind-id", l->bind_id);
+	cJSON_AddStringToObject(obj, "method", rsip_method_name(l->want.method));
+	rsip_json_add_ip4(obj, "address", l->addr);
+	for (unsigned int i = 0; i < l->port_runs; i++)
+		cJSON_AddItemToArray(
+			ports, cJSON_CreateString(span_text(l->ports[i].first, l->ports[i].cnt,
+							    false, text, sizeof(text))));
+	for (unsigned int i = 0; i < l->spi_runs; i++)
+		cJSON_AddItemToArray(spis,
+				     cJSON_CreateString(span_text(l->spis[i].first, l->spis[i].cnt,
+								  true, text, sizeof(text))));
+	rsip_json_add_ip4(obj, "tunnel-endpoint", l->endpoint);
+	if (l->expires_ns != UINT64_MAX)
+		rsip_json_add_u64(obj, "seconds-left",
+				  l->expires_ns > now ? (l->expires_ns - now) / RSIP_NS_PER_S : 0);
+	return obj;
+}
+
+static void add_counters(struct rsip_daemon *d, cJSON *obj)
+{
+	static const char *const names[RSIP_TUN_COUNTERS] = {
+		"out-packets",
+		"out-bytes",
+		"in-packets",
+		"in-bytes",
+		"dropped-out-not-leased",
+		"in-not-leased",
+		"dropped-in-ecn",
+		"failed",
+	};
+	uint64_t sums[RSIP_TUN_COUNTERS];
+
+	if (rsip_tunnel_counters(d->tunnel, sums))
+		return;
+	for (int i = 0; i < RSIP_TUN_COUNTERS; i++)
+		rsip_json_add_u64(obj, names[i], sums[i]);
+}
+
+cJSON *rsip_control_status(struct rsip_daemon *d)
+{
+	static const char *const states[] = {"unregistered", "registered", "ending", "ended"};
+	const struct rsip_session *s = &d->session;
+	cJSON *obj = cJSON_CreateObject(), *tunnel, *bindings, *messages;
+	uint64_t now = rsip_daemon_now();
+	int wanted = 0;
+
+	cJSON_AddStringToObject(obj, "state", states[s->state]);
+	rsip_json_add_ip4(obj, "gateway", s->gateway);
+	rsip_json_add_ip4(obj, "private-address", s->local);
+	cJSON_AddStringToObject(obj, "interface", d->nic_name);
+	cJSON_AddStringToObject(obj, "transport", d->set.transport);
+	rsip_json_add_u64(obj, "client-id", s->client_id);
+	tunnel = cJSON_AddObjectToObject(obj, "tunnel");
+	cJSON_AddStringToObject(tunnel, "kind", rsip_tunnel_kind(d->tunnel));
+	cJSON_AddStringToObject(tunnel, "device", d->set.device);
+	rsip_json_add_u64(tunnel, "mtu", rsip_tunnel_mtu(d->tunnel));
+	cJSON_AddStringToObject(tunnel, "namespace", d->jail.pin);
+	add_counters(d, cJSON_AddObjectToObject(tunnel, "counters"));
+	bindings = cJSON_AddArrayToObject(obj, "bindings");
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		if (s->leases[i].state == RSIP_LEASE_HELD)
+			cJSON_AddItemToArray(bindings, rsip_status_binding(&s->leases[i], now));
+		wanted += s->leases[i].state == RSIP_LEASE_WANTED;
+	}
+	rsip_json_add_u64(obj, "bindings-wanted", wanted);
+	messages = cJSON_AddObjectToObject(obj, "messages");
+	rsip_json_add_u64(messages, "sent", s->stats.sent);
+	rsip_json_add_u64(messages, "resent", s->stats.resent);
+	rsip_json_add_u64(messages, "received", s->stats.received);
+	rsip_json_add_u64(messages, "ignored", s->stats.ignored);
+	rsip_json_add_u64(messages, "timeouts", s->stats.timeouts);
+	rsip_json_add_u64(messages, "renewals", s->stats.renewals);
+	return obj;
+}

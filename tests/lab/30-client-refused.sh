@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# A gateway that refuses leaves the host with a message that says what to do, and with nothing else: for each error of
+# RFC 3103 Appendix A and RFC 3104 Appendix B from a gateway that is made to send it, and for those that rsipd sends
+# by itself.  And QUERY: what the gateway calls local.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_TOP='"local_networks": [ "10.99.0.0/24" ],'
+LAB_LIMITS='"messages_per_second": 100000, "ports_per_client": 128, "spis_per_client": 16'
+lab_up
+
+untouched() { # NODE: nothing of the client is left there
+	! on "$1" ip link show rsip0 2>/dev/null && [ ! -e "$LAB/client-$1/netns" ] &&
+		[ ! -e "$LAB/client-$1/client-state.json" ] && ! on "$1" tc qdisc show dev eth0 | grep -q clsact &&
+		! pgrep -f "rsip-client up .*client-$1" >/dev/null
+}
+told() { # NAME PATTERN COMMAND...: fails, and says what to do
+	local name=$1 pattern=$2 out rc=0
+	shift 2
+	out=$("$@" 2>&1) || rc=$?
+	if [ $rc = 1 ] && grep -q -e "$pattern" <<<"$out"; then ok "$name"; else not_ok "$name: exit $rc: $out"; fi
+}
+
+host_up hosta --ports 64 --spis 4 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
+told "more ports than the limit: 309 and its advice" "LOCAL_ADDRPORT_UNAVAILABLE.*fewer" client hosta lease --ports 128
+told "more SPIs than the limit: 402 and its advice" "IPSEC_SPI_UNAVAILABLE.*fewer" client hosta lease --spis 100
+told "an address of nobody: 312 and its advice" "LOCAL_ADDR_UNALLOWED.*leave --address" \
+	client hosta lease --ports 1 --address 198.51.100.7
+check_eq "a refused lease changes nothing" "$(bindings | wc -l)" "$(client hosta status --json | js 'len(d["bindings"])')"
+
+check_eq "QUERY of an address on the host's own network" "$(client hosta query --json $HOSTB |
+	js '[x["is"] for x in d["destinations"]][0]')" local
+check "QUERY of everything names the private network" eval \
+	'client hosta query | grep -q "^10.99.0.0/24: local"'
+check_eq "QUERY of a public address: not local" "$(client hosta query --json 198.51.100.9 |
+	js '[x for x in d["destinations"] if x["is"] == "local" and x["destination"] == "198.51.100.9"]')" "[]"
+client hosta query 300.1.1.1 >$LAB/bad 2>&1
+check_eq "QUERY of what is no address" "$?" 1
+client hosta down || not_ok "hosta down: exit $?"
+check "down leaves nothing" untouched hosta
+
+stop $RSIPD
+LAB_CLIENTS='"10.99.0.12/32"'
+lab_conf
+rsipd_start
+told "a host that the gateway does not serve: 304 and its advice" "REGISTRATION_DENIED.*clients.networks" \
+	client hosta up --gateway $GW_PRIV
+check "and nothing is left of it" untouched hosta
+stop $RSIPD
+told "no gateway at all" "does not answer" client hosta up --gateway $GW_PRIV --wait 2
+check "and nothing is left of it, too" untouched hosta
+
+# every other error (301, 303, 305 and 306 the client settles by itself)
+errors="101 102 103 104 105 106 201 202 203 204 205 206 207 208 302 304 307 308 309 310 311 312 313 314 315 401 402 403"
+# shellcheck disable=SC2086
+started gw refuser.log "$PY" "$LAB_SRC/refuser.py" 309 $errors
+refuser=$STARTED
+start hosta up.log "$BIN/rsip-client" up --foreground --gateway $GW_PRIV --state-dir $LAB/client-hosta --ports 1
+up=$STARTED
+wait_for 10 grep -q "(309)" $LAB/up.log || lab_abort "the client was not refused: $(cat $LAB/up.log)"
+missing=
+for e in $errors; do
+	client hosta lease --ports 1 >$LAB/told 2>&1
+	[ $? = 1 ] && grep -q -E "\($e\): .{15}" $LAB/told || missing="$missing $e"
+done
+check_eq "errors without a message that says what to do" "$missing" ""
+stop $up $refuser
+check "a service that was refused for ever leaves nothing, too" untouched hosta
+lab_end
