@@ -33,6 +33,7 @@ void rsip_conf_init(struct rsip_conf *conf)
 		.binds_per_client = 64,
 		.ports_per_client = 1024,
 		.spis_per_client = 1024,
+		.addrs_per_client = 1,
 		.lease_min_s = 60,
 		.lease_max_s = 86400,
 		.lease_default_s = 1800,
@@ -249,6 +250,7 @@ static const struct rsip_conf_read_key limits_keys[] = {
 	{"bindings_per_client", rsip_conf_read_u32, AT(limits.binds_per_client), 1, 65536},
 	{"ports_per_client", rsip_conf_read_u32, AT(limits.ports_per_client), 1, 16 * 1024 * 1024},
 	{"spis_per_client", rsip_conf_read_u32, AT(limits.spis_per_client), 1, 16 * 1024 * 1024},
+	{"addresses_per_client", rsip_conf_read_u32, AT(limits.addrs_per_client), 1, 65536},
 	{"messages_per_second", rsip_conf_read_u32, AT(messages_per_s), 1, 1000000},
 	{"message_burst", rsip_conf_read_u32, AT(message_burst), 1, 1000000},
 	{"tcp_connections", rsip_conf_read_u32, AT(tcp_connections), 1, 65536},
@@ -289,6 +291,7 @@ static const struct rsip_conf_read_key root_keys[] = {
 	{"interfaces", read_interfaces, 0, 0, 0},
 	{"dataplane", read_dataplane, 0, 0, 0},
 	{"pools", rsip_conf_read_pools, 0, 0, 0},
+	{"policies", rsip_conf_read_policies, 0, 0, 0},
 	{"private_networks", rsip_conf_read_nets, AT(private_nets), 0, 0},
 	{"clients", read_clients, 0, 0, 0},
 	{"local_networks", rsip_conf_read_nets, AT(local_nets), 0, 0},
@@ -319,6 +322,7 @@ int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf,
 	rsip_conf_read_object(&r, root, root_keys, conf);
 	if (!conf->message_burst)
 		conf->message_burst = 2 * conf->messages_per_s;
+	rsip_conf_read_policy_pools(&r, root, conf);
 	rsip_conf_check(conf, root, report);
 	cJSON_Delete(root);
 	return report->errors ? -EINVAL : 0;

@@ -13,11 +13,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "flow.h"
 #include "lease.h"
 #include "log.h"
 
 #define RSIP_CONF_SIZE_MAX (1024 * 1024) /* bytes of a configuration file */
-#define RSIP_CONF_POOLS_MAX 256		 /* ranges of addresses, all pools together */
+#define RSIP_CONF_POOLS_MAX RSIP_POOLS_MAX /* ranges of addresses, all pools together */
+#define RSIP_CONF_POLICIES_MAX 32
 #define RSIP_CONF_ISSUES_MAX 100
 
 struct rsip_conf_iface {
@@ -46,6 +48,9 @@ struct rsip_conf {
 	 * name. */
 	struct rsip_pool_conf pool[RSIP_CONF_POOLS_MAX];
 	uint32_t pool_cnt;
+
+	struct rsip_flow_policy policy[RSIP_CONF_POLICIES_MAX];
+	uint32_t policy_cnt;
 
 	struct rsip_conf_nets private_nets, client_nets, local_nets;
 	struct rsip_lease_limits limits; /* `leases` and the first four of `limits` */
@@ -87,6 +92,9 @@ int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf,
 /* Contradictions between parts that are right by themselves; part of rsip_conf_parse(). */
 void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root,
 		     struct rsip_conf_report *report);
+
+/* Contradictions with the machine it runs on: what --check and start-up look at, and a parser cannot. */
+void rsip_conf_check_machine(const struct rsip_conf *conf, struct rsip_conf_report *report);
 
 /* Adds a finding; path is printed as it stands. */
 void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,

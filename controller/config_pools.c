@@ -142,10 +142,9 @@ static void read_method(struct rsip_conf_read *r, const cJSON *item, struct pool
 	} else if (!strcmp(text, "RSIPSEC")) {
 		pool->base.methods |= RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
 	} else if (!strcmp(text, "RSA-IP")) {
-		rsip_conf_read_wrong(r, item,
-				     "RSA-IP is not offered by this version: RSAP-IP, RSIPSEC");
+		pool->base.methods |= RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP);
 	} else {
-		rsip_conf_read_wrong(r, item, "unknown method \"%s\": RSAP-IP, RSIPSEC",
+		rsip_conf_read_wrong(r, item, "unknown method \"%s\": RSAP-IP, RSIPSEC, RSA-IP",
 				     rsip_json_printable(text, buf, sizeof(buf)));
 	}
 }
@@ -160,7 +159,7 @@ static void read_methods(struct rsip_conf_read *r, const cJSON *item,
 	(void)key;
 	pool->methods_given = true;
 	if (!cJSON_IsArray(item) || !cJSON_GetArraySize(item)) {
-		rsip_conf_read_wrong(r, item, "must be a list of methods: RSAP-IP, RSIPSEC");
+		rsip_conf_read_wrong(r, item, "must be a list of methods: RSAP-IP, RSIPSEC; or RSA-IP");
 		return;
 	}
 	cJSON_ArrayForEach (entry, item) {
@@ -169,6 +168,9 @@ static void read_methods(struct rsip_conf_read *r, const cJSON *item,
 		read_method(r, entry, pool);
 		rsip_conf_read_leave(r, at);
 	}
+	if (pool->base.methods & RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP) &&
+	    pool->base.methods != RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP))
+		rsip_conf_read_wrong(r, item, "RSA-IP leases addresses whole: it needs a pool of its own");
 }
 
 static void read_name(struct rsip_conf_read *r, const cJSON *item,

@@ -47,6 +47,12 @@ void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item,
 void rsip_conf_read_pools(struct rsip_conf_read *r, const cJSON *item,
 			  const struct rsip_conf_read_key *key, void *out);
 
+void rsip_conf_read_policies(struct rsip_conf_read *r, const cJSON *item,
+			     const struct rsip_conf_read_key *key, void *out);
+/* The pools that policies name: when all else is read. */
+void rsip_conf_read_policy_pools(struct rsip_conf_read *r, const cJSON *root, struct rsip_conf *conf);
+void rsip_conf_show_policies(const struct rsip_conf *conf, cJSON *out);
+
 /* Parses "first-last" or one number within [min, max]. */
 bool rsip_conf_read_span(const char *text, uint64_t min, uint64_t max, uint64_t *first,
 			 uint64_t *last);

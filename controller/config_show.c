@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config.h"
+#include "config_read.h"
 #include "json.h"
 #include "util.h"
 
@@ -109,6 +109,7 @@ static void show_numbers(const struct rsip_conf *conf, cJSON *out)
 	rsip_json_add_u64(obj, "bindings_per_client", conf->limits.binds_per_client);
 	rsip_json_add_u64(obj, "ports_per_client", conf->limits.ports_per_client);
 	rsip_json_add_u64(obj, "spis_per_client", conf->limits.spis_per_client);
+	rsip_json_add_u64(obj, "addresses_per_client", conf->limits.addrs_per_client);
 	rsip_json_add_u64(obj, "messages_per_second", conf->messages_per_s);
 	rsip_json_add_u64(obj, "message_burst", conf->message_burst);
 	rsip_json_add_u64(obj, "tcp_connections", conf->tcp_connections);
@@ -125,6 +126,7 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 	show_ifaces(conf, out);
 	show_dataplane(conf, out);
 	show_pools(conf, out);
+	rsip_conf_show_policies(conf, out);
 	show_nets(&conf->private_nets, out, "private_networks");
 	show_nets(&conf->client_nets, cJSON_AddObjectToObject(out, "clients"), "networks");
 	show_nets(&conf->local_nets, out, "local_networks");

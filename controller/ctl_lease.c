@@ -93,6 +93,21 @@ cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_
 	return obj;
 }
 
+/* Only where the flow policy has one: RFC 3103 7.2. */
+static void add_remote(cJSON *obj, const struct rsip_lease_bind *b)
+{
+	char text[16];
+
+	if (!b->remote)
+		return;
+	rsip_json_add_ip4(obj, "remote", b->remote);
+	if (!b->remote_port_cnt)
+		return;
+	snprintf(text, sizeof(text), b->remote_port_cnt > 1 ? "%u-%u" : "%u", b->remote_port,
+		 b->remote_port + b->remote_port_cnt - 1);
+	cJSON_AddStringToObject(obj, "remote-ports", text);
+}
+
 cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_lease_client *c,
 			  const struct rsip_lease_bind *b)
 {
@@ -103,11 +118,13 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	rsip_json_add_u64(obj, "client-id", c->client_id);
 	rsip_json_add_ip4(obj, "host", c->host);
 	cJSON_AddStringToObject(obj, "method", rsip_method_name(b->method));
+	cJSON_AddBoolToObject(obj, "listen", b->kind & RSIP_KIND_LISTEN);
 	cJSON_AddStringToObject(obj, "pool",
 				b->pool < conf->pool_cnt ? conf->pool[b->pool].name : "");
 	rsip_json_add_ip4(obj, "local", b->local);
 	add_ports(obj, &b->ports);
 	add_spis(obj, &b->spis);
+	add_remote(obj, b);
 	cJSON_AddStringToObject(obj, "tunnel", rsip_tunnel_name(b->tunnel));
 	rsip_json_add_ip4(obj, "endpoint", b->endpoint);
 	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, b->start_ns));

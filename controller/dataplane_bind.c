@@ -76,7 +76,7 @@ static int prepare(struct rsip_dp_core *c, struct rsip_binding *rec, const struc
 		return -ENOENT;
 	rec->addr_index = a->index;
 	rec->res_cnt = rsip_dp_res_cnt(res);
-	if (is_whole(rec) && (c->m.addr_info[a->index].whole_slot || c->addr_binds[a->index]))
+	if (c->m.addr_info[a->index].whole_slot || (is_whole(rec) && c->addr_binds[a->index]))
 		return -EEXIST;
 	return rsip_dp_res_taken(c, rec, res) ? -EEXIST : find_learned(c, rec);
 }

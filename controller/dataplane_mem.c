@@ -131,6 +131,7 @@ int rsip_dataplane_mem(uint32_t max_bindings, uint32_t max_addrs, struct rsip_da
 		.spi_buckets = power_of_two(max_bindings),
 		.pair_buckets = power_of_two(max_bindings / 2 + 1),
 		.mode = RSIP_MODE_NATIVE,
+		.tunnels = RSIP_CONFIG_TUNNELS,
 	};
 	if (make_parts(d))
 		err = rsip_dp_core_init(&d->core);

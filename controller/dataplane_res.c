@@ -124,7 +124,7 @@ static uint32_t *port_word(struct rsip_dp_core *c, uint32_t index, uint16_t port
 bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec,
 		       const struct rsip_dp_slot *s)
 {
-	for (uint32_t i = 0; i < port_cnt(s); i++)
+	for (uint32_t i = 0; i < port_cnt(s) && !(rec->kind & RSIP_KIND_IKE); i++)
 		if (*port_word(c, rec->addr_index, port_at(s, i)))
 			return true;
 	return false;
@@ -171,7 +171,8 @@ int rsip_dp_res_publish(struct rsip_dp_core *c, uint32_t slot)
 	uint32_t n = rsip_dp_res_ranges(s, &range);
 	int err = 0;
 
-	for (uint32_t i = 0; i < port_cnt(s); i++)
+	/* Those of an IKE listener are for one remote only. */
+	for (uint32_t i = 0; i < port_cnt(s) && !(c->m.bindings[slot].kind & RSIP_KIND_IKE); i++)
 		__atomic_store_n(port_word(c, index, port_at(s, i)), slot, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < n && !err; i++)
 		err = each_block(c, &range[i], slot, spi_publish);

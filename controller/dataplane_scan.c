@@ -170,6 +170,23 @@ static void scan_ports(struct scan *s)
 				scan_line(s, index, line);
 }
 
+/* The ports of IKE listeners are in their records only. */
+static void scan_listeners(struct scan *s)
+{
+	struct rsip_dp_core *c = s->c;
+
+	for (uint32_t slot = 1; slot <= c->config.max_bindings; slot++) {
+		uint8_t kind = c->m.bindings[slot].kind;
+
+		if (!(kind & RSIP_KIND_IKE) || !rsip_dp_numbers_used(&c->slots, slot))
+			continue;
+		if (kind & RSIP_KIND_IKE_500)
+			keep_port(&c->slot[slot], 500);
+		if (kind & RSIP_KIND_IKE_4500)
+			keep_port(&c->slot[slot], 4500);
+	}
+}
+
 /* ---- 4. SPIs --------------------------------------------------------------------------------- */
 
 static bool spi_fits(const struct rsip_dp_core *c, const struct rsip_spi_entry *e)
@@ -424,6 +441,7 @@ int rsip_dp_scan(struct rsip_dp_core *c, uint64_t now_ns, rsip_dp_found_fn fn, v
 	scan_addrs(&s);
 	scan_records(&s);
 	scan_ports(&s);
+	scan_listeners(&s);
 	err = scan_spis(&s);
 	free(s.spi);
 	if (err)

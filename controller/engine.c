@@ -43,6 +43,21 @@ int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_ne
 	return 0;
 }
 
+int rsip_engine_set_policies(struct rsip_engine *e, const struct rsip_flow_policy *policies,
+			     uint32_t cnt)
+{
+	struct rsip_flow_policy *copy = calloc(cnt + 1, sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	if (cnt)
+		memcpy(copy, policies, cnt * sizeof(*copy));
+	free(e->policies);
+	e->policies = copy;
+	e->conf.policy_cnt = cnt;
+	return 0;
+}
+
 int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine **out)
 {
 	struct rsip_engine *e = calloc(1, sizeof(*e));
@@ -52,10 +67,8 @@ int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine *
 	e->conf = *conf;
 	if (!e->conf.unechoed_max)
 		e->conf.unechoed_max = RSIP_UNECHOED_MAX;
-	if (!e->conf.local_policy)
-		e->conf.local_policy = RSIP_LOCAL_MACRO;
-	if (!e->conf.remote_policy)
-		e->conf.remote_policy = RSIP_REMOTE_NONE;
+	if (!e->conf.tunnels)
+		e->conf.tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_IPIP);
 	TAILQ_INIT(&e->all);
 	TAILQ_INIT(&e->waiting);
 	for (unsigned int i = 0; i < RSIP_MAX_IFACES; i++)
@@ -65,7 +78,10 @@ int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine *
 	TAILQ_INIT(&e->again);
 	conf->random(&e->hash_key, sizeof(e->hash_key));
 	if (rsip_engine_set_nets(e, conf->client_nets, conf->client_net_cnt, conf->local_nets,
-				 conf->local_net_cnt)) {
+				 conf->local_net_cnt) ||
+	    rsip_engine_set_policies(e, conf->policies, conf->policy_cnt)) {
+		free(e->client_nets);
+		free(e->local_nets);
 		free(e);
 		return -ENOMEM;
 	}
@@ -94,6 +110,7 @@ void rsip_engine_destroy(struct rsip_engine *e)
 	rsip_engine_async_clear(e);
 	free(e->client_nets);
 	free(e->local_nets);
+	free(e->policies);
 	free(e);
 }
 
@@ -120,13 +137,40 @@ enum rsip_err rsip_engine_silence(struct rsip_request *rq, enum rsip_engine_drop
 	return RSIP_OK;
 }
 
+uint8_t rsip_engine_local_policy(const struct rsip_request *rq)
+{
+	const struct rsip_engine_session *s = rq->c ? rq->c->session : NULL;
+
+	return s && s->local_policy ? s->local_policy : rq->policy->local;
+}
+
+uint8_t rsip_engine_remote_policy(const struct rsip_request *rq)
+{
+	const struct rsip_engine_session *s = rq->c ? rq->c->session : NULL;
+
+	return s && s->remote_policy ? s->remote_policy : rq->policy->remote;
+}
+
+uint32_t rsip_engine_methods(const struct rsip_request *rq)
+{
+	uint32_t methods = rsip_lease_methods(rq->e->lm, rsip_flow_pools(rq->policy));
+
+	if (rsip_engine_local_policy(rq) == RSIP_LOCAL_MICRO) /* 7.1: not with RSA-IP */
+		methods &= ~RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP);
+	if (!rq->policy->ipsec)
+		methods &= ~RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
+	return methods;
+}
+
 static const struct {
 	uint8_t type;
 	enum rsip_err (*serve)(struct rsip_request *rq);
 } handlers[] = {
 	{ RSIP_MSG_REGISTER_REQUEST, rsip_engine_register },
 	{ RSIP_MSG_DE_REGISTER_REQUEST, rsip_engine_deregister },
+	{ RSIP_MSG_ASSIGN_REQUEST_RSA_IP, rsip_engine_assign },
 	{ RSIP_MSG_ASSIGN_REQUEST_RSAP_IP, rsip_engine_assign },
+	{ RSIP_MSG_LISTEN_REQUEST, rsip_engine_assign },
 	{ RSIP_MSG_ASSIGN_REQUEST_RSIPSEC, rsip_engine_assign },
 	{ RSIP_MSG_EXTEND_REQUEST, rsip_engine_extend },
 	{ RSIP_MSG_FREE_REQUEST, rsip_engine_free },
@@ -135,17 +179,33 @@ static const struct {
 
 /* ---- the checks, in the order in which errors are told --------------------------------------- */
 
-static bool is_supported(const struct rsip_engine *e, uint8_t type)
+/* Does anybody may listen?  Who matches no policy does. */
+static bool somebody_listens(const struct rsip_engine *e)
 {
-	uint32_t methods = 0;
-
-	if (type == RSIP_MSG_ASSIGN_REQUEST_RSIPSEC)
-		return rsip_lease_methods(e->lm, &methods) &&
-		       methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
-	for (size_t i = 0; i < RSIP_ARRAY_LEN(handlers); i++)
-		if (handlers[i].type == type)
+	for (uint32_t i = 0; i < e->conf.policy_cnt; i++) {
+		if (e->policies[i].listen)
 			return true;
-	return false;
+		if (!e->policies[i].client_cnt) /* the ones behind it hold nobody */
+			return false;
+	}
+	return rsip_flow_default.listen;
+}
+
+/* Optional messages (App. B) that the configuration leaves out; all others are served. */
+static bool is_supported(const struct rsip_request *rq)
+{
+	uint32_t methods = rsip_lease_methods(rq->e->lm, NULL);
+
+	switch (rq->in->type) {
+	case RSIP_MSG_ASSIGN_REQUEST_RSA_IP:
+		return methods & RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP) &&
+		       rsip_engine_local_policy(rq) != RSIP_LOCAL_MICRO;
+	case RSIP_MSG_ASSIGN_REQUEST_RSIPSEC:
+		return methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
+	case RSIP_MSG_LISTEN_REQUEST:
+		return somebody_listens(rq->e);
+	}
+	return true;
 }
 
 /* Version, length, type, parameters, counter: 106, 207, 206, 208, 205, 202, 204, 203, 201, 105. */
@@ -157,7 +217,7 @@ static enum rsip_err check_message(struct rsip_request *rq, enum rsip_err head)
 		return head;
 	if (!rsip_message_is_request(rq->in->type)) /* unknown, or only a gateway sends it */
 		return RSIP_ERR_ILLEGAL_MESSAGE;
-	if (!is_supported(rq->e, rq->in->type))
+	if (!is_supported(rq))
 		return RSIP_ERR_UNSUPPORTED_MESSAGE;
 	err = rsip_decode(rq->msg, rq->len, rq->in);
 	if (rq->in->has & RSIP_HAS_COUNTER && !rq->in->counter) /* 0 is the gateway's own */
@@ -213,6 +273,8 @@ static enum rsip_err accept_host(struct rsip_request *rq)
 	rsip_engine_unechoed_remove(e, s);
 	rq->c->echoed = true;
 	s->port = rq->from->port;
+	s->local_policy = rsip_engine_local_policy(rq);
+	s->remote_policy = rsip_engine_remote_policy(rq);
 	if (rq->from->transport == RSIP_TRANSPORT_UDP)
 		rsip_engine_session_serve(rq, s);
 	e->conf.resolve(e->conf.arg, rq->c->host, rq->c->iface, &rq->nexthop, &rq->endpoint,
@@ -417,6 +479,7 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 	if (rq->in->type == RSIP_MSG_ERROR_RESPONSE)
 		return drop(rq, RSIP_ENGINE_DROP_ERROR_RESPONSE);
 	rq->c = rsip_lease_by_host(e->lm, rq->from->addr);
+	rq->policy = rsip_flow_of(e->policies, e->conf.policy_cnt, rq->from->addr);
 	if (rq->from->iface >= RSIP_MAX_IFACES || (rq->c && rq->c->iface != rq->from->iface))
 		return drop(rq, RSIP_ENGINE_DROP_WRONG_IFACE);
 	a = rsip_engine_session_duplicate(rq);

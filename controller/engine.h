@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow.h"
 #include "lease.h"
 #include "rsip/maps.h"
 #include "rsip/wire.h"
@@ -70,8 +71,10 @@ struct rsip_engine_conf {
 	/* What a QUERY is told to be local. Copied. */
 	const struct rsip_net *local_nets;
 	uint32_t local_net_cnt;
-	uint8_t local_policy,
-		remote_policy; /* enum rsip_local_policy, rsip_remote_policy; 0: macro, none */
+	/* The first that holds a host counts, then rsip_flow_default. Copied. */
+	const struct rsip_flow_policy *policies;
+	uint32_t policy_cnt;
+	uint32_t tunnels; /* RSIP_TUNNEL_BIT()s that the data plane can; 0: IP-IP */
 	uint32_t unechoed_max; /* registrations without an echo of their client ID; 0: 65536; an
 				  interface: half */
 	void (*random)(void *buf,
@@ -126,6 +129,10 @@ uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
 int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,
 			 uint32_t client_net_cnt, const struct rsip_net *local_nets,
 			 uint32_t local_net_cnt);
+
+/* Likewise the policies.  A host keeps the policy it was told of until it registers again. */
+int rsip_engine_set_policies(struct rsip_engine *e, const struct rsip_flow_policy *policies,
+			     uint32_t cnt);
 
 const struct rsip_engine_stats *rsip_engine_stats(const struct rsip_engine *e);
 /* The error counted at this index, 0 behind the last. */

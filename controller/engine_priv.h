@@ -38,6 +38,7 @@ struct rsip_engine_session {
 	bool is_waiting; /* unechoed, over UDP */
 	uint64_t since_ns;
 	uint64_t nexthop; /* last one given to the lease manager */
+	uint8_t local_policy, remote_policy; /* it was told of these; 0: by an earlier rsipd */
 	uint16_t port;	  /* of the last message that was served; 0: not known */
 
 	/*
@@ -73,6 +74,7 @@ TAILQ_HEAD(rsip_async_list, rsip_async);
 struct rsip_engine {
 	struct rsip_engine_conf conf;
 	struct rsip_net *client_nets, *local_nets; /* owned */
+	struct rsip_flow_policy *policies;	   /* owned */
 	struct rsip_lease *lm;
 	struct rsip_engine_stats stats;
 	uint64_t hash_key;
@@ -101,6 +103,7 @@ struct rsip_request {
 	uint64_t hash;
 	struct rsip_message *in, *out;
 	struct rsip_lease_client *c;   /* NULL: the source is not registered */
+	const struct rsip_flow_policy *policy; /* of the source, as configured now */
 	enum rsip_engine_drop dropped; /* in use where is_dropped */
 	bool is_dropped;
 	uint64_t nexthop; /* as resolved, where the host has shown its client ID */
@@ -156,11 +159,18 @@ void rsip_engine_async_clear(struct rsip_engine *e);
 
 enum rsip_err rsip_engine_register(struct rsip_request *rq);
 enum rsip_err rsip_engine_deregister(struct rsip_request *rq);
-enum rsip_err rsip_engine_assign(struct rsip_request *rq); /* types 8 and 22 */
+enum rsip_err rsip_engine_assign(struct rsip_request *rq); /* types 6, 8, 16 and 22 */
 enum rsip_err rsip_engine_extend(struct rsip_request *rq);
 enum rsip_err rsip_engine_free(struct rsip_request *rq);
 enum rsip_err rsip_engine_query(struct rsip_request *rq);
 
+/* Its policy: as it was told when it registered, else as configured now.  RFC 3103 7. */
+uint8_t rsip_engine_local_policy(const struct rsip_request *rq);
+uint8_t rsip_engine_remote_policy(const struct rsip_request *rq);
+/* engine_ask.c: fills in the ask; or the error of the tunnel or of a policy. */
+enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *ask);
+/* RSIP_METHOD_BIT()s that this host may ask for. */
+uint32_t rsip_engine_methods(const struct rsip_request *rq);
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr);
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns);
 enum rsip_err rsip_engine_silence(struct rsip_request *rq, enum rsip_engine_drop why);

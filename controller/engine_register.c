@@ -4,16 +4,19 @@
 
 #include "engine_priv.h"
 
-/* Only what this gateway serves: RSA-IP is refused with 208, so it is not offered. */
-static void offer_methods(struct rsip_request *rq)
+/* 9.3.3: what this host may ask for; RSAP-IP, which all must support, first. */
+static void offer(struct rsip_request *rq)
 {
-	static const uint8_t served[] = { RSIP_METHOD_RSAP_IP, RSIP_METHOD_RSIPSEC };
-	uint32_t methods = 0;
+	static const uint8_t order[] = { RSIP_METHOD_RSAP_IP, RSIP_METHOD_RSA_IP, RSIP_METHOD_RSIPSEC };
+	struct rsip_message *out = rq->out;
+	uint32_t methods = rsip_engine_methods(rq);
 
-	rsip_lease_methods(rq->e->lm, &methods);
-	for (size_t i = 0; i < RSIP_ARRAY_LEN(served); i++)
-		if (methods & RSIP_METHOD_BIT(served[i]))
-			rq->out->method[rq->out->method_cnt++] = served[i];
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(order); i++)
+		if (methods & RSIP_METHOD_BIT(order[i]))
+			out->method[out->method_cnt++] = order[i];
+	for (uint8_t t = RSIP_TUNNEL_IPIP; t <= RSIP_TUNNEL_L2TP; t++)
+		if (rq->e->conf.tunnels & RSIP_TUNNEL_BIT(t))
+			out->tunnel[out->tunnel_cnt++] = t;
 }
 
 static void confirm(struct rsip_request *rq)
@@ -24,10 +27,9 @@ static void confirm(struct rsip_request *rq)
 	out->has = RSIP_HAS_CLIENT_ID | RSIP_HAS_LEASE | RSIP_HAS_POLICY;
 	out->client_id = rq->c->client_id;
 	out->lease_s = rsip_engine_seconds_left(rq->c->expires_ns, rq->now_ns);
-	out->local_policy = rq->e->conf.local_policy;
-	out->remote_policy = rq->e->conf.remote_policy;
-	offer_methods(rq);
-	out->tunnel[out->tunnel_cnt++] = RSIP_TUNNEL_IPIP;
+	out->local_policy = rsip_engine_local_policy(rq);
+	out->remote_policy = rsip_engine_remote_policy(rq);
+	offer(rq);
 }
 
 static enum rsip_err already(struct rsip_request *rq)
@@ -79,6 +81,8 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 		return RSIP_ERR_INTERNAL_SERVER_ERROR;
 	}
 	s->port = rq->from->port;
+	s->local_policy = rq->policy->local;
+	s->remote_policy = rq->policy->remote;
 	if (udp) {
 		rsip_engine_unechoed_add(e, s, rq->now_ns);
 		rsip_engine_session_serve(rq, s);

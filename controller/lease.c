@@ -26,9 +26,13 @@ static const struct rsip_lease_bind *view(struct rsip_lease *lm, const struct bi
 	v->slot = b->slot;
 	v->method = b->method;
 	v->tunnel = b->tunnel;
+	v->kind = b->kind;
 	v->pool = b->pool;
 	v->local = lm->addr[b->addr_index].addr;
 	v->endpoint = b->endpoint;
+	v->remote = b->remote;
+	v->remote_port = b->remote_port;
+	v->remote_port_cnt = b->remote_port_cnt;
 	v->start_ns = b->start_ns;
 	v->expires_ns = b->timer.at_ns;
 	v->ports.cnt = 0;
@@ -131,6 +135,7 @@ static void bind_forget(struct rsip_lease *lm, struct bind *b)
 	c->pub.bind_cnt--;
 	c->pub.port_cnt -= b->port_cnt;
 	c->pub.spi_cnt -= b->spi_cnt;
+	c->pub.whole_cnt -= b->method == RSIP_METHOD_RSA_IP;
 	lm->stats[b->pool].binds--;
 	free(b);
 }
@@ -246,7 +251,7 @@ static void client_outlive(struct rsip_lease *lm, struct client *c, uint64_t exp
 }
 
 /* held passes to the binding on success. */
-static struct bind *bind_add(struct rsip_lease *lm, struct client *c, uint32_t id, uint32_t addr_index,
+static struct bind *bind_add(struct rsip_lease *lm, struct client *c, uint32_t id, uint8_t method, uint32_t addr_index,
 			     struct holding *held, uint64_t now_ns, uint64_t expires_ns)
 {
 	struct bind *b = calloc(1, sizeof(*b));
@@ -254,6 +259,7 @@ static struct bind *bind_add(struct rsip_lease *lm, struct client *c, uint32_t i
 	if (!b)
 		return NULL;
 	b->bind_id = id;
+	b->method = method;
 	b->client = c;
 	b->held = held;
 	b->addr_index = addr_index;
@@ -275,9 +281,11 @@ static struct bind *bind_add(struct rsip_lease *lm, struct client *c, uint32_t i
 	c->pub.bind_cnt++;
 	c->pub.port_cnt += b->port_cnt;
 	c->pub.spi_cnt += b->spi_cnt;
+	c->pub.whole_cnt += method == RSIP_METHOD_RSA_IP;
 	lm->stats[b->pool].binds++;
-	c->home = addr_index + 1;
-	if (held->port_ranges)
+	if (method != RSIP_METHOD_RSA_IP)
+		c->home = addr_index + 1;
+	if (b->port_cnt)
 		c->next_port = held->range[held->port_ranges - 1].first + held->range[held->port_ranges - 1].cnt;
 	return b;
 }
@@ -288,6 +296,8 @@ static struct holding *holding_of(const struct rsip_dp_binding *found)
 
 	if (!h)
 		return NULL;
+	h->whole = found->rec.method == RSIP_METHOD_RSA_IP;
+	h->ike_remote = found->rec.kind & RSIP_KIND_IKE ? found->rec.remote : 0;
 	for (uint32_t i = 0; i < found->ports.cnt; i++) {
 		struct range *last = h->port_ranges ? &h->range[h->port_ranges - 1] : NULL;
 
@@ -355,11 +365,15 @@ static int adopt_one(void *arg, uint32_t slot, const struct rsip_dp_binding *fou
 		c->pub.echoed = true; /* it once asked for a binding under its client ID */
 		a->clients++;
 	}
-	b = bind_add(lm, c, found->rec.bind_id, (uint32_t)index, held, a->now_ns, found->rec.expires_ns);
+	b = bind_add(lm, c, found->rec.bind_id, found->rec.method, (uint32_t)index, held, a->now_ns,
+		     found->rec.expires_ns);
 	if (!b)
 		return a->err = -ENOMEM;
 	b->slot = slot;
-	b->method = found->rec.method;
+	b->kind = found->rec.kind;
+	b->remote = found->rec.remote;
+	b->remote_port = ntohs(found->rec.remote_port);
+	b->remote_port_cnt = found->rec.remote_port_cnt;
 	b->tunnel = found->rec.tunnel;
 	b->endpoint = found->rec.endpoint;
 	client_outlive(lm, c, found->rec.expires_ns);
@@ -423,9 +437,13 @@ static enum rsip_err quota(const struct rsip_lease *lm, const struct client *c, 
 {
 	const struct rsip_lease_limits *l = &lm->limits;
 
+	if (ask->method == RSIP_METHOD_RSA_IP)
+		return c->pub.bind_cnt >= l->binds_per_client || c->pub.whole_cnt >= l->addrs_per_client
+			       ? RSIP_ERR_LOCAL_ADDR_UNAVAILABLE
+			       : RSIP_OK;
 	if (c->pub.bind_cnt >= l->binds_per_client)
 		return ask->port_cnt || !ask->spi_cnt ? RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
-	if (c->pub.port_cnt + ask->port_cnt > l->ports_per_client)
+	if (!(ask->kind & RSIP_KIND_IKE) && c->pub.port_cnt + ask->port_cnt > l->ports_per_client)
 		return RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE;
 	if (c->pub.spi_cnt + ask->spi_cnt > l->spis_per_client)
 		return RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
@@ -454,6 +472,10 @@ static enum rsip_err install(struct rsip_lease *lm, struct bind *b, const struct
 	dpb.rec.method = ask->method;
 	dpb.rec.tunnel = ask->tunnel;
 	dpb.rec.transport = b->client->pub.transport;
+	dpb.rec.kind = ask->kind;
+	dpb.rec.remote = ask->remote;
+	dpb.rec.remote_port = htons(ask->remote_port);
+	dpb.rec.remote_port_cnt = ask->remote_port_cnt;
 	dpb.ports = v->ports;
 	dpb.spis = v->spis;
 	err = lm->dp->ops->bind_install(lm->dp, &dpb, &b->slot);
@@ -462,6 +484,8 @@ static enum rsip_err install(struct rsip_lease *lm, struct bind *b, const struct
 	log_warn("cannot install a binding: client %u, bind %u: %s", dpb.rec.client_id, b->bind_id, strerror(-err));
 	if (err != -ENOSPC)
 		return RSIP_ERR_INTERNAL_SERVER_ERROR;
+	if (ask->method == RSIP_METHOD_RSA_IP)
+		return RSIP_ERR_LOCAL_ADDR_UNAVAILABLE;
 	return ask->port_cnt ? RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 }
 
@@ -478,12 +502,15 @@ enum rsip_err rsip_lease_assign(struct rsip_lease *lm, struct rsip_lease_client 
 		err = lease_take(lm, c, ask, &addr_index, &held);
 	if (err)
 		return err;
-	b = bind_add(lm, c, new_bind_id(lm), addr_index, held, now_ns, now_ns + lease_ns(lm, ask->lease_s));
+	b = bind_add(lm, c, new_bind_id(lm), ask->method, addr_index, held, now_ns, now_ns + lease_ns(lm, ask->lease_s));
 	if (!b) {
 		err = RSIP_ERR_INTERNAL_SERVER_ERROR;
 		goto give;
 	}
-	b->method = ask->method;
+	b->kind = ask->kind;
+	b->remote = ask->remote;
+	b->remote_port = ask->remote_port;
+	b->remote_port_cnt = ask->remote_port_cnt;
 	b->tunnel = ask->tunnel;
 	b->endpoint = ask->endpoint;
 	err = install(lm, b, ask);
@@ -638,10 +665,19 @@ uint32_t rsip_lease_bind_count(struct rsip_lease *lm)
 	return HASH_COUNT(lm->binds);
 }
 
-bool rsip_lease_methods(struct rsip_lease *lm, uint32_t *methods)
+uint32_t rsip_lease_methods(const struct rsip_lease *lm, const struct rsip_pool_set *pools)
 {
-	*methods = 0;
+	uint32_t methods = 0;
+
 	for (uint32_t i = 0; i < lm->pool_cnt; i++)
-		*methods |= lm->pool[i].methods;
-	return *methods != 0;
+		if (rsip_pool_in(pools, i))
+			methods |= lm->pool[i].methods;
+	return methods;
+}
+
+bool rsip_lease_addr_offers(const struct rsip_lease *lm, __be32 addr, uint8_t method)
+{
+	int index = lease_addr_index(lm, addr);
+
+	return index >= 0 && lease_pool_offers(lm, (uint32_t)index, method);
 }

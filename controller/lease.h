@@ -18,6 +18,17 @@
 #include "rsip/wire.h"
 
 #define RSIP_METHOD_BIT(m) (1U << (m))
+#define RSIP_POOLS_MAX 256 /* ranges of addresses, all pools together */
+
+/* Some of the pools, a bit for each index in the configuration. */
+struct rsip_pool_set {
+	uint64_t bit[RSIP_POOLS_MAX / 64];
+};
+
+static inline bool rsip_pool_in(const struct rsip_pool_set *set, uint32_t pool) /* set NULL: all */
+{
+	return !set || set->bit[pool / 64] >> pool % 64 & 1;
+}
 
 /* One pool of the configuration. */
 struct rsip_pool_conf {
@@ -26,7 +37,7 @@ struct rsip_pool_conf {
 	uint32_t addr_cnt;
 	uint16_t port_first; /* ports that are leased, inclusive; default 1024 .. 65535 */
 	uint16_t port_last;
-	uint32_t methods; /* RSIP_METHOD_BIT()s offered; addresses of an RSA-IP pool are leased whole */
+	uint32_t methods; /* RSIP_METHOD_BIT()s offered; addresses of an RSA-IP pool are leased whole, and only so */
 	uint32_t spi_min; /* gateway-chosen SPIs lie in [spi_min, spi_max]; default 256 .. 2^32-1 */
 	uint32_t spi_max;
 };
@@ -36,6 +47,7 @@ struct rsip_lease_limits {
 	uint32_t binds_per_client; /* 64 */
 	uint32_t ports_per_client; /* 1024 */
 	uint32_t spis_per_client; /* 1024 */
+	uint32_t addrs_per_client; /* whole ones: 1 */
 	uint32_t lease_min_s; /* 60 */
 	uint32_t lease_max_s; /* 86400 */
 	uint32_t lease_default_s; /* of a binding: 1800 */
@@ -47,8 +59,6 @@ struct rsip_lease_conf {
 	const struct rsip_pool_conf *pool;
 	uint32_t pool_cnt;
 	struct rsip_lease_limits limits;
-	uint8_t local_policy; /* enum rsip_local_policy; this version: macro */
-	uint8_t remote_policy; /* enum rsip_remote_policy; this version: none */
 };
 
 /* Why a registration or binding ended, for logs, events and the host. */
@@ -59,9 +69,12 @@ struct rsip_lease_bind { /* read-only to callers */
 	uint32_t slot; /* in the data plane */
 	uint8_t method;
 	uint8_t tunnel;
+	uint8_t kind; /* RSIP_KIND_* */
 	uint16_t pool;
 	__be32 local;
 	__be32 endpoint;
+	__be32 remote; /* the one it may talk to; 0: all */
+	uint16_t remote_port, remote_port_cnt; /* its ports; 0: all */
 	uint64_t start_ns, expires_ns;
 	struct rsip_port_set ports; /* may be kept compact inside; this is the view handed out */
 	struct rsip_spi_set spis;
@@ -77,7 +90,7 @@ struct rsip_lease_client { /* read-only to callers but for session */
 	uint8_t transport;
 	bool echoed; /* the host has used its client ID: its source address is real */
 	uint64_t start_ns, expires_ns; /* R of RFC 3103 6 */
-	uint32_t bind_cnt, port_cnt, spi_cnt;
+	uint32_t bind_cnt, port_cnt, spi_cnt, whole_cnt;
 	struct rsip_engine_session *session;
 };
 
@@ -85,7 +98,15 @@ struct rsip_lease_client { /* read-only to callers but for session */
 struct rsip_lease_ask {
 	uint8_t method; /* enum rsip_method */
 	uint8_t tunnel; /* already checked by the engine */
+	/*
+	 * RSIP_KIND_*.  With a part of RSIP_KIND_IKE the ports are 500 and 4500 as it says, ports_given is set, and
+	 * remote is the peer whose packets to them the host is to get (RFC 3102 3.2, RFC 3104 App. G).
+	 */
+	uint8_t kind;
+	const struct rsip_pool_set *pools; /* where it may be served from; NULL: everywhere */
 	__be32 local; /* 0: don't care */
+	__be32 remote; /* the one the binding is for; 0: any */
+	uint16_t remote_port, remote_port_cnt; /* 0: any */
 	uint16_t port_cnt; /* 0: none needed (RSIPSEC) */
 	bool ports_given; /* ports.port[0 .. port_cnt-1] asked for by number */
 	struct rsip_port_set ports;
@@ -125,6 +146,8 @@ enum rsip_err rsip_lease_register(struct rsip_lease *lm, __be32 host, uint16_t i
 				  uint64_t now_ns, struct rsip_lease_client **c);
 /* Ends it with all its bindings; c is gone afterwards. */
 void rsip_lease_deregister(struct rsip_lease *lm, struct rsip_lease_client *c, enum rsip_end why, uint64_t now_ns);
+/* May the ask be served at all, now or later?  312, 313; RSIP_OK says nothing of what is free. */
+enum rsip_err rsip_lease_allowed(struct rsip_lease *lm, const struct rsip_lease_ask *ask);
 /* 308-313, 401-403, 104; on RSIP_OK *b is the binding, installed in the data plane before this returns. */
 enum rsip_err rsip_lease_assign(struct rsip_lease *lm, struct rsip_lease_client *c, const struct rsip_lease_ask *ask,
 				uint64_t now_ns, const struct rsip_lease_bind **b);
@@ -144,12 +167,16 @@ void rsip_lease_walk_binds(struct rsip_lease *lm, uint32_t after_id,
 			   bool (*fn)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b), void *arg);
 
 struct rsip_pool_stats {
-	uint64_t addrs, ports_total, ports_leased, ports_held, spis_leased, spis_held, binds, whole_leased;
+	uint64_t addrs, ports_total, ports_leased, ports_held, spis_leased, spis_held, binds;
+	uint64_t whole_leased, whole_held; /* addresses of an RSA-IP pool */
 };
 uint32_t rsip_lease_pools(struct rsip_lease *lm);
 void rsip_lease_pool_stats(struct rsip_lease *lm, uint32_t pool, struct rsip_pool_stats *out);
 uint32_t rsip_lease_client_count(struct rsip_lease *lm);
 uint32_t rsip_lease_bind_count(struct rsip_lease *lm);
-bool rsip_lease_methods(struct rsip_lease *lm, uint32_t *methods); /* RSIP_METHOD_BIT()s any pool offers */
+/* RSIP_METHOD_BIT()s that any of these pools offers; NULL: of all. */
+uint32_t rsip_lease_methods(const struct rsip_lease *lm, const struct rsip_pool_set *pools);
+/* Does the pool of this address offer the method?  false for an address of none. */
+bool rsip_lease_addr_offers(const struct rsip_lease *lm, __be32 addr, uint8_t method);
 
 #endif

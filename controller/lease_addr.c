@@ -59,6 +59,8 @@ static int addr_create(struct rsip_lease *lm, uint32_t pool, uint32_t index, __b
 	a->port_first = p->port_first;
 	a->port_last = p->port_last;
 	a->ipsec = p->methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
+	if (p->methods & RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP)) /* has no ports to give */
+		return lm->dp->ops->addr_add(lm->dp, index, addr, pool);
 	if (rsip_ports_best(a) < 0)
 		return -ENOMEM;
 	for (uint32_t port = p->port_first; port <= p->port_last; port++)
@@ -97,7 +99,7 @@ int lease_addrs_create(struct rsip_lease *lm, const struct rsip_lease_conf *conf
 				return err;
 		}
 	}
-	return 0;
+	return lease_whole_create(lm);
 }
 
 void lease_addrs_destroy(struct rsip_lease *lm)
@@ -105,6 +107,8 @@ void lease_addrs_destroy(struct rsip_lease *lm)
 	for (uint32_t i = 0; lm->addr && i < lm->addr_cnt; i++)
 		free(lm->addr[i].best);
 	rsip_spis_clear(&lm->spis);
+	lease_ike_clear(lm);
+	lease_whole_destroy(lm);
 	free(lm->pool);
 	free(lm->pool_first);
 	free(lm->stats);
@@ -129,6 +133,13 @@ bool lease_pool_offers(const struct rsip_lease *lm, uint32_t addr_index, uint8_t
 	return lm->pool[lm->addr[addr_index].pool].methods & RSIP_METHOD_BIT(method);
 }
 
+bool lease_may_serve(const struct rsip_lease *lm, uint32_t addr_index, const struct rsip_lease_ask *ask)
+{
+	uint8_t method = ask->kind & RSIP_KIND_IKE ? RSIP_METHOD_RSIPSEC : ask->method;
+
+	return lease_pool_offers(lm, addr_index, method) && rsip_pool_in(ask->pools, lm->addr[addr_index].pool);
+}
+
 /* ---- taking and giving ------------------------------------------------------------------------------------------------ */
 
 uint32_t lease_count(const struct holding *held, bool spis)
@@ -136,6 +147,8 @@ uint32_t lease_count(const struct holding *held, bool spis)
 	uint32_t from = spis ? held->port_ranges : 0, cnt = 0;
 	uint32_t to = spis ? held->port_ranges + held->spi_ranges : held->port_ranges;
 
+	if (held->ike_remote) /* no port of the address is gone */
+		return 0;
 	for (uint32_t i = from; i < to; i++)
 		cnt += held->range[i].cnt;
 	return cnt;
@@ -166,16 +179,24 @@ int lease_take_found(struct rsip_lease *lm, uint32_t addr_index, const struct ho
 {
 	struct rsip_pool_addr *a = &lm->addr[addr_index];
 	struct rsip_pool_stats *stats = &lm->stats[a->pool];
-	int err = spis_take(lm, addr_index, spi_ranges(held), held->spi_ranges);
+	int err;
 
+	if (held->ike_remote)
+		return lease_ike_take(lm, addr_index, held);
+	if (held->whole && !lease_whole_free(lm, addr_index))
+		return -EEXIST;
+	err = spis_take(lm, addr_index, spi_ranges(held), held->spi_ranges);
 	if (err)
 		return err;
+	if (held->whole)
+		lease_whole_take(lm, addr_index);
 	for (uint32_t i = 0; i < held->port_ranges; i++)
 		rsip_ports_take(a, (uint16_t)held->range[i].first, held->range[i].cnt);
 	if (held->port_ranges)
 		fit_update(lm, addr_index);
 	stats->ports_leased += lease_count(held, false);
 	stats->spis_leased += lease_count(held, true);
+	stats->whole_leased += held->whole;
 	return 0;
 }
 
@@ -184,6 +205,12 @@ static void give_back(struct rsip_lease *lm, uint32_t addr_index, const struct h
 	struct rsip_pool_addr *a = &lm->addr[addr_index];
 	const struct range *spi = spi_ranges(held);
 
+	if (held->ike_remote) {
+		lease_ike_give(lm, addr_index, held);
+		return;
+	}
+	if (held->whole)
+		lease_whole_give(lm, addr_index);
 	for (uint32_t i = 0; i < held->port_ranges; i++)
 		rsip_ports_give(a, (uint16_t)held->range[i].first, held->range[i].cnt);
 	if (held->port_ranges)
@@ -199,6 +226,7 @@ void lease_give(struct rsip_lease *lm, uint32_t addr_index, const struct holding
 	give_back(lm, addr_index, held);
 	stats->ports_leased -= lease_count(held, false);
 	stats->spis_leased -= lease_count(held, true);
+	stats->whole_leased -= held->whole;
 }
 
 void lease_rest(struct rsip_lease *lm, uint32_t addr_index, struct holding *held, uint64_t now_ns)
@@ -213,8 +241,10 @@ void lease_rest(struct rsip_lease *lm, uint32_t addr_index, struct holding *held
 	}
 	stats->ports_leased -= lease_count(held, false);
 	stats->spis_leased -= lease_count(held, true);
+	stats->whole_leased -= held->whole;
 	stats->ports_held += lease_count(held, false);
 	stats->spis_held += lease_count(held, true);
+	stats->whole_held += held->whole;
 	r->until_ns = now_ns + lm->limits.hold_s * RSIP_NS_PER_S;
 	r->addr_index = addr_index;
 	r->held = held;
@@ -237,6 +267,7 @@ void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns)
 		give_back(lm, r->addr_index, r->held);
 		stats->ports_held -= lease_count(r->held, false);
 		stats->spis_held -= lease_count(r->held, true);
+		stats->whole_held -= r->held->whole;
 		free(r->held);
 		free(r);
 	}
@@ -339,14 +370,26 @@ static enum rsip_err spis_wanted(struct rsip_lease *lm, uint32_t addr_index, con
 	return RSIP_OK;
 }
 
+/* A block of 64 ports needs one range, not the 64 there was room for. */
+struct holding *lease_holding_fit(struct holding *h)
+{
+	size_t size = sizeof(*h) + (h->port_ranges + h->spi_ranges) * sizeof(struct range);
+	struct holding *fitting = malloc(size);
+
+	if (!fitting)
+		return h;
+	memcpy(fitting, h, size);
+	free(h);
+	return fitting;
+}
+
 static enum rsip_err take_at(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask,
 			     uint32_t addr_index, struct holding **out)
 {
 	uint32_t room = ask->port_cnt + (ask->spis_given ? ask->spis.range_cnt : 1U) + 1;
 	struct rsip_pool_addr *a = &lm->addr[addr_index];
-	struct holding *h, *fitting;
+	struct holding *h;
 	enum rsip_err err = RSIP_OK;
-	size_t size;
 
 	h = calloc(1, sizeof(*h) + room * sizeof(struct range));
 	if (!h)
@@ -362,14 +405,7 @@ static enum rsip_err take_at(struct rsip_lease *lm, struct client *c, const stru
 		free(h);
 		return err;
 	}
-	size = sizeof(*h) + (h->port_ranges + h->spi_ranges) * sizeof(struct range);
-	fitting = malloc(size);
-	if (fitting) { /* a block of 64 ports needs one range, not the 64 there was room for */
-		memcpy(fitting, h, size);
-		free(h);
-		h = fitting;
-	}
-	*out = h;
+	*out = lease_holding_fit(h);
 	return RSIP_OK;
 }
 
@@ -404,14 +440,14 @@ static enum rsip_err take_anywhere(struct rsip_lease *lm, struct client *c, cons
 	uint8_t need = ask->port_cnt && !ask->ports_given ? (uint8_t)(order_of(ask->port_cnt) + 1) : 0;
 	bool offered = false;
 
-	if (c->home && lease_pool_offers(lm, c->home - 1, ask->method)) {
+	if (c->home && lease_may_serve(lm, c->home - 1, ask)) {
 		*addr_index = c->home - 1;
 		if (take_at(lm, c, ask, *addr_index, held) == RSIP_OK)
 			return RSIP_OK;
 	}
 	for (; ; need = 1) { /* whole blocks first, then pieces */
 		for (uint32_t pool = 0; pool < lm->pool_cnt; pool++) {
-			if (!(lm->pool[pool].methods & RSIP_METHOD_BIT(ask->method)))
+			if (!lease_may_serve(lm, lm->pool_first[pool], ask))
 				continue;
 			offered = true;
 			if (take_in_pool(lm, c, ask, pool, need, addr_index, held, &err))
@@ -425,16 +461,54 @@ static enum rsip_err take_anywhere(struct rsip_lease *lm, struct client *c, cons
 	return err;
 }
 
+static bool ports_allowed(const struct rsip_lease *lm, uint32_t addr_index, const struct rsip_lease_ask *ask)
+{
+	if (ask->kind & RSIP_KIND_IKE || !ask->ports_given)
+		return true;
+	for (uint32_t i = 0; i < ask->ports.cnt; i++)
+		if (!rsip_port_allowed(&lm->addr[addr_index], ask->ports.port[i]))
+			return false;
+	return true;
+}
+
+enum rsip_err rsip_lease_allowed(struct rsip_lease *lm, const struct rsip_lease_ask *ask)
+{
+	enum rsip_err err = RSIP_ERR_LOCAL_ADDR_UNALLOWED;
+	int index = lease_addr_index(lm, ask->local);
+
+	if (ask->local) {
+		if (index < 0 || !lease_may_serve(lm, (uint32_t)index, ask))
+			return RSIP_ERR_LOCAL_ADDR_UNALLOWED;
+		return ports_allowed(lm, (uint32_t)index, ask) ? RSIP_OK : RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED;
+	}
+	if (ask->method == RSIP_METHOD_RSIPSEC) /* none at all: 401 says it better */
+		err = RSIP_OK;
+	for (uint32_t pool = 0; pool < lm->pool_cnt; pool++) {
+		if (!lease_may_serve(lm, lm->pool_first[pool], ask))
+			continue;
+		if (ports_allowed(lm, lm->pool_first[pool], ask))
+			return RSIP_OK;
+		err = RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED;
+	}
+	return err;
+}
+
 enum rsip_err lease_take(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask,
 			 uint32_t *addr_index, struct holding **held)
 {
 	int index;
 
+	if (ask->local) {
+		index = lease_addr_index(lm, ask->local);
+		if (index < 0 || !lease_may_serve(lm, (uint32_t)index, ask))
+			return RSIP_ERR_LOCAL_ADDR_UNALLOWED;
+		*addr_index = (uint32_t)index;
+	}
+	if (ask->method == RSIP_METHOD_RSA_IP)
+		return lease_whole_find(lm, ask, addr_index, held);
+	if (ask->kind & RSIP_KIND_IKE)
+		return lease_ike_find(lm, c, ask, addr_index, held);
 	if (!ask->local)
 		return take_anywhere(lm, c, ask, addr_index, held);
-	index = lease_addr_index(lm, ask->local);
-	if (index < 0 || !lease_pool_offers(lm, (uint32_t)index, ask->method))
-		return RSIP_ERR_LOCAL_ADDR_UNALLOWED;
-	*addr_index = (uint32_t)index;
 	return take_at(lm, c, ask, *addr_index, held);
 }

@@ -191,13 +191,14 @@ int main(int argc, char **argv)
 		log_err("cannot read the configuration: %s: %s", o.config, strerror(-err));
 		return 1;
 	}
-	err = rsip_conf_parse(text, len, &conf, &report);
+	rsip_conf_parse(text, len, &conf, &report);
 	free(text);
+	rsip_conf_check_machine(&conf, &report);
 	if (o.check)
 		return check_config(o.config);
 	rsip_log_set_level(o.debug ? RSIP_LOG_DEBUG : conf.log_level);
 	log_findings(o.config);
-	if (err) {
+	if (report.errors) {
 		log_err("the configuration has %u errors: %s (see rsipd.json(5))", report.errors,
 			o.config);
 		return 1;

@@ -315,15 +315,16 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
  * -----------------------------------------------------------------------------------------------------------------
  */
 
-static int create_engine(struct rsip_server *s)
+static int create_engine(struct rsip_server *s, uint32_t tunnels)
 {
 	const struct rsip_engine_conf conf = {
 		.client_nets = s->conf->client_nets.net,
 		.client_net_cnt = s->conf->client_nets.cnt,
 		.local_nets = s->conf->local_nets.net,
 		.local_net_cnt = s->conf->local_nets.cnt,
-		.local_policy = RSIP_LOCAL_MACRO,
-		.remote_policy = RSIP_REMOTE_NONE,
+		.policies = s->conf->policy,
+		.policy_cnt = s->conf->policy_cnt,
+		.tunnels = tunnels,
 		.random = rsip_random,
 		.arg = s,
 		.resolve = on_resolve,
@@ -344,8 +345,6 @@ static int create_leases(struct rsip_server *s)
 		.pool = s->conf->pool,
 		.pool_cnt = s->conf->pool_cnt,
 		.limits = s->conf->limits,
-		.local_policy = RSIP_LOCAL_MACRO,
-		.remote_policy = RSIP_REMOTE_NONE,
 	};
 	struct rsip_lease_sink sink;
 	int err;
@@ -387,11 +386,15 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 	struct rsip_ctl_context *ctx = &s->ctl_ctx;
 	uint64_t now_ns = rsip_now_ns();
 	const char *step = "set the policy of the data plane";
+	struct rsip_config plane = { 0 };
 	int err = set_policy(s);
+
+	if (!err)
+		err = ctx->dp->ops->config(ctx->dp, &plane);
 
 	if (!err) {
 		step = "create the protocol engine";
-		err = create_engine(s);
+		err = create_engine(s, plane.tunnels);
 	}
 	if (!err) {
 		step = "create the pools (does the data plane have room? dataplane.max_addresses "

@@ -56,6 +56,7 @@ int rsip_attach_plan(struct rsip_attach *a)
 		return cpus;
 	}
 	a->config.layout_version = RSIP_LAYOUT_VERSION;
+	a->config.tunnels = RSIP_CONFIG_TUNNELS;
 	rsip_sizes_compute(o->max_bindings, o->max_addrs, o->max_pairs, (uint32_t)cpus, &a->config);
 	for (int role = RSIP_ROLE_PUBLIC; role <= RSIP_ROLE_PRIVATE; role++)
 		for (uint32_t i = 0; i < o->iface_cnt && !err; i++)

@@ -25,7 +25,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 1
+#define RSIP_LAYOUT_VERSION 2
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
@@ -48,11 +48,13 @@ struct rsip_config {
 	__u32 spi_buckets;
 	__u32 pair_buckets;
 	__u32 mode; /* enum rsip_mode */
-	__u32 pad;
+	__u32 tunnels; /* 1 << tunnel type (RFC 3103 8.6): those that the programs can open and make */
 	__u64 attached_ns; /* CLOCK_MONOTONIC */
 	__u64 pad1;
 };
 _Static_assert(sizeof(struct rsip_config) == 64, "rsip_config");
+
+#define RSIP_CONFIG_TUNNELS (1U << 1) /* what the programs of this version can: IP-IP */
 
 enum rsip_mode {
 	RSIP_MODE_NATIVE = 1,
@@ -202,10 +204,20 @@ struct rsip_binding {
 	__u8 method; /* RSIP method: 1 RSA-IP, 2 RSAP-IP, 3 RSIPSEC */
 	__u8 tunnel; /* 1 IP-IP */
 	__u8 transport; /* of the registration: 1 UDP, 2 TCP (kept here so that a restarted rsipd knows it) */
-	__u8 kind; /* 0 assigned, 1 listen */
+	__u8 kind; /* RSIP_KIND_* */
 	__u32 res_cnt; /* its ports and SPIs: tells a restarted rsipd what a kill left half done */
 };
 _Static_assert(sizeof(struct rsip_binding) == 64, "rsip_binding");
+
+/*
+ * What was asked for: 0 an ASSIGN, LISTEN a LISTEN.  With IKE_500 or IKE_4500 beside it the listener has these
+ * two UDP ports for its one remote only, and every host has them for all others: they count in res_cnt and are
+ * not in rsip_ports.
+ */
+#define RSIP_KIND_LISTEN 0x1
+#define RSIP_KIND_IKE_500 0x2
+#define RSIP_KIND_IKE_4500 0x4
+#define RSIP_KIND_IKE (RSIP_KIND_IKE_500 | RSIP_KIND_IKE_4500)
 
 /* rsip_bind_cnt: array of cpus * (max_bindings + 1); element cpu * (max_bindings + 1) + slot. */
 struct rsip_bind_cnt {

@@ -112,6 +112,7 @@ enum rsip_addrtype {
 
 /* RFC 3103 8.6 */
 enum rsip_tunnel_type { RSIP_TUNNEL_IPIP = 1, RSIP_TUNNEL_GRE = 2, RSIP_TUNNEL_L2TP = 3 };
+#define RSIP_TUNNEL_BIT(t) (1U << (t))
 
 /* RFC 3103 8.7, RFC 3104 6 */
 enum rsip_method { RSIP_METHOD_RSA_IP = 1, RSIP_METHOD_RSAP_IP = 2, RSIP_METHOD_RSIPSEC = 3 };

@@ -28,6 +28,7 @@ static struct rsip_config small_config(void)
 		.spi_buckets = BUCKETS,
 		.pair_buckets = BUCKETS,
 		.mode = RSIP_MODE_NATIVE,
+		.tunnels = RSIP_CONFIG_TUNNELS,
 	};
 }
 

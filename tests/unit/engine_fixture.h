@@ -124,12 +124,11 @@ static inline void gw_plan(void)
 	gw.lease = (struct rsip_lease_conf){
 		.pool = gw.pool,
 		.pool_cnt = 1,
-		.local_policy = RSIP_LOCAL_MACRO,
-		.remote_policy = RSIP_REMOTE_NONE,
 		.limits = { .clients = 65536,
 			    .binds_per_client = 64,
 			    .ports_per_client = 1024,
 			    .spis_per_client = 1024,
+			    .addrs_per_client = 1,
 			    .lease_min_s = 60,
 			    .lease_max_s = 86400,
 			    .lease_default_s = 1800,

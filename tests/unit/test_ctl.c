@@ -69,6 +69,9 @@ static void gateway_up(void)
 				   "[{\"name\": \"priv0\", \"endpoint\": \"10.0.0.1\"}]},"
 				   "\"pools\": [{\"name\": \"shared\", \"addresses\": "
 				   "[\"203.0.113.1\", \"203.0.113.8/30\"]}],"
+				   "\"policies\": [{\"name\": \"branch\", \"clients\": "
+				   "[\"10.0.1.0/24\"], \"remote\": \"macro\", "
+				   "\"deny\": [\"198.51.100.0/24\"]}], "
 				   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": "
 				   "{\"networks\": [\"10.0.0.0/8\"]}}";
 	struct rsip_lease_conf lease_conf;
@@ -77,9 +80,7 @@ static void gateway_up(void)
 	cr_assert_eq(rsip_conf_parse(text, strlen(text), &conf, &report), 0);
 	lease_conf = (struct rsip_lease_conf){.pool = conf.pool,
 					      .pool_cnt = conf.pool_cnt,
-					      .limits = conf.limits,
-					      .local_policy = RSIP_LOCAL_MACRO,
-					      .remote_policy = RSIP_REMOTE_NONE};
+					      .limits = conf.limits};
 	cr_assert_eq(rsip_dataplane_mem(1024, 16, &ctx.dp), 0);
 	cr_assert_eq(rsip_lease_create(&lease_conf, ctx.dp, random_bytes, NULL, &ctx.lm), 0);
 	cr_assert_eq(rsip_lease_adopt(ctx.lm, T0, &binds, &clients), 0);

@@ -45,8 +45,6 @@ static const struct {
 	{ 206, 18, N, "type 18" },
 	{ 206, 255, "01", "type 255, malformed too" },
 	{ 208, 6, ID "01000101 01000101 02000101" N, "RSA-IP" },
-	{ 208, 16, ID ANY ANY N, "LISTEN" },
-	{ 208, 16, "0d0000", "LISTEN, unreadable too" },
 	{ SILENCE, 1, "08000200650b000400000005", "an ERROR_RESPONSE" },
 	{ SILENCE, 1, "0d", "an unreadable ERROR_RESPONSE" },
 	{ 105, 4, ID, "no counter over UDP" },
