@@ -50,6 +50,13 @@ def private_spoof(c):
     yield "host A's packet with a time to live of 1", "ttl-exceeded", tunnel(c, from_a(c, ttl=1))
 
 
+def other_interface(c):
+    """From a host on another private interface: c["gw"] is the endpoint there."""
+    yield "host A's packet, but on another interface", "wrong-interface", tunnel(c, from_a(c))
+    yield "host B's ESP, but on another interface", "wrong-interface", tunnel(
+        c, IP(src=c["pool"], dst=c["peer"]) / ESP(spi=0x1234, seq=1, data=b"x" * 32), host=c["hostb"])
+
+
 def from_peer(c, **over):
     udp = UDP(sport=9, dport=over.pop("dport", c["port_a"]))
     return IP(**{"src": c["peer"], "dst": c["pool"], **over}) / udp / MARK
@@ -108,7 +115,7 @@ def public_malformed(c):
         sport=500, dport=500) / Raw(b"\x11" * 12)
 
 
-SETS = {"private-spoof": private_spoof, "public-spoof": public_spoof, "private-malformed": private_malformed,
+SETS = {"other-interface": other_interface, "private-spoof": private_spoof, "public-spoof": public_spoof, "private-malformed": private_malformed,
         "public-malformed": public_malformed}
 
 

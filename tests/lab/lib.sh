@@ -191,13 +191,14 @@ lab_net() {
 
 # ---- the programs ----------------------------------------------------------------------------------------------
 
-# lab_conf: the gateway's configuration; LAB_POOL, LAB_LEASES, LAB_CLIENTS, LAB_LIMITS, LAB_TOP change a part (JSON)
+# lab_conf: the gateway's configuration; LAB_POOL, LAB_LEASES, LAB_CLIENTS, LAB_LIMITS, LAB_TOP, LAB_PUBLIC, LAB_PRIVATE change a part (JSON)
 lab_conf() {
 	local pool='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ] }'
 	local clients='"10.99.0.0/24"' leases='"default": 1800' limits='"messages_per_second": 100000'
+	local public='"pub0"' private='"priv0"'
 	cat >$LAB/rsipd.json <<-EOF
 		{
-			"interfaces": { "public": [ "pub0" ], "private": [ "priv0" ] },
+			"interfaces": { "public": [ ${LAB_PUBLIC:-$public} ], "private": [ ${LAB_PRIVATE:-$private} ] },
 			${LAB_TOP:-}
 			"dataplane": { "pin_path": "$PIN", "mode": "native" },
 			"pools": [ ${LAB_POOL:-$pool} ],
@@ -224,9 +225,10 @@ rsipd_start() {
 	wait_for 10 ctl status || lab_abort "rsipd does not answer"
 }
 
-# lab_up: the network, the data plane, rsipd; hosts lease by themselves (host_up)
+# lab_up [COMMAND]: the network, what COMMAND adds to it, the data plane, rsipd; hosts lease by themselves (host_up)
 lab_up() {
 	lab_net || lab_abort "cannot build the network"
+	"${1:-true}" || lab_abort "cannot build what $1 adds to the network"
 	lab_conf
 	loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || lab_abort "rsip-loader attach: $(cat $LAB/attach.log)"
 	rsipd_start
@@ -283,7 +285,7 @@ wires() { # same|show [OPTION...]
 host_up() {
 	local node=$1
 	shift
-	client "$node" up --gateway $GW_PRIV "$@" >"$LAB/client-$node.log" 2>&1
+	client "$node" up --gateway "${HOST_GW:-$GW_PRIV}" "$@" >"$LAB/client-$node.log" 2>&1
 }
 both_up() {
 	local n
@@ -336,15 +338,15 @@ judged() {
 	done < <("$@" 2>&1 || echo "not ok $*: exit status $?")
 }
 
-# judge NODE SET: the table of forged and broken packets in inject.py, sent from that node
+# judge NODE SET [INTERFACE]: the table of forged and broken packets in inject.py, sent from that node
 judge() {
-	local side=priv0
+	local side=${3:-priv0}
 	[ "$1" != peer ] || side=pub0
 	cat >$LAB/reasons <<-EOF
 		#!/bin/sh
 		"$BIN/rsipctl" --socket $LAB/rsipd.sock --json stats | "$PY" "$LAB_SRC/facts.py" reasons
 	EOF
-	judged on "$1" "$PY" "$LAB_SRC/inject.py" "$2" eth0 "$(mac_of gw $side)" "{\"pool\": \"$POOL\", \"gw\": \"$GW_PRIV\",
+	judged on "$1" "$PY" "$LAB_SRC/inject.py" "$2" eth0 "$(mac_of gw $side)" "{\"pool\": \"$POOL\", \"gw\": \"${HOST_GW:-$GW_PRIV}\",
 		\"gw_pub\": \"$GW_PUB\", \"peer\": \"$PEER\", \"hosta\": \"$HOSTA\", \"hostb\": \"$HOSTB\",
 		\"port_a\": $(lease hosta port), \"port_b\": $(lease hostb port), \"spi_b\": $(lease hostb spi)}" sh $LAB/reasons
 }

@@ -1,0 +1,54 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Two private and two public interfaces: hosts on both LANs share one address and talk to peers behind both public
+# interfaces; a host cannot use what was leased on the other LAN.
+#
+#     hosta, hostb -- priv0 10.99.0.1 --+    +-- pub0 192.0.2.1 ---- peer  192.0.2.2
+#                                       | gw |
+#     hostc        -- priv1 10.96.0.1 --+    +-- pub1 198.51.100.1 - peer2 198.51.100.2
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_PUBLIC='"pub0", "pub1"' LAB_PRIVATE='"priv0", "priv1"'
+LAB_CLIENTS='"10.99.0.0/24", "10.96.0.0/24"'
+HOSTC=10.96.0.11 GW_PRIV1=10.96.0.1 PEER2=198.51.100.2
+
+second_side() {
+	local n
+	for n in hostc peer2; do
+		ip netns add "$(ns $n)" || return 1
+		on $n ip link set lo up
+	done
+	wire hostc eth0 gw priv1 && wire peer2 eth0 gw pub1 || return 1
+	plain hostc eth0 && plain peer2 eth0 || return 1
+	for n in priv1 pub1; do
+		on gw ethtool -K $n tx off txvlan off >/dev/null 2>&1
+		on gw ip link set $n up
+	done
+	on gw ip addr add $GW_PRIV1/24 dev priv1 && on gw ip addr add 198.51.100.1/24 dev pub1
+	on hostc ip addr add $HOSTC/24 dev eth0 && on hostc ip route add default via $GW_PRIV1
+	on peer2 ip addr add $PEER2/24 dev eth0 && on peer2 ip route add default via 198.51.100.1
+}
+lab_up second_side
+both_up --ports 8 --spis 4
+HOST_GW=$GW_PRIV1 host_up hostc --ports 8 --spis 4 || lab_abort "hostc does not lease: $(tail -n 3 $LAB/client-hostc.log)"
+check_eq "hosts on both LANs lease the same address" "$(lease hosta addr) $(lease hostc addr)" "$POOL $POOL"
+
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+started peer2 echo2.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+for h in hosta hostb hostc; do
+	for p in $PEER $PEER2; do
+		inside $h "$PY" "$LAB_SRC/udpseq.py" run $p 7 200 100 >$LAB/seq.json
+		check_eq "$h and $p: lost" "$(js 'd["lost"] + (d["received"] != 100)' <$LAB/seq.json)" 0
+	done
+done
+for i in priv0 priv1; do
+	check_ge "$i: decapsulated" "$(ctl --json stats | js "[i['events']['decapsulated'] for i in d['interfaces'] if i['name'] == '$i'][0]")" 190
+done
+
+HOST_GW=$GW_PRIV1 judge hostc other-interface priv1
+silent() { ! on peer "$PY" -c '
+import socket, sys
+s = socket.create_connection((sys.argv[1], 4555), 1)' "$1" 2>/dev/null; }
+for a in 192.0.2.1 $GW_PRIV $GW_PRIV1; do check "from the public side nobody answers at $a, port 4555" silent $a; done
+lab_end
