@@ -167,6 +167,19 @@ void rsip_show_binding(const cJSON *b)
 		       (unsigned long long)rsip_json_get_u64(b, "seconds-left", 0));
 }
 
+void rsip_show_strongswan(const cJSON *obj)
+{
+	printf("strongSwan: %s\n", rsip_json_get_string(obj, "file", "?"));
+	printf("  address: %s\n", rsip_json_get_string(obj, "address", "?"));
+	printf("  IKE ports: %llu, NAT-T %llu\n",
+	       (unsigned long long)rsip_json_get_u64(obj, "port", 0),
+	       (unsigned long long)rsip_json_get_u64(obj, "port-nat-t", 0));
+	show_spans("SPIs", get(obj, "spis"));
+	printf("  label of its IKE SPIs: %s\n", rsip_json_get_string(obj, "label", "?"));
+	if (cJSON_IsTrue(get(obj, "charon-must-restart")))
+		printf("  ports or label have changed: start charon again\n");
+}
+
 void rsip_show_status(const cJSON *answer, bool json)
 {
 	const cJSON *args = get(answer, "arguments"), *tunnel = get(args, "tunnel"), *item;
@@ -195,6 +208,10 @@ void rsip_show_status(const cJSON *answer, bool json)
 	cJSON_ArrayForEach (item, get(args, "bindings")) {
 		printf("\n");
 		rsip_show_binding(item);
+	}
+	if (get(args, "strongswan")) {
+		printf("\n");
+		rsip_show_strongswan(get(args, "strongswan"));
 	}
 	if (rsip_json_get_u64(args, "bindings-wanted", 0))
 		printf("\nstill asking for: %llu\n",

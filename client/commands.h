@@ -19,6 +19,10 @@ struct rsip_cli {
 		const char *address, *remote;
 		bool listen, whole;
 	} lease;
+	struct {
+		const char *conns, *check;
+		bool off, force;
+	} charon;
 	char **args; /* what follows the options, NULL-terminated */
 	int arg_cnt;
 };
@@ -29,6 +33,7 @@ int rsip_cmd_status(struct rsip_cli *cli);
 int rsip_cmd_lease(struct rsip_cli *cli);
 int rsip_cmd_release(struct rsip_cli *cli);
 int rsip_cmd_query(struct rsip_cli *cli);
+int rsip_cmd_strongswan(struct rsip_cli *cli);
 int rsip_cmd_exec(struct rsip_cli *cli);
 
 /*
@@ -42,6 +47,7 @@ int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **
 void rsip_show_status(const cJSON *answer, bool json);
 /* Shows one of its bindings, or what lease-add answered. */
 void rsip_show_binding(const cJSON *binding);
+void rsip_show_strongswan(const cJSON *obj);
 /* Reports a failed rsip_ask() in words or as JSON; returns the exit status. */
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer);
 

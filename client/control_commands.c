@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The commands of the control socket: leases, queries, the namespace, the end. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include "advice.h"
@@ -163,6 +164,63 @@ void rsip_control_queried(struct rsip_daemon *d, uint32_t tag, const struct rsip
 	}
 }
 
+/* ---- strongSwan ---- */
+
+static bool take_setting(struct rsip_settings *set, const char *name, const cJSON *args, char *why,
+			 size_t size)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(args, name);
+	char text[24];
+	uint64_t n;
+
+	if (!item)
+		return true;
+	if (cJSON_IsString(item))
+		return !rsip_settings_set(set, name, item->valuestring, why, size);
+	snprintf(text, sizeof(text), "%llu",
+		 rsip_json_integer(item, &n) ? (unsigned long long)n : ~0ULL);
+	return !rsip_settings_set(set, name, text, why, size);
+}
+
+static void strongswan_set(struct rsip_conn *c, const cJSON *args)
+{
+	static const char *const names[] = {"ike-ports", "ike-spis", "lease", "strongswan-dir",
+					    "strongswan-vici"};
+	struct rsip_settings set = c->d->set;
+	char why[160];
+	int i;
+
+	for (size_t n = 0; n < RSIP_ARRAY_LEN(names); n++)
+		if (!take_setting(&set, names[n], args, why, sizeof(why))) {
+			rsip_conn_reply(c, RSIP_CTL_ERROR, why, NULL, -1);
+			return;
+		}
+	i = rsip_daemon_strongswan_on(c->d, &set);
+	if (i == -EALREADY)
+		rsip_conn_reply(c, RSIP_CTL_OK, "nothing to do", NULL, -1);
+	else if (i == -EBUSY)
+		rsip_conn_reply(c, RSIP_CTL_ERROR,
+				"it is on already, with other IKE ports or another folder: charon "
+				"keeps those while it runs (`rsip-client strongswan --off` first)",
+				NULL, -1);
+	else if (i < 0)
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings", NULL,
+				-1);
+	else
+		c->lease = i;
+}
+
+static void strongswan_off(struct rsip_conn *c, const cJSON *args)
+{
+	(void)args;
+	if (!c->d->sw.on) {
+		rsip_conn_reply(c, RSIP_CTL_EMPTY, "it is not on", NULL, -1);
+		return;
+	}
+	rsip_daemon_strongswan_off(c->d);
+	rsip_conn_reply(c, RSIP_CTL_OK, "off", NULL, -1);
+}
+
 /* ---- the rest ---- */
 
 static void status_get(struct rsip_conn *c, const cJSON *args)
@@ -188,8 +246,14 @@ static const struct {
 	const char *name;
 	void (*run)(struct rsip_conn *c, const cJSON *args);
 } commands[] = {
-	{"status-get", status_get}, {"lease-add", lease_add}, {"lease-remove", lease_remove},
-	{"query", query_start},	    {"shutdown", end},	      {"namespace-get", namespace_get},
+	{"status-get", status_get},
+	{"lease-add", lease_add},
+	{"lease-remove", lease_remove},
+	{"query", query_start},
+	{"strongswan-set", strongswan_set},
+	{"strongswan-off", strongswan_off},
+	{"shutdown", end},
+	{"namespace-get", namespace_get},
 };
 
 void rsip_conn_obey(struct rsip_conn *c, const cJSON *root)

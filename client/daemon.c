@@ -112,6 +112,7 @@ static void session_lost(void *ctx, const struct rsip_lease *lease, const char *
 	struct rsip_daemon *d = ctx;
 
 	log_info("binding %u: no longer ours: %s", lease->bind_id, why);
+	rsip_strongswan_refresh(&d->sw, &d->session, d->set.state_dir);
 	rsip_daemon_disuse(d, lease);
 }
 
@@ -162,6 +163,7 @@ static void save(struct rsip_daemon *d)
 
 	d->dirty = false;
 	rsip_state_take(&d->state, &d->session);
+	d->state.sw = d->sw;
 	err = rsip_state_save(&d->state, d->set.state_dir);
 	if (err)
 		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
@@ -183,6 +185,8 @@ static void set_timer(struct rsip_daemon *d, uint64_t now)
 
 	if (d->give_up_ns && !d->patient && d->give_up_ns < due)
 		due = d->give_up_ns;
+	if (d->look_ns < due)
+		due = d->look_ns;
 	due = due > now ? due - now : 0;
 	if (due > 3600 * RSIP_NS_PER_S)
 		due = 3600 * RSIP_NS_PER_S;
@@ -208,6 +212,9 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	if (d->give_up_ns && !d->patient && now >= d->give_up_ns)
 		give_up(d,
 			"the gateway does not answer (is --gateway right, does rsipd run there?)");
+	if (rsip_strongswan_refresh(&d->sw, &d->session, d->set.state_dir))
+		d->dirty = true;
+	d->look_ns = rsip_strongswan_look(&d->sw, &d->session, &d->jail, now);
 	answer_waiting(d);
 	if (d->dirty)
 		save(d);
@@ -342,11 +349,15 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->session.private_ok = d->set.private_addresses;
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
 		 d->state.transport == kind;
-	if (!resume || !d->state.lease_cnt)
+	if (!resume || !d->state.lease_cnt) {
 		add_wishes(d, now);
+		if (d->set.strongswan)
+			rsip_daemon_strongswan_on(d, &d->set);
+	}
 	if (!resume)
 		return;
 	rsip_state_give(&d->state, &d->session, now);
+	d->sw = d->state.sw;
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		if (d->session.leases[i].state == RSIP_LEASE_HELD)
 			rsip_daemon_use(d, &d->session.leases[i]);
@@ -403,6 +414,7 @@ static void run_loop(struct rsip_daemon *d)
 	else
 		event_active(d->timer, EV_TIMEOUT, 0);
 	event_base_dispatch(d->base);
+	rsip_strongswan_close(&d->sw);
 	rsip_daemon_raze(d);
 	rsip_state_remove(d->set.state_dir);
 }

@@ -10,6 +10,7 @@
 #include "session.h"
 #include "settings.h"
 #include "state.h"
+#include "strongswan.h"
 #include "transport.h"
 #include "tunnel.h"
 
@@ -30,8 +31,10 @@ struct rsip_daemon {
 	struct rsip_tunnel *tunnel;
 	struct rsip_guard *guard; /* NULL: this system has none */
 	struct rsip_state state;
-	bool dirty;  /* the state file is behind */
-	bool failed; /* exit status 1 */
+	struct rsip_strongswan sw;
+	uint64_t look_ns; /* when strongSwan or the ports need a look */
+	bool dirty;	  /* the state file is behind */
+	bool failed;	  /* exit status 1 */
 	uint32_t nic;
 	char nic_name[RSIP_IFNAME_LEN];
 	uint64_t give_up_ns; /* 0: not any more */
@@ -51,6 +54,15 @@ uint64_t rsip_daemon_now(void);
 void rsip_daemon_end(struct rsip_daemon *d);
 /* Lets the session do what is due, after something outside it changed it. */
 void rsip_daemon_wake(struct rsip_daemon *d);
+
+/*
+ * Leases for a strongSwan and keeps its file, as the settings say; again: a larger range, if they
+ * say so.  The index of the lease that was asked for; -EALREADY: nothing to do; -EBUSY: it is on
+ * with other ports or another folder; -ENOSPC.
+ */
+int rsip_daemon_strongswan_on(struct rsip_daemon *d, const struct rsip_settings *set);
+/* Removes the file and gives its leases back. */
+void rsip_daemon_strongswan_off(struct rsip_daemon *d);
 
 /* ---- daemon_net.c: the way to the gateway, the tunnel, the leased addresses ---- */
 
@@ -73,6 +85,7 @@ void rsip_control_lease(struct rsip_daemon *d, int index, int err);
 /* What status-get answers. */
 cJSON *rsip_control_status(struct rsip_daemon *d);
 /* A query was answered (err 0) or will not be. */
-void rsip_control_queried(struct rsip_daemon *d, uint32_t tag, const struct rsip_answer *a, int err);
+void rsip_control_queried(struct rsip_daemon *d, uint32_t tag, const struct rsip_answer *a,
+			  int err);
 
 #endif

@@ -121,22 +121,31 @@ static bool in_use(const struct rsip_lease *l)
 	return l->state == RSIP_LEASE_HELD;
 }
 
+/* Ports that a program names itself: none for a connect() to be given by chance. */
+static bool is_for_bind_only(const struct rsip_lease *l)
+{
+	return l->want.listen || l->want.purpose == RSIP_FOR_CHARON;
+}
+
 /* The ports of all leases in use, and those of extra (or NULL). */
 static int limit_ports(struct rsip_daemon *d, const struct rsip_lease *extra)
 {
-	struct rsip_portset set = {0};
+	struct rsip_portset chosen = {0}, bound = {0};
 
 	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
 		const struct rsip_lease *l = &d->session.leases[i];
 
 		if (!in_use(l) && l != extra)
 			continue;
-		for (unsigned int p = 0; p < l->port_runs; p++)
-			rsip_portset_add(&set, l->ports[p].first, l->ports[p].cnt);
+		for (unsigned int p = 0; p < l->port_runs; p++) {
+			rsip_portset_add(&bound, l->ports[p].first, l->ports[p].cnt);
+			if (!is_for_bind_only(l))
+				rsip_portset_add(&chosen, l->ports[p].first, l->ports[p].cnt);
+		}
 	}
-	if (d->guard && rsip_guard_set_ports(d->guard, &set))
+	if (d->guard && rsip_guard_set_ports(d->guard, &bound))
 		log_warn("cannot tell the guard of bind() which ports are leased");
-	return rsip_jail_set_ports(&d->jail, &set);
+	return rsip_jail_set_ports(&d->jail, &chosen);
 }
 
 static const struct rsip_lease *another_with(struct rsip_daemon *d, __be32 addr,

@@ -75,7 +75,8 @@ static bool usable(const struct rsip_session *s, const struct rsip_lease *lease,
 	/* 9.7.3: an endpoint that is not the gateway is at home in the private realm. */
 	if (a->endpoint && (!is_somebody_else(s, a->endpoint) || a->endpoint == a->addr))
 		return false;
-	if (count_ports(a) < ports || (w->port && a->port_runs && a->ports[0].first != w->port))
+	if (count_ports(a) < ports || (w->port && a->port_runs && a->ports[0].first != w->port) ||
+	    (w->spi && a->spi_runs && a->spis[0].first != w->spi))
 		return false;
 	for (unsigned int i = 0; i < a->port_runs; i++)
 		if (!a->ports[i].first || a->ports[i].first + a->ports[i].cnt > 65536)
@@ -165,6 +166,12 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 {
 	int err;
 
+	if (lease->state == RSIP_LEASE_NONE) { /* nobody wants it any more */
+		lease->once = true;
+		lease->state = RSIP_LEASE_WANTED;
+		give_back(s, lease, a, -ECANCELED, now);
+		return;
+	}
 	if (!usable(s, lease, a)) {
 		give_back(s, lease, a, -EPROTO, now);
 		return;
@@ -183,11 +190,14 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 
 void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int err, uint64_t now)
 {
+	if (lease->state == RSIP_LEASE_NONE)
+		return;
 	if (lease->any_instead && err > 0) {
 		/* What we would have liked is taken: anything else will do, at once. */
 		lease->any_instead = false;
 		lease->want.addr = 0;
 		lease->want.port = 0;
+		lease->want.spi = 0;
 		lease->act_ns = now;
 		return;
 	}
@@ -219,16 +229,20 @@ void rsip_lease_extended(struct rsip_session *s, struct rsip_lease *lease, uint3
 				now + RSIP_NS_PER_S);
 }
 
-/* What a program was told must come back if it can: the same address, and the ports if they lie
- * together. */
+/* What a program was told must come back if it can: the same address, and ports and SPIs if they
+ * lie together. */
 static void prefer_the_same(struct rsip_lease *lease)
 {
-	if (lease->want.addr || lease->want.port)
-		return;
+	struct rsip_want *w = &lease->want;
+
+	if (!lease->any_instead && (w->addr || w->port))
+		return; /* the user's word */
 	lease->any_instead = true;
-	lease->want.addr = lease->addr;
-	if (lease->port_runs == 1 && lease->want.ports)
-		lease->want.port = lease->ports[0].first;
+	w->addr = lease->addr;
+	if (lease->port_runs == 1 && w->ports)
+		w->port = lease->ports[0].first;
+	if (lease->spi_runs == 1 && w->spis)
+		w->spi = lease->spis[0].first;
 }
 
 void rsip_lease_lose(struct rsip_session *s, struct rsip_lease *lease, const char *why, bool again,

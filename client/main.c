@@ -25,7 +25,11 @@ enum {
 	OPT_REMOTE_PORT,
 	OPT_ADDRESS,
 	OPT_LISTEN,
-	OPT_WHOLE
+	OPT_WHOLE,
+	OPT_OFF,
+	OPT_CHECK,
+	OPT_CONNS,
+	OPT_FORCE
 };
 
 struct command {
@@ -40,7 +44,7 @@ struct command {
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
 	 " gateway interface ports spis lease transport tunnel device private-addresses "
-	 "wait" PLACES,
+	 "wait strongswan ike-ports ike-spis strongswan-dir strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
 	 rsip_cmd_down},
@@ -52,6 +56,10 @@ static const struct command commands[] = {
 	{"query", "[DEST...]",
 	 "which addresses and networks are local: to be reached without the gateway", PLACES, 0,
 	 RSIP_QUERY_MAX, rsip_cmd_query},
+	{"strongswan", "",
+	 "lease for a strongSwan, write its drop-in file, and check its connections",
+	 " ike-ports ike-spis strongswan-dir strongswan-vici lease" PLACES, 0, 0,
+	 rsip_cmd_strongswan},
 	{"exec", "[--] CMD...", "run a program that uses the leased address and only leased ports",
 	 PLACES, 1, 1 << 20, rsip_cmd_exec},
 };
@@ -64,11 +72,24 @@ static bool takes(const struct command *c, const char *setting)
 	return strstr(c->settings, word);
 }
 
-/* What a binding may be asked to be. */
-static const struct {
+struct own_option {
 	struct option opt;
 	const char *show, *help;
-} lease_options[] = {
+};
+
+static const struct own_option strongswan_options[] = {
+	{{"conns", required_argument, NULL, OPT_CONNS},
+	 "conns FILE",
+	 "connections to look at (default /etc/swanctl/swanctl.conf)"},
+	{{"force", no_argument, NULL, OPT_FORCE}, "force", "go on though a connection cannot work"},
+	{{"off", no_argument, NULL, OPT_OFF}, "off", "remove the file and give its leases back"},
+	{{"check", required_argument, NULL, OPT_CHECK},
+	 "check PEER",
+	 "do IKE and ESP come back from that peer?"},
+};
+
+/* What a binding may be asked to be. */
+static const struct own_option lease_options[] = {
 	{{"address", required_argument, NULL, OPT_ADDRESS}, "address ADDR", "this public address"},
 	{{"port", required_argument, NULL, OPT_PORT}, "port P", "from this port on"},
 	{{"remote", required_argument, NULL, OPT_REMOTE},
@@ -85,8 +106,19 @@ static const struct {
 	 "an address of its own, with all ports and SPIs (RSA-IP)"},
 };
 
+/* The options that are no settings. */
+static size_t own_options(const struct command *c, const struct own_option **list)
+{
+	*list = c->run == rsip_cmd_lease ? lease_options : strongswan_options;
+	if (c->run == rsip_cmd_lease)
+		return RSIP_ARRAY_LEN(lease_options);
+	return c->run == rsip_cmd_strongswan ? RSIP_ARRAY_LEN(strongswan_options) : 0;
+}
+
 static void show_command_help(const struct command *c)
 {
+	const struct own_option *own;
+
 	printf("usage: rsip-client %s [options] %s\n%s\n\n", c->name, c->args, c->help);
 	for (size_t i = 0; i < rsip_setting_count; i++) {
 		const struct rsip_setting *s = &rsip_setting_table[i];
@@ -100,8 +132,8 @@ static void show_command_help(const struct command *c)
 		printf("  --%-22s %s\n  --%-22s %s\n", "config FILE",
 		       "settings (default " RSIP_CLIENT_CONFIG ")", "foreground",
 		       "do not go into the background, and never give up");
-	for (size_t i = 0; c->run == rsip_cmd_lease && i < RSIP_ARRAY_LEN(lease_options); i++)
-		printf("  --%-22s %s\n", lease_options[i].show, lease_options[i].help);
+	for (size_t i = 0; i < own_options(c, &own); i++)
+		printf("  --%-22s %s\n", own[i].show, own[i].help);
 	if (c->run == rsip_cmd_exec)
 		printf("  --%-22s %s\n", "resolv FILE",
 		       "show FILE to the program as /etc/resolv.conf");
@@ -131,6 +163,7 @@ static void fill_options(const struct command *c, struct option *opts)
 		{"help", no_argument, NULL, 'h'},
 		{"verbose", no_argument, NULL, 'v'},
 	};
+	const struct own_option *own;
 	size_t n = 0;
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(fixed); i++) {
@@ -141,8 +174,8 @@ static void fill_options(const struct command *c, struct option *opts)
 			continue;
 		opts[n++] = fixed[i];
 	}
-	for (size_t i = 0; c->run == rsip_cmd_lease && i < RSIP_ARRAY_LEN(lease_options); i++)
-		opts[n++] = lease_options[i].opt;
+	for (size_t i = 0; i < own_options(c, &own); i++)
+		opts[n++] = own[i].opt;
 	for (size_t i = 0; i < rsip_setting_count; i++)
 		if (takes(c, rsip_setting_table[i].name))
 			opts[n++] = (struct option){rsip_setting_table[i].name, required_argument,
@@ -190,12 +223,13 @@ static int take_port(const struct command *c, uint32_t *port)
 	return 0;
 }
 
-/* 0: it was one of the lease's options, or none of them; else the exit status. */
-static int take_lease_option(const struct command *c, struct rsip_cli *cli, int opt)
+/* 0: it was one of these options, or none of them; else the exit status. */
+static int take_own_option(const struct command *c, struct rsip_cli *cli, int opt)
 {
 	__be32 addr;
 
-	if ((opt == OPT_ADDRESS || opt == OPT_REMOTE) && rsip_ip4_parse(optarg, &addr))
+	if ((opt == OPT_ADDRESS || opt == OPT_REMOTE || opt == OPT_CHECK) &&
+	    rsip_ip4_parse(optarg, &addr))
 		return wrong(c, "an IPv4 address is needed");
 	switch (opt) {
 	case OPT_PORT:
@@ -213,6 +247,18 @@ static int take_lease_option(const struct command *c, struct rsip_cli *cli, int 
 		break;
 	case OPT_WHOLE:
 		cli->lease.whole = true;
+		break;
+	case OPT_CONNS:
+		cli->charon.conns = optarg;
+		break;
+	case OPT_CHECK:
+		cli->charon.check = optarg;
+		break;
+	case OPT_OFF:
+		cli->charon.off = true;
+		break;
+	case OPT_FORCE:
+		cli->charon.force = true;
 		break;
 	}
 	return 0;
@@ -236,7 +282,7 @@ static int read_options(const struct command *c, struct rsip_cli *cli, int argc,
 			cli->foreground = true;
 		} else if (opt == OPT_RESOLV) {
 			cli->resolv = optarg;
-		} else if (take_lease_option(c, cli, opt)) {
+		} else if (take_own_option(c, cli, opt)) {
 			return RSIP_EXIT_USAGE;
 		} else if (opt == 'j') {
 			cli->json = true;

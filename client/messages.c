@@ -58,7 +58,10 @@ static void put_wish(struct rsip_message *m, const struct rsip_session *s,
 		put_ports(m, w, s->local_policy);
 	put_remote(m, w, s->remote_policy);
 	if (m->type == RSIP_MSG_ASSIGN_REQUEST_RSIPSEC) {
-		rsip_spis_any(&m->spis, w->spis);
+		if (w->spi)
+			rsip_spis_range(&m->spis, w->spi, w->spis);
+		else
+			rsip_spis_any(&m->spis, w->spis);
 		m->has |= RSIP_HAS_SPIS;
 	}
 	m->tunnel[0] = s->tunnel;

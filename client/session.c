@@ -284,6 +284,17 @@ int rsip_session_release(struct rsip_session *s, uint32_t bind_id)
 	return 0;
 }
 
+void rsip_session_drop(struct rsip_session *s, int index)
+{
+	struct rsip_lease *lease = &s->leases[index];
+
+	if (lease->state == RSIP_LEASE_HELD)
+		rsip_session_release(s, lease->bind_id);
+	else if (lease->state == RSIP_LEASE_WANTED)
+		lease->state = RSIP_LEASE_NONE;
+	lease->again = false;
+}
+
 void rsip_session_leave(struct rsip_session *s)
 {
 	if (s->state == RSIP_SESSION_CLOSED)

@@ -45,9 +45,10 @@ struct rsip_spi_run {
 
 /* What a lease is for, besides the user. */
 enum rsip_purpose {
-	RSIP_FOR_USER,	     /* configured, or asked for by `lease` */
-	RSIP_FOR_DEMAND,     /* more ports, because those before were in use */
-	RSIP_FOR_STRONGSWAN, /* goes with its configuration file */
+	RSIP_FOR_USER,	      /* configured, or asked for by `lease` */
+	RSIP_FOR_DEMAND,      /* more ports, because those before were in use */
+	RSIP_FOR_CHARON,      /* IKE ports, label and first SPIs of a strongSwan */
+	RSIP_FOR_CHARON_SPIS, /* a larger range for it */
 };
 
 /* What a lease is to consist of; zero means "don't care" for addr, port and remote. */
@@ -60,6 +61,7 @@ struct rsip_want {
 	uint16_t ports; /* how many; RSIPSEC may need none */
 	uint16_t port;	/* the first of them */
 	uint16_t spis;
+	uint32_t spi;	  /* the first of them */
 	uint32_t lease_s; /* 0: as the gateway likes */
 	__be32 addr;
 };
@@ -201,6 +203,8 @@ int rsip_session_query(struct rsip_session *s, const struct rsip_query *query);
 /* Gives a binding back; -ENOENT where it is not held. */
 int rsip_session_release(struct rsip_session *s, uint32_t bind_id);
 /* De-registers and ends; state becomes CLOSED, at the latest after the retransmissions. */
+/* Wants it no longer, whatever has become of it. */
+void rsip_session_drop(struct rsip_session *s, int index);
 void rsip_session_leave(struct rsip_session *s);
 
 /* One message from the gateway. */

@@ -6,7 +6,9 @@
 #include "json.h"
 #include "log.h"
 #include "settings.h"
+#include "strongswan.h"
 #include "util.h"
+#include "vici.h"
 
 #define RSIP_CONFIG_MAX 65536
 
@@ -42,6 +44,16 @@ const struct rsip_setting rsip_setting_table[] = {
 	TEXT("state-dir", state_dir, "DIR",
 	     "folder of state file and namespace (default " RSIP_CLIENT_STATE_DIR ")"),
 	TEXT("socket", socket, "PATH", "control socket (default DIR/client.sock)"),
+	FLAG("strongswan", strongswan,
+	     "lease for a strongSwan, too, and write its drop-in file (default no)"),
+	NUMBER("ike-ports", ike_ports, 2, "2|0",
+	       "2: strongSwan speaks IKE from leased ports (default); 0: from 500 and 4500"),
+	NUMBER("ike-spis", charon_spis, RSIP_CHARON_SPIS_MAX, "N",
+	       "SPIs for strongSwan to begin with, 4 for each CHILD_SA (default 32)"),
+	TEXT("strongswan-dir", strongswan_dir, "DIR",
+	     "folder of the drop-in file (default " RSIP_STRONGSWAN_DIR ")"),
+	TEXT("strongswan-vici", strongswan_vici, "PATH",
+	     "vici socket of that charon (default " RSIP_VICI_DEFAULT ")"),
 	FLAG("private-addresses", private_addresses,
 	     "a leased address may be a private one (default no)"),
 	NUMBER("wait", wait, 3600, "S",
@@ -56,6 +68,10 @@ void rsip_settings_init(struct rsip_settings *s)
 	strcpy(s->state_dir, RSIP_CLIENT_STATE_DIR);
 	strcpy(s->transport, "udp");
 	strcpy(s->tunnel, "auto");
+	strcpy(s->strongswan_dir, RSIP_STRONGSWAN_DIR);
+	strcpy(s->strongswan_vici, RSIP_VICI_DEFAULT);
+	s->ike_ports = 2;
+	s->charon_spis = 32;
 	s->wait = 15;
 }
 
@@ -177,6 +193,10 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 	}
 	if (strcmp(s->tunnel, "auto") && strcmp(s->tunnel, "bpf")) {
 		snprintf(why, size, "tunnel: 'auto' or 'bpf' is needed, not '%s'", s->tunnel);
+		return -EINVAL;
+	}
+	if (s->ike_ports == 1 || s->charon_spis < 2) {
+		snprintf(why, size, "ike-ports is 2 or 0, and a charon needs 2 SPIs at least");
 		return -EINVAL;
 	}
 	if (*s->gateway && rsip_ip4_parse(s->gateway, &addr)) {

@@ -22,6 +22,9 @@ struct rsip_settings {
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
 	uint32_t ports, spis, lease, wait;
+	bool strongswan; /* lease for a strongSwan and configure it */
+	uint32_t ike_ports, charon_spis;
+	char strongswan_dir[200], strongswan_vici[108];
 	bool private_addresses; /* a leased address may be private */
 	uint32_t method_set;	/* internal: ports or spis were given */
 };

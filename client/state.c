@@ -83,7 +83,12 @@ static cJSON *lease_json(const struct rsip_lease *l)
 	rsip_json_add_u64(want, "ports", l->want.ports);
 	rsip_json_add_u64(want, "port", l->want.port);
 	rsip_json_add_u64(want, "spis", l->want.spis);
+	rsip_json_add_u64(want, "spi", l->want.spi);
 	rsip_json_add_u64(want, "lease", l->want.lease_s);
+	rsip_json_add_u64(want, "purpose", l->want.purpose);
+	cJSON_AddBoolToObject(want, "listen", l->want.listen);
+	rsip_json_add_ip4(want, "remote", l->want.remote);
+	rsip_json_add_u64(want, "remote-port", l->want.remote_port);
 	rsip_json_add_ip4(want, "address", l->want.addr);
 	rsip_json_add_u64(obj, "bind-id", l->bind_id);
 	rsip_json_add_ip4(obj, "address", l->addr);
@@ -94,6 +99,19 @@ static cJSON *lease_json(const struct rsip_lease *l)
 	for (unsigned int i = 0; i < l->spi_runs; i++)
 		add_pair(spis, l->spis[i].first, l->spis[i].cnt);
 	return obj;
+}
+
+static void add_strongswan(cJSON *root, const struct rsip_strongswan *sw)
+{
+	cJSON *obj = cJSON_AddObjectToObject(root, "strongswan");
+
+	cJSON_AddStringToObject(obj, "dir", sw->dir);
+	cJSON_AddStringToObject(obj, "vici", sw->vici);
+	cJSON_AddStringToObject(obj, "file", sw->file);
+	rsip_json_add_u64(obj, "binding", sw->started.bind_id);
+	rsip_json_add_u64(obj, "port", sw->started.port);
+	rsip_json_add_u64(obj, "port-nat-t", sw->started.port_nat_t);
+	rsip_json_add_u64(obj, "label", sw->started.label);
 }
 
 static char *state_text(const struct rsip_state *st)
@@ -114,6 +132,8 @@ static char *state_text(const struct rsip_state *st)
 	rsip_json_add_u64(obj, "client-id", st->client_id);
 	rsip_json_add_u64(obj, "next-counter", st->next_counter);
 	add_time(obj, "expires-ms", st->expires_ns);
+	if (st->sw.on)
+		add_strongswan(obj, &st->sw);
 	for (int i = 0; i < st->lease_cnt; i++)
 		cJSON_AddItemToArray(leases, lease_json(&st->leases[i]));
 	text = cJSON_Print(obj);
@@ -179,7 +199,12 @@ static void read_lease(struct rsip_lease *l, const cJSON *obj)
 	l->want.ports = rsip_json_get_u64(want, "ports", 0);
 	l->want.port = rsip_json_get_u64(want, "port", 0);
 	l->want.spis = rsip_json_get_u64(want, "spis", 0);
+	l->want.spi = rsip_json_get_u64(want, "spi", 0);
 	l->want.lease_s = rsip_json_get_u64(want, "lease", 0);
+	l->want.purpose = rsip_json_get_u64(want, "purpose", RSIP_FOR_USER);
+	l->want.listen = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(want, "listen"));
+	l->want.remote = get_ip4(want, "remote");
+	l->want.remote_port = rsip_json_get_u64(want, "remote-port", 0);
 	l->want.addr = get_ip4(want, "address");
 	l->bind_id = rsip_json_get_u64(obj, "bind-id", 0);
 	l->addr = get_ip4(obj, "address");
@@ -195,6 +220,20 @@ static void read_lease(struct rsip_lease *l, const cJSON *obj)
 			l->spis[l->spi_runs++] =
 				(struct rsip_spi_run){rsip_json_get_u64(pair, "first", 0),
 						      rsip_json_get_u64(pair, "count", 0)};
+}
+
+static void read_strongswan(struct rsip_strongswan *sw, const cJSON *obj)
+{
+	if (!obj)
+		return;
+	sw->on = true;
+	snprintf(sw->dir, sizeof(sw->dir), "%s", rsip_json_get_string(obj, "dir", ""));
+	snprintf(sw->vici, sizeof(sw->vici), "%s", rsip_json_get_string(obj, "vici", ""));
+	snprintf(sw->file, sizeof(sw->file), "%s", rsip_json_get_string(obj, "file", ""));
+	sw->started.bind_id = rsip_json_get_u64(obj, "binding", 0);
+	sw->started.port = rsip_json_get_u64(obj, "port", 0);
+	sw->started.port_nat_t = rsip_json_get_u64(obj, "port-nat-t", 0);
+	sw->started.label = rsip_json_get_u64(obj, "label", 0);
 }
 
 static int read_state(struct rsip_state *st, const cJSON *obj)
@@ -216,6 +255,7 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	st->client_id = rsip_json_get_u64(obj, "client-id", 0);
 	st->next_counter = rsip_json_get_u64(obj, "next-counter", 0);
 	st->expires_ns = get_time(obj, "expires-ms");
+	read_strongswan(&st->sw, cJSON_GetObjectItemCaseSensitive(obj, "strongswan"));
 	cJSON_ArrayForEach (lease, cJSON_GetObjectItemCaseSensitive(obj, "leases"))
 		if (st->lease_cnt < RSIP_LEASES_MAX)
 			read_lease(&st->leases[st->lease_cnt++], lease);

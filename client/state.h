@@ -6,6 +6,7 @@
 
 #include "netlink.h"
 #include "session.h"
+#include "strongswan.h"
 
 struct rsip_state {
 	char device[RSIP_IFNAME_LEN];
@@ -15,6 +16,7 @@ struct rsip_state {
 	enum rsip_transport transport;
 	uint32_t client_id, next_counter;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME */
+	struct rsip_strongswan sw;
 	int lease_cnt;
 	struct rsip_lease leases[RSIP_LEASES_MAX]; /* HELD and WANTED ones */
 };

@@ -57,6 +57,30 @@ static void add_counters(struct rsip_daemon *d, cJSON *obj)
 		rsip_json_add_u64(obj, names[i], sums[i]);
 }
 
+static void add_strongswan(const struct rsip_strongswan *sw, cJSON *root)
+{
+	const struct rsip_charon *c = &sw->written;
+	cJSON *obj, *spis;
+	char text[48];
+
+	if (!sw->on || !*sw->file)
+		return;
+	obj = cJSON_AddObjectToObject(root, "strongswan");
+	cJSON_AddStringToObject(obj, "file", sw->file);
+	cJSON_AddStringToObject(obj, "vici", sw->vici);
+	rsip_json_add_ip4(obj, "address", c->addr);
+	rsip_json_add_u64(obj, "port", c->port ? c->port : 500);
+	rsip_json_add_u64(obj, "port-nat-t", c->port ? c->port_nat_t : 4500);
+	spis = cJSON_AddArrayToObject(obj, "spis");
+	cJSON_AddItemToArray(
+		spis, cJSON_CreateString(span_text(c->spi_min, c->spi_max - c->spi_min + 1ULL, true,
+						   text, sizeof(text))));
+	snprintf(text, sizeof(text), "0x%08x", c->label);
+	cJSON_AddStringToObject(obj, "label", text);
+	cJSON_AddBoolToObject(obj, "charon-must-restart",
+			      rsip_charon_needs_restart(&sw->started, c));
+}
+
 cJSON *rsip_control_status(struct rsip_daemon *d)
 {
 	static const char *const states[] = {"unregistered", "registered", "ending", "ended"};
@@ -84,6 +108,7 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 		wanted += s->leases[i].state == RSIP_LEASE_WANTED;
 	}
 	rsip_json_add_u64(obj, "bindings-wanted", wanted);
+	add_strongswan(&d->sw, obj);
 	messages = cJSON_AddObjectToObject(obj, "messages");
 	rsip_json_add_u64(messages, "sent", s->stats.sent);
 	rsip_json_add_u64(messages, "resent", s->stats.resent);
