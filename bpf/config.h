@@ -10,5 +10,6 @@ const volatile __u32 rsip_slots = 1; /* records in rsip_bindings, "none" include
 const volatile __u32 rsip_max_addrs = 1;
 const volatile __u32 rsip_learned_cnt = 1; /* records in rsip_learned, "none" included */
 const volatile __u64 rsip_seed = 0;
+const volatile bool rsip_behind_xdp = false; /* TC programs: XDP has seen, and counted, what comes here */
 
 #endif

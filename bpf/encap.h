@@ -58,11 +58,11 @@ static __always_inline int rsip_ecn_decap(__u8 outer_tos, __u8 *tos)
 }
 
 /* Cuts Ethernet padding off: it must not travel inside a tunnel, nor hide behind a shorter packet. */
-static __always_inline int rsip_trim(struct xdp_md *ctx, const struct rsip_ip *ip)
+static __always_inline int rsip_trim(struct rsip_ctx *ctx, const struct rsip_ip *ip)
 {
-	int extra = (int)(rsip_frame_len(ctx) - (ip->off + ip->len));
+	__u32 len = ip->off + ip->len;
 
-	if (extra > 0 && bpf_xdp_adjust_tail(ctx, -extra))
+	if (rsip_frame_len(ctx) > len && rsip_ctx_trim(ctx, len))
 		return -RSIP_DROP_INTERNAL;
 	return 0;
 }
@@ -98,14 +98,15 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
  * Into the tunnel to a host.  The inner packet may lie behind Ethernet (from the public side) or behind another
  * host's outer header (hairpin), which is then overwritten.
  */
-static __always_inline int rsip_encap(struct xdp_md *ctx, const struct rsip_ip *ip, const struct rsip_binding *rec,
-				      const struct rsip_hop *hop)
+static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct rsip_ip *ip,
+				      const struct rsip_binding *rec, const struct rsip_hop *hop)
 {
 	int delta = (int)ip->off - (RSIP_ETH_LEN + RSIP_IP_LEN);
+	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
 
-	if (rsip_trim(ctx, ip) || (delta && bpf_xdp_adjust_head(ctx, delta)))
+	if (rsip_trim(ctx, ip) || rsip_ctx_cut_front(ctx, delta, walk->l2))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	outer = (void *)(eth + 1);
@@ -119,11 +120,13 @@ static __always_inline int rsip_encap(struct xdp_md *ctx, const struct rsip_ip *
 }
 
 /* Outer header off; the frame starts anew with an Ethernet header for hop.  TTL is left alone. */
-static __always_inline int rsip_strip(struct xdp_md *ctx, const struct rsip_ip *ip, const struct rsip_hop *hop)
+static __always_inline int rsip_strip(const struct rsip_walk *walk, const struct rsip_ip *ip,
+				      const struct rsip_hop *hop)
 {
+	struct rsip_ctx *ctx = walk->ctx;
 	struct ethhdr *eth;
 
-	if (rsip_trim(ctx, ip) || bpf_xdp_adjust_head(ctx, (int)ip->off - RSIP_ETH_LEN))
+	if (rsip_trim(ctx, ip) || rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, walk->l2))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
@@ -133,11 +136,13 @@ static __always_inline int rsip_strip(struct xdp_md *ctx, const struct rsip_ip *
 }
 
 /* Out of the tunnel, on to the public realm. */
-static __always_inline int rsip_decap(struct xdp_md *ctx, const struct rsip_ip *ip, const struct rsip_hop *hop)
+static __always_inline int rsip_decap(const struct rsip_walk *walk, const struct rsip_ip *ip,
+				      const struct rsip_hop *hop)
 {
+	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *inner;
 
-	if (rsip_strip(ctx, ip, hop))
+	if (rsip_strip(walk, ip, hop))
 		return -RSIP_DROP_INTERNAL;
 	inner = rsip_data(ctx) + RSIP_ETH_LEN;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
@@ -146,22 +151,31 @@ static __always_inline int rsip_decap(struct xdp_md *ctx, const struct rsip_ip *
 	return 0;
 }
 
-/* Out of the tunnel and up to the kernel, which forwards it and so takes the TTL down itself. */
-static __always_inline int rsip_decap_to_kernel(struct xdp_md *ctx, const struct rsip_ip *ip)
+/*
+ * Out of the tunnel and up to the kernel, which forwards it and so takes the TTL down itself.  The link-layer
+ * header stays: to the kernel it came in just so.
+ */
+static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
+	struct rsip_ctx *ctx = walk->ctx;
 	struct ethhdr *eth = rsip_data(ctx);
-	struct rsip_hop hop = {};
 	struct iphdr *inner;
+	struct ethhdr old;
 
+	if (rsip_trim(ctx, ip))
+		return -RSIP_DROP_INTERNAL;
+	eth = rsip_data(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	__builtin_memcpy(hop.dst_mac, eth->h_dest, 6);
-	__builtin_memcpy(hop.src_mac, eth->h_source, 6);
-	if (rsip_strip(ctx, ip, &hop))
+	old = *eth;
+	if (rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2)))
 		return -RSIP_DROP_INTERNAL;
-	inner = rsip_data(ctx) + RSIP_ETH_LEN;
+	eth = rsip_data(ctx);
+	inner = rsip_data(ctx) + walk->l2;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
+	if (walk->l2)
+		*eth = old;
 	if (inner->tos != ip->tos)
 		rsip_inner_set(inner, (__be16 *)inner, &inner->tos, ip->tos);
 	return 0;

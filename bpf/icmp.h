@@ -17,12 +17,12 @@ static __always_inline bool rsip_icmp_is_error(__u8 type)
 }
 
 /* The quoted packet's own fields: its source is local.  off: its transport header, of which len bytes exist. */
-static __always_inline void rsip_quote_l4(struct xdp_md *ctx, struct rsip_key *key, __u32 off, __u32 len)
+static __always_inline void rsip_quote_l4(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len)
 {
 	__be16 l4[4];
 
 	rsip_key_bad(key, RSIP_DROP_MALFORMED);
-	if (len < sizeof(l4) || bpf_xdp_load_bytes(ctx, off, l4, sizeof(l4)))
+	if (len < sizeof(l4) || rsip_ctx_load(ctx, off, l4, sizeof(l4)))
 		return;
 	if (rsip_proto_has_ports(key->proto))
 		rsip_key_ports(ctx, key, off, len, l4);
@@ -40,7 +40,7 @@ static __always_inline void rsip_quote_l4(struct xdp_md *ctx, struct rsip_key *k
 /*
  * Replaces the key of an ICMP packet to us by that of the packet it quotes.  Never fails: see rsip_key_read().
  */
-__noinline int rsip_quote_read(struct xdp_md *ctx, const struct rsip_ip *ip, struct rsip_key *key)
+__noinline int rsip_quote_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *key)
 {
 	__u32 off, len, hlen;
 	struct iphdr h;
@@ -51,11 +51,11 @@ __noinline int rsip_quote_read(struct xdp_md *ctx, const struct rsip_ip *ip, str
 	off = ip->off + ip->hlen;
 	len = ip->len - ip->hlen;
 	rsip_key_bad(key, RSIP_DROP_ICMP_QUERY);
-	if (bpf_xdp_load_bytes(ctx, off, &type, 1) || !rsip_icmp_is_error(type))
+	if (rsip_ctx_load(ctx, off, &type, 1) || !rsip_icmp_is_error(type))
 		return 0;
 	rsip_key_bad(key, RSIP_DROP_MALFORMED);
 	off += RSIP_ICMP_LEN;
-	if (len < RSIP_ICMP_LEN + RSIP_IP_LEN || bpf_xdp_load_bytes(ctx, off, &h, sizeof(h)))
+	if (len < RSIP_ICMP_LEN + RSIP_IP_LEN || rsip_ctx_load(ctx, off, &h, sizeof(h)))
 		return 0;
 	len -= RSIP_ICMP_LEN;
 	hlen = (*(__u8 *)&h & 0xf) * 4;

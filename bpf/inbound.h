@@ -20,7 +20,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 		return err;
 	if (ip->ttl <= 1)
 		return -RSIP_DROP_TTL_EXCEEDED;
-	if (ip->len > rec->mtu)
+	if (rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen) > rec->mtu)
 		return -RSIP_DROP_TOO_BIG;
 	err = rsip_host_hop(walk->ctx, rec, &hop);
 	if (err)
@@ -28,7 +28,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	walk->in_slot = slot;
 	walk->out_iface = hop.iface;
 	walk->bytes = ip->len;
-	return rsip_encap(walk->ctx, ip, rec, &hop);
+	return rsip_encap(walk, ip, rec, &hop);
 }
 
 /* IPv4 to an address of a pool. */
@@ -38,7 +38,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	struct rsip_ip ip = {};
 	int res;
 
-	res = rsip_ip_read(walk->ctx, RSIP_ETH_LEN, rsip_frame_len(walk->ctx) - RSIP_ETH_LEN, &ip);
+	res = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &ip);
 	if (res)
 		return res;
 	if (ip.frag)
@@ -59,13 +59,13 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 
 static __always_inline int rsip_inbound(struct rsip_walk *walk)
 {
-	__u16 type = rsip_eth_type(walk->ctx);
+	__u16 type = rsip_eth_type(walk);
 	__u32 addr_index;
 	__be32 dst;
 
 	if (type == RSIP_ETH_ARP)
 		return rsip_arp(walk);
-	if (type != RSIP_ETH_IPV4 || !rsip_ip_dst(walk->ctx, &dst))
+	if (type != RSIP_ETH_IPV4 || !rsip_ip_dst(walk, &dst))
 		return RSIP_PASS;
 	addr_index = rsip_addr_find(dst);
 	if (addr_index != RSIP_NO_ADDR)

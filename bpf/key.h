@@ -112,7 +112,7 @@ struct rsip_ike_hdr {
  * Fills the IKE half of the key from a UDP payload of len bytes at off, from or to port 500 or 4500.
  * A quoted packet is cut where its quoter liked, so there 20 bytes will do.
  */
-__noinline int rsip_ike_read(struct xdp_md *ctx, struct rsip_key *key, __u32 off, __u32 len)
+__noinline int rsip_ike_read(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len)
 {
 	struct rsip_ike_hdr h;
 	__be32 marker;
@@ -121,7 +121,7 @@ __noinline int rsip_ike_read(struct xdp_md *ctx, struct rsip_key *key, __u32 off
 		return -RSIP_DROP_INTERNAL;
 	key->ike = RSIP_IKE_CUT;
 	if (key->local_port == RSIP_PORT_NATT) {
-		if (len < sizeof(marker) || bpf_xdp_load_bytes(ctx, off, &marker, sizeof(marker))) {
+		if (len < sizeof(marker) || rsip_ctx_load(ctx, off, &marker, sizeof(marker))) {
 			key->ike = RSIP_IKE_KEEPALIVE;
 			return 0;
 		}
@@ -133,7 +133,7 @@ __noinline int rsip_ike_read(struct xdp_md *ctx, struct rsip_key *key, __u32 off
 		off += sizeof(marker);
 		len -= sizeof(marker);
 	}
-	if (len < (key->quoted ? sizeof(h) : RSIP_IKE_HDR_LEN) || bpf_xdp_load_bytes(ctx, off, &h, sizeof(h)))
+	if (len < (key->quoted ? sizeof(h) : RSIP_IKE_HDR_LEN) || rsip_ctx_load(ctx, off, &h, sizeof(h)))
 		return 0;
 	key->ike = RSIP_IKE_COOKIES;
 	key->icookie = h.icookie;
@@ -144,23 +144,23 @@ __noinline int rsip_ike_read(struct xdp_md *ctx, struct rsip_key *key, __u32 off
 }
 
 /* AH is found by its SPI; the ports behind it only matter to a remote flow policy. */
-static __always_inline void rsip_key_ah(struct xdp_md *ctx, struct rsip_key *key, __u32 off, __u32 len)
+static __always_inline void rsip_key_ah(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len)
 {
 	__u8 ah[8];
 	__be16 port[2];
 	__u32 ah_len;
 
-	if (bpf_xdp_load_bytes(ctx, off, ah, sizeof(ah)))
+	if (rsip_ctx_load(ctx, off, ah, sizeof(ah)))
 		return rsip_key_bad(key, RSIP_DROP_MALFORMED);
 	ah_len = (ah[1] + 2) * 4; /* RFC 4302 2.2 */
 	key->kind = RSIP_KEY_SPI;
 	__builtin_memcpy(&key->spi, ah + 4, 4);
-	if (!rsip_proto_has_ports(ah[0]) || ah_len + 4 > len || bpf_xdp_load_bytes(ctx, off + ah_len, port, 4))
+	if (!rsip_proto_has_ports(ah[0]) || ah_len + 4 > len || rsip_ctx_load(ctx, off + ah_len, port, 4))
 		return;
 	rsip_key_set_ports(key, port[0], port[1]);
 }
 
-static __always_inline void rsip_key_ports(struct xdp_md *ctx, struct rsip_key *key, __u32 off, __u32 len,
+static __always_inline void rsip_key_ports(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len,
 					   const __be16 *l4)
 {
 	key->kind = RSIP_KEY_PORTS;
@@ -175,7 +175,7 @@ static __always_inline void rsip_key_ports(struct xdp_md *ctx, struct rsip_key *
  * Fills the key from a packet's own headers; key->host_sent says which side is local.  Never fails: what
  * cannot be read becomes RSIP_KEY_BAD, which still finds the owner of a whole address.
  */
-__noinline int rsip_key_read(struct xdp_md *ctx, const struct rsip_ip *ip, struct rsip_key *key)
+__noinline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *key)
 {
 	__u32 off, len, min;
 	__be16 *l4;

@@ -8,7 +8,7 @@
 /* ---- toward a host ------------------------------------------------------------------------------------------------ */
 
 /* The controller does not know the neighbour (yet): the kernel may. */
-static __always_inline int rsip_host_lookup(struct xdp_md *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
+static __always_inline int rsip_host_lookup(struct rsip_ctx *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
 {
 	struct rsip_iface *iface = rsip_iface_get(rec->iface);
 	struct bpf_fib_lookup fib = {};
@@ -27,7 +27,7 @@ static __always_inline int rsip_host_lookup(struct xdp_md *ctx, const struct rsi
 	return 0;
 }
 
-static __always_inline int rsip_host_hop(struct xdp_md *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
+static __always_inline int rsip_host_hop(struct rsip_ctx *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
 {
 	union rsip_nexthop next = { .word = RSIP_READ(rec->nexthop) };
 	struct rsip_iface *iface;
@@ -78,7 +78,7 @@ static __always_inline int rsip_route_lookup(const struct rsip_walk *walk, const
 	fib.tos = ip->tos & 0x1c;
 	fib.ipv4_src = ip->saddr;
 	fib.ipv4_dst = ip->daddr;
-	fib.ifindex = walk->ctx->ingress_ifindex;
+	fib.ifindex = rsip_ctx_ifindex(walk->ctx);
 	ret = bpf_fib_lookup(walk->ctx, &fib, sizeof(fib), 0);
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return rsip_fib_reason(ret);

@@ -17,7 +17,7 @@ static __always_inline void rsip_key_turn(const struct rsip_key *key, struct rsi
 }
 
 /* What UDP carries depends on the port it goes to: 500 to 4500 has no marker, 4500 to 500 is no IKE. */
-static __always_inline void rsip_key_turn_ike(struct xdp_md *ctx, const struct rsip_ip *ip, struct rsip_key *back)
+static __always_inline void rsip_key_turn_ike(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *back)
 {
 	if (back->kind != RSIP_KEY_PORTS || back->local_port == back->remote_port)
 		return;
@@ -33,7 +33,7 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	int res;
 
 	if (ip->frag) {
-		res = rsip_decap_to_kernel(walk->ctx, ip);
+		res = rsip_decap_to_kernel(walk, ip);
 		return res ? res : RSIP_PASS_FRAGMENT;
 	}
 	rsip_key_turn(key, &back, self);
@@ -59,11 +59,11 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 	if (res < 0)
 		return res;
 	if (res) {
-		res = rsip_decap_to_kernel(walk->ctx, ip);
+		res = rsip_decap_to_kernel(walk, ip);
 		return res ? res : RSIP_PASS_SLOW;
 	}
 	walk->out_iface = hop.iface;
-	res = rsip_decap(walk->ctx, ip, &hop);
+	res = rsip_decap(walk, ip, &hop);
 	return res ? res : RSIP_TO_PUBLIC;
 }
 
@@ -110,18 +110,18 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	__be32 dst;
 	int err;
 
-	if (!iface || rsip_eth_type(walk->ctx) != RSIP_ETH_IPV4)
+	if (!iface || rsip_eth_type(walk) != RSIP_ETH_IPV4)
 		return RSIP_PASS;
-	if (!rsip_ip_dst(walk->ctx, &dst) || !iface->endpoint || dst != iface->endpoint)
+	if (!rsip_ip_dst(walk, &dst) || !iface->endpoint || dst != iface->endpoint)
 		return RSIP_PASS;
-	err = rsip_ip_read(walk->ctx, RSIP_ETH_LEN, rsip_frame_len(walk->ctx) - RSIP_ETH_LEN, &outer);
+	err = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &outer);
 	if (outer.proto != RSIP_PROTO_IPIP)
 		return RSIP_PASS;
 	if (err)
 		return err;
 	if (outer.frag)
 		return RSIP_PASS_FRAGMENT;
-	err = rsip_ip_read(walk->ctx, RSIP_ETH_LEN + outer.hlen, outer.len - outer.hlen, &inner);
+	err = rsip_ip_read(walk->ctx, walk->l2 + outer.hlen, outer.len - outer.hlen, &inner);
 	if (err)
 		return err;
 	return rsip_outbound_inner(walk, &outer, &inner);

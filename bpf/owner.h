@@ -87,7 +87,7 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 		return -RSIP_DROP_WRONG_INTERFACE;
 	if (rec->tunnel != 1)
 		return -RSIP_DROP_WRONG_TUNNEL;
-	if (policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
+	if (walk->l2 && policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
 		return -RSIP_DROP_WRONG_MAC;
 	return rsip_remote_check(rec, key);
 }

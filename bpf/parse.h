@@ -28,10 +28,11 @@ struct rsip_ip {
 
 /* What a walk carries along, and what the verdict reads. */
 struct rsip_walk {
-	struct xdp_md *ctx;
+	struct rsip_ctx *ctx;
 	__u64 now; /* CLOCK_MONOTONIC, a tick coarse; read when a binding is reached */
 	__u32 cpu;
 	__u32 iface; /* of arrival */
+	__u32 l2; /* bytes of link-layer header in front of IP: RSIP_ETH_LEN, or 0 on a device without */
 	__u32 out_iface; /* index in rsip_devs */
 	__u32 bytes; /* of the inner packet */
 	__u32 in_slot; /* binding that received the packet, or 0 */
@@ -39,30 +40,20 @@ struct rsip_walk {
 	__u32 claims; /* IKE cookies claimed */
 };
 
-static __always_inline void *rsip_data(const struct xdp_md *ctx)
+/*
+ * EtherType in host order; 0 for what is too short, is of a VLAN, or came as broadcast or multicast and carries
+ * IP.  A tag in the frame is the EtherType of one; both kinds belong to another interface.
+ */
+static __always_inline __u16 rsip_eth_type(const struct rsip_walk *walk)
 {
-	return (void *)(long)ctx->data;
-}
-
-static __always_inline void *rsip_data_end(const struct xdp_md *ctx)
-{
-	return (void *)(long)ctx->data_end;
-}
-
-static __always_inline __u32 rsip_frame_len(const struct xdp_md *ctx)
-{
-	__u64 len = rsip_data_end(ctx) - rsip_data(ctx);
-
-	barrier_var(len); /* the verifier wants pointers subtracted in full width */
-	return (__u32)len;
-}
-
-/* EtherType in host order; 0 for what is too short, or came as broadcast or multicast and carries IP. */
-static __always_inline __u16 rsip_eth_type(const struct xdp_md *ctx)
-{
+	struct rsip_ctx *ctx = walk->ctx;
 	struct ethhdr *eth = rsip_data(ctx);
 	__u16 type;
 
+	if (rsip_ctx_tagged(ctx))
+		return 0;
+	if (!walk->l2)
+		return rsip_ctx_type(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
 		return 0;
 	type = bpf_ntohs(eth->h_proto);
@@ -82,7 +73,7 @@ static __always_inline __u16 rsip_csum_fold(__u64 sum)
 }
 
 /* Sum of IPv4 options: len is 4 to 40.  Apart, because hardly a packet has them. */
-__noinline __u64 rsip_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
+__noinline __u64 rsip_options_sum(struct rsip_ctx *ctx, __u32 off, __u32 len)
 {
 	__u64 sum = 0;
 
@@ -92,7 +83,7 @@ __noinline __u64 rsip_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
 
 		if (i * 4 >= len)
 			break;
-		if (bpf_xdp_load_bytes(ctx, off + i * 4, &word, sizeof(word)))
+		if (rsip_ctx_load(ctx, off + i * 4, &word, sizeof(word)))
 			return 0;
 		sum += word;
 	}
@@ -103,7 +94,7 @@ __noinline __u64 rsip_options_sum(struct xdp_md *ctx, __u32 off, __u32 len)
  * Reads the IPv4 header at off and checks it against itself and the avail bytes there are (RFC 1812 5.2.2).
  * 0 or -RSIP_DROP_MALFORMED.
  */
-static __always_inline int rsip_ip_read(struct xdp_md *ctx, __u32 off, __u32 avail, struct rsip_ip *ip)
+static __always_inline int rsip_ip_read(struct rsip_ctx *ctx, __u32 off, __u32 avail, struct rsip_ip *ip)
 {
 	__u8 *p = rsip_data(ctx) + off;
 	struct iphdr *h = (struct iphdr *)p;
@@ -130,11 +121,11 @@ static __always_inline int rsip_ip_read(struct xdp_md *ctx, __u32 off, __u32 ava
 }
 
 /* Only the destination, of a header that may be anything: is it for us at all? */
-static __always_inline bool rsip_ip_dst(const struct xdp_md *ctx, __be32 *dst)
+static __always_inline bool rsip_ip_dst(const struct rsip_walk *walk, __be32 *dst)
 {
-	struct iphdr *h = rsip_data(ctx) + RSIP_ETH_LEN;
+	struct iphdr *h = rsip_data(walk->ctx) + walk->l2;
 
-	if ((void *)h + RSIP_IP_LEN > rsip_data_end(ctx))
+	if ((void *)h + RSIP_IP_LEN > rsip_data_end(walk->ctx))
 		return false;
 	*dst = h->daddr;
 	return true;

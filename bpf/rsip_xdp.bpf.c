@@ -10,45 +10,23 @@
 #include "rsip/maps.h"
 #include "config.h"
 #include "maps.h"
-#include "parse.h"
-#include "tables.h"
-#include "key.h"
-#include "icmp.h"
-#include "ike.h"
-#include "demux.h"
-#include "owner.h"
-#include "spoof.h"
-#include "verdict.h"
-#include "encap.h"
-#include "nexthop.h"
-#include "arp.h"
-#include "inbound.h"
-#include "outbound.h"
-
-/* false: this interface is none of ours. */
-static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
-{
-	walk->iface = rsip_iface_find(walk->ctx->ingress_ifindex);
-	if (!walk->iface)
-		return false;
-	walk->cpu = bpf_get_smp_processor_id();
-	return true;
-}
+#include "ctx_xdp.h"
+#include "walk.h"
 
 SEC("xdp")
 int rsip_xdp_pub(struct xdp_md *ctx)
 {
-	struct rsip_walk walk = { .ctx = ctx };
+	struct rsip_walk walk = { .ctx = ctx, .l2 = RSIP_ETH_LEN };
 
-	return rsip_walk_begin(&walk) ? rsip_verdict(&walk, rsip_inbound(&walk)) : XDP_PASS;
+	return rsip_walk_public(&walk);
 }
 
 SEC("xdp")
 int rsip_xdp_priv(struct xdp_md *ctx)
 {
-	struct rsip_walk walk = { .ctx = ctx };
+	struct rsip_walk walk = { .ctx = ctx, .l2 = RSIP_ETH_LEN };
 
-	return rsip_walk_begin(&walk) ? rsip_verdict(&walk, rsip_outbound(&walk)) : XDP_PASS;
+	return rsip_walk_private(&walk);
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The one exit: each packet is counted once, and becomes an XDP action here and nowhere else. */
+/* The one exit: each packet is counted once, and becomes an action here and nowhere else. */
 #ifndef RSIP_BPF_VERDICT_H
 #define RSIP_BPF_VERDICT_H
 
@@ -9,6 +9,7 @@ enum rsip_end {
 	RSIP_PASS,
 	RSIP_PASS_FRAGMENT,
 	RSIP_PASS_SLOW,
+	RSIP_PASS_LAST = RSIP_PASS_SLOW,
 	RSIP_ANSWER_ARP,
 	RSIP_TO_HOST,
 	RSIP_TO_PUBLIC,
@@ -16,11 +17,11 @@ enum rsip_end {
 };
 
 /* Bytes of a frame behind its Ethernet header, as all byte counters have it. */
-static __always_inline __u32 rsip_passed_len(const struct xdp_md *ctx)
+static __always_inline __u32 rsip_passed_len(const struct rsip_walk *walk)
 {
-	__u32 len = rsip_frame_len(ctx);
+	__u32 len = rsip_frame_len(walk->ctx);
 
-	return len > RSIP_ETH_LEN ? len - RSIP_ETH_LEN : 0;
+	return len > walk->l2 ? len - walk->l2 : 0;
 }
 
 static __always_inline void rsip_count_binding(const struct rsip_walk *walk)
@@ -46,7 +47,7 @@ static __always_inline void rsip_count_end(const struct rsip_walk *walk, struct 
 	switch (end) {
 	case RSIP_PASS:
 		c->cnt[RSIP_CNT_PASSED]++;
-		c->cnt[RSIP_CNT_PASSED_BYTES] += rsip_passed_len(walk->ctx);
+		c->cnt[RSIP_CNT_PASSED_BYTES] += rsip_passed_len(walk);
 		break;
 	case RSIP_PASS_FRAGMENT:
 		c->cnt[RSIP_CNT_FRAGMENT_PASSED]++;
@@ -86,23 +87,25 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 {
 	__u32 row = walk->cpu * RSIP_MAX_IFACES + walk->iface;
 	struct rsip_counters *c;
-	int action = XDP_PASS;
+	int action = RSIP_ACT_PASS;
 
 	if (res == RSIP_ANSWER_ARP) {
-		action = XDP_TX;
+		action = rsip_ctx_turn_back(walk->ctx);
 	} else if (res >= RSIP_TO_HOST) {
-		action = bpf_redirect_map(&rsip_devs, walk->out_iface, XDP_DROP);
-		if (action != XDP_REDIRECT)
+		action = rsip_ctx_redirect(walk->out_iface);
+		if (action == RSIP_ACT_DROP)
 			res = -RSIP_DROP_INTERNAL;
 	}
 	c = bpf_map_lookup_elem(&rsip_counters, &row);
 	if (!c)
-		return res < 0 ? XDP_DROP : action;
+		return res < 0 ? RSIP_ACT_DROP : action;
 	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
 	if (res < 0) {
 		rsip_count_drop(c, res);
-		return XDP_DROP;
+		return RSIP_ACT_DROP;
 	}
+	if (rsip_behind_xdp && res <= RSIP_PASS_LAST)
+		return action; /* XDP has counted it */
 	rsip_count_end(walk, c, res);
 	rsip_count_binding(walk);
 	return action;

@@ -39,8 +39,9 @@ Test(flat, no_helper_that_walks_a_table)
 {
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program (prog, gateway_object())
-		check_program(prog);
+	for (int tc = 0; tc < 2; tc++)
+		bpf_object__for_each_program (prog, gateway_object(tc))
+			check_program(prog);
 }
 
 /* Arrays are indexed; a hash costs the same for any size; nothing else may be there (an LPM trie, a
@@ -50,7 +51,7 @@ Test(flat, only_arrays_and_the_two_hashes)
 	struct bpf_map *map;
 	int hashes = 0;
 
-	bpf_object__for_each_map (map, gateway_object()) {
+	bpf_object__for_each_map (map, gateway_object(false)) {
 		enum bpf_map_type type = bpf_map__type(map);
 
 		hashes += type == BPF_MAP_TYPE_HASH;

@@ -5,6 +5,9 @@
  * and every counter of the gateway compared exactly: what a test does not expect must not have been
  * counted.
  *
+ * RSIP_TEST_MODE=tc runs the TC programs alone; without it the XDP programs run, and behind them,
+ * as in the kernel, the TC programs on what XDP has passed.  Verdicts are the same.
+ *
  * Without CAP_BPF and CAP_NET_ADMIN each test is skipped and says why.
  */
 #ifndef RSIP_TEST_GATEWAY_H
@@ -23,7 +26,7 @@ void gateway_up(void); /* .init of a suite */
 void gateway_down(void); /* .fini */
 struct rsip_dataplane *gateway_dp(void);
 struct bpf_object;
-struct bpf_object *gateway_object(void); /* as loaded */
+struct bpf_object *gateway_object(bool tc); /* as loaded: the XDP programs, or the TC programs */
 int gateway_map(int map); /* descriptor of an enum rsip_dp_map */
 
 /* ---- given ----------------------------------------------------------------------------------- */
@@ -73,8 +76,9 @@ void gateway_expect(const struct pkt *in, const struct expect *want, const char 
 
 /* What came out of the last run, for tests that look closer. */
 struct ran {
-	uint32_t action;
+	uint32_t action; /* XDP's words, in TC mode too */
 	uint32_t len;
+	uint32_t mark; /* of the packet when the kernel gets it */
 	uint8_t data[4096];
 };
 const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len);

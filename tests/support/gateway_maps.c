@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "gateway_maps.h"
+#include "rsip_tc.skel.h"
 #include "rsip_xdp.skel.h"
 
 #define BUCKETS 256
@@ -48,16 +50,16 @@ static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
 	bpf_map__set_max_entries(o->maps.rsip_spis_out, 4096);
 }
 
-static void set_constants(struct rsip_xdp_bpf *o, const struct rsip_config *k)
-{
-	o->rodata->rsip_addr_mask = k->addr_buckets - 1;
-	o->rodata->rsip_spi_mask = k->spi_buckets - 1;
-	o->rodata->rsip_pair_mask = k->pair_buckets - 1;
-	o->rodata->rsip_slots = k->max_bindings + 1;
-	o->rodata->rsip_max_addrs = k->max_addrs;
-	o->rodata->rsip_learned_cnt = k->max_learned + 1;
-	o->rodata->rsip_seed = k->hash_seed;
-}
+#define SET_CONSTANTS(o, k)                                                                        \
+	do {                                                                                       \
+		(o)->rodata->rsip_addr_mask = (k)->addr_buckets - 1;                               \
+		(o)->rodata->rsip_spi_mask = (k)->spi_buckets - 1;                                 \
+		(o)->rodata->rsip_pair_mask = (k)->pair_buckets - 1;                               \
+		(o)->rodata->rsip_slots = (k)->max_bindings + 1;                                   \
+		(o)->rodata->rsip_max_addrs = (k)->max_addrs;                                      \
+		(o)->rodata->rsip_learned_cnt = (k)->max_learned + 1;                              \
+		(o)->rodata->rsip_seed = (k)->hash_seed;                                           \
+	} while (0)
 
 static int collect(struct gateway *gw, struct rsip_xdp_bpf *o)
 {
@@ -77,25 +79,58 @@ static int collect(struct gateway *gw, struct rsip_xdp_bpf *o)
 	return bpf_map_update_elem(gw->fd[RSIP_DP_CONFIG], &zero, &conf, BPF_ANY) ? -errno : 0;
 }
 
+/* The TC programs, onto the maps of the XDP programs. */
+static int load_tc(struct gateway *gw, struct rsip_xdp_bpf *xdp, const struct rsip_config *conf)
+{
+	struct rsip_tc_bpf *o = rsip_tc_bpf__open();
+	struct bpf_map *map;
+	int err = 0;
+
+	if (!o)
+		return -errno;
+	gw->tc_object = o;
+	SET_CONSTANTS(o, conf);
+	o->rodata->rsip_behind_xdp = !gw->tc;
+	bpf_object__for_each_map (map, o->obj)
+		if (!err && !strchr(bpf_map__name(map), '.'))
+			err = bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(
+							     xdp->obj, bpf_map__name(map)));
+	if (!err)
+		err = rsip_tc_bpf__load(o);
+	if (err)
+		return err;
+	gw->fd_tc_pub = bpf_program__fd(o->progs.rsip_tc_pub);
+	gw->fd_tc_priv = bpf_program__fd(o->progs.rsip_tc_priv);
+	gw->fd_tc_pub_l3 = bpf_program__fd(o->progs.rsip_tc_pub_l3);
+	gw->fd_tc_priv_l3 = bpf_program__fd(o->progs.rsip_tc_priv_l3);
+	return 0;
+}
+
 int gateway_load(struct gateway *gw)
 {
+	const char *mode = getenv("RSIP_TEST_MODE");
 	struct rsip_config conf = small_config();
 	struct rsip_xdp_bpf *o;
 	int err;
 
 	libbpf_set_print(quiet);
+	gw->tc = mode && !strcmp(mode, "tc");
 	o = rsip_xdp_bpf__open();
 	if (!o)
 		return -errno;
 	gw->object = o;
 	set_sizes(o, &conf);
-	set_constants(o, &conf);
+	SET_CONSTANTS(o, &conf);
 	err = rsip_xdp_bpf__load(o);
+	if (!err)
+		err = load_tc(gw, o, &conf);
 	return err ? err : collect(gw, o);
 }
 
-struct bpf_object *gateway_bpf_object(struct gateway *gw)
+struct bpf_object *gateway_bpf_object(struct gateway *gw, bool tc)
 {
+	if (tc)
+		return ((struct rsip_tc_bpf *)gw->tc_object)->obj;
 	return ((struct rsip_xdp_bpf *)gw->object)->obj;
 }
 
@@ -103,5 +138,7 @@ void gateway_unload(struct gateway *gw)
 {
 	if (gw->object)
 		rsip_xdp_bpf__destroy(gw->object);
-	gw->object = NULL;
+	if (gw->tc_object)
+		rsip_tc_bpf__destroy(gw->tc_object);
+	gw->object = gw->tc_object = NULL;
 }

@@ -11,17 +11,20 @@
 #define GATEWAY_SEED 0x7061636b65747321ULL
 
 struct gateway {
-	void *object; /* the skeleton */
+	void *object; /* the skeletons: XDP, and TC onto the same maps */
+	void *tc_object;
+	bool tc; /* mode: TC alone, or else XDP and behind it TC */
 	int fd[RSIP_DP_MAPS];
 	int fd_ifaces, fd_iftab, fd_devs;
-	int fd_pub, fd_priv; /* programs */
+	int fd_pub, fd_priv; /* XDP programs */
+	int fd_tc_pub, fd_tc_priv, fd_tc_pub_l3, fd_tc_priv_l3;
 	uint32_t ifindex[IF_CNT];
 	uint32_t binds; /* installed so far: the next bind ID */
 	struct rsip_dataplane *dp;
 };
 
 int gateway_load(struct gateway *gw); /* 0 or negative errno */
-struct bpf_object *gateway_bpf_object(struct gateway *gw);
+struct bpf_object *gateway_bpf_object(struct gateway *gw, bool tc);
 void gateway_unload(struct gateway *gw);
 
 #endif

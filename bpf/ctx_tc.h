@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The packet as TC has it: see ctx_xdp.h, which has the same functions. */
+#ifndef RSIP_BPF_CTX_H
+#define RSIP_BPF_CTX_H
+
+#define rsip_ctx __sk_buff /* struct rsip_ctx */
+
+#define RSIP_TC_UNSPEC (-1)
+#define RSIP_TC_SHOT 2
+#define RSIP_TC_REDIRECT 7
+
+#define RSIP_ACT_PASS RSIP_TC_UNSPEC /* other filters on the device go on */
+#define RSIP_ACT_DROP RSIP_TC_SHOT
+
+/* All that is ever read through rsip_data(): Ethernet, two IP headers with options, 8 bytes of transport. */
+#define RSIP_HEADERS_MAX (14 + 60 + 60 + 8)
+
+/* One load each, at a constant offset: the compiler would merge offsets, which the verifier does not follow. */
+#define RSIP_SKB_READ(ctx, field)                                                                              \
+	({                                                                                                     \
+		__u64 read;                                                                                    \
+		asm volatile("%[to] = *(u32 *)(%[from] + %[at])"                                              \
+			     : [to] "=r"(read)                                                                 \
+			     : [from] "r"(ctx), [at] "i"(offsetof(struct __sk_buff, field)));                  \
+		read;                                                                                          \
+	})
+
+static __always_inline void *rsip_data(const struct rsip_ctx *ctx)
+{
+	return (void *)RSIP_SKB_READ(ctx, data);
+}
+
+static __always_inline void *rsip_data_end(const struct rsip_ctx *ctx)
+{
+	return (void *)RSIP_SKB_READ(ctx, data_end);
+}
+
+static __always_inline __u32 rsip_frame_len(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, len);
+}
+
+static __always_inline __u32 rsip_ctx_ifindex(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, ifindex);
+}
+
+/* VLAN 0 is a priority without a VLAN (802.1Q 6.9): the frame is the interface's own. */
+static __always_inline bool rsip_ctx_tagged(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, vlan_present) && RSIP_SKB_READ(ctx, vlan_tci) & 0xfff;
+}
+
+static __always_inline __u16 rsip_ctx_type(const struct rsip_ctx *ctx)
+{
+	return bpf_ntohs((__be16)RSIP_SKB_READ(ctx, protocol));
+}
+
+static __always_inline void rsip_ctx_pull(struct rsip_ctx *ctx)
+{
+	__u32 want = RSIP_SKB_READ(ctx, len) < RSIP_HEADERS_MAX ? RSIP_SKB_READ(ctx, len) : RSIP_HEADERS_MAX;
+
+	if (rsip_data(ctx) + want > rsip_data_end(ctx))
+		bpf_skb_pull_data(ctx, want);
+}
+
+/* GRO and TSO: each segment is gso_size bytes behind headers of its own. */
+static __always_inline __u32 rsip_ctx_segment(struct rsip_ctx *ctx, __u32 len, __u32 hlen, __u8 proto, __u32 off)
+{
+	__u8 doff = 0;
+
+	if (!RSIP_SKB_READ(ctx, gso_size))
+		return len;
+	if (proto == IPPROTO_TCP && !bpf_skb_load_bytes(ctx, off + 12, &doff, 1))
+		return RSIP_SKB_READ(ctx, gso_size) + hlen + (doff >> 4) * 4;
+	return RSIP_SKB_READ(ctx, gso_size) + hlen + 8;
+}
+
+static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void *to, __u32 len)
+{
+	return bpf_skb_load_bytes(ctx, off, to, len);
+}
+
+static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 len)
+{
+	return bpf_skb_change_tail(ctx, len, 0);
+}
+
+/*
+ * The kernel moves the link-layer header along.  A device without one gets room for Ethernet: bpf_redirect()
+ * takes it off again where the frame leaves by such a device.  Segments keep their size: nobody cuts a stream
+ * anew on its way.
+ */
+static __always_inline long rsip_ctx_cut_front(struct rsip_ctx *ctx, int cut, __u32 l2)
+{
+	__u64 flags = BPF_F_ADJ_ROOM_FIXED_GSO;
+	long err = 0;
+
+	cut += l2 ? 0 : 14;
+	if (cut < 0)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+	if (cut)
+		err = bpf_skb_adjust_room(ctx, -cut, BPF_ADJ_ROOM_MAC, flags);
+	if (!err && RSIP_SKB_READ(ctx, vlan_present))
+		err = bpf_skb_vlan_pop(ctx);
+	return err || l2 ? err : bpf_skb_change_head(ctx, 14, 0);
+}
+
+static __always_inline long rsip_ctx_cut_up(struct rsip_ctx *ctx, int cut)
+{
+	return bpf_skb_adjust_room(ctx, -cut, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO);
+}
+
+static __always_inline int rsip_ctx_redirect(__u32 iface)
+{
+	struct rsip_iface *out = bpf_map_lookup_elem(&rsip_ifaces, &iface);
+
+	return out && out->ifindex ? (int)bpf_redirect(out->ifindex, 0) : RSIP_ACT_DROP;
+}
+
+static __always_inline int rsip_ctx_turn_back(struct rsip_ctx *ctx)
+{
+	return (int)bpf_redirect(RSIP_SKB_READ(ctx, ifindex), 0);
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The packet as XDP has it.  ctx_xdp.h and ctx_tc.h offer the same functions under the same names; an object
+ * includes one of them first, and no other header knows which.
+ */
+#ifndef RSIP_BPF_CTX_H
+#define RSIP_BPF_CTX_H
+
+#define rsip_ctx xdp_md /* struct rsip_ctx */
+
+#define RSIP_ACT_PASS XDP_PASS
+#define RSIP_ACT_DROP XDP_DROP
+
+static __always_inline void *rsip_data(const struct rsip_ctx *ctx)
+{
+	return (void *)(long)ctx->data;
+}
+
+static __always_inline void *rsip_data_end(const struct rsip_ctx *ctx)
+{
+	return (void *)(long)ctx->data_end;
+}
+
+/* Bytes of the frame. */
+static __always_inline __u32 rsip_frame_len(const struct rsip_ctx *ctx)
+{
+	__u64 len = rsip_data_end(ctx) - rsip_data(ctx);
+
+	barrier_var(len); /* the verifier wants pointers subtracted in full width */
+	return (__u32)len;
+}
+
+static __always_inline __u32 rsip_ctx_ifindex(const struct rsip_ctx *ctx)
+{
+	return ctx->ingress_ifindex;
+}
+
+/* A VLAN tag that was taken out of the frame: XDP cannot see it (the loader switches that off). */
+static __always_inline bool rsip_ctx_tagged(const struct rsip_ctx *ctx)
+{
+	return false;
+}
+
+/* EtherType of a frame without Ethernet header: XDP has none such. */
+static __always_inline __u16 rsip_ctx_type(const struct rsip_ctx *ctx)
+{
+	return 0;
+}
+
+/* Makes the headers readable through rsip_data(): here they always are. */
+static __always_inline void rsip_ctx_pull(struct rsip_ctx *ctx)
+{
+}
+
+/* Length of each packet that a receiver gets out of this one, where it is several in one: here it never is. */
+static __always_inline __u32 rsip_ctx_segment(struct rsip_ctx *ctx, __u32 len, __u32 hlen, __u8 proto, __u32 off)
+{
+	return len;
+}
+
+/* Copies len bytes at off.  0 or not. */
+static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void *to, __u32 len)
+{
+	return bpf_xdp_load_bytes(ctx, off, to, len);
+}
+
+/* Cuts the frame to len bytes. */
+static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 len)
+{
+	return bpf_xdp_adjust_tail(ctx, (int)(len - rsip_frame_len(ctx)));
+}
+
+/*
+ * Takes cut bytes off the front (or adds -cut), so that the IP packet which is to go begins behind
+ * RSIP_ETH_LEN (and an outer header, if added) bytes.  What stands before it is garbage afterwards.  l2: bytes
+ * of link-layer header the frame has now.
+ */
+static __always_inline long rsip_ctx_cut_front(struct rsip_ctx *ctx, int cut, __u32 l2)
+{
+	return cut ? bpf_xdp_adjust_head(ctx, cut) : 0;
+}
+
+/* The same for a packet that goes up to the kernel: as much link-layer header as it has now stays in front. */
+static __always_inline long rsip_ctx_cut_up(struct rsip_ctx *ctx, int cut)
+{
+	return bpf_xdp_adjust_head(ctx, cut);
+}
+
+/* Sends the frame out by an interface of ours.  RSIP_ACT_DROP if it cannot. */
+static __always_inline int rsip_ctx_redirect(__u32 iface)
+{
+	return bpf_redirect_map(&rsip_devs, iface, XDP_DROP);
+}
+
+/* Sends the frame back out by the interface it came in. */
+static __always_inline int rsip_ctx_turn_back(struct rsip_ctx *ctx)
+{
+	return XDP_TX;
+}
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* All steps in their order, and the two walks made of them: the same for XDP and TC. */
+#ifndef RSIP_BPF_WALK_H
+#define RSIP_BPF_WALK_H
+
+#include "parse.h"
+#include "tables.h"
+#include "key.h"
+#include "icmp.h"
+#include "ike.h"
+#include "demux.h"
+#include "owner.h"
+#include "spoof.h"
+#include "verdict.h"
+#include "encap.h"
+#include "nexthop.h"
+#include "arp.h"
+#include "inbound.h"
+#include "outbound.h"
+
+/* false: this interface is none of ours. */
+static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
+{
+	walk->iface = rsip_iface_find(rsip_ctx_ifindex(walk->ctx));
+	if (!walk->iface)
+		return false;
+	walk->cpu = bpf_get_smp_processor_id();
+	rsip_ctx_pull(walk->ctx);
+	return true;
+}
+
+/* On an interface of the public realm. */
+static __always_inline int rsip_walk_public(struct rsip_walk *walk)
+{
+	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_inbound(walk)) : RSIP_ACT_PASS;
+}
+
+/* On an interface of the hosts. */
+static __always_inline int rsip_walk_private(struct rsip_walk *walk)
+{
+	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_outbound(walk)) : RSIP_ACT_PASS;
+}
+
+#endif
