@@ -190,6 +190,23 @@ static int make_folder(const char *path, char *dir, size_t size)
 	return errno == EEXIST ? 0 : -errno;
 }
 
+/*
+ * Does anybody listen there?  0, or errno of connect().  Asked as the file's owner: it is the user that rsipd
+ * becomes, and root without CAP_DAC_OVERRIDE, as rsipd.service starts it, may not open the socket of another.
+ */
+static int knock(int fd, const struct sockaddr_un *addr, uid_t owner)
+{
+	bool change = geteuid() == 0 && owner != 0;
+	int err;
+
+	if (change && seteuid(owner))
+		return errno;
+	err = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? errno : 0;
+	if (change && seteuid(0))
+		return errno;
+	return err;
+}
+
 /* Removes what a killed rsipd left; -EADDRINUSE if somebody listens there, or it is no socket. */
 static int clear_path(const struct sockaddr_un *addr)
 {
@@ -203,10 +220,10 @@ static int clear_path(const struct sockaddr_un *addr)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	err = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) ? errno : 0;
+	err = knock(fd, addr, st.st_uid);
 	close(fd);
 	if (err != ECONNREFUSED)
-		return -EADDRINUSE;
+		return err && err != EAGAIN ? -err : -EADDRINUSE;
 	return unlink(addr->sun_path) ? -errno : 0;
 }
 
