@@ -12,8 +12,10 @@ started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 before=$(bindings)
 check_eq "hosts with bindings before" "$(awk '{ print $2 }' <<<"$before" | sort -u | wc -l)" 2
 
+# A veth holds 256 frames while its reader waits for a CPU: in an emulated machine that may be a fifth of a second.
+rate=$([ "${RSIP_VM:-}" = 1 ] && echo 300 || echo 1500)
 stream() { # NAME NODE [PORT]: numbered datagrams until asked to stop
-	started_inside "$2" "stream-$1.json" "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 1500 0 ${3:+"$3"}
+	started_inside "$2" "stream-$1.json" "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 $rate 0 ${3:+"$3"}
 	streams="${streams:-} $STARTED"
 }
 streams_end() {
@@ -30,10 +32,10 @@ stream a hosta
 stream b hostb
 kill -KILL $RSIPD
 wait $RSIPD 2>/dev/null
-check "traffic goes on without rsipd" wait_for 10 peer_saw_more $(($(peer_saw) + 3000))
+check "traffic goes on without rsipd" wait_for 10 peer_saw_more $(($(peer_saw) + 2 * rate))
 rsipd_start
 check_eq "a new rsipd lists the same bindings" "$(bindings)" "$before"
-check "traffic goes on with the new rsipd" wait_for 10 peer_saw_more $(($(peer_saw) + 3000))
+check "traffic goes on with the new rsipd" wait_for 10 peer_saw_more $(($(peer_saw) + 2 * rate))
 check "host A renews with the new rsipd" renew hosta
 check "host B renews with the new rsipd" renew hostb
 check_eq "the bindings are still the same" "$(bindings)" "$before"
@@ -49,7 +51,7 @@ rsipd_start
 check_eq "after SIGTERM and a new start: the same bindings" "$(bindings)" "$before"
 streams_end
 for h in a b; do
-	check_ge "host $h: datagrams sent meanwhile" "$(sent $h)" 5000
+	check_ge "host $h: datagrams sent meanwhile" "$(sent $h)" $((3 * rate))
 	check_eq "host $h: lost or doubled" "$(lost $h)" 0
 done
 check_eq "nothing was dropped" "$(drops)" 0
@@ -65,15 +67,15 @@ stream long hosta "$port"
 stream short hostb
 pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hostb" # in this PID namespace there are only ours
 echoes() { on peer ip -j -s link show eth0 | js 'd[0]["stats64"]["tx"]["packets"]'; }
-only_one_answers() { # half of what the hosts send still comes: 1500 a second, not 3000
+only_one_answers() { # half of what the hosts send still comes
 	local n
 	n=$(echoes)
-	sleep 0.5
-	[ $(($(echoes) - n)) -lt 1100 ]
+	sleep 1
+	[ $(($(echoes) - n)) -lt $((rate * 3 / 2)) ]
 }
 check "without rsipd the short lease runs out" wait_for 15 only_one_answers
 streams_end
-check_ge "its traffic stopped: lost" "$(lost short)" 300
+check_ge "its traffic stopped: lost" "$(lost short)" $((rate / 5))
 check_eq "the long lease's did not: lost" "$(lost long)" 0
 rsipd_start
 check_ge "what came after the end was dropped as expired" "$(stat_of expired)" "$(lost short)"

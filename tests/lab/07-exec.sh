@@ -19,7 +19,7 @@ port=$(lease hosta port)
 start hosta called.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- \
 	"$PY" -m http.server "$port" --directory $LAB/www
 call() { on peer curl -sS --max-time "$2" "http://$POOL:$1/hello"; }
-check "the peer calls a program on host A's leased port" wait_for 5 call "$port" 2
+check "the peer calls a program on host A's leased port" wait_for 20 call "$port" 2
 silent() { ! call "$1" 0.5; }
 check "nobody is on a port that nobody leases" silent 1999
 
