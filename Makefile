@@ -144,6 +144,12 @@ lab: test-programs ## only the lab
 test-long: test-programs ## everything, with the long forms
 	$(Q)O=$(O) LONG=1 RSIP_MODEL_OPS=10000000 tests/run unit bpf lab
 
+.PHONY: test-vm
+test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS choose)
+	$(Q)packaging/deps.sh install vm
+	$(Q)$(MAKE) --no-print-directory test-programs
+	$(Q)O=$(O) tests/vm/run $(JOBS)
+
 demo: deps ## the main job in a lab of its own: two hosts, one address, one peer
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) tests/lab/demo.sh

@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # deps.sh check [build]   one line for each dependency: yes, or what to install; exit 1 if one is missing
-# deps.sh install         installs the missing Debian packages (needs root); does nothing when all are there
+# deps.sh install [vm]    installs the missing Debian packages (needs root), with vm those of `make test-vm` too
 set -u
 cd "$(dirname "$0")/.." || exit 1
 lists="packaging/packages-build.txt"
 [ "${1:-}" = check ] && [ "${2:-}" = build ] || lists="$lists tests/lab/packages.txt"
+[ "${1:-}" = install ] && [ "${2:-}" = vm ] && lists="$lists tests/vm/packages.txt"
 
 wanted() { sed 's/[[:space:]]*#.*//; /^$/d' $lists 2>/dev/null | sort -u; }
 missing() {

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# The systemd units as an administrator meets them: they start at boot, survive, restart, and put the machine back.
+# Runs as a service of the VM that units-prepare.sh prepared.  Last line: N passed, N failed, N skipped
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/../lab/lib.sh"
+
+PIN=/sys/fs/bpf/rsip
+show() { systemctl show -P "$2" "$1"; }
+is() { [ "$(show "$1" "$2")" = "$3" ]; }
+ctl() { rsipctl "$@"; }
+end() { # what the journal says helps where something failed
+	[ "$failed" = 0 ] || journalctl -b --no-pager -o cat -u rsip-loader -u rsipd -n 40 | sed 's/^/    /'
+	echo "$passed passed, $failed failed, $skipped skipped"
+	exit $((failed > 0))
+}
+[ "$(cat /proc/1/comm)" = systemd ] || { skip "units: systemd is not process 1: run make test-vm JOBS=units"; end; }
+[ "${RSIP_VM:-}" = 1 ] || { skip "units: they would change this machine: run make test-vm JOBS=units"; end; }
+
+# ---- at boot -------------------------------------------------------------------------------------------------------
+
+for u in rsip-loader rsipd rsip-client; do
+	check "$u.service: systemd-analyze verify has nothing to say" eval '[ -z "$(systemd-analyze verify '$u'.service 2>&1 | tee /dev/stderr)" ]'
+done
+check_eq "the loader attached at boot" "$(show rsip-loader ActiveState) $(show rsip-loader SubState) $(show rsip-loader Result)" "active exited success"
+wait_for 20 is rsipd ActiveState active
+check_eq "rsipd runs" "$(show rsipd ActiveState) $(show rsipd SubState)" "active running"
+check "rsipd came after the loader had ended" [ "$(show rsipd ExecMainStartTimestampMonotonic)" -ge "$(show rsip-loader ExecMainExitTimestampMonotonic)" ]
+check_eq "the programs are on both interfaces" "$(ip -d link show | grep -c 'prog/xdp')" 2
+pid=$(show rsipd MainPID)
+check_eq "rsipd is user rsip" "$(ps -o user= -p "$pid")" rsip
+check_eq "without any capability" "$(awk '/^Cap(Eff|Prm|Inh|Amb)/ { print $2 }' "/proc/$pid/status" | sort -u)" 0000000000000000
+check_eq "systemd's watchdog is on" "$(show rsipd WatchdogUSec)" 4s
+check_eq "a restart is asked for" "$(show rsipd Restart)" always
+check "rsipctl answers on the default socket" ctl status
+check_eq "the socket is for the group rsip" "$(stat -c '%G %a' /run/rsip/rsipd.sock)" "rsip 660"
+for u in rsip-loader:70 rsipd:40; do # systemd's exposure in tenths; lower is better
+	score=$(systemd-analyze security --no-pager "${u%:*}" 2>/dev/null | sed -n 's/.*Overall exposure level.*: \([0-9]*\)\.\([0-9]\).*/\1\2/p')
+	check_le "systemd-analyze security ${u%:*}, tenths" "${score:-1000}" "${u#*:}"
+done
+
+# ---- it works ---------------------------------------------------------------------------------------------------------
+
+host() { nsenter --net=/run/netns/host -- "$@"; }
+client_up() { host rsip-client up --state-dir /run/rsip-host --gateway 10.99.0.1 --ports 8 --spis 4; }
+mkdir -p /run/rsip-host
+check "a host leases" client_up
+leases() { ctl --json bindings | "$PY" "$LAB_SRC/facts.py" bindings; }
+before=$(leases)
+check_eq "rsipctl shows its binding" "$(wc -l <<<"$before")" 1
+nsenter --net=/run/netns/peer -- "$PY" "$LAB_SRC/udpseq.py" echo 7 >/run/echo.log 2>&1 &
+wait_for 10 grep -q ready /run/echo.log
+talk() { host rsip-client exec --state-dir /run/rsip-host -- "$PY" "$LAB_SRC/udpseq.py" run 192.0.2.2 7 200 100; }
+lost() { js 'd["lost"] + d["doubled"] + (d["received"] != 100)'; }
+check_eq "and talks: lost" "$(talk | lost)" 0
+
+# ---- it survives --------------------------------------------------------------------------------------------------------
+
+new_main() { [ "$(show rsipd MainPID)" != "$1" ] && is rsipd ActiveState active && ctl status; }
+survives() { # WHAT COMMAND...
+	local what=$1 old
+	old=$(show rsipd MainPID)
+	shift
+	[ "$old" != 0 ] || { not_ok "$what: rsipd does not run"; end; }
+	"$@" "$old"
+	check "$what: rsipd is started again" wait_for 40 new_main "$old"
+	check_eq "$what: the bindings are still there" "$(leases)" "$before"
+}
+survives "killed" kill -KILL
+survives "hangs, the watchdog ends it" kill -STOP
+check "it was the watchdog" eval 'journalctl -b --no-pager -u rsipd | grep -q "Watchdog timeout"'
+restart() { systemctl restart rsipd; }
+survives "systemctl restart" restart
+check "systemctl reload rsip-loader puts in new programs" systemctl reload rsip-loader
+check_eq "rsipd did not notice" "$(show rsipd ActiveState)" active
+check_eq "the host still talks: lost" "$(talk | lost)" 0
+
+# ---- it goes --------------------------------------------------------------------------------------------------------------
+
+systemctl stop rsip-loader
+check_eq "stopping the loader stops rsipd first" "$(show rsipd ActiveState) $(show rsip-loader ActiveState)" "inactive inactive"
+check_eq "no program is left" "$(ip -d link show | grep -c 'prog/xdp')" 0
+check_eq "and no pin" "$(ls $PIN 2>/dev/null)" ""
+systemctl start rsipd
+check_eq "starting rsipd alone brings the loader" "$(show rsipd ActiveState) $(show rsip-loader ActiveState)" "active active"
+echo '{ "interfaces": ' >/etc/rsip/rsipd.json
+old=$(show rsipd MainPID)
+check "a broken configuration is refused at restart" eval '! systemctl restart rsipd 2>/dev/null'
+check "with the line" eval 'journalctl -b --no-pager -u rsipd | grep -q "rsipd.json:"'
+check_eq "the programs stay where they are" "$(ip -d link show | grep -c 'prog/xdp')" 2
+
+# ---- make install, uninstall ---------------------------------------------------------------------------------------------
+
+check "make uninstall" make uninstall UNITDIR=/lib/systemd/system
+check_eq "takes away what install put there" "$(ls /usr/sbin/rsip* /lib/systemd/system/rsip* /usr/lib/sysusers.d/rsip* /usr/share/man/man8/rsip* 2>/dev/null)" ""
+end
