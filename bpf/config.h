@@ -3,9 +3,10 @@
 #ifndef RSIP_BPF_CONFIG_H
 #define RSIP_BPF_CONFIG_H
 
-const volatile __u32 rsip_addr_mask = 1; /* buckets of rsip_addrs - 1; likewise the next two */
+const volatile __u32 rsip_addr_mask = 1; /* buckets of rsip_addrs - 1; likewise the next three */
 const volatile __u32 rsip_spi_mask = 1;
 const volatile __u32 rsip_pair_mask = 1;
+const volatile __u32 rsip_remote_mask = 1;
 const volatile __u32 rsip_slots = 1; /* records in rsip_bindings, "none" included */
 const volatile __u32 rsip_max_addrs = 1;
 const volatile __u32 rsip_learned_cnt = 1; /* records in rsip_learned, "none" included */

@@ -5,7 +5,7 @@
 
 /* A packet whose binding is found: the last checks, then into the tunnel.  0 or -RSIP_DROP_*. */
 static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
-					__u32 slot)
+					int slot)
 {
 	struct rsip_binding *rec = rsip_binding_get(slot);
 	struct rsip_hop hop = {};
@@ -13,6 +13,9 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
+	/* found by what the pair has learned, not by a port or SPI of one binding */
+	if (key->ike == RSIP_IKE_COOKIES || (key->quoted && (key->kind == RSIP_KEY_SPI || key->ike)))
+		rec = rsip_pair_for_remote(walk, key, rec, RSIP_REMOTE_IPSEC, &slot);
 	if (rec->local != key->local || RSIP_READ(rec->expires_ns) <= walk->now)
 		return -RSIP_DROP_EXPIRED;
 	err = rsip_remote_check(rec, key);

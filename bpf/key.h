@@ -57,6 +57,12 @@ struct rsip_key {
 };
 _Static_assert(sizeof(struct rsip_key) == 56, "rsip_key has a hole");
 
+/* Outbound, not found by a leased port: it is for RSIPSEC bindings, and not for any. */
+static __always_inline bool rsip_key_is_ipsec(const struct rsip_key *key)
+{
+	return key->kind != RSIP_KEY_ICMP && key->kind != RSIP_KEY_LATER;
+}
+
 static __always_inline void rsip_key_bad(struct rsip_key *key, __u8 why)
 {
 	key->kind = RSIP_KEY_BAD;

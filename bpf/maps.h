@@ -43,6 +43,8 @@ RSIP_ARRAY(rsip_ports, struct rsip_port_line, 1);
 RSIP_ARRAY(rsip_spis, struct rsip_spi_bucket, 2);
 /* Which bindings has this host on this address?  rsipd -> packets. */
 RSIP_ARRAY(rsip_pairs, struct rsip_pair_bucket, 2);
+/* Which of them is for this remote?  rsipd -> packets. */
+RSIP_ARRAY(rsip_remotes, struct rsip_remote_bucket, 2);
 /* All that a packet must know of a binding.  rsipd -> packets. */
 RSIP_ARRAY(rsip_bindings, struct rsip_binding, 1);
 /* Packets and bytes of a binding, a row for each CPU.  packets -> rsipd. */

@@ -85,7 +85,9 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
 	walk->now = bpf_ktime_get_coarse_ns();
-	err = rsip_owner_check(walk, rec, &key, outer->saddr);
+	if (key.by_pair)
+		rec = rsip_pair_for_remote(walk, &key, rec, rsip_key_is_ipsec(&key) ? RSIP_REMOTE_IPSEC : 0, &slot);
+	err = rsip_owner_check(walk, rec, &key, outer->saddr, outer->daddr);
 	if (!err)
 		err = rsip_dst_check(ip->daddr, outer->daddr);
 	if (err)
@@ -112,8 +114,11 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 
 	if (!iface || rsip_eth_type(walk) != RSIP_ETH_IPV4)
 		return RSIP_PASS;
-	if (!rsip_ip_dst(walk, &dst) || !iface->endpoint || dst != iface->endpoint)
+	if (!rsip_ip_dst(walk, &dst) || !iface->endpoint)
 		return RSIP_PASS;
+	if (dst != iface->endpoint && !rsip_is_endpoint(dst))
+		return RSIP_PASS;
+	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
 	err = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &outer);
 	if (outer.proto != RSIP_PROTO_IPIP)
 		return RSIP_PASS;

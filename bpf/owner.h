@@ -50,6 +50,34 @@ __noinline int rsip_owner(struct rsip_key *key, __be32 host, __u32 addr_index)
 	return rsip_owner_ipsec(key, host);
 }
 
+/*
+ * A pair has one entry and may have bindings for several remotes: the one for this packet's, where the one found is
+ * for another, or has ended.  ipsec: RSIP_REMOTE_IPSEC or 0.
+ */
+static __always_inline struct rsip_binding *rsip_pair_for_remote(const struct rsip_walk *walk, const struct rsip_key *key,
+								 struct rsip_binding *rec, __u32 ipsec, int *slot)
+{
+	struct rsip_binding *other;
+	__u32 found;
+
+	if (!rec->remote || (rec->remote == key->remote && RSIP_READ(rec->expires_ns) > walk->now))
+		return rec;
+	found = rsip_remote_find(rec->host, key->local, key->remote, ipsec);
+	other = found ? rsip_binding_get(found) : NULL;
+	if (!other)
+		return rec;
+	*slot = (int)found;
+	return other;
+}
+
+/* UDP to or from the ports of IKE: without it there is no IPsec to the remote. */
+static __always_inline bool rsip_remote_is_ike(const struct rsip_binding *rec, const struct rsip_key *key)
+{
+	if (key->remote_port != RSIP_PORT_IKE && key->remote_port != RSIP_PORT_NATT)
+		return false;
+	return key->ike || (rec->method == 3 && key->proto == RSIP_PROTO_UDP);
+}
+
 /* Is the remote one that the binding may talk to?  RFC 3103 7.2; RFC 3104 App. D for what hides its ports. */
 static __always_inline int rsip_remote_check(const struct rsip_binding *rec, const struct rsip_key *key)
 {
@@ -59,8 +87,8 @@ static __always_inline int rsip_remote_check(const struct rsip_binding *rec, con
 		return -RSIP_DROP_REMOTE_UNALLOWED;
 	if (!rec->remote_port_cnt || !key->has_ports)
 		return 0;
-	if (key->ike && (key->remote_port == RSIP_PORT_IKE || key->remote_port == RSIP_PORT_NATT))
-		return 0; /* without IKE there is no IPsec to the remote */
+	if (rsip_remote_is_ike(rec, key))
+		return 0;
 	return (__u16)(key->remote_port - first) < rec->remote_port_cnt ? 0 : -RSIP_DROP_REMOTE_UNALLOWED;
 }
 
@@ -71,7 +99,7 @@ static __always_inline bool rsip_mac_equal(const __u8 *a, const __u8 *b)
 
 /* RFC 3103 10.4 and BCP 38: the packet must come from where the registration was made. */
 static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const struct rsip_binding *rec,
-					    const struct rsip_key *key, __be32 host)
+					    const struct rsip_key *key, __be32 host, __be32 endpoint)
 {
 	struct rsip_policy *policy = rsip_policy_get();
 	union rsip_nexthop hop = { .word = RSIP_READ(rec->nexthop) };
@@ -85,7 +113,8 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 		return -RSIP_DROP_NOT_OWNER;
 	if (rec->iface != walk->iface)
 		return -RSIP_DROP_WRONG_INTERFACE;
-	if (rec->tunnel != 1)
+	/* what is found by the pair may be another binding of the pair's, with another end */
+	if (rec->tunnel != 1 || (rec->endpoint != endpoint && !key->by_pair))
 		return -RSIP_DROP_WRONG_TUNNEL;
 	if (walk->l2 && policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
 		return -RSIP_DROP_WRONG_MAC;

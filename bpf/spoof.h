@@ -19,6 +19,22 @@ __noinline int rsip_net_private(__be32 addr)
 	return 0;
 }
 
+/* 1: a tunnel may end at this address, too (RFC 3103 6). */
+__noinline int rsip_is_endpoint(__be32 addr)
+{
+	struct rsip_policy *policy = rsip_policy_get();
+
+	if (!policy)
+		return 0;
+	for (__u32 i = 0; i < RSIP_MAX_ENDPOINTS; i++) {
+		if (i >= policy->endpoint_cnt)
+			break;
+		if (policy->endpoints[i] == addr)
+			return 1;
+	}
+	return 0;
+}
+
 static __always_inline __u8 rsip_first_byte(__be32 addr)
 {
 	return bpf_ntohl(addr) >> 24;

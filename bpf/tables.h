@@ -119,6 +119,34 @@ __noinline __u64 rsip_pair_find(__be32 host, __be32 local)
 	return slots ? slots : rsip_pair_in_bucket(rsip_bucket2(hash, rsip_pair_mask), host, local);
 }
 
+static __always_inline __u32 rsip_remote_in_bucket(__u32 bucket, __u64 pair, __be32 remote, __u32 ipsec)
+{
+	struct rsip_remote_bucket *b = bpf_map_lookup_elem(&rsip_remotes, &bucket);
+
+	if (!b)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 4; i++) {
+		struct rsip_remote_entry *e = &b->e[i];
+		__u32 slot = RSIP_READ(e->slot);
+
+		if (slot & ~RSIP_REMOTE_IPSEC && (slot & RSIP_REMOTE_IPSEC) == ipsec && RSIP_READ(e->remote) == remote &&
+		    RSIP_PAIR_KEY(RSIP_READ(e->host), RSIP_READ(e->local)) == pair && RSIP_READ(e->slot) == slot)
+			return slot & ~RSIP_REMOTE_IPSEC;
+	}
+	return 0;
+}
+
+/* Slot of the pair's binding for this remote, or 0; ipsec: RSIP_REMOTE_IPSEC for one of RSIPSEC, else 0. */
+__noinline __u32 rsip_remote_find(__be32 host, __be32 local, __be32 remote, __u32 ipsec)
+{
+	__u64 hash = rsip_hash(RSIP_REMOTE_KEY(host, local, remote, ipsec), rsip_seed);
+	__u64 pair = RSIP_PAIR_KEY(host, local);
+	__u32 slot = rsip_remote_in_bucket(rsip_bucket1(hash, rsip_remote_mask), pair, remote, ipsec);
+
+	return slot ? slot : rsip_remote_in_bucket(rsip_bucket2(hash, rsip_remote_mask), pair, remote, ipsec);
+}
+
 /* Index of one of our interfaces, or 0. */
 __noinline __u32 rsip_iface_find(__u32 ifindex)
 {

@@ -41,7 +41,7 @@ struct bpf_dp {
 
 static const char *const map_names[RSIP_DP_MAPS] = {
 	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
-	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_bindings", "rsip_bind_cnt",
+	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
 	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out",
 };
 
@@ -177,6 +177,7 @@ static void map_needs(const struct rsip_config *k, int map, uint64_t *cnt, size_
 		[RSIP_DP_PORTS] = { (uint64_t)k->max_addrs * 4096, sizeof(struct rsip_port_line) },
 		[RSIP_DP_SPIS] = { k->spi_buckets, sizeof(struct rsip_spi_bucket) },
 		[RSIP_DP_PAIRS] = { k->pair_buckets, sizeof(struct rsip_pair_bucket) },
+		[RSIP_DP_REMOTES] = { k->remote_buckets, sizeof(struct rsip_remote_bucket) },
 		[RSIP_DP_BINDINGS] = { k->max_bindings + 1ULL, sizeof(struct rsip_binding) },
 		[RSIP_DP_BIND_CNT] = { k->cpus * (k->max_bindings + 1ULL),
 				       sizeof(struct rsip_bind_cnt) },
@@ -241,7 +242,7 @@ static int read_config(struct bpf_dp *d, int fd, char *why, size_t why_len)
 			      "detach and attach, with the loader of the same version)",
 			      k->layout_version, RSIP_LAYOUT_VERSION);
 	if (!power_of_two(k->addr_buckets) || !power_of_two(k->spi_buckets) ||
-	    !power_of_two(k->pair_buckets) || !k->cpus || !k->max_bindings || !k->max_addrs)
+	    !power_of_two(k->pair_buckets) || !power_of_two(k->remote_buckets) || !k->cpus || !k->max_bindings || !k->max_addrs)
 		return refuse(
 			why, why_len, -EPROTO,
 			"map rsip_config makes no sense (run `rsip-loader detach`, then attach)");
@@ -260,6 +261,7 @@ static void set_pointers(struct bpf_dp *d)
 		.ports = d->map[RSIP_DP_PORTS].at,
 		.spis = d->map[RSIP_DP_SPIS].at,
 		.pairs = d->map[RSIP_DP_PAIRS].at,
+		.remotes = d->map[RSIP_DP_REMOTES].at,
 		.bindings = d->map[RSIP_DP_BINDINGS].at,
 		.bind_cnt = d->map[RSIP_DP_BIND_CNT].at,
 		.learned = d->map[RSIP_DP_LEARNED].at,

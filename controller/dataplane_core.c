@@ -153,8 +153,11 @@ static int op_set_policy(struct rsip_dataplane *dp, const struct rsip_policy *po
 {
 	struct rsip_policy *to = core(dp)->m.policy;
 
-	if (policy->net_cnt > RSIP_MAX_NETS)
+	if (policy->net_cnt > RSIP_MAX_NETS || policy->endpoint_cnt > RSIP_MAX_ENDPOINTS)
 		return -EINVAL;
+	for (uint32_t i = 0; i < policy->endpoint_cnt; i++)
+		__atomic_store_n(&to->endpoints[i], policy->endpoints[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&to->endpoint_cnt, policy->endpoint_cnt, __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < policy->net_cnt; i++) {
 		uint64_t word;
 
@@ -248,8 +251,9 @@ int rsip_dp_core_init(struct rsip_dp_core *c)
 	rsip_table_init_addrs(&c->addrs, c->m.addrs, conf->addr_buckets, conf->hash_seed);
 	rsip_table_init_spis(&c->spis, c->m.spis, conf->spi_buckets, conf->hash_seed);
 	rsip_table_init_pairs(&c->pairs, c->m.pairs, conf->pair_buckets, conf->hash_seed);
-	c->addrs.grace = c->spis.grace = c->pairs.grace = table_grace;
-	c->addrs.grace_arg = c->spis.grace_arg = c->pairs.grace_arg = c;
+	rsip_table_init_remotes(&c->remotes, c->m.remotes, conf->remote_buckets, conf->hash_seed);
+	c->addrs.grace = c->spis.grace = c->pairs.grace = c->remotes.grace = table_grace;
+	c->addrs.grace_arg = c->spis.grace_arg = c->pairs.grace_arg = c->remotes.grace_arg = c;
 	c->slot = calloc((size_t)conf->max_bindings + 1, sizeof(*c->slot));
 	c->addr_binds = calloc(conf->max_addrs, sizeof(*c->addr_binds));
 	c->addr_known = calloc(conf->max_addrs, sizeof(*c->addr_known));

@@ -50,10 +50,13 @@ struct rsip_dp_extra {
 	struct rsip_spi_range *range;
 };
 
-enum { RSIP_DP_ANY, RSIP_DP_IPSEC, RSIP_DP_LISTS };
+/* A pair's bindings, those of RSIPSEC, and likewise the pair's bindings for one remote. */
+enum { RSIP_DP_ANY, RSIP_DP_IPSEC, RSIP_DP_REMOTE, RSIP_DP_REMOTE_IPSEC, RSIP_DP_LISTS };
 
-/* What we keep of a slot beside its record.  Lists are doubly linked by slot, what expires last
- * first. */
+/*
+ * What we keep of a slot beside its record.  Lists are doubly linked by slot: those without a
+ * remote first, then what expires last first.
+ */
 struct rsip_dp_slot {
 	uint32_t prev[RSIP_DP_LISTS], next[RSIP_DP_LISTS]; /* 0: none */
 	bool linked[RSIP_DP_LISTS];
@@ -72,6 +75,7 @@ struct rsip_dp_mem {
 	struct rsip_port_line *ports;
 	struct rsip_spi_bucket *spis;
 	struct rsip_pair_bucket *pairs;
+	struct rsip_remote_bucket *remotes;
 	struct rsip_binding *bindings;
 	struct rsip_bind_cnt *bind_cnt;
 	struct rsip_learned *learned;
@@ -92,7 +96,7 @@ struct rsip_dp_core {
 	struct rsip_dp_mem m;
 	const struct rsip_dp_back *back;
 	struct rsip_config config;
-	struct rsip_table addrs, spis, pairs;
+	struct rsip_table addrs, spis, pairs, remotes;
 	struct rsip_dp_numbers slots, learned;
 	struct rsip_dp_slot *slot; /* max_bindings + 1 */
 	uint32_t *addr_binds; /* live bindings of each address index */
@@ -112,6 +116,19 @@ void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot);
 void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot); /* its expiry changed */
 int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned);
 void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned);
+
+/* Lists of slots: head in, head out; 0 is none. */
+uint32_t rsip_dp_list_add(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot);
+uint32_t rsip_dp_list_remove(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot);
+/* What a table entry names, if it is the head of a list by now and not an earlier process's word. */
+uint32_t rsip_dp_list_head(const struct rsip_dp_core *c, uint32_t word, int list);
+
+/* dataplane_remotes.c: the pair's bindings for one remote; called with the pair's. */
+int rsip_dp_remote_join(struct rsip_dp_core *c, uint32_t slot); /* 0 or -ENOSPC */
+void rsip_dp_remote_leave(struct rsip_dp_core *c, uint32_t slot);
+void rsip_dp_remote_moved(struct rsip_dp_core *c, uint32_t slot);
+/* Start-up: entries that name no such binding go; before: what can be known without the lists. */
+uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c, bool before);
 
 /* dataplane_res.c: the ports and SPIs of a slot, in memory and in the tables. */
 int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports,

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include "dataplane_core.h"
 
-#define MEM_PARTS 11
+#define MEM_PARTS 12
 
 struct mem_dp {
 	struct rsip_dp_core core; /* first */
@@ -98,6 +98,7 @@ static bool make_parts(struct mem_dp *d)
 	m->ports = part(d, (uint64_t)k->max_addrs * 4096, sizeof(*m->ports));
 	m->spis = part(d, k->spi_buckets, sizeof(*m->spis));
 	m->pairs = part(d, k->pair_buckets, sizeof(*m->pairs));
+	m->remotes = part(d, k->remote_buckets, sizeof(*m->remotes));
 	m->bindings = part(d, k->max_bindings + 1ULL, sizeof(*m->bindings));
 	m->bind_cnt = part(d, k->cpus * (k->max_bindings + 1ULL), sizeof(*m->bind_cnt));
 	m->learned = part(d, k->max_learned + 1ULL, sizeof(*m->learned));
@@ -130,6 +131,7 @@ int rsip_dataplane_mem(uint32_t max_bindings, uint32_t max_addrs, struct rsip_da
 		.addr_buckets = power_of_two(max_addrs / 4 + 1),
 		.spi_buckets = power_of_two(max_bindings),
 		.pair_buckets = power_of_two(max_bindings / 2 + 1),
+		.remote_buckets = power_of_two(max_bindings / 2 + 1),
 		.mode = RSIP_MODE_NATIVE,
 		.tunnels = RSIP_CONFIG_TUNNELS,
 	};

@@ -14,21 +14,26 @@ static bool is_ipsec(const struct rsip_dp_core *c, uint32_t slot)
 	return c->m.bindings[slot].method == 3;
 }
 
-/* What a table entry names is the head of a list, unless an earlier process wrote it and we have
- * not met it yet. */
-static uint32_t head_of(const struct rsip_dp_core *c, uint32_t word, int list)
+uint32_t rsip_dp_list_head(const struct rsip_dp_core *c, uint32_t word, int list)
 {
 	return rsip_dp_numbers_used(&c->slots, word) && c->slot[word].linked[list] ? word : 0;
 }
 
+/* One for all remotes before those for one: then the head alone tells whether there is such a one. */
+static bool goes_before(const struct rsip_binding *a, const struct rsip_binding *b)
+{
+	if (!a->remote != !b->remote)
+		return !a->remote;
+	return a->expires_ns > b->expires_ns;
+}
+
 /* New leases end last as a rule: the walk is mostly one step, and never longer than the pair's
  * bindings. */
-static uint32_t link_sorted(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
+uint32_t rsip_dp_list_add(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
 {
-	uint64_t expires = c->m.bindings[slot].expires_ns;
 	uint32_t before = 0, after = head;
 
-	while (after && c->m.bindings[after].expires_ns > expires) {
+	while (after && goes_before(&c->m.bindings[after], &c->m.bindings[slot])) {
 		before = after;
 		after = c->slot[after].next[list];
 	}
@@ -43,7 +48,7 @@ static uint32_t link_sorted(struct rsip_dp_core *c, uint32_t head, int list, uin
 	return head;
 }
 
-static uint32_t unlink_slot(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
+uint32_t rsip_dp_list_remove(struct rsip_dp_core *c, uint32_t head, int list, uint32_t slot)
 {
 	struct rsip_dp_slot *s = &c->slot[slot];
 	uint32_t prev = s->prev[list], next = s->next[list];
@@ -82,13 +87,13 @@ static int join_new(struct rsip_dp_core *c, uint32_t slot)
 			__atomic_store_n(&c->m.learned[rec->learned].slot, 0, __ATOMIC_RELEASE);
 		return err;
 	}
-	link_sorted(c, 0, RSIP_DP_ANY, slot);
+	rsip_dp_list_add(c, 0, RSIP_DP_ANY, slot);
 	if (ipsec)
-		link_sorted(c, 0, RSIP_DP_IPSEC, slot);
+		rsip_dp_list_add(c, 0, RSIP_DP_IPSEC, slot);
 	return 0;
 }
 
-int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot)
+static int join_pair(struct rsip_dp_core *c, uint32_t slot)
 {
 	const struct rsip_binding *rec = &c->m.bindings[slot];
 	struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
@@ -97,12 +102,23 @@ int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot)
 	if (!e)
 		return join_new(c, slot);
 	if (is_ipsec(c, slot)) {
-		head = head_of(c, e->ipsec_slot, RSIP_DP_IPSEC);
-		set_ipsec_head(c, e, link_sorted(c, head, RSIP_DP_IPSEC, slot));
+		head = rsip_dp_list_head(c, e->ipsec_slot, RSIP_DP_IPSEC);
+		set_ipsec_head(c, e, rsip_dp_list_add(c, head, RSIP_DP_IPSEC, slot));
 	}
-	head = head_of(c, e->slot, RSIP_DP_ANY);
-	__atomic_store_n(&e->slot, link_sorted(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
+	head = rsip_dp_list_head(c, e->slot, RSIP_DP_ANY);
+	__atomic_store_n(&e->slot, rsip_dp_list_add(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
 	return 0;
+}
+
+int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot)
+{
+	int err = rsip_dp_remote_join(c, slot);
+
+	if (!err)
+		err = join_pair(c, slot);
+	if (err)
+		rsip_dp_remote_leave(c, slot);
+	return err;
 }
 
 void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot)
@@ -111,13 +127,14 @@ void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot)
 	struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
 	uint32_t head;
 
+	rsip_dp_remote_leave(c, slot);
 	if (!e || !c->slot[slot].linked[RSIP_DP_ANY])
 		return;
-	head = unlink_slot(c, e->slot, RSIP_DP_ANY, slot);
+	head = rsip_dp_list_remove(c, e->slot, RSIP_DP_ANY, slot);
 	if (head)
 		__atomic_store_n(&e->slot, head, __ATOMIC_RELEASE);
 	if (is_ipsec(c, slot)) {
-		uint32_t ipsec = unlink_slot(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
+		uint32_t ipsec = rsip_dp_list_remove(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
 
 		if (ipsec) {
 			set_ipsec_head(c, e, ipsec);
@@ -136,14 +153,15 @@ void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot)
 	struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
 	uint32_t head;
 
+	rsip_dp_remote_moved(c, slot);
 	if (!e)
 		return;
 	if (is_ipsec(c, slot)) {
-		head = unlink_slot(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
-		set_ipsec_head(c, e, link_sorted(c, head, RSIP_DP_IPSEC, slot));
+		head = rsip_dp_list_remove(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
+		set_ipsec_head(c, e, rsip_dp_list_add(c, head, RSIP_DP_IPSEC, slot));
 	}
-	head = unlink_slot(c, e->slot, RSIP_DP_ANY, slot);
-	__atomic_store_n(&e->slot, link_sorted(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
+	head = rsip_dp_list_remove(c, e->slot, RSIP_DP_ANY, slot);
+	__atomic_store_n(&e->slot, rsip_dp_list_add(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
 }
 
 /* ---- learned records ------------------------------------------------------------------------- */

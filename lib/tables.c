@@ -7,7 +7,7 @@
 #define BUCKET_LEN 64
 #define SEARCH_MAX 128 /* buckets looked at before a table counts as full */
 
-/* What differs between the three tables.  Entries are passed as pointers into the table or as a
+/* What differs between the tables.  Entries are passed as pointers into the table or as a
  * model of one. */
 struct rsip_table_kind {
 	uint32_t entry_len;
@@ -167,6 +167,54 @@ static const struct rsip_table_kind pair_kind = {
 	.clear = pair_clear,
 };
 
+/* ---- remotes: the slot is written last and cleared first -------------------------------------- */
+
+static bool remote_used(const void *e)
+{
+	return (((const struct rsip_remote_entry *)e)->slot & ~RSIP_REMOTE_IPSEC) != 0;
+}
+
+static uint64_t remote_key(const void *e)
+{
+	const struct rsip_remote_entry *r = e;
+
+	return RSIP_REMOTE_KEY(r->host, r->local, r->remote, r->slot & RSIP_REMOTE_IPSEC);
+}
+
+static bool remote_same(const void *a, const void *b)
+{
+	const struct rsip_remote_entry *x = a, *y = b;
+
+	return x->host == y->host && x->local == y->local && x->remote == y->remote &&
+	       !((x->slot ^ y->slot) & RSIP_REMOTE_IPSEC);
+}
+
+static void remote_publish(void *e, const void *model)
+{
+	const struct rsip_remote_entry *from = model;
+	struct rsip_remote_entry *to = e;
+
+	STORE(to->host, from->host);
+	STORE(to->local, from->local);
+	STORE(to->remote, from->remote);
+	PUBLISH(to->slot, from->slot);
+}
+
+static void remote_clear(void *e)
+{
+	PUBLISH(((struct rsip_remote_entry *)e)->slot, 0);
+}
+
+static const struct rsip_table_kind remote_kind = {
+	.entry_len = sizeof(struct rsip_remote_entry),
+	.entries = 4,
+	.used = remote_used,
+	.key = remote_key,
+	.same = remote_same,
+	.publish = remote_publish,
+	.clear = remote_clear,
+};
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static void table_init(struct rsip_table *t, const struct rsip_table_kind *kind, void *mem,
@@ -192,6 +240,11 @@ void rsip_table_init_spis(struct rsip_table *t, void *mem, uint32_t buckets, uin
 void rsip_table_init_pairs(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed)
 {
 	table_init(t, &pair_kind, mem, buckets, seed);
+}
+
+void rsip_table_init_remotes(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed)
+{
+	table_init(t, &remote_kind, mem, buckets, seed);
 }
 
 static void *place(const struct rsip_table *t, uint32_t bucket, uint32_t i)
@@ -433,4 +486,16 @@ int rsip_table_pair_put(struct rsip_table *t, __be32 host, __be32 local, uint32_
 int rsip_table_pair_del(struct rsip_table *t, __be32 host, __be32 local)
 {
 	return del(t, &(struct rsip_pair_entry){ .host = host, .local = local });
+}
+
+struct rsip_remote_entry *rsip_table_remote(const struct rsip_table *t, __be32 host, __be32 local,
+					    __be32 remote, uint32_t ipsec)
+{
+	return find(t, &(struct rsip_remote_entry){
+			       .host = host, .local = local, .remote = remote, .slot = ipsec });
+}
+
+int rsip_table_remote_put(struct rsip_table *t, const struct rsip_remote_entry *e)
+{
+	return remote_used(e) ? put(t, e) : -EINVAL;
 }

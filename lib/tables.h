@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The writer of the two-choice bucket tables of rsip/maps.h: rsip_addrs, rsip_spis, rsip_pairs.
+ * The writer of the two-choice bucket tables of rsip/maps.h: rsip_addrs, rsip_spis, rsip_pairs,
+ * rsip_remotes.
  *
  * One writer, many readers that take no lock.  An entry is published by one store of its last word
  * and unpublished by clearing the same word.  Where both buckets of a key are full, an entry is
@@ -34,6 +35,7 @@ struct rsip_table {
 void rsip_table_init_addrs(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
 void rsip_table_init_spis(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
 void rsip_table_init_pairs(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
+void rsip_table_init_remotes(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
 
 /* Addresses: put answers 0, -EEXIST or -ENOSPC; del 0 or -ENOENT. */
 struct rsip_addr_entry *rsip_table_addr(const struct rsip_table *t, __be32 addr);
@@ -56,6 +58,11 @@ struct rsip_pair_entry *rsip_table_pair(const struct rsip_table *t, __be32 host,
 int rsip_table_pair_put(struct rsip_table *t, __be32 host, __be32 local, uint32_t slot,
 			uint32_t ipsec_slot);
 int rsip_table_pair_del(struct rsip_table *t, __be32 host, __be32 local);
+
+/* ipsec: RSIP_REMOTE_IPSEC or 0.  The entry's slot may be stored to, with ipsec, as above. */
+struct rsip_remote_entry *rsip_table_remote(const struct rsip_table *t, __be32 host, __be32 local,
+					    __be32 remote, uint32_t ipsec);
+int rsip_table_remote_put(struct rsip_table *t, const struct rsip_remote_entry *e);
 
 /*
  * Start-up: clears every entry that a reader would not find, or not first: misplaced, or the second

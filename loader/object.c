@@ -73,6 +73,7 @@ static struct rsip_xdp_bpf *open_object(const struct rsip_config *config)
 	object->rodata->rsip_addr_mask = config->addr_buckets - 1;
 	object->rodata->rsip_spi_mask = config->spi_buckets - 1;
 	object->rodata->rsip_pair_mask = config->pair_buckets - 1;
+	object->rodata->rsip_remote_mask = config->remote_buckets - 1;
 	object->rodata->rsip_slots = config->max_bindings + 1;
 	object->rodata->rsip_max_addrs = config->max_addrs;
 	object->rodata->rsip_learned_cnt = config->max_learned + 1;

@@ -29,6 +29,8 @@ void rsip_sizes_compute(uint32_t max_bindings, uint32_t max_addrs, uint32_t max_
 	config->addr_buckets = power_of_two(2ULL * max_addrs / 8 + 1);
 	config->spi_buckets = power_of_two(2ULL * max_bindings / 4 + 1);
 	config->pair_buckets = power_of_two(2ULL * max_bindings / 4 + 1);
+	/* RSIPSEC bindings are there twice; few bindings have a remote */
+	config->remote_buckets = config->pair_buckets;
 }
 
 int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t max_cookies,
@@ -43,6 +45,7 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		{"rsip_ports", c->max_addrs * 4096ULL},
 		{"rsip_spis", c->spi_buckets},
 		{"rsip_pairs", c->pair_buckets},
+		{"rsip_remotes", c->remote_buckets},
 		{"rsip_bindings", c->max_bindings + 1ULL},
 		{"rsip_bind_cnt", c->cpus * (c->max_bindings + 1ULL)},
 		{"rsip_learned", c->max_learned + 1ULL},

@@ -7,7 +7,7 @@
  * without system calls.  Who writes what:
  *
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
- *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_bindings
+ *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *   packets  rsip_learned (rings) rsip_cookies rsip_spis_out rsip_bind_cnt rsip_counters rsip_nexthops
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
@@ -25,11 +25,12 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 2
+#define RSIP_LAYOUT_VERSION 3
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
 #define RSIP_MAX_NETS 32 /* private networks */
+#define RSIP_MAX_ENDPOINTS 8 /* tunnel endpoints beside those of the interfaces */
 #define RSIP_CLAIMS_MAX 64 /* IKE cookies one (host, address) pair can hold: rfc 3104 6.1, capped */
 #define RSIP_SPI_OUT_MAX 8 /* outbound SPIs remembered per pair, for ICMP errors about them */
 #define RSIP_NEXTHOPS 1024 /* public next hops cached per CPU; a power of two */
@@ -50,7 +51,8 @@ struct rsip_config {
 	__u32 mode; /* enum rsip_mode */
 	__u32 tunnels; /* 1 << tunnel type (RFC 3103 8.6): those that the programs can open and make */
 	__u64 attached_ns; /* CLOCK_MONOTONIC */
-	__u64 pad1;
+	__u32 remote_buckets; /* as pair_buckets */
+	__u32 pad1;
 };
 _Static_assert(sizeof(struct rsip_config) == 64, "rsip_config");
 
@@ -73,10 +75,11 @@ struct rsip_policy {
 	__u32 route_gen; /* raised at each route or neighbour event: flushes rsip_nexthops */
 	__u32 flags; /* RSIP_POLICY_* */
 	__u32 net_cnt; /* entries used of private_nets */
-	__u32 pad;
+	__u32 endpoint_cnt; /* and of endpoints */
 	struct rsip_net private_nets[RSIP_MAX_NETS];
+	__be32 endpoints[RSIP_MAX_ENDPOINTS]; /* tunnels end here too; a binding says which is its own */
 };
-_Static_assert(sizeof(struct rsip_policy) == 16 + 8 * RSIP_MAX_NETS, "rsip_policy");
+_Static_assert(sizeof(struct rsip_policy) == 16 + 8 * RSIP_MAX_NETS + 4 * RSIP_MAX_ENDPOINTS, "rsip_policy");
 
 #define RSIP_POLICY_CHECK_MAC 0x1 /* a tunnel packet must come from the next hop's MAC address */
 
@@ -160,7 +163,8 @@ _Static_assert(sizeof(struct rsip_spi_bucket) == 64, "rsip_spi_bucket");
 
 /*
  * rsip_pairs: array of pair_buckets; key (outer source, inner source) = (host address, leased address).
- * Each slot names the binding of the pair that expires last, so that a pair lives as long as its bindings.
+ * Each slot names the binding of the pair that expires last, so that a pair lives as long as its bindings; one
+ * without a remote goes before all that have one (RFC 3103 7.2).
  */
 struct rsip_pair_entry {
 	__be32 host; /* 0: free; written last, cleared first */
@@ -172,6 +176,23 @@ struct rsip_pair_bucket {
 	struct rsip_pair_entry e[4];
 };
 _Static_assert(sizeof(struct rsip_pair_bucket) == 64, "rsip_pair_bucket");
+
+/*
+ * rsip_remotes: array of remote_buckets; key (host, leased address, remote, RSIP_REMOTE_IPSEC or not).  The pair's
+ * binding for this remote that expires last, of any method, or of RSIPSEC only: asked where rsip_pairs names a
+ * binding for another remote.
+ */
+#define RSIP_REMOTE_IPSEC 0x80000000U
+struct rsip_remote_entry {
+	__be32 host;
+	__be32 local;
+	__be32 remote;
+	__u32 slot; /* 0: free; with RSIP_REMOTE_IPSEC; written last, cleared first */
+};
+struct rsip_remote_bucket {
+	struct rsip_remote_entry e[4];
+};
+_Static_assert(sizeof(struct rsip_remote_bucket) == 64, "rsip_remote_bucket");
 
 /* ---- bindings ------------------------------------------------------------------------------------------ */
 
@@ -326,5 +347,7 @@ static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u3
 #define RSIP_ADDR_KEY(addr) ((__u64)(__u32)(addr))
 #define RSIP_SPI_KEY(addr, spi) (((__u64)(__u32)(addr) << 32) | ((__u32)(spi) >> RSIP_SPI_BLOCK_SHIFT))
 #define RSIP_PAIR_KEY(host, local) (((__u64)(__u32)(host) << 32) | (__u32)(local))
+#define RSIP_REMOTE_KEY(host, local, remote, ipsec) \
+	rsip_hash(RSIP_PAIR_KEY(host, local), ((__u64)(ipsec) << 32) | (__u32)(remote))
 
 #endif

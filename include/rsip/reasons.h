@@ -40,7 +40,7 @@
 	X(LOCAL_PORT_UNALLOWED, "local-port-unallowed", "a host's packet from a port that it does not lease") \
 	X(NOT_OWNER, "not-owner", "a host's packet that uses another host's resource")          \
 	X(WRONG_INTERFACE, "wrong-interface", "a tunnel packet on another interface than its registration's") \
-	X(WRONG_TUNNEL, "wrong-tunnel", "another tunnel type than the binding's")               \
+	X(WRONG_TUNNEL, "wrong-tunnel", "another tunnel type or end than the binding's")               \
 	X(WRONG_MAC, "wrong-mac", "a tunnel packet from another MAC address than its host's")   \
 	X(IPSEC_UNALLOWED, "ipsec-unallowed", "ESP, AH or IKE of a host without an RSIPSEC binding") \
 	X(REMOTE_UNALLOWED, "remote-unallowed", "a remote address or port outside the flow policy") \

@@ -94,9 +94,20 @@ static void put_iface(uint32_t index, const char *name, uint8_t role, const char
 	cr_assert_eq(bpf_map_update_elem(gw.fd_iftab, &bucket, &b, BPF_ANY), 0);
 }
 
+static __be32 endpoint;
+
+void given_endpoint(__be32 addr)
+{
+	endpoint = addr;
+	given_policy(0);
+}
+
 void given_policy(uint32_t flags)
 {
-	struct rsip_policy policy = { .flags = flags, .net_cnt = 2 };
+	struct rsip_policy policy = { .flags = flags,
+				      .net_cnt = 2,
+				      .endpoints = { endpoint },
+				      .endpoint_cnt = endpoint != 0 };
 
 	policy.private_nets[0] =
 		(struct rsip_net){ CAST_IP(10, 0, 0, 0), CAST_IP(255, 255, 255, 0) };
@@ -174,7 +185,9 @@ uint32_t gateway_bind(const struct given *g)
 					     .nexthop = g->no_nexthop ? 0 : nexthop_of(g->host),
 					     .local = g->local,
 					     .host = g->host,
-					     .endpoint = g->host == HOST_C ? GW_PRIV2 : GW_PRIV,
+					     .endpoint = g->endpoint	       ? g->endpoint
+							 : g->host == HOST_C ? GW_PRIV2
+									     : GW_PRIV,
 					     .bind_id = ++gw.binds,
 					     .client_id = g->host,
 					     .remote = g->remote,

@@ -42,6 +42,7 @@ struct given {
 	bool expired;
 	bool no_nexthop;
 	bool longer; /* expires later than others */
+	__be32 endpoint; /* our end of its tunnel; 0: the interface's */
 };
 
 #define ports(first, n) .port_first = first, .port_cnt = n
@@ -53,6 +54,7 @@ struct given {
 uint32_t gateway_bind(const struct given *g);
 void given_end_of(uint32_t slot); /* the binding is removed */
 void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
+void given_endpoint(__be32 addr); /* tunnels end there too */
 void given_policy(uint32_t flags); /* RSIP_POLICY_* beside the private networks of the cast */
 
 /* ---- then ------------------------------------------------------------------------------------ */

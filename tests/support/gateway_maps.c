@@ -29,6 +29,7 @@ static struct rsip_config small_config(void)
 		.addr_buckets = 4,
 		.spi_buckets = BUCKETS,
 		.pair_buckets = BUCKETS,
+		.remote_buckets = BUCKETS,
 		.mode = RSIP_MODE_NATIVE,
 		.tunnels = RSIP_CONFIG_TUNNELS,
 	};
@@ -41,6 +42,7 @@ static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
 	bpf_map__set_max_entries(o->maps.rsip_ports, k->max_addrs * 4096);
 	bpf_map__set_max_entries(o->maps.rsip_spis, k->spi_buckets);
 	bpf_map__set_max_entries(o->maps.rsip_pairs, k->pair_buckets);
+	bpf_map__set_max_entries(o->maps.rsip_remotes, k->remote_buckets);
 	bpf_map__set_max_entries(o->maps.rsip_bindings, k->max_bindings + 1);
 	bpf_map__set_max_entries(o->maps.rsip_bind_cnt, k->cpus * (k->max_bindings + 1));
 	bpf_map__set_max_entries(o->maps.rsip_learned, k->max_learned + 1);
@@ -55,6 +57,7 @@ static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
 		(o)->rodata->rsip_addr_mask = (k)->addr_buckets - 1;                               \
 		(o)->rodata->rsip_spi_mask = (k)->spi_buckets - 1;                                 \
 		(o)->rodata->rsip_pair_mask = (k)->pair_buckets - 1;                               \
+		(o)->rodata->rsip_remote_mask = (k)->remote_buckets - 1;                           \
 		(o)->rodata->rsip_slots = (k)->max_bindings + 1;                                   \
 		(o)->rodata->rsip_max_addrs = (k)->max_addrs;                                      \
 		(o)->rodata->rsip_learned_cnt = (k)->max_learned + 1;                              \

@@ -7,11 +7,12 @@
 #include "twin.h"
 
 #define MODEL_BINDS 200
+#define MODEL_REMOTES 4
 #define MODEL_HOSTS 12
 
 struct model_bind {
 	uint32_t slot;
-	uint8_t host, addr;
+	uint8_t host, addr, remote;
 	bool ipsec;
 	uint16_t port, port_cnt;
 	uint32_t spi, spi_cnt;
@@ -69,7 +70,9 @@ static void model_install(struct model_bind *m)
 		b.spi = 256 + rnd(20000);
 		b.spi_cnt = 1 + rnd(40);
 	}
+	b.remote = (uint8_t)rnd(MODEL_REMOTES); /* 0: all */
 	in = lease(model_host(b.host), model_addr(b.addr), b.expires);
+	in.rec.remote = b.remote ? htonl(0xc6336400U + b.remote) : 0;
 	with_ports(&in, b.port, b.port_cnt);
 	if (b.ipsec)
 		with_spis(&in, b.spi, b.spi_cnt);
@@ -83,21 +86,54 @@ static void model_install(struct model_bind *m)
 	}
 }
 
-static void check_pair(uint32_t host, uint32_t addr)
+/* When the last of a pair's bindings for a remote ends; 0: there is none.  ipsec_only: of those of RSIPSEC. */
+static uint64_t model_last(uint32_t host, uint32_t addr, uint32_t remote, bool ipsec_only)
 {
-	const struct rsip_pair_entry *e =
-		rsip_table_pair(&c->pairs, model_host(host), model_addr(addr));
-	uint64_t any = 0, ipsec = 0;
+	uint64_t last = 0;
 
 	for (int i = 0; i < MODEL_BINDS; i++) {
 		const struct model_bind *m = &model[i];
 
-		if (!m->slot || m->host != host || m->addr != addr)
-			continue;
-		any = m->expires > any ? m->expires : any;
-		if (m->ipsec)
-			ipsec = m->expires > ipsec ? m->expires : ipsec;
+		if (m->slot && m->host == host && m->addr == addr && m->remote == remote && (m->ipsec || !ipsec_only))
+			last = m->expires > last ? m->expires : last;
 	}
+	return last;
+}
+
+/* Whom the pair's entry names: one for all remotes, if there is any. */
+static uint64_t model_head(uint32_t host, uint32_t addr, bool ipsec_only)
+{
+	uint64_t head = model_last(host, addr, 0, ipsec_only);
+
+	for (uint32_t r = 1; r < MODEL_REMOTES && !model_last(host, addr, 0, ipsec_only); r++) {
+		uint64_t last = model_last(host, addr, r, ipsec_only);
+
+		head = last > head ? last : head;
+	}
+	return head;
+}
+
+static void check_remotes(uint32_t host, uint32_t addr)
+{
+	for (uint32_t i = 2; i < 2 * MODEL_REMOTES; i++) {
+		uint32_t remote = i / 2, flag = i % 2 ? RSIP_REMOTE_IPSEC : 0;
+		const struct rsip_remote_entry *e = rsip_table_remote(&c->remotes, model_host(host), model_addr(addr),
+								      htonl(0xc6336400U + remote), flag);
+		uint64_t last = model_last(host, addr, remote, i % 2);
+
+		cr_assert_eq(!e, !last);
+		if (e)
+			cr_assert_eq(c->m.bindings[e->slot & ~RSIP_REMOTE_IPSEC].expires_ns, last);
+	}
+}
+
+static void check_pair(uint32_t host, uint32_t addr)
+{
+	const struct rsip_pair_entry *e =
+		rsip_table_pair(&c->pairs, model_host(host), model_addr(addr));
+	uint64_t any = model_head(host, addr, false), ipsec = model_head(host, addr, true);
+
+	check_remotes(host, addr);
 	cr_assert_eq(!e, !any);
 	if (!e)
 		return;

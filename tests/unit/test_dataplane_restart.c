@@ -169,3 +169,93 @@ Test(dataplane_restart, a_foreign_entry_does_not_harm_a_live_binding, .init = tw
 	cr_expect_eq(c->m.ports[1 << 12 | 100].slot[0], 0);
 	cr_expect_eq(port_owner(0, 4000), slot);
 }
+
+/* ---- remotes, listeners, whole addresses --------------------------------------------------------------------- */
+
+static uint32_t install_for(__be32 remote, uint32_t spi, uint64_t expires_ns)
+{
+	struct rsip_dp_binding b = lease(HOST_A, PUB_1, expires_ns);
+
+	with_spis(&b, spi, 4);
+	b.rec.remote = remote;
+	return install(&b);
+}
+
+static uint32_t remote_of(__be32 remote, uint32_t ipsec)
+{
+	const struct rsip_remote_entry *e = rsip_table_remote(&c->remotes, HOST_A, PUB_1, remote, ipsec);
+
+	return e ? e->slot & ~RSIP_REMOTE_IPSEC : 0;
+}
+
+Test(dataplane_restart, a_pairs_remotes_go_on, .init = twin_up, .fini = twin_down)
+{
+	uint32_t one = install_for(REMOTE, 0x1000, 20 * S), two = install_for(REMOTE, 0x2000, 30 * S);
+	uint32_t other = install_for(REMOTE_2, 0x3000, 25 * S);
+
+	cr_assert_eq(restart(S).cnt, 3);
+	cr_expect_eq(remote_of(REMOTE, 0), two);
+	cr_expect_eq(remote_of(REMOTE, RSIP_REMOTE_IPSEC), two);
+	cr_expect_eq(remote_of(REMOTE_2, RSIP_REMOTE_IPSEC), other);
+	dp->ops->bind_remove(dp, two);
+	cr_expect_eq(remote_of(REMOTE, RSIP_REMOTE_IPSEC), one);
+	dp->ops->bind_remove(dp, one);
+	cr_expect_eq(remote_of(REMOTE, RSIP_REMOTE_IPSEC), 0);
+	cr_expect_eq(remote_of(REMOTE_2, 0), other);
+}
+
+Test(dataplane_restart, entries_of_remotes_that_fit_nothing_go, .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_for(REMOTE, 0x1000, 20 * S), plain = install_ports(HOST_B, 4000, 4, 20 * S);
+	const struct rsip_remote_entry wrong[] = {
+		{ HOST_A, PUB_1, REMOTE_2, slot }, /* another remote */
+		{ HOST_B, PUB_1, REMOTE, slot }, /* another host */
+		{ HOST_B, PUB_1, REMOTE_2, plain }, /* a binding without remote */
+		{ HOST_A, PUB_2, REMOTE, 50 }, /* no binding */
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_assert_eq(rsip_table_remote_put(&c->remotes, &wrong[i]), 0);
+	rsip_table_remote(&c->remotes, HOST_A, PUB_1, REMOTE, 0)->slot = 0; /* killed before it was written */
+	cr_assert_eq(restart(S).cnt, 2);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		cr_expect_null(rsip_table_remote(&c->remotes, wrong[i].host, wrong[i].local, wrong[i].remote, 0), "%zu", i);
+	cr_expect_eq(remote_of(REMOTE, 0), slot);
+}
+
+Test(dataplane_restart, the_ports_of_an_ike_listener_are_in_its_record, .init = twin_up, .fini = twin_down)
+{
+	struct rsip_dp_binding b = lease(HOST_A, PUB_1, 90 * S), other = lease(HOST_B, PUB_1, 90 * S);
+
+	with_ports(&b, 500, 1);
+	with_ports(&b, 4500, 1);
+	b.rec.kind = RSIP_KIND_LISTEN | RSIP_KIND_IKE;
+	b.rec.remote = REMOTE;
+	install(&b);
+	cr_expect_eq(port_owner(0, 500), 0, "all hosts of the address share it");
+	with_ports(&other, 500, 1);
+	other.rec.kind = RSIP_KIND_LISTEN | RSIP_KIND_IKE_500;
+	other.rec.remote = REMOTE_2;
+	install(&other);
+	struct found f = restart(S);
+
+	cr_assert_eq(f.cnt, 2);
+	cr_expect_eq(f.b[0].ports.cnt + f.b[1].ports.cnt, 3);
+}
+
+Test(dataplane_restart, whole_addresses_and_ports_exclude_each_other, .init = twin_up, .fini = twin_down)
+{
+	struct rsip_dp_binding whole = lease(HOST_A, PUB_1, 90 * S), shared = lease(HOST_B, PUB_1, 90 * S);
+	uint32_t slot, owner;
+
+	whole.rec.method = 1;
+	owner = install(&whole);
+	with_ports(&shared, 4000, 1);
+	cr_expect_eq(dp->ops->bind_install(dp, &shared, &slot), -EEXIST);
+	cr_assert_eq(restart(S).cnt, 1);
+	cr_expect_eq(c->m.addr_info[0].whole_slot, owner);
+	cr_expect_eq(dp->ops->bind_install(dp, &shared, &slot), -EEXIST);
+	cr_assert_eq(dp->ops->bind_remove(dp, owner), 0);
+	install(&shared);
+	cr_expect_eq(dp->ops->bind_install(dp, &whole, &slot), -EEXIST);
+}

@@ -36,6 +36,7 @@ Test(loader_sizes, every_element_that_the_contract_names_is_there)
 	cr_expect_eq(entries("rsip_addrs"), config.addr_buckets);
 	cr_expect_eq(entries("rsip_spis"), config.spi_buckets);
 	cr_expect_eq(entries("rsip_pairs"), config.pair_buckets);
+	cr_expect_eq(entries("rsip_remotes"), config.remote_buckets);
 }
 
 Test(loader_sizes, maps_of_fixed_size_are_left_alone)
@@ -58,7 +59,7 @@ Test(loader_sizes, full_tables_are_a_quarter_to_a_half_full)
 
 		rsip_sizes_compute(cnt[i], addrs, 1, 1, &config);
 		cr_expect(power_of_two(config.addr_buckets) && power_of_two(config.spi_buckets) &&
-			  power_of_two(config.pair_buckets));
+			  power_of_two(config.pair_buckets) && power_of_two(config.remote_buckets));
 		cr_expect_geq(4ULL * config.spi_buckets, 2ULL * cnt[i], "%u", cnt[i]);
 		cr_expect_geq(4ULL * config.pair_buckets, 2ULL * cnt[i], "%u", cnt[i]);
 		cr_expect_geq(8ULL * config.addr_buckets, 2ULL * addrs, "%u", addrs);
