@@ -25,7 +25,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 		return -RSIP_DROP_TTL_EXCEEDED;
 	if (rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen) > rec->mtu)
 		return -RSIP_DROP_TOO_BIG;
-	err = rsip_host_hop(walk->ctx, rec, &hop);
+	err = rsip_host_hop(walk, rec, &hop);
 	if (err)
 		return err;
 	walk->in_slot = slot;

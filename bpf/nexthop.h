@@ -27,13 +27,26 @@ static __always_inline int rsip_host_lookup(struct rsip_ctx *ctx, const struct r
 	return 0;
 }
 
-static __always_inline int rsip_host_hop(struct rsip_ctx *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
+/* Does rsipd keep the bindings' next hops right? */
+static __always_inline bool rsip_hops_kept(__u64 now)
+{
+	struct rsip_policy *policy = rsip_policy_get();
+
+	return policy && now < RSIP_READ(policy->alive_ns) + RSIP_ALIVE_NS;
+}
+
+static __always_inline int rsip_host_hop(const struct rsip_walk *walk, const struct rsip_binding *rec,
+					 struct rsip_hop *hop)
 {
 	union rsip_nexthop next = { .word = RSIP_READ(rec->nexthop) };
 	struct rsip_iface *iface;
 
-	if (!next.word)
-		return rsip_host_lookup(ctx, rec, hop);
+	if (!next.word || !rsip_hops_kept(walk->now)) {
+		int err = rsip_host_lookup(walk->ctx, rec, hop);
+
+		if (!err || !next.word)
+			return err;
+	}
 	iface = rsip_iface_get(next.iface);
 	if (!iface || !iface->ifindex)
 		return -RSIP_DROP_NO_NEXT_HOP;

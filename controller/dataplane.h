@@ -92,6 +92,8 @@ struct rsip_dataplane_ops {
 	int (*ifaces)(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int max);
 	int (*set_policy)(struct rsip_dataplane *dp, const struct rsip_policy *policy); /* route_gen is kept */
 	void (*routes_changed)(struct rsip_dataplane *dp); /* raises route_gen */
+	/* Next hops are looked after; to be said at least every second (RSIP_ALIVE_NS). */
+	void (*alive)(struct rsip_dataplane *dp, uint64_t now_ns);
 	int (*config)(struct rsip_dataplane *dp, struct rsip_config *out);
 
 	/* Start-up only: reports every installed binding that has not expired at now_ns; removes the others. */

@@ -174,6 +174,11 @@ static void op_routes_changed(struct rsip_dataplane *dp)
 	__atomic_add_fetch(&core(dp)->m.policy->route_gen, 1, __ATOMIC_RELEASE);
 }
 
+static void op_alive(struct rsip_dataplane *dp, uint64_t now_ns)
+{
+	__atomic_store_n(&core(dp)->m.policy->alive_ns, now_ns, __ATOMIC_RELAXED);
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void rsip_dp_core_grace(struct rsip_dp_core *c)
@@ -237,6 +242,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.ifaces = op_ifaces,
 	.set_policy = op_set_policy,
 	.routes_changed = op_routes_changed,
+	.alive = op_alive,
 	.config = op_config,
 	.foreach = op_foreach,
 	.housekeep = op_housekeep,

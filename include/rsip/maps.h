@@ -76,10 +76,14 @@ struct rsip_policy {
 	__u32 flags; /* RSIP_POLICY_* */
 	__u32 net_cnt; /* entries used of private_nets */
 	__u32 endpoint_cnt; /* and of endpoints */
+	__u64 alive_ns; /* CLOCK_MONOTONIC: rsipd was at work; see RSIP_ALIVE_NS */
 	struct rsip_net private_nets[RSIP_MAX_NETS];
 	__be32 endpoints[RSIP_MAX_ENDPOINTS]; /* tunnels end here too; a binding says which is its own */
 };
-_Static_assert(sizeof(struct rsip_policy) == 16 + 8 * RSIP_MAX_NETS + 4 * RSIP_MAX_ENDPOINTS, "rsip_policy");
+_Static_assert(sizeof(struct rsip_policy) == 24 + 8 * RSIP_MAX_NETS + 4 * RSIP_MAX_ENDPOINTS, "rsip_policy");
+
+/* Without a sign of life for so long, nobody keeps the bindings' next hops right: the kernel is asked first. */
+#define RSIP_ALIVE_NS 3000000000ULL
 
 #define RSIP_POLICY_CHECK_MAC 0x1 /* a tunnel packet must come from the next hop's MAC address */
 

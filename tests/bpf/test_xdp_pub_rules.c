@@ -155,6 +155,30 @@ Test(xdp_pub_rules, a_next_hop_that_the_kernel_knows)
 	expect_tunnelled(in, want, slot);
 }
 
+Test(xdp_pub_rules, while_rsipd_is_at_work_its_next_hop_counts)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
+	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
+
+	given_neighbour("10.0.0.10 lladdr 02:00:00:00:0a:99 dev priv0");
+	expect_tunnelled(in, want, slot);
+}
+
+Test(xdp_pub_rules, without_rsipd_the_kernel_knows_the_next_hop_better)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
+	struct pkt old = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
+	struct pkt moved = pkt(eth(MAC_GW_PRIV, MAC_STRANGER), ip4(GW_PRIV, HOST_A),
+			       ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
+
+	given_rsipd(false);
+	expect_tunnelled(in, old, slot); /* nor does the kernel know another */
+	given_neighbour("10.0.0.10 lladdr 02:00:00:00:0a:99 dev priv0");
+	expect_tunnelled(in, moved, slot);
+}
+
 /* ---- what has no owner ----------------------------------------------------------------------- */
 
 Test(xdp_pub_rules, a_shared_address_has_no_owner_for_other_protocols)

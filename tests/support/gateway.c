@@ -116,6 +116,11 @@ void given_policy(uint32_t flags)
 	cr_assert_eq(gw.dp->ops->set_policy(gw.dp, &policy), 0);
 }
 
+void given_rsipd(bool alive)
+{
+	gw.dp->ops->alive(gw.dp, alive ? UINT64_MAX / 2 : 0);
+}
+
 void gateway_up(void)
 {
 	char why[256];
@@ -137,6 +142,7 @@ void gateway_up(void)
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 1, PUB_2, 0), 0);
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 2, PUB_IDLE, 0), 0);
 	given_policy(0);
+	given_rsipd(true);
 }
 
 void gateway_down(void)

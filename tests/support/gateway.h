@@ -55,6 +55,7 @@ uint32_t gateway_bind(const struct given *g);
 void given_end_of(uint32_t slot); /* the binding is removed */
 void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
 void given_endpoint(__be32 addr); /* tunnels end there too */
+void given_rsipd(bool alive); /* does it say that it looks after next hops? */
 void given_policy(uint32_t flags); /* RSIP_POLICY_* beside the private networks of the cast */
 
 /* ---- then ------------------------------------------------------------------------------------ */
