@@ -27,10 +27,9 @@ for h in hosta hostb; do
 done
 check "host A: leased IKE ports, the default" strongswan hosta
 check "host B: port 500" strongswan hostb --ike-ports 0 --ike-spis 8
-check_eq "one file each, named after its lease" \
-	"$(ls $LAB/ike-hosta/drop) $(ls $LAB/ike-hostb/drop)" \
-	"rsip-binding-$(bindings | grep -F "$HOSTA" | grep -o '^[0-9]*' | tail -n 1).conf $(
-		client hostb status --json | js '"rsip-binding-%d.conf" % [b["bind-id"] for b in d["bindings"] if b["spis"]][0]')"
+spi_file() { client "$1" status --json | js '"rsip-binding-%d.conf" % [b["bind-id"] for b in d["bindings"] if b["spis"]][0]'; }
+check_eq "one file each, named after its lease" "$(ls $LAB/ike-hosta/drop) $(ls $LAB/ike-hostb/drop)" \
+	"$(spi_file hosta) $(spi_file hostb)"
 port=$(file_says hosta port)
 check_eq "host B's file says nothing of ports" "$(file_says hostb port)" ""
 check "the IKE ports are not given to programs by chance" eval \
