@@ -13,6 +13,7 @@ MAKEFLAGS += --no-builtin-rules
 PREFIX ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
 UNITDIR ?= /lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 SYSCONFDIR ?= /etc
@@ -179,7 +180,8 @@ vmlinux: ## write vmlinux/vmlinux.h anew from the running kernel's BTF
 
 install: all ## install below DESTDIR
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5
-	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/rsip
+	install -d -m 0755 $(DESTDIR)$(SYSCONFDIR)/rsip $(DESTDIR)$(SYSCONFDIR)/rsip/charon $(DESTDIR)$(DATADIR)/rsip
+	install -m 0644 packaging/charon.conf $(DESTDIR)$(DATADIR)/rsip/charon.conf
 	install -m 0755 $(addprefix $(O)/,$(PROGRAMS)) $(DESTDIR)$(SBINDIR)
 	install -m 0644 $(wildcard packaging/*.service) $(DESTDIR)$(UNITDIR)
 	install -m 0644 packaging/rsip.sysusers $(DESTDIR)$(SYSUSERSDIR)/rsip.conf
@@ -191,6 +193,7 @@ install: all ## install below DESTDIR
 
 uninstall: ## remove what install put there (configuration files of yours stay)
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(wildcard packaging/*.service)))
+	rm -f $(DESTDIR)$(DATADIR)/rsip/charon.conf
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/rsip.conf $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(wildcard docs/man/*.5))) $(DESTDIR)$(SYSCONFDIR)/rsip/*.json.example
 

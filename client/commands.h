@@ -34,6 +34,7 @@ int rsip_cmd_lease(struct rsip_cli *cli);
 int rsip_cmd_release(struct rsip_cli *cli);
 int rsip_cmd_query(struct rsip_cli *cli);
 int rsip_cmd_strongswan(struct rsip_cli *cli);
+int rsip_cmd_check_path(struct rsip_cli *cli); /* strongswan --check */
 int rsip_cmd_exec(struct rsip_cli *cli);
 
 /*

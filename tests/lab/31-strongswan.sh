@@ -18,6 +18,7 @@ strongswan() {
 	client "$node" strongswan --strongswan-dir "$LAB/ike-$node/drop" --strongswan-vici "$LAB/ike-$node/vici" "$@"
 }
 told() { client "$1" status --json | js "d['strongswan']['$2']"; }
+charon_binding() { client "$1" status --json | js '[b["bind-id"] for b in d["bindings"] if b["spis"]][0]'; }
 file_says() { sed -n "s/^\t$2 = //p" $LAB/ike-"$1"/drop/*.conf; }
 files() { ls $LAB/ike-"$1"/drop 2>/dev/null | wc -l; }
 
@@ -27,9 +28,9 @@ for h in hosta hostb; do
 done
 check "host A: leased IKE ports, the default" strongswan hosta
 check "host B: port 500" strongswan hostb --ike-ports 0 --ike-spis 8
-spi_file() { client "$1" status --json | js '"rsip-binding-%d.conf" % [b["bind-id"] for b in d["bindings"] if b["spis"]][0]'; }
-check_eq "one file each, named after its lease" "$(ls $LAB/ike-hosta/drop) $(ls $LAB/ike-hostb/drop)" \
-	"$(spi_file hosta) $(spi_file hostb)"
+check_eq "one file each, named after its lease" \
+	"$(ls $LAB/ike-hosta/drop) $(ls $LAB/ike-hostb/drop)" \
+	"rsip-binding-$(charon_binding hosta).conf rsip-binding-$(charon_binding hostb).conf"
 port=$(file_says hosta port)
 check_eq "host B's file says nothing of ports" "$(file_says hostb port)" ""
 check "the IKE ports are not given to programs by chance" eval \
@@ -51,6 +52,30 @@ labels() { ike_sas "$1" | grep -o '[0-9a-f]\{16\}_i\*' | cut -c 1-8; }
 for h in hosta hostb; do check_eq "$h: its IKE SPI carries its label" "0x$(labels $h)" "$(told $h label)"; done
 check_eq "so no cookie had to be learned" "$(stat_of cookie-claimed)" 0
 check_eq "no NAT was found" "$(cat $LAB/ike-*/charon.log | grep -c -i 'nat.*\(detected\|behind\)')" 0
+
+# connections that cannot work on a shared address are refused before anything is left behind
+sed 's/id = hosta/auth = psk/' $LAB/ike-hosta/swanctl.conf >$LAB/no-id.conf
+check_eq "a connection without local.id is refused, and what works stays" \
+	"$(strongswan hosta --conns $LAB/no-id.conf 2>&1 | grep -c 'refused.*local.id is missing'; files hosta)" "1
+1"
+check "what is no more than surprising is explained" eval 'strongswan hosta --conns <(sed "s/mobike = no//" \
+	$LAB/ike-hosta/swanctl.conf | tee $LAB/mobike.conf) >/dev/null; strongswan hosta --conns $LAB/mobike.conf 2>&1 |
+	grep -q "note: connection peer: mobike = yes"'
+
+# --check: what comes back from the peer, while charon sits on the port
+path() { client hosta strongswan --check $PEER --json | js "d['$1']"; }
+check_eq "--check: IKE comes back" "$(path ike)" answered
+esp=unreachable # a kernel without ESP refuses the protocol
+on peer ip xfrm state add src $PEER dst $POOL proto esp spi 0x1000 enc 'cipher_null' '' 2>/dev/null && {
+	esp=no-sa
+	on peer ip xfrm state flush
+}
+check_eq "--check: ESP reaches the peer, which says what it knows" "$(path esp)" $esp
+check "a table of the peer's firewall" on peer nft add table ip f
+on peer nft 'add chain ip f in { type filter hook input priority 0; }'
+on peer nft add rule ip f in udp dport 500 drop
+check_eq "--check: a firewall in the way of IKE" "$(path ike)" silent
+on peer nft delete table ip f
 
 # an SPI as charon gets it from the kernel, for a CHILD_SA (which a kernel without ESP then refuses)
 spi_of_child() {
@@ -85,8 +110,15 @@ check_eq "the file outlives a client that was killed" "$(files hosta)" 1
 check "host A, started again" host_up hosta --ports 8 --lease 6
 check_eq "the same file" "$(cat $LAB/ike-hosta/drop/*.conf)" "$written"
 
+for h in hosta hostb; do ike_ctl $h --terminate --ike peer >/dev/null 2>&1; done
+check_eq "nothing was dropped" "$(drops)" 0
+kill "$(on peer ss -Hlunp 'sport = :500' | grep -o 'pid=[0-9]*' | head -n 1 | cut -d = -f 2)"
+charon_gone() { ! on peer ss -Hlun 'sport = :500' | grep -q .; }
+check "the peer's charon ends" wait_for 10 charon_gone
+check_eq "--check: a peer without IKE" "$(path ike)" unreachable
+
 # the gateway takes host B's binding back
-bind=$(client hostb status --json | js '[b["bind-id"] for b in d["bindings"] if b["spis"]][0]')
+bind=$(charon_binding hostb)
 ctl binding remove "$bind" >/dev/null
 gone() { [ ! -e "$LAB/ike-hostb/drop/rsip-binding-$bind.conf" ]; }
 check "the file goes with its lease" wait_for 5 gone
@@ -104,9 +136,37 @@ host_up hosta --ports 8 --strongswan yes --strongswan-dir $LAB/ike-hosta/drop --
 check_eq "a stale file of its own goes, another's stays" \
 	"$(cd $LAB/ike-hosta/drop && ls | grep -c . | tr '\n' ' ')$(ls $LAB/ike-hosta/drop/rsip-binding-2.conf)" \
 	"2 $LAB/ike-hosta/drop/rsip-binding-2.conf"
+# the second charon of rsip-charon.service, by the unit's own words, beside one of the machine's own
+unit() { sed -n "s/^$1=//p" "$TREE/packaging/rsip-charon.service" | head -n 1; }
+second_charon() {
+	mkdir -p /run/rsip-charon $LAB/etc
+	sed "s,/etc/rsip/charon/,$LAB/ike-hosta/drop/," "$TREE/packaging/charon.conf" >$LAB/etc/charon.conf
+	# shellcheck disable=SC2016
+	start hosta second.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- \
+		unshare --mount --propagation private sh -c '
+		mkdir /tmp/$$ && mount --bind /run/rsip-charon /tmp/$$ && mount -t tmpfs tmpfs '"$(unit TemporaryFileSystem)"' &&
+		mkdir /run/rsip-charon && mount --move /tmp/$$ /run/rsip-charon && rmdir /tmp/$$ &&
+		mkdir -p '"$LAB"' && mount -c --bind . '"$LAB"' &&
+		STRONGSWAN_CONF='"$LAB"'/etc/charon.conf exec '"$(unit ExecStart)"
+	second=$STARTED
+}
+(cd $LAB && mkdir -p ike-own && ike_conf own 10.99.0.11 $PEER && ike_start own nsenter "--net=/run/netns/$(ns hosta)") ||
+	not_ok "the machine's own charon: $(cat $LAB/ike-own/out)"
+cd $LAB && second_charon
+check "a second charon starts as rsip-charon.service starts it" wait_for 10 test -S "$(unit BindPaths)/vici"
+check "and answers at its own socket" swanctl --stats --uri "unix://$(unit BindPaths)/vici"
+check "while the machine's own goes on" ike_ctl own --stats
+label=$(told hosta label)
+cd $LAB && ike_conf hosta $POOL $PEER
+swanctl --load-all --noprompt --uri "unix://$(unit BindPaths)/vici" --file $LAB/ike-hosta/swanctl.conf >/dev/null 2>&1
+ike_start peer nsenter "--net=/run/netns/$(ns peer)"
+swanctl --initiate --ike peer --uri "unix://$(unit BindPaths)/vici" >$LAB/second.out 2>&1
+check_eq "the second charon has the lease's label" \
+	"0x$(swanctl --list-sas --uri "unix://$(unit BindPaths)/vici" | grep -o '[0-9a-f]\{16\}_i\*' | cut -c 1-8)" "$label"
+kill $second
+
 client hosta down
 client hostb down
 check_eq "no binding is left" "$(bindings)" ""
 check_eq "no file is left" "$(cd $LAB && echo ike-host*/drop/*.conf)" "ike-hosta/drop/rsip-binding-2.conf"
-check_eq "nothing was dropped" "$(drops)" 0
 lab_end
