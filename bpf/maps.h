@@ -62,6 +62,15 @@ RSIP_ARRAY(rsip_nexthops, struct rsip_nexthop_entry, RSIP_NEXTHOPS);
 /* What did attach change on this machine?  loader. */
 RSIP_ARRAY(rsip_undo, struct rsip_undo, RSIP_UNDO_MAX);
 
+/* How much did this CPU report lately?  packets. */
+RSIP_ARRAY(rsip_event_gate, struct rsip_event_gate, 1);
+
+/* Which hosts broke which rules?  packets -> rsipd. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RSIP_EVENTS_SIZE);
+} rsip_events SEC(".maps");
+
 /* Where does this interface's traffic go out?  loader -> packets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);

@@ -67,31 +67,49 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 	return res ? res : RSIP_TO_PUBLIC;
 }
 
-/* The tunnel is opened: may this host send this packet, and where does it go? */
-static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const struct rsip_ip *outer, struct rsip_ip *ip)
+/* May this host send this packet?  The slot of the binding that lets it, or -RSIP_DROP_*. */
+static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const struct rsip_ip *outer,
+					       const struct rsip_ip *ip, struct rsip_key *key)
 {
-	__u32 addr_index = rsip_addr_find(ip->saddr), dst_index;
-	struct rsip_key key = { .host_sent = 1 };
+	__u32 addr_index = rsip_addr_find(ip->saddr);
 	struct rsip_binding *rec;
 	int slot, err;
 
+	rsip_key_read(walk->ctx, ip, key);
 	if (addr_index == RSIP_NO_ADDR)
 		return -RSIP_DROP_LOCAL_ADDR_UNALLOWED;
-	rsip_key_read(walk->ctx, ip, &key);
-	slot = rsip_owner(&key, outer->saddr, addr_index);
+	slot = rsip_owner(key, outer->saddr, addr_index);
 	if (slot <= 0)
 		return slot ? slot : -RSIP_DROP_INTERNAL;
 	rec = rsip_binding_get(slot);
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
 	walk->now = bpf_ktime_get_coarse_ns();
-	if (key.by_pair)
-		rec = rsip_pair_for_remote(walk, &key, rec, rsip_key_is_ipsec(&key) ? RSIP_REMOTE_IPSEC : 0, &slot);
-	err = rsip_owner_check(walk, rec, &key, outer->saddr, outer->daddr);
+	if (key->by_pair)
+		rec = rsip_pair_for_remote(walk, key, rec, rsip_key_is_ipsec(key) ? RSIP_REMOTE_IPSEC : 0, &slot);
+	walk->bind_id = rec->host == outer->saddr ? rec->bind_id : 0;
+	err = rsip_owner_check(walk, rec, key, outer->saddr, outer->daddr);
 	if (!err)
 		err = rsip_dst_check(ip->daddr, outer->daddr);
-	if (err)
-		return err;
+	return err ? err : slot;
+}
+
+/* The tunnel is opened: may this host send this packet, and where does it go? */
+static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const struct rsip_ip *outer, struct rsip_ip *ip)
+{
+	struct rsip_key key = { .host_sent = 1 };
+	struct rsip_binding *rec;
+	__u32 dst_index;
+	int slot, err;
+
+	slot = rsip_outbound_owner(walk, outer, ip, &key);
+	if (slot < 0 && rsip_event_wanted(-slot))
+		rsip_event_report(&key, outer->saddr, walk->iface << 8 | (__u32)-slot, walk->bind_id);
+	if (slot < 0)
+		return slot;
+	rec = rsip_binding_get(slot);
+	if (!rec)
+		return -RSIP_DROP_INTERNAL;
 	dst_index = rsip_addr_find(ip->daddr);
 	err = rsip_owner_learn(walk, rec, &key, dst_index != RSIP_NO_ADDR);
 	if (!err)

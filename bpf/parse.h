@@ -38,6 +38,7 @@ struct rsip_walk {
 	__u32 in_slot; /* binding that received the packet, or 0 */
 	__u32 out_slot; /* binding that sent it, or 0 */
 	__u32 claims; /* IKE cookies claimed */
+	__u32 bind_id; /* outbound: the sender's binding, found but perhaps not allowing; 0: none */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "demux.h"
 #include "owner.h"
 #include "spoof.h"
+#include "event.h"
 #include "verdict.h"
 #include "encap.h"
 #include "nexthop.h"

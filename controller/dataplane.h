@@ -54,6 +54,9 @@ struct rsip_dp_iface {
 
 struct rsip_dataplane;
 
+/* Called for each violation that packets reported. */
+typedef void (*rsip_dp_event_fn)(void *arg, const struct rsip_event *e);
+
 /* Called for each binding found installed at start: ports and spis are complete.  Return nonzero to stop. */
 typedef int (*rsip_dp_found_fn)(void *arg, uint32_t slot, const struct rsip_dp_binding *found);
 
@@ -101,6 +104,10 @@ struct rsip_dataplane_ops {
 	/* Frees what lost its owner (claims of dead pairs); bounded work a call; call about once a second. */
 	void (*housekeep)(struct rsip_dataplane *dp, uint64_t now_ns);
 
+	/* Violations: a descriptor that is readable when there are some, -1 for none ever; hands over all there are. */
+	int (*events_fd)(struct rsip_dataplane *dp);
+	void (*events)(struct rsip_dataplane *dp, rsip_dp_event_fn fn, void *arg);
+
 	void (*close)(struct rsip_dataplane *dp); /* forgets; what is installed goes on forwarding */
 };
 
@@ -116,5 +123,7 @@ struct rsip_dataplane {
 int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why, size_t why_len);
 /* The in-memory twin for tests: same rules, same answers, no kernel. */
 int rsip_dataplane_mem(uint32_t max_bindings, uint32_t max_addrs, struct rsip_dataplane **out);
+/* As if a packet had reported this; one is kept. */
+void rsip_dataplane_mem_event(struct rsip_dataplane *dp, const struct rsip_event *e);
 
 #endif

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include "dataplane_bpf.h"
 #include "dataplane_core.h"
 #include "log.h"
@@ -37,12 +38,16 @@ struct bpf_dp {
 	bool sweep_begun;
 	uint32_t sweep_stale; /* core.stale when it began */
 	bool grace_warned;
+	struct ring_buffer *ring; /* rsip_events */
+	int ring_fd; /* our own descriptor of it */
+	rsip_dp_event_fn event_fn; /* while the ring is read */
+	void *event_arg;
 };
 
 static const char *const map_names[RSIP_DP_MAPS] = {
 	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
 	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
-	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out",
+	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_events",
 };
 
 /* Maps we only read; the kernel keeps us from writing them by mistake. */
@@ -85,6 +90,42 @@ static void bpf_grace(void *core)
 			 strerror(errno));
 	d->grace_warned = true;
 	nanosleep(&rest, NULL);
+}
+
+/* ---- violations ------------------------------------------------------------------------------ */
+
+static int on_event(void *arg, void *data, size_t size)
+{
+	const struct bpf_dp *d = arg;
+
+	if (size >= sizeof(struct rsip_event))
+		d->event_fn(d->event_arg, data);
+	return 0;
+}
+
+static void bpf_events(void *core, rsip_dp_event_fn fn, void *arg)
+{
+	struct bpf_dp *d = core;
+
+	d->event_fn = fn;
+	d->event_arg = arg;
+	ring_buffer__consume(d->ring);
+}
+
+static int bpf_events_fd(void *core)
+{
+	return ring_buffer__epoll_fd(((struct bpf_dp *)core)->ring);
+}
+
+static int open_ring(struct bpf_dp *d, int fd, char *why, size_t why_len)
+{
+	d->ring_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (d->ring_fd >= 0)
+		d->ring = ring_buffer__new(d->ring_fd, on_event, d, NULL);
+	if (d->ring)
+		return 0;
+	return refuse(why, why_len, -errno, "cannot read map %s: %s (run as root)", map_names[RSIP_DP_EVENTS],
+		      strerror(errno));
 }
 
 /* ---- stale claims ---------------------------------------------------------------------------- */
@@ -153,12 +194,17 @@ static void bpf_release(void *core)
 	for (int i = 0; i < 2; i++)
 		if (d->hash_fd[i] >= 0)
 			close(d->hash_fd[i]);
+	ring_buffer__free(d->ring);
+	if (d->ring_fd >= 0)
+		close(d->ring_fd);
 	free(d);
 }
 
 static const struct rsip_dp_back bpf_back = {
 	.grace = bpf_grace,
 	.sweep = bpf_sweep,
+	.events_fd = bpf_events_fd,
+	.events = bpf_events,
 	.release = bpf_release,
 };
 
@@ -278,7 +324,7 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 	if (!d)
 		return refuse(why, why_len, -ENOMEM, "out of memory");
 	d->core.back = &bpf_back;
-	d->hash_fd[0] = d->hash_fd[1] = -1;
+	d->hash_fd[0] = d->hash_fd[1] = d->ring_fd = -1;
 	err = read_config(d, fd[RSIP_DP_CONFIG], why, why_len);
 	for (int i = RSIP_DP_CONFIG + 1; i < RSIP_DP_ARRAYS && !err; i++)
 		err = map_array(d, i, fd[i], why, why_len);
@@ -288,6 +334,8 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 			err = refuse(why, why_len, -errno, "cannot keep map %s: %s",
 				     map_names[RSIP_DP_ARRAYS + i], strerror(errno));
 	}
+	if (!err)
+		err = open_ring(d, fd[RSIP_DP_EVENTS], why, why_len);
 	if (!err) {
 		set_pointers(d);
 		err = rsip_dp_core_init(&d->core);

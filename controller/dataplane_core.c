@@ -220,6 +220,16 @@ static int op_foreach(struct rsip_dataplane *dp, uint64_t now_ns, rsip_dp_found_
 	return rsip_dp_scan(core(dp), now_ns, fn, arg);
 }
 
+static int op_events_fd(struct rsip_dataplane *dp)
+{
+	return core(dp)->back->events_fd(core(dp));
+}
+
+static void op_events(struct rsip_dataplane *dp, rsip_dp_event_fn fn, void *arg)
+{
+	core(dp)->back->events(core(dp), fn, arg);
+}
+
 static void op_close(struct rsip_dataplane *dp)
 {
 	struct rsip_dp_core *c = core(dp);
@@ -246,6 +256,8 @@ static const struct rsip_dataplane_ops core_ops = {
 	.config = op_config,
 	.foreach = op_foreach,
 	.housekeep = op_housekeep,
+	.events_fd = op_events_fd,
+	.events = op_events,
 	.close = op_close,
 };
 

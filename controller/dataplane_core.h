@@ -88,6 +88,8 @@ struct rsip_dp_back {
 		void *core); /* every packet that is under way now has ended when it returns */
 	void (*sweep)(void *core); /* some of the stale claims go; called where learned records were
 				      freed */
+	int (*events_fd)(void *core);
+	void (*events)(void *core, rsip_dp_event_fn fn, void *arg);
 	void (*release)(void *core); /* unmaps or frees; core itself too */
 };
 

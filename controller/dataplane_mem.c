@@ -17,6 +17,8 @@ struct mem_dp {
 		size_t len;
 	} part[MEM_PARTS];
 	int parts;
+	struct rsip_event event;
+	bool has_event;
 };
 
 /* Pages come when they are touched: a thousand addresses' port tables cost nothing until used. */
@@ -42,6 +44,29 @@ static void mem_sweep(void *core)
 	((struct rsip_dp_core *)core)->stale = 0;
 }
 
+static int mem_events_fd(void *core)
+{
+	(void)core;
+	return -1;
+}
+
+static void mem_events(void *core, rsip_dp_event_fn fn, void *arg)
+{
+	struct mem_dp *d = core;
+
+	if (d->has_event)
+		fn(arg, &d->event);
+	d->has_event = false;
+}
+
+void rsip_dataplane_mem_event(struct rsip_dataplane *dp, const struct rsip_event *e)
+{
+	struct mem_dp *d = (struct mem_dp *)dp;
+
+	d->event = *e;
+	d->has_event = true;
+}
+
 static void mem_release(void *core)
 {
 	struct mem_dp *d = core;
@@ -54,6 +79,8 @@ static void mem_release(void *core)
 static const struct rsip_dp_back mem_back = {
 	.grace = mem_grace,
 	.sweep = mem_sweep,
+	.events_fd = mem_events_fd,
+	.events = mem_events,
 	.release = mem_release,
 };
 

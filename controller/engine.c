@@ -321,7 +321,7 @@ enum rsip_err rsip_engine_err_at(unsigned int index)
 	return index < RSIP_ARRAY_LEN(errs) ? errs[index] : RSIP_OK;
 }
 
-static void count_error(struct rsip_engine *e, enum rsip_err err)
+void rsip_engine_count_error(struct rsip_engine *e, enum rsip_err err)
 {
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(errs); i++)
 		if (errs[i] == err)
@@ -394,7 +394,7 @@ static int write_answer(struct rsip_request *rq, enum rsip_err err, uint8_t *ans
 			err = RSIP_ERR_INTERNAL_SERVER_ERROR;
 	}
 	undo(rq);
-	count_error(rq->e, err);
+	rsip_engine_count_error(rq->e, err);
 	write_error(rq, err);
 	write_counter(rq);
 	return rsip_encode(rq->out, answer, limit);

@@ -58,6 +58,7 @@ struct rsip_engine_stats { /* since start; see rsip_engine_err_at() for the inde
 	uint64_t replayed; /* duplicates answered again */
 	uint64_t async;	   /* of sent: asynchronous, repetitions included */
 	uint64_t evicted;  /* unechoed registrations that made room */
+	uint64_t violations; /* of hosts' packets, as the data plane reported them */
 	uint32_t unechoed, departed, async_waiting; /* now */
 };
 
@@ -124,6 +125,12 @@ size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, 
  * Ends what expired, sends and repeats what is due.  Returns when to call it again (~0ULL: never).
  */
 uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
+
+/*
+ * A host's packet broke a rule (RFC 3103 10.4): the host is told, at most once for each error and 5
+ * seconds, if it is registered and has shown that it is there.
+ */
+void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, uint64_t now_ns);
 
 /* The configuration of networks changed (reload); 0 or -ENOMEM, with nothing changed. */
 int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,

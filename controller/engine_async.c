@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * What the gateway says of its own accord: DE-REGISTER_RESPONSE and FREE_RESPONSE with counter 0
- * (RFC 3103 9.5.3, 9.13.3, 10.1).  Nobody acknowledges them, so over UDP each is sent three times,
- * one second apart.
+ * What the gateway says of its own accord, with counter 0: DE-REGISTER_RESPONSE, FREE_RESPONSE and
+ * ERROR_RESPONSE (RFC 3103 9.5.3, 9.13.3, 10.1, 10.4).  Nobody acknowledges them, so over UDP the
+ * first two are sent three times, one second apart; of an error the host's next packet reminds us.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine_priv.h"
 
-static void queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint8_t type,
-		  uint32_t bind_id)
+void rsip_engine_async_queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint8_t type,
+			     uint32_t bind_id, enum rsip_err error)
 {
 	const struct rsip_engine_session *s = c->session;
 	struct rsip_async *a;
@@ -31,6 +31,7 @@ static void queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint
 	a->type = type;
 	a->client_id = c->client_id;
 	a->bind_id = bind_id;
+	a->error = error;
 	TAILQ_INSERT_TAIL(&e->fresh, a, link);
 	e->stats.async_waiting++;
 	if (!e->busy && e->conf.wake)
@@ -64,10 +65,9 @@ static void transmit(struct rsip_engine *e, const struct rsip_async *a)
 	rsip_message_init(m, a->type);
 	m->has = RSIP_HAS_CLIENT_ID | RSIP_HAS_COUNTER;
 	m->client_id = a->client_id;
-	if (a->type == RSIP_MSG_FREE_RESPONSE) {
-		m->has |= RSIP_HAS_BIND_ID;
-		m->bind_id = a->bind_id;
-	}
+	m->bind_id = a->bind_id;
+	m->error = a->error;
+	m->has |= (a->bind_id ? RSIP_HAS_BIND_ID : 0) | (a->error ? RSIP_HAS_ERROR : 0);
 	len = rsip_encode(m, buf, sizeof(buf));
 	if (len < 0)
 		return;
@@ -83,7 +83,7 @@ static void send_one(struct rsip_engine *e, struct rsip_async *a, uint64_t now_n
 		return;
 	}
 	transmit(e, a);
-	if (a->to.transport != RSIP_TRANSPORT_UDP || ++a->tries == RSIP_ASYNC_TRIES) {
+	if (a->to.transport != RSIP_TRANSPORT_UDP || a->error || ++a->tries == RSIP_ASYNC_TRIES) {
 		drop(e, a);
 		return;
 	}
@@ -133,7 +133,7 @@ static void client_end(void *arg, const struct rsip_lease_client *c, enum rsip_e
 	struct rsip_engine *e = arg;
 
 	if (why != RSIP_END_HOST)
-		queue(e, c, RSIP_MSG_DE_REGISTER_RESPONSE, 0);
+		rsip_engine_async_queue(e, c, RSIP_MSG_DE_REGISTER_RESPONSE, 0, RSIP_OK);
 	if (c->session)
 		rsip_engine_session_end(e, c->session);
 	if (e->conf.observer.client_end)
@@ -156,7 +156,7 @@ static void bind_end(void *arg, const struct rsip_lease_client *c, const struct 
 
 	if (why == RSIP_END_EXPIRED ||
 	    why == RSIP_END_OPERATOR) /* else the host asked for it, or never had it */
-		queue(e, c, RSIP_MSG_FREE_RESPONSE, b->bind_id);
+		rsip_engine_async_queue(e, c, RSIP_MSG_FREE_RESPONSE, b->bind_id, RSIP_OK);
 	if (e->conf.observer.bind_end)
 		e->conf.observer.bind_end(e->conf.observer.arg, c, b, why);
 }

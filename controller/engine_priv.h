@@ -19,6 +19,8 @@
 	(2 * RSIP_NS_PER_S) /* longer than all retransmissions of RFC 3103 5 take */
 #define RSIP_DENIED_SLOTS 4096
 #define RSIP_ASYNC_TRIES 3
+#define RSIP_TOLD 6 /* errors about packets */
+#define RSIP_TOLD_WAIT_NS (5 * RSIP_NS_PER_S)
 #define RSIP_ASYNC_WAIT_NS RSIP_NS_PER_S
 
 /* The "last message" buffer of RFC 3103 10.1: a request that was executed, and its answer. */
@@ -39,6 +41,7 @@ struct rsip_engine_session {
 	uint64_t since_ns;
 	uint64_t nexthop; /* last one given to the lease manager */
 	uint8_t local_policy, remote_policy; /* it was told of these; 0: by an earlier rsipd */
+	uint64_t told_ns[RSIP_TOLD];	     /* engine_violation.c: when it last heard of each */
 	uint16_t port;	  /* of the last message that was served; 0: not known */
 
 	/*
@@ -66,6 +69,7 @@ struct rsip_async {
 	struct rsip_from to;
 	uint8_t type;
 	uint8_t tries;
+	uint16_t error; /* of an ERROR_RESPONSE */
 	uint32_t client_id, bind_id;
 	uint64_t next_ns;
 };
@@ -151,6 +155,9 @@ void rsip_engine_departed_clear(struct rsip_engine *e);
 
 /* ---- engine_async.c -------------------------------------------------------------------------- */
 
+/* bind_id, error: 0 where the message has none. */
+void rsip_engine_async_queue(struct rsip_engine *e, const struct rsip_lease_client *c, uint8_t type,
+			     uint32_t bind_id, enum rsip_err error);
 void rsip_engine_async_flush(struct rsip_engine *e, uint64_t now_ns);
 uint64_t rsip_engine_async_next(const struct rsip_engine *e);
 void rsip_engine_async_clear(struct rsip_engine *e);
@@ -173,6 +180,7 @@ enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *as
 uint32_t rsip_engine_methods(const struct rsip_request *rq);
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr);
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns);
+void rsip_engine_count_error(struct rsip_engine *e, enum rsip_err err);
 enum rsip_err rsip_engine_silence(struct rsip_request *rq, enum rsip_engine_drop why);
 
 #endif

@@ -645,6 +645,15 @@ void rsip_lease_walk_binds(struct rsip_lease *lm, uint32_t after_id,
 			return;
 }
 
+void rsip_lease_each_bind(struct rsip_lease *lm, const struct rsip_lease_client *c,
+			  void (*fn)(void *arg, const struct rsip_lease_bind *b), void *arg)
+{
+	const struct rsip_lease_bind *v;
+
+	for (struct bind *b = ((const struct client *)c)->binds; b && (v = view(lm, b)); b = b->next)
+		fn(arg, v);
+}
+
 uint32_t rsip_lease_pools(struct rsip_lease *lm)
 {
 	return lm->pool_cnt;

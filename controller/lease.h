@@ -166,6 +166,10 @@ void rsip_lease_walk_clients(struct rsip_lease *lm, uint32_t after_id, bool (*fn
 void rsip_lease_walk_binds(struct rsip_lease *lm, uint32_t after_id,
 			   bool (*fn)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b), void *arg);
 
+/* All bindings of one client, newest first; at most limits.binds_per_client. */
+void rsip_lease_each_bind(struct rsip_lease *lm, const struct rsip_lease_client *c,
+			  void (*fn)(void *arg, const struct rsip_lease_bind *b), void *arg);
+
 struct rsip_pool_stats {
 	uint64_t addrs, ports_total, ports_leased, ports_held, spis_leased, spis_held, binds;
 	uint64_t whole_leased, whole_held; /* addresses of an RSA-IP pool */

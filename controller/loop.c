@@ -69,6 +69,22 @@ static void on_netlink(evutil_socket_t fd, short what, void *arg)
 	rsip_hops_read(((struct rsip_server *)arg)->hops);
 }
 
+static void on_violation(void *arg, const struct rsip_event *v)
+{
+	struct rsip_server *s = arg;
+
+	rsip_engine_violation(s->engine, v, rsip_now_ns());
+}
+
+static void on_violations(evutil_socket_t fd, short what, void *arg)
+{
+	struct rsip_dataplane *dp = ((struct rsip_server *)arg)->ctl_ctx.dp;
+
+	(void)fd;
+	(void)what;
+	dp->ops->events(dp, on_violation, arg);
+}
+
 static void on_signal(evutil_socket_t sig, short what, void *arg)
 {
 	struct rsip_server *s = arg;
@@ -86,13 +102,16 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 static int add_events(struct rsip_server *s)
 {
+	struct rsip_dataplane *dp = s->ctl_ctx.dp;
 	struct timeval tick = {.tv_usec = TICK_MS * 1000};
 
 	s->tick = event_new(s->base, -1, EV_PERSIST, on_tick, s);
 	s->wake = evtimer_new(s->base, on_wake, s);
 	s->netlink = event_new(s->base, rsip_hops_fd(s->hops), EV_READ | EV_PERSIST, on_netlink, s);
-	if (!s->tick || !s->wake || !s->netlink || event_add(s->tick, &tick) ||
-	    event_add(s->netlink, NULL))
+	s->violations = event_new(s->base, dp->ops->events_fd(dp), EV_READ | EV_PERSIST,
+				  on_violations, s);
+	if (!s->tick || !s->wake || !s->netlink || !s->violations || event_add(s->tick, &tick) ||
+	    event_add(s->netlink, NULL) || event_add(s->violations, NULL))
 		return -ENOMEM;
 	for (int i = 0; i < RSIP_SIGNALS; i++) {
 		s->signal[i] = evsignal_new(s->base, signals[i], on_signal, s);
@@ -118,7 +137,7 @@ int rsip_server_listen(struct rsip_server *s)
 
 void rsip_server_unlisten(struct rsip_server *s)
 {
-	struct event **all[] = {&s->tick,      &s->wake,      &s->netlink,
+	struct event **all[] = {&s->tick,      &s->wake,      &s->netlink,   &s->violations,
 				&s->signal[0], &s->signal[1], &s->signal[2]};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(all); i++) {

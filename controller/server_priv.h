@@ -30,7 +30,7 @@ struct rsip_server {
 	uint64_t use_tcp; /* told to use TCP because UDP is off */
 
 	/* loop.c */
-	struct event *tick, *wake, *netlink, *signal[RSIP_SIGNALS];
+	struct event *tick, *wake, *netlink, *violations, *signal[RSIP_SIGNALS];
 	bool routes_pending; /* a route changed; the data plane is told at the next tick, ten times
 				a second at most */
 	uint64_t housekeep_ns, alive_ns, status_ns; /* when it is next due */

@@ -49,6 +49,7 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		{"rsip_bindings", c->max_bindings + 1ULL},
 		{"rsip_bind_cnt", c->cpus * (c->max_bindings + 1ULL)},
 		{"rsip_learned", c->max_learned + 1ULL},
+		{"rsip_event_gate", c->cpus},
 		{"rsip_counters", c->cpus * (uint64_t)RSIP_MAX_IFACES},
 		{"rsip_nexthops", c->cpus * (uint64_t)RSIP_NEXTHOPS},
 		{"rsip_cookies", max_cookies},

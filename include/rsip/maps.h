@@ -8,7 +8,7 @@
  *
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
- *   packets  rsip_learned (rings) rsip_cookies rsip_spis_out rsip_bind_cnt rsip_counters rsip_nexthops
+ *   packets  rsip_events rsip_event_gate rsip_learned (rings) rsip_cookies rsip_spis_out rsip_bind_cnt rsip_counters rsip_nexthops
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -25,7 +25,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 3
+#define RSIP_LAYOUT_VERSION 4
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
@@ -321,6 +321,33 @@ struct rsip_undo {
 	char old[32]; /* its value before */
 };
 _Static_assert(sizeof(struct rsip_undo) == 128, "rsip_undo");
+
+/* ---- violations ---------------------------------------------------------------------------------------- */
+
+/* rsip_events: ring buffer; a packet that broke a rule, for the ERROR_RESPONSE of RFC 3103 10.4. */
+#define RSIP_EVENTS_SIZE (64 * 1024) /* bytes of the ring */
+struct rsip_event {
+	__be32 host; /* outer source: what the sender calls itself */
+	__be32 local; /* inner source */
+	__be32 remote; /* inner destination */
+	__u16 local_port; /* host order; 0: none in sight */
+	__u16 remote_port;
+	__u16 iface; /* of arrival */
+	__u8 reason; /* RSIP_DROP_* */
+	__u8 proto;
+	__u32 bind_id; /* of the host's binding that did not allow it; 0: none */
+};
+_Static_assert(sizeof(struct rsip_event) == 24, "rsip_event");
+
+/* rsip_event_gate: array of cpus; keeps a flood of violations from becoming a flood of events. */
+#define RSIP_EVENT_SLOTS 64
+#define RSIP_EVENTS_PER_S 256 /* of one CPU */
+struct rsip_event_gate {
+	__u64 seen[RSIP_EVENT_SLOTS]; /* host, reason and second last reported */
+	__u64 second;
+	__u64 cnt; /* reported in it */
+};
+_Static_assert(sizeof(struct rsip_event_gate) == 8 * RSIP_EVENT_SLOTS + 16, "rsip_event_gate");
 
 /* ---- hashing: the same in BPF and in user space -------------------------------------------------------- */
 

@@ -56,7 +56,7 @@ Test(flat, only_arrays_and_the_two_hashes)
 
 		hashes += type == BPF_MAP_TYPE_HASH;
 		cr_expect(type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_HASH ||
-				  type == BPF_MAP_TYPE_DEVMAP,
+				  type == BPF_MAP_TYPE_DEVMAP || type == BPF_MAP_TYPE_RINGBUF,
 			  "%s is of type %d", bpf_map__name(map), type);
 	}
 	cr_expect_eq(hashes, 2);

@@ -335,6 +335,27 @@ uint64_t gateway_counter(int cnt)
 	return n;
 }
 
+static struct {
+	struct rsip_event *out;
+	uint32_t cnt;
+} heard;
+
+static void hear(void *arg, const struct rsip_event *e)
+{
+	(void)arg;
+	if (heard.cnt < 16)
+		heard.out[heard.cnt] = *e;
+	heard.cnt++;
+}
+
+uint32_t gateway_events(struct rsip_event out[16])
+{
+	heard.out = out;
+	heard.cnt = 0;
+	gw.dp->ops->events(gw.dp, hear, NULL);
+	return heard.cnt;
+}
+
 uint32_t gateway_claims(void)
 {
 	struct rsip_cookie_key key, next;

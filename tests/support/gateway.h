@@ -129,6 +129,8 @@ uint64_t gateway_counter(int cnt);
 #define expect_dropped(in, side, reason)                                                           \
 	expect_run(in, .iface = side, .action = XDP_DROP, .counts = { { RSIP_DROP_##reason, 1 } })
 
+/* Violations that the packets so far have reported; they are then forgotten.  At most 16 are kept. */
+uint32_t gateway_events(struct rsip_event out[16]);
 uint32_t gateway_claims(void); /* keys in rsip_cookies */
 uint32_t outer_len(const struct pkt *p); /* total length of the first IP header */
 uint32_t inner_len(const struct pkt *p); /* of the second */

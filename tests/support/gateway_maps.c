@@ -47,6 +47,7 @@ static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
 	bpf_map__set_max_entries(o->maps.rsip_bind_cnt, k->cpus * (k->max_bindings + 1));
 	bpf_map__set_max_entries(o->maps.rsip_learned, k->max_learned + 1);
 	bpf_map__set_max_entries(o->maps.rsip_counters, k->cpus * RSIP_MAX_IFACES);
+	bpf_map__set_max_entries(o->maps.rsip_event_gate, k->cpus);
 	bpf_map__set_max_entries(o->maps.rsip_nexthops, k->cpus * RSIP_NEXTHOPS);
 	bpf_map__set_max_entries(o->maps.rsip_cookies, 4096);
 	bpf_map__set_max_entries(o->maps.rsip_spis_out, 4096);

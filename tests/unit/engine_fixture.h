@@ -23,6 +23,7 @@ struct heard { /* an asynchronous message */
 	struct rsip_from to;
 	uint8_t type;
 	uint32_t client_id, bind_id, counter;
+	uint16_t error;
 	uint64_t at_ns;
 };
 
@@ -82,6 +83,7 @@ static inline void gw_hear(void *arg, const struct rsip_from *to, const uint8_t 
 			     .type = m.type,
 			     .client_id = m.client_id,
 			     .bind_id = m.bind_id,
+			     .error = m.error,
 			     .counter = m.has & RSIP_HAS_COUNTER ? m.counter : 99,
 			     .at_ns = gw.now };
 	gw.heard_cnt++;

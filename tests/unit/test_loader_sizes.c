@@ -31,6 +31,7 @@ Test(loader_sizes, every_element_that_the_contract_names_is_there)
 	cr_expect_eq(entries("rsip_learned"), 101);
 	cr_expect_eq(entries("rsip_counters"), 4 * RSIP_MAX_IFACES);
 	cr_expect_eq(entries("rsip_nexthops"), 4 * RSIP_NEXTHOPS);
+	cr_expect_eq(entries("rsip_event_gate"), 4);
 	cr_expect_eq(entries("rsip_cookies"), 777);
 	cr_expect_geq(entries("rsip_spis_out"), 100 * RSIP_SPI_OUT_MAX);
 	cr_expect_eq(entries("rsip_addrs"), config.addr_buckets);
@@ -45,6 +46,7 @@ Test(loader_sizes, maps_of_fixed_size_are_left_alone)
 
 	rsip_sizes_compute(1000, 8, 100, 4, &config);
 	cr_expect_eq(rsip_sizes_entries("rsip_config", &config, 1, &n), -ENOENT);
+	cr_expect_eq(rsip_sizes_entries("rsip_events", &config, 1, &n), -ENOENT);
 	cr_expect_eq(rsip_sizes_entries("rsip_devs", &config, 1, &n), -ENOENT);
 	cr_expect_eq(rsip_sizes_entries("rsip_xdp.rodata", &config, 1, &n), -ENOENT);
 }
