@@ -133,8 +133,8 @@ $(O)/tests/bpf/%: $(O)/obj/tests/bpf/%.o $(TEST_ARCHIVES)
 test-programs: all $(UNIT_TESTS) $(BPF_TESTS)
 
 test: deps ## install what is missing, build, run unit, BPF and lab tests
-	$(Q)$(MAKE) --no-print-directory test-programs
-	$(Q)O=$(O) tests/run unit bpf lab
+	$(Q)$(MAKE) --no-print-directory test-programs fuzzers
+	$(Q)O=$(O) tests/run unit bpf fuzz lab
 
 unit: test-programs ## only the unit tests (no root needed)
 	$(Q)O=$(O) tests/run unit
@@ -155,17 +155,27 @@ demo: deps ## the main job in a lab of its own: two hosts, one address, one peer
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) tests/lab/demo.sh
 
-$(O)/fuzz/%: tests/fuzz/%.c $(SKELS) $(wildcard lib/*.c controller/*.c)
-	$(call msg,FUZZER,$@)
+# ---- fuzzers: clang's libFuzzer with sanitizers, over objects of their own ---------------------------------------
+
+FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -Iinclude -Ilib -Icontroller -Iclient -I$(O)/gen
+FUZZ_OBJS := $(patsubst %.c,$(O)/fuzz/obj/%.o,$(filter-out controller/main.c,$(call c_only,controller)) $(call c_only,lib))
+
+$(O)/fuzz/obj/%.o: %.c | $(SKELS)
+	$(call msg,FUZZCC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CLANG) -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=fuzzer,address,undefined -Iinclude -Ilib -Icontroller -I$(O)/gen \
-		$< $(filter-out controller/main.c,$(call c_only,controller)) $(call c_only,lib) \
-		$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -o $@
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@
+$(O)/fuzz/libfuzz.a: $(FUZZ_OBJS)
+$(O)/fuzz/fuzz_%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/libfuzz.a
+	$(call msg,FUZZER,$@)
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -o $@
+
 FUZZ_SECONDS ?= 60
-.PHONY: fuzz
-fuzz: $(FUZZERS) ## run each fuzzer for FUZZ_SECONDS (default 60)
-	$(Q)for f in $(FUZZERS); do n=$${f##*/fuzz_}; mkdir -p $(O)/fuzz/new-$$n; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $(O)/fuzz/new-$$n tests/fuzz/corpus/$$n || exit 1; done
+.PHONY: fuzzers fuzz
+fuzzers: $(FUZZERS)
+fuzz: deps ## run each fuzzer for FUZZ_SECONDS (default 60)
+	$(Q)$(MAKE) --no-print-directory fuzzers
+	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
 
 # ---- dependencies, installation, housekeeping --------------------------------------------------------------------
 
