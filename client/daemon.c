@@ -199,7 +199,7 @@ static int connect_gateway(struct rsip_daemon *d);
 
 void rsip_daemon_wake(struct rsip_daemon *d)
 {
-	uint64_t now = rsip_daemon_now();
+	uint64_t now = rsip_daemon_now(), next;
 
 	if (!d->connected && d->io.fd < 0 && now >= d->reconnect_ns)
 		connect_gateway(d);
@@ -215,6 +215,11 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	if (rsip_strongswan_refresh(&d->sw, &d->session, d->set.state_dir))
 		d->dirty = true;
 	d->look_ns = rsip_strongswan_look(&d->sw, &d->session, &d->jail, now);
+	next = rsip_daemon_look_at_ports(d, now);
+	if (next < d->look_ns)
+		d->look_ns = next;
+	if (rsip_session_due(&d->session) <= now && d->connected)
+		rsip_session_tick(&d->session, now); /* they may have asked for something */
 	answer_waiting(d);
 	if (d->dirty)
 		save(d);
@@ -242,6 +247,31 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	(void)what;
 	log_info("ending on signal %d", (int)sig);
 	rsip_daemon_end(arg);
+}
+
+/* Not before the socket has its port, and not more often than that for a program that makes many.
+ */
+static void on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct rsip_daemon *d = arg;
+	uint64_t soon = rsip_daemon_now() + RSIP_DEMAND_SOON_NS;
+
+	(void)fd;
+	(void)what;
+	rsip_guard_heard(d->guard);
+	if (soon < d->demand.look_ns)
+		d->demand.look_ns = soon;
+	rsip_daemon_wake(d);
+}
+
+static void watch_sockets(struct rsip_daemon *d)
+{
+	int fd = rsip_guard_wake_fd(d->guard);
+
+	if (fd < 0 || !d->demand.most)
+		return;
+	d->sockets = event_new(d->base, fd, EV_READ | EV_PERSIST, on_socket, d);
+	event_add(d->sockets, NULL);
 }
 
 static void on_message(void *ctx, const uint8_t *buf, size_t len)
@@ -346,6 +376,8 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->io.kind = kind;
 	with_us.ctx = d;
 	rsip_session_init(&d->session, &with_us, kind, d->io.local, d->io.gateway);
+	d->demand.most = d->set.ports_max > d->set.ports ? d->set.ports_max : 0;
+	d->demand.idle_s = d->set.ports_idle;
 	d->session.private_ok = d->set.private_addresses;
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
 		 d->state.transport == kind;
@@ -399,6 +431,8 @@ static int open_loop(struct rsip_daemon *d)
 static void close_loop(struct rsip_daemon *d)
 {
 	forget_events(d);
+	if (d->sockets)
+		event_free(d->sockets);
 	event_free(d->timer);
 	event_free(d->signals[0]);
 	event_free(d->signals[1]);
@@ -409,12 +443,15 @@ static void run_loop(struct rsip_daemon *d)
 {
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
 	connect_gateway(d);
+	watch_sockets(d);
 	if (d->leave)
 		rsip_daemon_end(d);
 	else
 		event_active(d->timer, EV_TIMEOUT, 0);
 	event_base_dispatch(d->base);
 	rsip_strongswan_close(&d->sw);
+	if (d->sockets)
+		event_del(d->sockets);
 	rsip_daemon_raze(d);
 	rsip_state_remove(d->set.state_dir);
 }

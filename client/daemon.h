@@ -5,6 +5,7 @@
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
+#include "demand.h"
 #include "guard.h"
 #include "jail.h"
 #include "session.h"
@@ -32,6 +33,7 @@ struct rsip_daemon {
 	struct rsip_guard *guard; /* NULL: this system has none */
 	struct rsip_state state;
 	struct rsip_strongswan sw;
+	struct rsip_demand demand;
 	uint64_t look_ns; /* when strongSwan or the ports need a look */
 	bool dirty;	  /* the state file is behind */
 	bool failed;	  /* exit status 1 */
@@ -41,6 +43,7 @@ struct rsip_daemon {
 	int lock_fd;
 	struct event_base *base;
 	struct event *timer, *readable, *writable, *signals[2];
+	struct event *sockets; /* a program has made one; or NULL */
 	struct rsip_control *control;
 };
 
@@ -73,6 +76,8 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 void rsip_daemon_raze(struct rsip_daemon *d);
 /* Is it an address of this host already?  Then no lease may bring it a second time. */
 bool rsip_daemon_is_own(__be32 addr);
+/* Looks at the ports that programs use: when to look again; UINT64_MAX: never. */
+uint64_t rsip_daemon_look_at_ports(struct rsip_daemon *d, uint64_t now_ns);
 int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease);
 void rsip_daemon_disuse(struct rsip_daemon *d, const struct rsip_lease *lease);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "daemon.h"
+#include "sockets.h"
 #include "log.h"
 
 static int find_gateway(struct rsip_daemon *d, struct rsip_nl *nl)
@@ -119,6 +120,29 @@ bool rsip_daemon_is_own(__be32 addr)
 static bool in_use(const struct rsip_lease *l)
 {
 	return l->state == RSIP_LEASE_HELD;
+}
+
+uint64_t rsip_daemon_look_at_ports(struct rsip_daemon *d, uint64_t now)
+{
+	struct rsip_portset used = {0};
+	int err;
+
+	if (!d->demand.most)
+		return UINT64_MAX;
+	if (now < d->demand.look_ns)
+		return d->demand.look_ns;
+	d->demand.look_ns = now + RSIP_DEMAND_LOOK_NS;
+	rsip_guard_rearm(d->guard); /* what happens from here on is news */
+	err = rsip_jail_enter(&d->jail);
+	if (!err) {
+		err = rsip_sockets_ports(&used);
+		rsip_jail_leave(&d->jail);
+	}
+	if (!err)
+		rsip_demand_balance(&d->demand, &d->session, &used, now);
+	else
+		log_debug("cannot see which ports are in use: %s", strerror(-err));
+	return d->demand.look_ns;
 }
 
 /* Ports that a program names itself: none for a connect() to be given by chance. */

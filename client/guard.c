@@ -18,7 +18,8 @@
 
 struct rsip_guard {
 	struct rsip_guard_bpf *skel;
-	struct bpf_link *links[2];
+	struct bpf_link *links[3];
+	struct ring_buffer *wakes; /* NULL: this kernel cannot */
 };
 
 /* The namespace's cookie, from a socket made in it. */
@@ -56,13 +57,43 @@ static int open_root_cgroup(void)
 	return fd;
 }
 
+static int on_wake(void *ctx, void *data, size_t size)
+{
+	(void)ctx;
+	(void)data;
+	(void)size;
+	return 0;
+}
+
+int rsip_guard_wake_fd(const struct rsip_guard *g)
+{
+	return g && g->wakes ? ring_buffer__epoll_fd(g->wakes) : -1;
+}
+
+void rsip_guard_heard(struct rsip_guard *g)
+{
+	ring_buffer__consume(g->wakes);
+}
+
+void rsip_guard_rearm(struct rsip_guard *g)
+{
+	if (g && g->wakes)
+		g->skel->bss->rsip_guard_armed = 1;
+}
+
 static int attach(struct rsip_guard *g, int cgroup)
 {
 	g->links[0] = bpf_program__attach_cgroup(g->skel->progs.rsip_bind4, cgroup);
 	if (!g->links[0])
 		return -errno;
 	g->links[1] = bpf_program__attach_cgroup(g->skel->progs.rsip_bind6, cgroup);
-	return g->links[1] ? 0 : -errno;
+	if (!g->links[1])
+		return -errno;
+	g->links[2] = bpf_program__attach_cgroup(g->skel->progs.rsip_sock_create, cgroup);
+	if (g->links[2])
+		g->wakes = ring_buffer__new(bpf_map__fd(g->skel->maps.rsip_guard_wakes), on_wake,
+					    NULL, NULL);
+	return 0;
 }
 
 int rsip_guard_open(const struct rsip_jail *jail, struct rsip_guard **out)
@@ -98,8 +129,9 @@ void rsip_guard_close(struct rsip_guard *g)
 {
 	if (!g)
 		return;
-	bpf_link__destroy(g->links[0]);
-	bpf_link__destroy(g->links[1]);
+	ring_buffer__free(g->wakes);
+	for (int i = 0; i < 3; i++)
+		bpf_link__destroy(g->links[i]);
 	rsip_guard_bpf__destroy(g->skel);
 	free(g);
 }

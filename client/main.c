@@ -43,7 +43,8 @@ struct command {
 
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
-	 " gateway interface ports spis lease transport tunnel device private-addresses "
+	 " gateway interface ports ports-max ports-idle spis lease transport tunnel device "
+	 "private-addresses "
 	 "wait strongswan ike-ports ike-spis strongswan-dir strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,

@@ -27,6 +27,34 @@ struct {
 	__type(value, __u64);
 } rsip_guard_ports SEC(".maps");
 
+/* rsip_guard_wakes: something each time a socket was made and the client wanted to know. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+} rsip_guard_wakes SEC(".maps");
+
+__u32 rsip_guard_armed = 0; /* set by the client: it has seen all up to now */
+
+/*
+ * A program is about to use a port: the client looks whether enough are left.  Here and not at
+ * connect() or sendto(), which other programs of the machine call for each packet.
+ */
+SEC("cgroup/sock_create")
+int rsip_sock_create(struct bpf_sock *ctx)
+{
+	__u32 *word;
+
+	if (bpf_get_netns_cookie(ctx) != rsip_guard_netns || !rsip_guard_armed)
+		return ALLOW;
+	rsip_guard_armed = 0;
+	word = bpf_ringbuf_reserve(&rsip_guard_wakes, sizeof(*word), 0);
+	if (word) {
+		*word = 1;
+		bpf_ringbuf_submit(word, 0);
+	}
+	return ALLOW;
+}
+
 static __always_inline int judge(struct bpf_sock_addr *ctx)
 {
 	__u32 port = bpf_ntohs(ctx->user_port);

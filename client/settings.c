@@ -34,6 +34,10 @@ const struct rsip_setting rsip_setting_table[] = {
 	TEXT("interface", interface, "IF", "the interface that leads to it (default: as routed)"),
 	NUMBER("ports", ports, RSIP_CLIENT_PORTS_MAX, "N",
 	       "lease so many ports (default 64 unless --spis is given)"),
+	NUMBER("ports-max", ports_max, RSIP_CLIENT_PORTS_MAX, "N",
+	       "lease more while most are in use, up to so many (default 1024; 0: never more)"),
+	NUMBER("ports-idle", ports_idle, 86400, "S",
+	       "give those back that nobody used for so long (default 300, at least 120)"),
 	NUMBER("spis", spis, 256, "N", "lease so many SPIs for ESP, AH and IKE"),
 	NUMBER("lease", lease, UINT32_MAX, "S",
 	       "lease time to ask for, in seconds (default: the gateway's)"),
@@ -72,6 +76,8 @@ void rsip_settings_init(struct rsip_settings *s)
 	strcpy(s->strongswan_vici, RSIP_VICI_DEFAULT);
 	s->ike_ports = 2;
 	s->charon_spis = 32;
+	s->ports_max = 1024;
+	s->ports_idle = 300;
 	s->wait = 15;
 }
 
@@ -193,6 +199,10 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 	}
 	if (strcmp(s->tunnel, "auto") && strcmp(s->tunnel, "bpf")) {
 		snprintf(why, size, "tunnel: 'auto' or 'bpf' is needed, not '%s'", s->tunnel);
+		return -EINVAL;
+	}
+	if (s->ports_idle < 120) {
+		snprintf(why, size, "ports-idle: ports rest for 120 seconds at least");
 		return -EINVAL;
 	}
 	if (s->ike_ports == 1 || s->charon_spis < 2) {

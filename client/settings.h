@@ -21,7 +21,7 @@ struct rsip_settings {
 	char socket[108];
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
-	uint32_t ports, spis, lease, wait;
+	uint32_t ports, ports_max, ports_idle, spis, lease, wait;
 	bool strongswan; /* lease for a strongSwan and configure it */
 	uint32_t ike_ports, charon_spis;
 	char strongswan_dir[200], strongswan_vici[108];

@@ -7,7 +7,7 @@
 lab_enter "$@"
 lab_up
 capture hosta hostb peer
-both_up --ports 8
+both_up --ports 8 --ports-max 0
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 mkdir -p $LAB/www && echo hello >$LAB/www/hello
 start peer web.log "$PY" -m http.server 80 --directory $LAB/www
