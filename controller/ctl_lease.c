@@ -247,11 +247,13 @@ enum rsip_ctl_result rsip_ctl_fn_BINDING_REMOVE(struct rsip_ctl_call *call)
  * ------------------------------------------------------------------------------------------------------------
  */
 
+#define RSIP_CTL_CURSOR_MAX (1ULL << 53) /* JSON numbers are exact so far */
+
 struct page {
 	struct rsip_ctl_call *call;
 	cJSON *list;
 	uint64_t limit, cnt;
-	uint32_t last; /* ID of the last entry */
+	uint64_t last; /* the last entry's place in the order; it stays when the entry has ended */
 	bool more;
 };
 
@@ -261,7 +263,7 @@ static bool page_begin(struct page *page, struct rsip_ctl_call *call, const char
 	page->call = call;
 	page->limit = RSIP_CTL_PAGE_DEFAULT;
 	*from = 0;
-	if (rsip_ctl_arg(call, "from", UINT32_MAX, from) < 0 ||
+	if (rsip_ctl_arg(call, "from", RSIP_CTL_CURSOR_MAX, from) < 0 ||
 	    rsip_ctl_arg(call, "limit", RSIP_CTL_PAGE_MAX, &page->limit) < 0)
 		return false;
 	if (!page->limit) {
@@ -271,14 +273,6 @@ static bool page_begin(struct page *page, struct rsip_ctl_call *call, const char
 	page->list = cJSON_CreateArray();
 	cJSON_AddItemToObject(call->out, name, page->list);
 	return true;
-}
-
-/* Never an end that looks like one: the caller goes on from an ID before this one, or begins anew.
- */
-static enum rsip_ctl_result page_lost(struct page *page, uint64_t from)
-{
-	return rsip_ctl_say(page->call, RSIP_CTL_ERROR,
-			    "cannot go on from %llu: it has ended since", (unsigned long long)from);
 }
 
 static enum rsip_ctl_result page_end(struct page *page, uint64_t total)
@@ -300,7 +294,7 @@ static bool add_client(void *arg, const struct rsip_lease_client *c)
 		return false;
 	}
 	cJSON_AddItemToArray(page->list, rsip_ctl_show_client(page->call, c));
-	page->last = c->client_id;
+	page->last = c->seq;
 	page->cnt++;
 	return true;
 }
@@ -314,7 +308,7 @@ static bool add_bind(void *arg, const struct rsip_lease_client *c, const struct 
 		return false;
 	}
 	cJSON_AddItemToArray(page->list, rsip_ctl_show_bind(page->call, c, b));
-	page->last = b->bind_id;
+	page->last = b->seq;
 	page->cnt++;
 	return true;
 }
@@ -326,9 +320,7 @@ enum rsip_ctl_result rsip_ctl_fn_CLIENT_GET_PAGE(struct rsip_ctl_call *call)
 
 	if (!page_begin(&page, call, "clients", &from))
 		return RSIP_CTL_ERROR;
-	if (from && !rsip_lease_by_id(call->ctx->lm, (uint32_t)from))
-		return page_lost(&page, from);
-	rsip_lease_walk_clients(call->ctx->lm, (uint32_t)from, add_client, &page);
+	rsip_lease_walk_clients(call->ctx->lm, from, add_client, &page);
 	return page_end(&page, rsip_lease_client_count(call->ctx->lm));
 }
 
@@ -339,8 +331,6 @@ enum rsip_ctl_result rsip_ctl_fn_BINDING_GET_PAGE(struct rsip_ctl_call *call)
 
 	if (!page_begin(&page, call, "bindings", &from))
 		return RSIP_CTL_ERROR;
-	if (from && !rsip_lease_bind_by_id(call->ctx->lm, (uint32_t)from, NULL))
-		return page_lost(&page, from);
-	rsip_lease_walk_binds(call->ctx->lm, (uint32_t)from, add_bind, &page);
+	rsip_lease_walk_binds(call->ctx->lm, from, add_bind, &page);
 	return page_end(&page, rsip_lease_bind_count(call->ctx->lm));
 }

@@ -65,6 +65,7 @@ struct rsip_lease_conf {
 enum rsip_end { RSIP_END_HOST, RSIP_END_EXPIRED, RSIP_END_OPERATOR, RSIP_END_REFUSED };
 
 struct rsip_lease_bind { /* read-only to callers */
+	uint64_t seq; /* rises with each new binding: a place in the order that stays */
 	uint32_t bind_id;
 	uint32_t slot; /* in the data plane */
 	uint8_t method;
@@ -84,6 +85,7 @@ struct rsip_lease_bind { /* read-only to callers */
 struct rsip_engine_session;
 
 struct rsip_lease_client { /* read-only to callers but for session */
+	uint64_t seq; /* as of a binding */
 	uint32_t client_id;
 	__be32 host;
 	uint16_t iface; /* data plane interface index */
@@ -161,9 +163,12 @@ void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint
 /* Ends what expired at now_ns, frees what has rested; returns the next time it wants to be called (~0ULL: never). */
 uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns);
 
-/* Walks for the control socket, in pages by ID order of creation: after = 0 starts; fn returns false to stop. */
-void rsip_lease_walk_clients(struct rsip_lease *lm, uint32_t after_id, bool (*fn)(void *arg, const struct rsip_lease_client *c), void *arg);
-void rsip_lease_walk_binds(struct rsip_lease *lm, uint32_t after_id,
+/*
+ * Walks for the control socket, in pages in order of creation: behind the item with this seq, be it gone or not; 0 starts.
+ * fn returns false to stop.
+ */
+void rsip_lease_walk_clients(struct rsip_lease *lm, uint64_t after_seq, bool (*fn)(void *arg, const struct rsip_lease_client *c), void *arg);
+void rsip_lease_walk_binds(struct rsip_lease *lm, uint64_t after_seq,
 			   bool (*fn)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b), void *arg);
 
 /* All bindings of one client, newest first; at most limits.binds_per_client. */

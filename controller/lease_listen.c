@@ -78,15 +78,15 @@ void lease_ike_clear(struct rsip_lease *lm)
 
 static struct holding *holding_new(const struct rsip_lease_ask *ask)
 {
-	struct holding *h = calloc(1, sizeof(*h) + 2 * sizeof(struct range));
+	struct holding *h = calloc(1, sizeof(*h) + 2 * sizeof(struct rsip_store_range));
 
 	if (!h)
 		return NULL;
 	h->ike_remote = ask->remote;
 	if (ask->kind & RSIP_KIND_IKE_500)
-		h->range[h->port_ranges++] = (struct range){ 500, 1 };
+		h->range[h->port_ranges++] = (struct rsip_store_range){ 500, 1 };
 	if (ask->kind & RSIP_KIND_IKE_4500)
-		h->range[h->port_ranges++] = (struct range){ 4500, 1 };
+		h->range[h->port_ranges++] = (struct rsip_store_range){ 4500, 1 };
 	return h;
 }
 
@@ -96,11 +96,15 @@ static int take_somewhere(struct rsip_lease *lm, struct client *c, const struct 
 {
 	int err = -EEXIST;
 
-	if (ask->local)
+	if (ask->local) {
+		lease_rest_recall(lm, c->pub.host, *addr_index, h);
 		return lease_take_found(lm, *addr_index, h);
+	}
 	*addr_index = c->home - 1;
-	if (c->home && lease_may_serve(lm, *addr_index, ask))
+	if (c->home && lease_may_serve(lm, *addr_index, ask)) {
+		lease_rest_recall(lm, c->pub.host, *addr_index, h);
 		err = lease_take_found(lm, *addr_index, h);
+	}
 	for (uint32_t pool = 0, tries = 0; pool < lm->pool_cnt; pool++) {
 		for (uint32_t i = 0; i < lm->pool[pool].addr_cnt && err == -EEXIST; i++) {
 			*addr_index = lm->pool_first[pool] + i;

@@ -6,35 +6,29 @@
 #include <uthash.h>
 
 #include "lease.h"
+#include "lease_index.h"
 #include "pool.h"
+#include "store.h"
 #include "timer.h"
 
 enum timer_kind { TIMER_CLIENT, TIMER_BIND };
-
-struct range {
-	uint32_t first, cnt;
-};
 
 /* What a binding holds, kept as ranges: a thousand ports of one block cost what one port costs. */
 struct holding {
 	uint16_t port_ranges, spi_ranges;
 	bool whole; /* the address itself */
 	__be32 ike_remote; /* its ports are 500 and 4500, for this remote only; 0: ports of its own */
-	struct range range[]; /* ports first, then SPIs */
+	struct rsip_store_range range[]; /* ports first, then SPIs */
 };
 
 struct bind {
+	struct rsip_store_lease row; /* what is kept of it; expiry is the timer's, ranges are in held */
 	struct rsip_timer timer; /* expiry */
 	struct client *client;
 	struct bind *next, *prev; /* of the client */
-	struct bind *older, *newer; /* of all, in order of creation */
 	struct holding *held;
-	uint64_t start_ns;
-	uint32_t bind_id, slot, addr_index, port_cnt, spi_cnt;
-	__be32 endpoint, remote;
-	uint16_t remote_port, remote_port_cnt;
+	uint32_t slot, addr_index, port_cnt, spi_cnt;
 	uint16_t pool;
-	uint8_t method, tunnel, kind;
 	UT_hash_handle hh;
 };
 
@@ -42,7 +36,6 @@ struct client {
 	struct rsip_lease_client pub; /* first: handed out as it is */
 	struct rsip_timer timer;
 	struct bind *binds;
-	struct client *older, *newer;
 	uint32_t home; /* address index of its last binding, plus 1 */
 	uint32_t next_port; /* right after its last block, on home */
 	UT_hash_handle by_id, by_host;
@@ -50,8 +43,10 @@ struct client {
 
 /* Resources that rest: RFC 3102 6.1.  A queue, since all rest equally long. */
 struct resting {
-	struct resting *next;
-	uint64_t until_ns;
+	struct resting *prev, *next; /* of all, in the order in which they end */
+	struct resting *before, *later; /* of the same host */
+	struct rest_host *host;
+	struct rsip_store_lease row; /* the ended binding; rest_ns is the end of the rest */
 	uint32_t addr_index;
 	struct holding *held;
 };
@@ -75,19 +70,46 @@ struct rsip_lease {
 	void (*random)(void *buf, size_t len);
 	struct rsip_timers timers;
 	struct client *by_id, *by_host;
-	struct client *oldest_client, *newest_client;
+	struct lease_index clients;
 	struct bind *binds; /* by bind ID */
-	struct bind *oldest_bind, *newest_bind;
+	struct lease_index bind_order;
 	struct resting *rest_first, *rest_last;
+	struct rest_host *rest_hosts;
 	struct rsip_lease_bind view; /* what look-ups hand out: valid until the next call */
 	struct rsip_spi_range *view_spis;
 	uint32_t view_spi_size;
 };
 
+static inline struct rsip_store_range *lease_spi_ranges(const struct holding *held)
+{
+	return (struct rsip_store_range *)&held->range[held->port_ranges];
+}
+
 static inline struct client *client_of(struct rsip_lease_client *c)
 {
 	return (struct client *)c;
 }
+
+/* lease_items.c: what exists */
+const struct rsip_lease_bind *lease_view(struct rsip_lease *lm, const struct bind *b); /* NULL: no memory */
+struct client *lease_client_by_id(struct rsip_lease *lm, uint32_t id);
+struct client *lease_client_by_host(struct rsip_lease *lm, __be32 host);
+struct bind *lease_bind_by_id(struct rsip_lease *lm, uint32_t id);
+uint32_t lease_new_client_id(struct rsip_lease *lm);
+uint32_t lease_new_bind_id(struct rsip_lease *lm);
+struct client *lease_client_add(struct rsip_lease *lm, const struct rsip_lease_client *as); /* seq 0: a new one */
+void lease_client_outlive(struct rsip_lease *lm, struct client *c, uint64_t expires_ns);
+/* held passes to the binding on success; row->seq 0: a new one. */
+struct bind *lease_bind_add(struct rsip_lease *lm, struct client *c, const struct rsip_store_lease *row,
+			    uint32_t addr_index, struct holding *held);
+void lease_bind_forget(struct rsip_lease *lm, struct bind *b);
+void lease_client_forget(struct rsip_lease *lm, struct client *c);
+
+/* lease.c */
+int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop); /* in the data plane */
+/* Ends the lease of what is held: it rests. */
+void lease_end(struct rsip_lease *lm, struct rsip_store_lease *row, uint32_t addr_index, struct holding *held,
+	       uint64_t now_ns);
 
 /* lease_addr.c: addresses and what they give */
 int lease_addrs_create(struct rsip_lease *lm, const struct rsip_lease_conf *conf);
@@ -96,17 +118,32 @@ int lease_addr_index(const struct rsip_lease *lm, __be32 addr); /* or -ENOENT */
 bool lease_pool_offers(const struct rsip_lease *lm, uint32_t addr_index, uint8_t method);
 /* May this ask be served from the address's pool? */
 bool lease_may_serve(const struct rsip_lease *lm, uint32_t addr_index, const struct rsip_lease_ask *ask);
-/* Finds room for the ask: addr_index and a holding (caller frees), taken already.  RSIP_OK or the RFC's error. */
+int lease_fit_in_pool(struct rsip_lease *lm, uint32_t pool, uint8_t need); /* address index or -1 */
+/* lease_take.c: finds room for the ask: addr_index and a holding (caller frees), taken already.  RSIP_OK or the RFC's error. */
 enum rsip_err lease_take(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask,
 			 uint32_t *addr_index, struct holding **held);
 int lease_take_found(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 void lease_give(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
-/* Starts the rest of held (ownership passes); falls back to giving it at once only when memory is out. */
-void lease_rest(struct rsip_lease *lm, uint32_t addr_index, struct holding *held, uint64_t now_ns);
-void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns);
+/* The same without the statistics of what is leased. */
+int lease_take_up(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
+void lease_give_back(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
+/* What was leased is no longer counted as such. */
+void lease_leased_less(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 uint32_t lease_count(const struct holding *held, bool spis);
 /* Copies the result of a search into memory that fits. */
 struct holding *lease_holding_fit(struct holding *h);
+
+/* lease_rest.c: what rests after its binding's end */
+/* Begins the rest until row->rest_ns; held passes on success.  false: memory is out. */
+bool lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index, struct holding *held);
+void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns);
+void lease_rest_clear(struct rsip_lease *lm);
+/* Does this port or SPI rest after a binding of this very host? */
+bool lease_rest_owned(struct rsip_lease *lm, __be32 host, uint32_t addr_index, uint32_t number, bool spi);
+/* Address index + 1 of what this host gave back last and rests; 0: nothing does. */
+uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host);
+/* What held names and rests after bindings of this host is free at once: the host takes it again. */
+void lease_rest_recall(struct rsip_lease *lm, __be32 host, uint32_t addr_index, const struct holding *held);
 
 /* lease_whole.c: addresses leased whole, RSA-IP */
 int lease_whole_create(struct rsip_lease *lm);
@@ -114,7 +151,7 @@ void lease_whole_destroy(struct rsip_lease *lm);
 bool lease_whole_free(const struct rsip_lease *lm, uint32_t addr_index);
 void lease_whole_take(struct rsip_lease *lm, uint32_t addr_index);
 void lease_whole_give(struct rsip_lease *lm, uint32_t addr_index);
-enum rsip_err lease_whole_find(struct rsip_lease *lm, const struct rsip_lease_ask *ask, uint32_t *addr_index,
+enum rsip_err lease_whole_find(struct rsip_lease *lm, const struct client *c, const struct rsip_lease_ask *ask, uint32_t *addr_index,
 			       struct holding **held);
 
 /* lease_listen.c: UDP 500 and 4500 of an address for one remote; ports as in held->range */

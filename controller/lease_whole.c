@@ -84,22 +84,26 @@ static uint32_t any_free(const struct rsip_lease *lm, const struct rsip_lease_as
 }
 
 /* *addr_index is the address asked for, if one was.  RFC 3103 9.6.3: 308 where none at all can be had. */
-enum rsip_err lease_whole_find(struct rsip_lease *lm, const struct rsip_lease_ask *ask, uint32_t *addr_index,
-			       struct holding **held)
+enum rsip_err lease_whole_find(struct rsip_lease *lm, const struct client *c, const struct rsip_lease_ask *ask,
+			       uint32_t *addr_index, struct holding **held)
 {
-	uint32_t found = ask->local && lease_whole_free(lm, *addr_index) ? *addr_index + 1 : any_free(lm, ask);
+	struct holding *h = calloc(1, sizeof(*h));
+	uint32_t found;
 
-	if (!found)
-		return RSIP_ERR_LOCAL_ADDR_UNAVAILABLE;
-	if (ask->local && found != *addr_index + 1)
-		return RSIP_ERR_LOCAL_ADDR_INUSE;
-	*addr_index = found - 1;
-	*held = calloc(1, sizeof(**held));
-	if (!*held)
+	if (!h)
 		return RSIP_ERR_INTERNAL_SERVER_ERROR;
-	(*held)->whole = true;
-	if (!lease_take_found(lm, *addr_index, *held))
+	h->whole = true;
+	if (ask->local && !lease_whole_free(lm, *addr_index))
+		lease_rest_recall(lm, c->pub.host, *addr_index, h);
+	found = ask->local && lease_whole_free(lm, *addr_index) ? *addr_index + 1 : any_free(lm, ask);
+	if (!found || (ask->local && found != *addr_index + 1)) {
+		free(h);
+		return found ? RSIP_ERR_LOCAL_ADDR_INUSE : RSIP_ERR_LOCAL_ADDR_UNAVAILABLE;
+	}
+	*addr_index = found - 1;
+	*held = h;
+	if (!lease_take_found(lm, *addr_index, h))
 		return RSIP_OK;
-	free(*held);
+	free(h);
 	return RSIP_ERR_INTERNAL_SERVER_ERROR;
 }

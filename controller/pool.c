@@ -43,7 +43,7 @@ static void rejoin(uint8_t *best, uint32_t lo, uint32_t hi)
 	}
 }
 
-static int tree_ready(struct rsip_pool_addr *a)
+int rsip_ports_ready(struct rsip_pool_addr *a)
 {
 	if (a->best)
 		return 0;
@@ -56,21 +56,34 @@ static int tree_ready(struct rsip_pool_addr *a)
 	return 0;
 }
 
-int rsip_ports_best(struct rsip_pool_addr *a)
+int rsip_ports_fresh(const struct rsip_pool_addr *a, uint8_t *best, uint32_t *ports)
 {
-	int err = tree_ready(a);
+	struct rsip_pool_addr example = *a;
 
-	return err ? err : a->best[1];
+	example.best = NULL;
+	if (rsip_ports_ready(&example))
+		return -ENOMEM;
+	*best = example.best[1];
+	*ports = 0;
+	for (uint32_t port = 0; port < LEAVES; port++)
+		*ports += example.best[LEAVES + port];
+	free(example.best);
+	return 0;
 }
 
-bool rsip_port_free(struct rsip_pool_addr *a, uint16_t port)
+uint8_t rsip_ports_best(const struct rsip_pool_addr *a)
 {
-	return !tree_ready(a) && a->best[LEAVES + port];
+	return a->best ? a->best[1] : a->fresh;
+}
+
+bool rsip_port_free(const struct rsip_pool_addr *a, uint16_t port)
+{
+	return a->best ? a->best[LEAVES + port] : rsip_port_allowed(a, port);
 }
 
 void rsip_ports_take(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt)
 {
-	if (!cnt || tree_ready(a))
+	if (!cnt)
 		return;
 	memset(&a->best[LEAVES + first], 0, cnt);
 	rejoin(a->best, first, first + cnt - 1);
@@ -78,27 +91,27 @@ void rsip_ports_take(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt)
 
 void rsip_ports_give(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt)
 {
-	if (!cnt || tree_ready(a))
+	if (!cnt)
 		return;
 	for (uint32_t port = first; port < first + cnt; port++)
 		a->best[LEAVES + port] = rsip_port_allowed(a, (uint16_t)port);
 	rejoin(a->best, first, first + cnt - 1);
 }
 
-int rsip_ports_find(struct rsip_pool_addr *a, unsigned int order)
+int rsip_ports_find(const struct rsip_pool_addr *a, unsigned int order)
 {
 	uint32_t node = 1;
 
-	if (tree_ready(a) || a->best[1] < order + 1)
+	if (a->best[1] < order + 1)
 		return -ENOSPC;
 	for (unsigned int at = ORDERS; at > order; at--)
 		node = a->best[2 * node] >= order + 1 ? 2 * node : 2 * node + 1;
 	return (int)((node << order) - LEAVES);
 }
 
-bool rsip_ports_block_free(struct rsip_pool_addr *a, uint32_t first, unsigned int order)
+bool rsip_ports_block_free(const struct rsip_pool_addr *a, uint32_t first, unsigned int order)
 {
-	if (first + (1U << order) > LEAVES || tree_ready(a))
+	if (first + (1U << order) > LEAVES)
 		return false;
 	return a->best[(LEAVES + first) >> order] == order + 1;
 }

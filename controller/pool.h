@@ -21,21 +21,26 @@ struct rsip_pool_addr {
 	__be32 addr;
 	uint32_t index;
 	uint16_t pool;
-	uint8_t *best; /* the port tree; allocated at first use */
+	uint8_t *best; /* the port tree; NULL: not used yet, all ports are free */
+	uint8_t fresh; /* rsip_ports_best() while it is not used */
 	uint16_t port_first, port_last;
 	bool ipsec; /* 500 and 4500 are never leased as ports */
 };
 
-/* 1 + the order of the largest free aligned block of the address; 0: no port is free.  -ENOMEM at first use. */
-int rsip_ports_best(struct rsip_pool_addr *a);
+/* What rsip_ports_best() is for an address of this kind that is not used yet, and how many ports it has; -ENOMEM. */
+int rsip_ports_fresh(const struct rsip_pool_addr *a, uint8_t *best, uint32_t *ports);
+/* Makes the tree, before the first port is taken: 0 or -ENOMEM. */
+int rsip_ports_ready(struct rsip_pool_addr *a);
+/* 1 + the order of the largest free aligned block of the address; 0: no port is free. */
+uint8_t rsip_ports_best(const struct rsip_pool_addr *a);
 bool rsip_port_allowed(const struct rsip_pool_addr *a, uint16_t port);
-bool rsip_port_free(struct rsip_pool_addr *a, uint16_t port);
+bool rsip_port_free(const struct rsip_pool_addr *a, uint16_t port);
 void rsip_ports_take(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt);
 void rsip_ports_give(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt);
-/* First port of a free aligned block of 2^order ports, or -ENOSPC. */
-int rsip_ports_find(struct rsip_pool_addr *a, unsigned int order);
+/* First port of a free aligned block of 2^order ports, or -ENOSPC.  This and the next: the tree must be there. */
+int rsip_ports_find(const struct rsip_pool_addr *a, unsigned int order);
 /* Is the aligned block of 2^order ports at `first` wholly free? */
-bool rsip_ports_block_free(struct rsip_pool_addr *a, uint32_t first, unsigned int order);
+bool rsip_ports_block_free(const struct rsip_pool_addr *a, uint32_t first, unsigned int order);
 
 struct rsip_spi_space {
 	struct rsip_spi_block *blocks; /* of all addresses: blocks with at least one SPI taken */

@@ -234,7 +234,7 @@ static void bind_row(struct table *t, const cJSON *b)
 }
 
 struct pages {
-	const char *command, *list, *id;
+	const char *command, *list;
 	const char *const *heads;
 	int cols;
 	void (*row)(struct table *t, const cJSON *item);
@@ -245,25 +245,14 @@ static const char *const client_heads[] = {">CLIENT",	"HOST",	     "INTERFACE",
 					   ">SPIS",	">AGE",	     ">EXPIRES"};
 static const char *const bind_heads[] = {">BIND", "HOST", "LOCAL", "METHOD",  "PORTS",
 					 "SPIS",  ">IN",  ">OUT",  ">EXPIRES"};
-static const struct pages client_pages = {"client-get-page", "clients", "client-id",
-					  client_heads,	     9,		client_row};
-static const struct pages bind_pages = {"binding-get-page", "bindings", "bind-id",
-					bind_heads,	    9,		bind_row};
+static const struct pages client_pages = {"client-get-page", "clients", client_heads, 9, client_row};
+static const struct pages bind_pages = {"binding-get-page", "bindings", bind_heads, 9, bind_row};
 
 struct walk { /* through the pages */
 	struct table t;
 	uint64_t cnt;
-	uint64_t last[PAGE]; /* IDs of the last page */
-	int last_cnt;
+	uint64_t from; /* where the next page begins: what may end meanwhile does not move it */
 };
-
-static bool seen(const struct walk *w, uint64_t id)
-{
-	for (int i = 0; i < w->last_cnt; i++)
-		if (w->last[i] == id)
-			return true;
-	return false;
-}
 
 static void show_item(struct ctl_run *run, const struct pages *p, struct walk *w, const cJSON *item)
 {
@@ -279,43 +268,30 @@ static void show_item(struct ctl_run *run, const struct pages *p, struct walk *w
 	w->cnt++;
 }
 
-/*
- * The next page begins after the last ID; if that one has ended meanwhile, after one before it.
- * What was shown is not shown again.
- */
-static int ask_page(struct ctl_run *run, const struct pages *p, struct walk *w, cJSON **reply,
+static int ask_page(struct ctl_run *run, const struct pages *p, const struct walk *w, cJSON **reply,
 		    const cJSON **out)
 {
-	*reply = NULL;
-	*out = NULL;
-	for (int back = w->last_cnt; back >= 0; back--) {
-		cJSON *args = cJSON_CreateObject();
-		char why[256];
+	cJSON *args = cJSON_CreateObject();
+	char why[256];
+	bool empty;
 
-		rsip_json_add_u64(args, "from", back ? w->last[back - 1] : 0);
-		rsip_json_add_u64(args, "limit", PAGE);
-		if (rsip_ctlsock_command(run->sock, p->command, args, reply, why, sizeof(why)))
-			return ctl_fail(run, EXIT_FAILED, why);
-		*out = cJSON_GetObjectItemCaseSensitive(*reply, "arguments");
-		switch (num(*reply, "result")) {
-		case RSIP_CTL_OK:
-			return EXIT_DONE;
-		case RSIP_CTL_EMPTY:
-			cJSON_Delete(*reply);
-			return EXIT_NOTHING;
-		}
-		snprintf(why, sizeof(why), "%s", str(*reply, "text"));
-		cJSON_Delete(*reply);
-		if (back <= 1)
-			return ctl_fail(run, EXIT_FAILED, why);
-	}
-	return EXIT_FAILED;
+	rsip_json_add_u64(args, "from", w->from);
+	rsip_json_add_u64(args, "limit", PAGE);
+	if (rsip_ctlsock_command(run->sock, p->command, args, reply, why, sizeof(why)))
+		return ctl_fail(run, EXIT_FAILED, why);
+	*out = cJSON_GetObjectItemCaseSensitive(*reply, "arguments");
+	if (num(*reply, "result") == RSIP_CTL_OK)
+		return EXIT_DONE;
+	snprintf(why, sizeof(why), "%s", str(*reply, "text"));
+	empty = num(*reply, "result") == RSIP_CTL_EMPTY;
+	cJSON_Delete(*reply);
+	return empty ? EXIT_NOTHING : ctl_fail(run, EXIT_FAILED, why);
 }
 
 /* JSON is one object with one list, however many pages it took; tables are printed page by page. */
 static int show_pages(struct ctl_run *run, const struct pages *p)
 {
-	static struct walk w; /* big */
+	struct walk w = {.from = 0};
 	bool more = true, first = true;
 	int code = 0;
 
@@ -323,27 +299,19 @@ static int show_pages(struct ctl_run *run, const struct pages *p)
 	if (run->json)
 		printf("{\"%s\":[", p->list);
 	while (more) {
-		const cJSON *out, *item;
-		uint64_t ids[PAGE], next;
+		const cJSON *out = NULL, *item;
 		cJSON *reply;
-		int cnt = 0;
 
 		code = ask_page(run, p, &w, &reply, &out);
 		if (code)
 			break;
-		cJSON_ArrayForEach (item, sub(out, p->list)) {
-			if (!seen(&w, num(item, p->id)))
-				show_item(run, p, &w, item);
-			if (cnt < PAGE)
-				ids[cnt++] = num(item, p->id);
-		}
+		cJSON_ArrayForEach (item, sub(out, p->list))
+			show_item(run, p, &w, item);
 		if (!run->json)
 			table_print(&w.t, stdout, first, 0);
 		table_clear(&w.t);
 		first = false;
-		memcpy(w.last, ids, sizeof(ids[0]) * (size_t)cnt);
-		w.last_cnt = cnt;
-		more = cnt && rsip_json_integer(sub(out, "next"), &next);
+		more = rsip_json_integer(sub(out, "next"), &w.from);
 		cJSON_Delete(reply);
 	}
 	if (run->json)

@@ -282,8 +282,8 @@ Test(ctl, what_is_no_request_draws_an_error)
 		"{\"command\": \"binding-get\", \"arguments\": {\"bind-id\": \"1\"}}",
 		"{\"command\": \"binding-get-page\", \"arguments\": {\"limit\": 0}}",
 		"{\"command\": \"binding-get-page\", \"arguments\": {\"limit\": 1001}}",
-		"{\"command\": \"binding-get-page\", \"arguments\": {\"from\": 4294967295}}",
-		"{\"command\": \"client-get-page\", \"arguments\": {\"from\": 4294967295}}",
+		"{\"command\": \"binding-get-page\", \"arguments\": {\"from\": 9007199254740994}}",
+		"{\"command\": \"client-get-page\", \"arguments\": {\"from\": -1}}",
 		"{\"command\": \"config-test\", \"arguments\": {\"config\": {}}}",
 		"{\"command\": \"config-test\", \"arguments\": {\"config\": \"{\\\"x\\\": 1}\"}}",
 	};

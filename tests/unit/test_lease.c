@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The lease manager on the in-memory data plane: who gets what, for how long, and what happens afterwards. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,16 +149,34 @@ Test(lease, a_block_of_a_power_of_two_is_aligned_and_the_next_lies_beside_it)
 	grant(1, any_ports(3)); /* off the beginning */
 	a = grant(2, any_ports(64));
 	other = grant(3, any_ports(64));
-	b = grant(2, any_ports(64));
 	cr_assert_eq(a.ports.port[0] % 64, 0);
 	cr_assert_eq(other.ports.port[0] % 64, 0);
 	cr_assert_eq(a.ports.port[63], a.ports.port[0] + 63);
-	cr_assert_neq(b.ports.port[0], other.ports.port[0]);
-	cr_assert_eq(b.ports.port[0] % 64, 0);
-	/* nobody beside: the next block of host 4 follows its first */
-	a = grant(4, any_ports(128));
-	b = grant(4, any_ports(128));
-	cr_assert_eq(b.ports.port[0], a.ports.port[0] + 128);
+	for (uint16_t i = 1; i < 8; i++) { /* a first block leaves room for seven more */
+		b = grant(2, any_ports(64));
+		cr_assert_eq(b.ports.port[0], a.ports.port[0] + 64 * i);
+		b = grant(3, any_ports(64));
+		cr_assert_eq(b.ports.port[0], other.ports.port[0] + 64 * i);
+	}
+}
+
+Test(lease, room_is_for_who_comes_while_there_is_enough)
+{
+	unsigned int beside = 0, n;
+	struct rsip_lease_bind b;
+
+	for (n = 1; n <= 125; n++) /* 126 aligned blocks of 512 */
+		grant(n, any_ports(64));
+	for (n = 1; n <= 125; n++) {
+		struct rsip_lease_bind first = grant(n + 200, any_ports(64)); /* the room of others goes too */
+
+		b = grant(n, any_ports(64));
+		for (int i = 0; i < 64; i++)
+			cr_assert_eq(b.ports.port[i], b.ports.port[0] + i, "still one block");
+		cr_assert_neq(first.ports.port[0], b.ports.port[0]);
+		beside += b.ports.port[0] % 512 == 64;
+	}
+	cr_assert_geq(beside, 60, "only %u of 125 second blocks lie beside the first", beside);
 }
 
 Test(lease, the_edges_of_the_port_range_are_leased_and_nothing_beyond)
@@ -224,6 +243,144 @@ Test(lease, what_was_freed_rests_for_two_minutes)
 	cr_assert_eq(ask_port(2, 5000, 8, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
 	at(1120);
 	cr_assert_eq(ask_port(2, 5000, 8, &b), RSIP_OK);
+}
+
+Test(lease, a_host_takes_its_own_resting_ports_back_by_number)
+{
+	const struct rsip_lease_bind *b;
+	struct rsip_pool_stats s;
+
+	cr_assert_eq(ask_port(1, 5000, 8, &b), RSIP_OK);
+	rsip_lease_free(lm, host(1), b->bind_id, RSIP_END_HOST, now);
+	cr_assert_eq(ask_port(2, 5002, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	cr_assert_eq(ask_port(1, 5002, 2, &b), RSIP_OK);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_leased, 2);
+	cr_assert_eq(s.ports_held, 6, "the others rest on");
+	cr_assert_eq(ask_port(2, 5001, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	cr_assert_eq(ask_port(2, 5004, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	at(1120);
+	cr_assert_eq(ask_port(2, 5001, 1, &b), RSIP_OK);
+	cr_assert_eq(ask_port(2, 5004, 4, &b), RSIP_OK);
+	cr_assert_eq(ask_port(2, 5002, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.ports_held, 0);
+}
+
+Test(lease, a_host_that_registers_again_finds_its_resting_ports_and_spis, .init = two_addresses)
+{
+	struct rsip_lease_bind ports = grant(1, any_ports(4)), spis = grant(1, any_spis(4));
+	struct rsip_spi_range want = spis.spis.range[0], part = { want.first + 1, 2 };
+	struct rsip_lease_ask ask = any_spis(2);
+	struct rsip_lease_bind again;
+	struct rsip_pool_stats s;
+
+	ask.spis_given = true;
+	ask.spis = (struct rsip_spi_set){ .range_cnt = 1, .range = &part };
+	ask.local = spis.local;
+	rsip_lease_deregister(lm, host(1), RSIP_END_HOST, now);
+	cr_assert_eq(refusal(2, ask), RSIP_ERR_IPSEC_SPI_INUSE);
+	cr_assert_eq(grant(1, ask).spis.range[0].first, want.first + 1);
+	rsip_lease_deregister(lm, host(1), RSIP_END_HOST, now);
+	ask = any_ports(4); /* no address given: the one where they rest */
+	ask.ports_given = true;
+	ask.ports = ports.ports;
+	again = grant(1, ask);
+	cr_assert_eq(again.local, ports.local);
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.spis_held, 4);
+	cr_assert_eq(s.ports_held, 0);
+}
+
+Test(lease, what_rests_longest_is_free_first)
+{
+	uint32_t id[3];
+	const struct rsip_lease_bind *b;
+
+	for (uint16_t i = 0; i < 3; i++) {
+		cr_assert_eq(ask_port(1, 6000 + i, 1, &b), RSIP_OK);
+		id[i] = b->bind_id;
+	}
+	for (int i = 2; i >= 0; i--) { /* 6002 first */
+		rsip_lease_free(lm, host(1), id[i], RSIP_END_HOST, now);
+		at(now / S + 10);
+	}
+	at(1120);
+	cr_assert_eq(ask_port(2, 6001, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	cr_assert_eq(ask_port(2, 6002, 1, &b), RSIP_OK);
+	at(1130);
+	cr_assert_eq(ask_port(2, 6000, 1, &b), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
+	cr_assert_eq(ask_port(2, 6001, 1, &b), RSIP_OK);
+	at(1140);
+	cr_assert_eq(ask_port(2, 6000, 1, &b), RSIP_OK);
+}
+
+static int full_install(struct rsip_dataplane *d, const struct rsip_dp_binding *b, uint32_t *slot)
+{
+	(void)d;
+	(void)b;
+	(void)slot;
+	return -ENOSPC;
+}
+
+Test(lease, a_data_plane_that_is_full_costs_nothing)
+{
+	struct rsip_dataplane_ops ops = *dp->ops;
+	const struct rsip_dataplane_ops *real = dp->ops;
+	struct rsip_pool_stats before, after;
+	struct rsip_lease_bind first, next;
+
+	first = grant(1, any_ports(64));
+	rsip_lease_pool_stats(lm, 0, &before);
+	ops.bind_install = full_install;
+	dp->ops = &ops;
+	cr_assert_eq(refusal(1, any_ports(64)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+	cr_assert_eq(refusal(1, any_spis(4)), RSIP_ERR_IPSEC_SPI_UNAVAILABLE);
+	dp->ops = real;
+	rsip_lease_pool_stats(lm, 0, &after);
+	cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0);
+	cr_assert_eq(rsip_lease_bind_count(lm), 1);
+	cr_assert_eq(host(1)->port_cnt, 64);
+	next = grant(1, any_ports(64));
+	cr_assert_eq(next.ports.port[0], first.ports.port[0] + 64, "and the next block still lies beside");
+}
+
+struct page {
+	uint64_t last;
+	unsigned int cnt, left;
+};
+
+static bool count_page(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+{
+	struct page *p = arg;
+
+	(void)c;
+	if (!p->left)
+		return false;
+	p->left--;
+	p->cnt++;
+	cr_assert_gt(b->seq, p->last);
+	p->last = b->seq;
+	return true;
+}
+
+Test(lease, a_walk_goes_on_behind_what_has_ended_meanwhile)
+{
+	struct page p = { .left = 300 };
+	uint32_t id[1000];
+
+	for (unsigned int i = 0; i < 1000; i++)
+		id[i] = grant(1 + i / 40, any_ports(1)).bind_id;
+	rsip_lease_walk_binds(lm, 0, count_page, &p);
+	for (unsigned int i = 200; i < 700; i++) /* the last one of the page, all around it, and whole chunks */
+		rsip_lease_free(lm, host(1 + i / 40), id[i], RSIP_END_HOST, now);
+	p.left = 10000;
+	rsip_lease_walk_binds(lm, p.last, count_page, &p);
+	cr_assert_eq(p.cnt, 600, "300 of the first page, 300 that were left behind it: %u", p.cnt);
+	grant(50, any_ports(1));
+	p.cnt = 0;
+	rsip_lease_walk_binds(lm, p.last, count_page, &p);
+	cr_assert_eq(p.cnt, 1, "new ones come last");
 }
 
 Test(lease, a_binding_lives_until_its_last_second)

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Items in order of creation under numbers that only rise.  A number stays a place in the order when its item is
+ * gone: a walk in pages goes on behind it.  The lease store uses the same numbers as keys, so new rows go to the
+ * end of its tables.
+ *
+ * Chunks of 256 numbers; a chunk without items is freed.
+ */
+#ifndef RSIP_LEASE_INDEX_H
+#define RSIP_LEASE_INDEX_H
+
+#include <stdint.h>
+
+struct lease_chunk;
+
+struct lease_index {
+	struct lease_chunk **chunk;
+	uint32_t cnt, room; /* chunks */
+	uint64_t base; /* number of the first chunk */
+	uint64_t last; /* the highest number given so far */
+};
+
+/* Puts the item under a number above all before: seq, or the next one where seq is 0.  -EINVAL, -ENOMEM. */
+int lease_index_add(struct lease_index *x, void *item, uint64_t seq, uint64_t *out);
+void lease_index_remove(struct lease_index *x, uint64_t seq);
+/* The first item behind this number, NULL: none. */
+void *lease_index_after(const struct lease_index *x, uint64_t seq);
+void lease_index_free(struct lease_index *x);
+
+#endif

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Resources that rest: RFC 3102 6.1.  What a binding held goes to nobody else for a while, oldest first; packets of
+ * old conversations find no new owner.  The host that had it may have it back, by number.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lease_priv.h"
+#include "util.h"
+
+#define OWN_LOOKED_AT 64 /* of a host's resting holdings, the latest first: a bounded search */
+
+struct rest_host {
+	__be32 host;
+	struct resting *latest;
+	UT_hash_handle hh;
+};
+
+static void stats_add(struct rsip_lease *lm, const struct resting *r, const struct holding *held, int sign)
+{
+	struct rsip_pool_stats *stats = &lm->stats[lm->addr[r->addr_index].pool];
+
+	stats->ports_held += (uint64_t)(sign * (int64_t)lease_count(held, false));
+	stats->spis_held += (uint64_t)(sign * (int64_t)lease_count(held, true));
+	stats->whole_held += (uint64_t)(int64_t)(sign * held->whole);
+}
+
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
+
+static struct rest_host *host_find(struct rsip_lease *lm, __be32 host)
+{
+	struct rest_host *h;
+
+	HASH_FIND(hh, lm->rest_hosts, &host, sizeof(host), h);
+	return h;
+}
+
+static void host_link(struct rest_host *h, struct resting *r)
+{
+	r->host = h;
+	r->before = h->latest;
+	if (h->latest)
+		h->latest->later = r;
+	h->latest = r;
+}
+
+static void host_unlink(struct rsip_lease *lm, struct resting *r)
+{
+	struct rest_host *h = r->host;
+
+	if (r->later)
+		r->later->before = r->before;
+	else
+		h->latest = r->before;
+	if (r->before)
+		r->before->later = r->later;
+	if (h->latest)
+		return;
+	HASH_DEL(lm->rest_hosts, h);
+	free(h);
+}
+
+static struct resting *resting_new(struct rsip_lease *lm, __be32 host)
+{
+	struct rest_host *h = host_find(lm, host);
+	struct resting *r = calloc(1, sizeof(*r));
+
+	if (!r || h)
+		goto out;
+	h = calloc(1, sizeof(*h));
+	if (!h) {
+		free(r);
+		return NULL;
+	}
+	h->host = host;
+	HASH_ADD(hh, lm->rest_hosts, host, sizeof(h->host), h);
+out:
+	if (r)
+		host_link(h, r);
+	return r;
+}
+
+static void queue_remove(struct rsip_lease *lm, struct resting *r)
+{
+	if (r->prev)
+		r->prev->next = r->next;
+	else
+		lm->rest_first = r->next;
+	if (r->next)
+		r->next->prev = r->prev;
+	else
+		lm->rest_last = r->prev;
+}
+
+static void queue_append(struct rsip_lease *lm, struct resting *r)
+{
+	r->prev = lm->rest_last;
+	if (lm->rest_last)
+		lm->rest_last->next = r;
+	else
+		lm->rest_first = r;
+	lm->rest_last = r;
+}
+
+static void resting_free(struct rsip_lease *lm, struct resting *r)
+{
+	queue_remove(lm, r);
+	host_unlink(lm, r);
+	free(r->held);
+	free(r);
+}
+
+/* ---- begin and end ------------------------------------------------------------------------------------------------- */
+
+bool lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index, struct holding *held)
+{
+	struct resting *r = resting_new(lm, row->host);
+
+	if (!r)
+		return false;
+	r->row = *row;
+	r->addr_index = addr_index;
+	r->held = held;
+	stats_add(lm, r, held, 1);
+	queue_append(lm, r);
+	return true;
+}
+
+static void rest_over(struct rsip_lease *lm, struct resting *r)
+{
+	stats_add(lm, r, r->held, -1);
+	lease_give_back(lm, r->addr_index, r->held);
+	resting_free(lm, r);
+}
+
+void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns)
+{
+	while (lm->rest_first && lm->rest_first->row.rest_ns <= now_ns)
+		rest_over(lm, lm->rest_first);
+}
+
+void lease_rest_clear(struct rsip_lease *lm)
+{
+	while (lm->rest_first)
+		resting_free(lm, lm->rest_first);
+}
+
+/* ---- back to the host that had it ---------------------------------------------------------------------------------- */
+
+static bool holds(const struct holding *h, uint32_t number, bool spi)
+{
+	uint32_t from = spi ? h->port_ranges : 0, cnt = spi ? h->spi_ranges : h->port_ranges;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		if (number - h->range[from + i].first < h->range[from + i].cnt)
+			return true;
+	return false;
+}
+
+/* Goes through the host's latest holdings at this address; *left bounds it.  prev NULL: the first. */
+static struct resting *own_next(struct rsip_lease *lm, __be32 host, uint32_t addr_index, struct resting *r, uint32_t *left)
+{
+	struct rest_host *h;
+
+	if (r) {
+		r = r->before;
+	} else {
+		h = host_find(lm, host);
+		r = h ? h->latest : NULL;
+	}
+	for (; r && *left; r = r->before) {
+		(*left)--;
+		if (r->addr_index == addr_index)
+			return r;
+	}
+	return NULL;
+}
+
+bool lease_rest_owned(struct rsip_lease *lm, __be32 host, uint32_t addr_index, uint32_t number, bool spi)
+{
+	uint32_t left = OWN_LOOKED_AT;
+
+	for (struct resting *r = NULL; (r = own_next(lm, host, addr_index, r, &left));)
+		if (!r->held->ike_remote && holds(r->held, number, spi))
+			return true;
+	return false;
+}
+
+uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host)
+{
+	const struct rest_host *h = host_find(lm, host);
+
+	return h ? h->latest->addr_index + 1 : 0;
+}
+
+/* r without the numbers of cut[0 .. cnt-1], in pieces from at on; returns the end of the pieces. */
+static struct rsip_store_range *cut_range(struct rsip_store_range *at, struct rsip_store_range r, const struct rsip_store_range *cut, uint32_t cnt)
+{
+	struct rsip_store_range *begin = at;
+
+	*at++ = r;
+	for (uint32_t i = 0; i < cnt; i++) {
+		uint64_t cut_end = (uint64_t)cut[i].first + cut[i].cnt;
+
+		for (struct rsip_store_range *p = begin, *end = at; p < end; p++) {
+			uint64_t end_of_p = (uint64_t)p->first + p->cnt;
+
+			if (!p->cnt || cut_end <= p->first || cut[i].first >= end_of_p)
+				continue;
+			if (cut_end < end_of_p)
+				*at++ = (struct rsip_store_range){ (uint32_t)cut_end, (uint32_t)(end_of_p - cut_end) };
+			p->cnt = cut[i].first > p->first ? cut[i].first - p->first : 0;
+		}
+	}
+	return at;
+}
+
+static uint32_t drop_empty(struct rsip_store_range *from, const struct rsip_store_range *end)
+{
+	uint32_t cnt = 0;
+
+	for (struct rsip_store_range *p = from; p < end; p++)
+		if (p->cnt)
+			from[cnt++] = *p;
+	return cnt;
+}
+
+/* What is left of a without what b holds, in memory of its own; NULL: there is none. */
+static struct holding *without(const struct holding *a, const struct holding *b)
+{
+	size_t room = a->port_ranges + a->spi_ranges + 2 * (b->port_ranges + b->spi_ranges) + 2;
+	struct holding *h = calloc(1, sizeof(*h) + room * sizeof(struct rsip_store_range));
+	struct rsip_store_range *at, *end;
+
+	if (!h)
+		return NULL;
+	for (uint32_t i = 0; i < a->port_ranges; i++, h->port_ranges = (uint16_t)drop_empty(h->range, end))
+		end = cut_range(h->range + h->port_ranges, a->range[i], b->range, b->port_ranges);
+	at = h->range + h->port_ranges;
+	for (uint32_t i = 0; i < a->spi_ranges; i++, h->spi_ranges = (uint16_t)drop_empty(at, end))
+		end = cut_range(at + h->spi_ranges, a->range[a->port_ranges + i], b->range + b->port_ranges,
+				b->spi_ranges);
+	return lease_holding_fit(h);
+}
+
+static void rest_without(struct rsip_lease *lm, struct resting *r, const struct holding *held)
+{
+	struct holding *left = without(r->held, held);
+
+	if (!left)
+		return;
+	if (!left->port_ranges && !left->spi_ranges) {
+		free(left);
+		rest_over(lm, r);
+		return;
+	}
+	stats_add(lm, r, r->held, -1);
+	lease_give_back(lm, r->addr_index, r->held);
+	free(r->held);
+	r->held = left;
+	lease_take_up(lm, r->addr_index, left); /* SPIs need memory: without it these are free a little early */
+	stats_add(lm, r, left, 1);
+}
+
+/* Has one of the ports, for the same remote. */
+static bool same_listener(const struct holding *a, const struct holding *b)
+{
+	return a->ike_remote == b->ike_remote &&
+	       ((holds(a, 500, false) && holds(b, 500, false)) || (holds(a, 4500, false) && holds(b, 4500, false)));
+}
+
+void lease_rest_recall(struct rsip_lease *lm, __be32 host, uint32_t addr_index, const struct holding *held)
+{
+	uint32_t left = OWN_LOOKED_AT;
+	struct resting *r = own_next(lm, host, addr_index, NULL, &left);
+
+	while (r) {
+		struct resting *next = own_next(lm, host, addr_index, r, &left);
+
+		if (r->held->whole || r->held->ike_remote) {
+			if (r->held->whole ? held->whole : same_listener(r->held, held))
+				rest_over(lm, r);
+		} else if (!held->whole && !held->ike_remote) {
+			rest_without(lm, r, held);
+		}
+		r = next;
+	}
+}
