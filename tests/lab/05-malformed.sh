@@ -3,15 +3,16 @@
 #
 # Thousands of broken messages over UDP and TCP, from a host with a lease and from one without, some with the client
 # ID of another host, and broken packets from both sides: dropped and counted or answered with an error; what other
-# hosts lease is untouched, and their traffic goes on.
+# hosts lease is untouched, their traffic goes on, and the pools are then exactly as before.  LONG=1: 200,000 of them.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
-LAB_LEASES='"min": 2, "default": 1800'
+LAB_LEASES='"min": 2, "default": 1800, "hold": 1'
 lab_up
 host_up hosta --ports 8 --lease 10 || lab_abort "host A: $(tail -n 3 $LAB/client-hosta.log)"
 host_up hostb --ports 8 --spis 4 --lease 10 || lab_abort "host B: $(tail -n 3 $LAB/client-hostb.log)"
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 before=$(bindings)
+pools=$(ctl --json pools)
 victim=$(lease hosta client_id)
 pid=$RSIPD
 
@@ -39,6 +40,12 @@ accounted() { # received, and answered or counted with a reason
 }
 balance=$(accounted)
 check_eq "each message was answered, or dropped and counted" "${balance%% *}" "${balance##* }"
+for host in 10.99.0.21 10.99.0.22; do # the abusers: what they have leased is theirs until they go
+	id=$(ctl --json client $host 2>/dev/null | js '(d.get("client") or d)["client-id"]') || continue
+	ctl client remove "$id" >/dev/null || not_ok "cannot remove $host"
+done
+rested() { [ "$(ctl --json pools)" = "$pools" ]; }
+check "the pools are exactly as before" wait_for 10 rested || diff <(ctl --json pools) - <<<"$pools" | head -n 5
 judge hosta private-malformed
 judge peer public-malformed
 stop $stream
