@@ -16,6 +16,7 @@ MANDIR ?= $(PREFIX)/share/man
 DATADIR ?= $(PREFIX)/share
 UNITDIR ?= /lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
+TMPFILESDIR ?= /usr/lib/tmpfiles.d
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 
@@ -195,15 +196,19 @@ install: all ## install below DESTDIR
 	install -m 0755 $(addprefix $(O)/,$(PROGRAMS)) $(DESTDIR)$(SBINDIR)
 	install -m 0644 $(wildcard packaging/*.service) $(DESTDIR)$(UNITDIR)
 	install -m 0644 packaging/rsip.sysusers $(DESTDIR)$(SYSUSERSDIR)/rsip.conf
+	install -D -m 0644 packaging/rsip.tmpfiles $(DESTDIR)$(TMPFILESDIR)/rsip.conf
+	install -D -m 0644 packaging/rsip.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
 	install -m 0644 $(wildcard docs/man/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 $(wildcard docs/man/*.5) $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 packaging/rsipd.json $(DESTDIR)$(SYSCONFDIR)/rsip/rsipd.json.example
 	install -m 0644 packaging/client.json $(DESTDIR)$(SYSCONFDIR)/rsip/client.json.example
 	@if [ -z "$(DESTDIR)" ] && command -v systemd-sysusers >/dev/null; then systemd-sysusers $(SYSUSERSDIR)/rsip.conf; fi
+	@if [ -z "$(DESTDIR)" ] && command -v systemd-tmpfiles >/dev/null; then systemd-tmpfiles --create $(TMPFILESDIR)/rsip.conf; fi
 
 uninstall: ## remove what install put there (configuration files of yours stay)
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(wildcard packaging/*.service)))
 	rm -f $(DESTDIR)$(DATADIR)/rsip/charon.conf
+	rm -f $(DESTDIR)$(TMPFILESDIR)/rsip.conf $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/rsip.conf $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(wildcard docs/man/*.5))) $(DESTDIR)$(SYSCONFDIR)/rsip/*.json.example
 

@@ -268,6 +268,7 @@ static const struct rsip_conf_read_key control_keys[] = {
 
 static const struct rsip_conf_read_key log_keys[] = {
 	{"level", read_level, AT(log_level), 0, 0},
+	{"allocations", rsip_conf_read_text, AT(alloclog), 0, sizeof(((struct rsip_conf *)0)->alloclog) - 1},
 	END,
 };
 

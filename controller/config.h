@@ -66,6 +66,7 @@ struct rsip_conf {
 		mode_t mode;
 	} control;
 	enum rsip_log_level log_level;
+	char alloclog[256]; /* "": none */
 	char user[33];
 };
 

@@ -137,8 +137,10 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 	cJSON_AddStringToObject(obj, "group", conf->control.group);
 	snprintf(mode, sizeof(mode), "0%o", (unsigned int)conf->control.mode);
 	cJSON_AddStringToObject(obj, "mode", mode);
-	cJSON_AddStringToObject(cJSON_AddObjectToObject(out, "log"), "level",
-				level[conf->log_level]);
+	obj = cJSON_AddObjectToObject(out, "log");
+	cJSON_AddStringToObject(obj, "level", level[conf->log_level]);
+	if (*conf->alloclog)
+		cJSON_AddStringToObject(obj, "allocations", conf->alloclog);
 	cJSON_AddBoolToObject(out, "check_mac", conf->check_mac);
 	cJSON_AddStringToObject(out, "user", conf->user);
 	return out;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alloclog.h"
 #include "config.h"
 #include "engine.h"
 #include "lease.h"
@@ -69,6 +70,8 @@ void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char
 void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats);
 void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *stats,
 			      uint64_t use_tcp);
+
+void rsip_ctl_show_alloclog(cJSON *obj, struct rsip_alloclog_stats stats);
 
 struct rsip_ctl_server;
 /*

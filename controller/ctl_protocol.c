@@ -59,3 +59,11 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s, 
 	rsip_json_add_u64(out, "async-dropped", s->async_dropped);
 	rsip_json_add_u64(out, "async-tcp-waiting", s->async_waiting);
 }
+
+void rsip_ctl_show_alloclog(cJSON *obj, struct rsip_alloclog_stats stats)
+{
+	cJSON *out = cJSON_AddObjectToObject(obj, "allocation-log");
+
+	rsip_json_add_u64(out, "written", stats.written);
+	rsip_json_add_u64(out, "failed", stats.failed);
+}

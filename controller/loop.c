@@ -48,8 +48,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	}
 	rsip_hops_refresh(s->hops, HOPS_A_TICK);
 	dp->ops->alive(dp, now_ns);
-	if (due(&s->housekeep_ns, now_ns, RSIP_NS_PER_S))
+	if (due(&s->housekeep_ns, now_ns, RSIP_NS_PER_S)) {
 		dp->ops->housekeep(dp, now_ns);
+		rsip_alloclog_check(s->alloclog);
+	}
 	tell_service(s, now_ns);
 }
 

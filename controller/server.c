@@ -143,10 +143,26 @@ static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsi
 	rsip_hops_forget(s->hops, c->host);
 }
 
+/* b began or ends now. */
+static void log_allocation(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+			   bool ends, enum rsip_end why)
+{
+	const struct rsip_iface *iface = iface_at(s, c->iface);
+	struct rsip_alloc_event ev = { .iface = iface ? iface->name : "-", .ends = ends, .why = why };
+	uint64_t now_ns;
+
+	if (!s->alloclog)
+		return;
+	now_ns = rsip_now_ns();
+	ev.now_ns = rsip_wall_ns();
+	ev.since_ns = ev.now_ns - (now_ns > b->start_ns ? now_ns - b->start_ns : 0);
+	rsip_alloclog_write(s->alloclog, &ev, c, b);
+}
+
 static void on_bind_start(void *arg, const struct rsip_lease_client *c,
 			  const struct rsip_lease_bind *b)
 {
-	(void)arg;
+	log_allocation(arg, c, b, false, RSIP_END_HOST);
 	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs",
 		  b->bind_id, c->client_id, rsip_ip4(c->host), rsip_method_name(b->method),
 		  rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
@@ -155,7 +171,7 @@ static void on_bind_start(void *arg, const struct rsip_lease_client *c,
 static void on_bind_end(void *arg, const struct rsip_lease_client *c,
 			const struct rsip_lease_bind *b, enum rsip_end why)
 {
-	(void)arg;
+	log_allocation(arg, c, b, true, why);
 	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id,
 		  rsip_ip4(c->host), end_text(why));
 }
@@ -166,6 +182,7 @@ static void on_add_stats(void *arg, cJSON *obj)
 
 	rsip_ctl_show_engine(obj, rsip_engine_stats(s->engine));
 	rsip_ctl_show_transports(obj, &s->transports->stats, s->use_tcp);
+	rsip_ctl_show_alloclog(obj, rsip_alloclog_stats(s->alloclog));
 }
 
 /* ---- open
@@ -264,6 +281,16 @@ static int open_transports(struct rsip_server *s, char *why, size_t why_len)
 	return err ? err : rsip_tcp_open(t, s->iface, s->iface_cnt, &s->tcp, why, why_len);
 }
 
+static int open_alloclog(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
+{
+	int err = *s->conf->alloclog ? rsip_alloclog_open(s->conf->alloclog, owner, (gid_t)-1, &s->alloclog) : 0;
+
+	if (err)
+		snprintf(why, why_len, "cannot open the allocation log: %s: %s (its folder must be there, and the user of rsipd's)",
+			 s->conf->alloclog, strerror(-err));
+	return err;
+}
+
 static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
 {
 	const struct rsip_hops_sink sink = {s, on_host_changed, on_routes_changed};
@@ -274,6 +301,8 @@ static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_
 		err = read_ifaces(s, why, why_len);
 	if (!err)
 		err = open_transports(s, why, why_len);
+	if (!err)
+		err = open_alloclog(s, owner, why, why_len);
 	if (!err)
 		err = rsip_ctl_open(s->base, &s->ctl_ctx, owner, &s->ctl, why, why_len);
 	if (err)
@@ -432,6 +461,7 @@ void rsip_server_close(struct rsip_server *s)
 	if (s->ctl_ctx.lm)
 		rsip_lease_destroy(s->ctl_ctx.lm);
 	rsip_hops_close(s->hops);
+	rsip_alloclog_close(s->alloclog);
 	if (s->ctl_ctx.dp)
 		s->ctl_ctx.dp->ops->close(s->ctl_ctx.dp);
 	if (s->base)

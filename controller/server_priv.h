@@ -5,6 +5,7 @@
 
 #include <event2/event.h>
 
+#include "alloclog.h"
 #include "ctl.h"
 #include "engine.h"
 #include "nexthop.h"
@@ -23,6 +24,7 @@ struct rsip_server {
 	struct rsip_ctl_server *ctl;
 	struct rsip_engine *engine;
 	struct rsip_hops *hops;
+	struct rsip_alloclog *alloclog; /* NULL: none is wanted */
 	struct rsip_transports *transports;
 	struct rsip_udp *udp;
 	struct rsip_tcp *tcp;

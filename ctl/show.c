@@ -197,6 +197,7 @@ int ctl_stats(struct ctl_run *run)
 		print_group(sub(out, "unanswered"), "UNANSWERED");
 		print_group(sub(out, "protocol"), "PROTOCOL");
 		print_group(sub(out, "transport"), "TRANSPORT");
+		print_group(sub(out, "allocation-log"), "ALLOCATION LOG");
 	}
 	cJSON_Delete(reply);
 	return EXIT_DONE;

@@ -19,6 +19,14 @@ uint64_t rsip_now_ns(void)
 	return (uint64_t)ts.tv_sec * RSIP_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t rsip_wall_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (uint64_t)ts.tv_sec * RSIP_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 void rsip_random(void *buf, size_t len)
 {
 	unsigned char *at = buf;

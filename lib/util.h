@@ -15,6 +15,8 @@
 
 /* CLOCK_MONOTONIC in nanoseconds.  Only event loops and main() call it: all else takes now_ns. */
 uint64_t rsip_now_ns(void);
+/* CLOCK_REALTIME, nanoseconds since 1970: for people and records, never for arithmetic with leases. */
+uint64_t rsip_wall_ns(void);
 /* Fills buf from the kernel's CSPRNG; ends the program if there is none (getrandom cannot fail after boot). */
 void rsip_random(void *buf, size_t len);
 

@@ -5,6 +5,7 @@
 # Every packet is compared at every hop, and the gateway's counters with what was on the wire.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
+LAB_TOP='"log": { "allocations": "/run/rsip-lab/allocations" },'
 lab_up
 capture hosta hostb peer
 
@@ -60,4 +61,11 @@ check_ge "the peer's ARP request for the address was answered by the data plane"
 for h in hosta hostb; do
 	check_eq "$h answers no ARP request for it" "$(seen $h arp=$POOL mac="$(mac_of $h eth0)")" 0
 done
+
+port=$(lease hosta port) port_cnt=$(lease hosta port_cnt)
+check "host A gives back what it leased" client hosta down
+said() { grep "^rsip-lease v1 $1 " $LAB/allocations | grep -c "host=$2 .* local=$POOL ports=$3-$4 spis=- since=[^ ]*Z$5\$"; }
+check_eq "the allocation log has the start of its lease" "$(said start $HOSTA "$port" $((port + port_cnt - 1)) "")" 1
+check_eq "and the end" "$(said end $HOSTA "$port" $((port + port_cnt - 1)) " reason=host")" 1
+check_eq "and of host B's the start" "$(grep -c "host=$HOSTB " $LAB/allocations)" 1
 lab_end
