@@ -18,7 +18,19 @@ static __always_inline int rsip_demux_spi(const struct rsip_key *key)
 	return rsip_found(key, rsip_spi_find(key->local, bpf_ntohl(key->spi)), RSIP_DROP_NO_SPI);
 }
 
-static __always_inline int rsip_demux_port(const struct rsip_key *key, __u32 addr_index)
+/* What is quoted was sent by a host, which has claimed its half: there is nothing to guess. */
+static __always_inline int rsip_demux_ike(struct rsip_key *key, __u32 flags)
+{
+	__u32 slot = rsip_ike_find(key);
+	int res;
+
+	if (slot || key->quoted || !(flags & RSIP_ADDR_GUESS) || flags & RSIP_ADDR_KERNEL_IKE)
+		return rsip_found(key, slot, RSIP_DROP_NO_COOKIE);
+	res = rsip_ike_guess(key);
+	return res ? res : -RSIP_DROP_NO_COOKIE;
+}
+
+static __always_inline int rsip_demux_port(struct rsip_key *key, __u32 addr_index, __u32 flags)
 {
 	__u32 slot = rsip_port_find(addr_index, key->local_port);
 
@@ -26,7 +38,7 @@ static __always_inline int rsip_demux_port(const struct rsip_key *key, __u32 add
 		return (int)slot;
 	switch (key->ike) {
 	case RSIP_IKE_COOKIES:
-		return rsip_found(key, rsip_ike_find(key), RSIP_DROP_NO_COOKIE);
+		return rsip_demux_ike(key, flags);
 	case RSIP_IKE_SPI:
 		return rsip_demux_spi(key);
 	case RSIP_IKE_KEEPALIVE:
@@ -37,7 +49,7 @@ static __always_inline int rsip_demux_port(const struct rsip_key *key, __u32 add
 }
 
 /* Slot of the binding that the packet is for, or -RSIP_DROP_*. */
-__noinline int rsip_demux(const struct rsip_key *key, __u32 addr_index)
+__noinline int rsip_demux(struct rsip_key *key, __u32 addr_index)
 {
 	struct rsip_addr_info *info = bpf_map_lookup_elem(&rsip_addr_info, &addr_index);
 	__u32 whole;
@@ -51,7 +63,7 @@ __noinline int rsip_demux(const struct rsip_key *key, __u32 addr_index)
 		return (int)whole;
 	switch (key->kind) {
 	case RSIP_KEY_PORTS:
-		return rsip_demux_port(key, addr_index);
+		return rsip_demux_port(key, addr_index, info->flags);
 	case RSIP_KEY_SPI:
 		return rsip_demux_spi(key);
 	case RSIP_KEY_BAD:

@@ -2,6 +2,7 @@
 /*
  * IKE on ports that nobody leases: whose exchange is it?  By a cookie that a host claimed with its first packet
  * (RFC 3104 6.1, 6.5), or by a label: one of the host's leased SPIs in the upper half of the cookie it chose.
+ * What has no half of a host's is for the listener for that remote (RFC 3104 App. G); the rest is in peers.h.
  *
  * Claims are (record, generation) words.  BPF_NOEXIST, or one compare-and-swap on a dead word, decides who is
  * first; a word counts only while rsip_learned has the same generation, so a hash value that is recycled under
@@ -83,43 +84,90 @@ static __always_inline __u32 rsip_cookie_label(__u64 cookie)
 	return bpf_ntohl(*(__be32 *)&cookie); /* the upper half is the first four bytes on the wire */
 }
 
-/* Slot of the host that speaks under this cookie on this address, or 0; self is never the answer. */
-__noinline __u32 rsip_cookie_find(__be32 local, __u64 cookie, __u32 self)
+/* Slot of the listener on this port of this address for this remote, or 0. */
+static __always_inline __u32 rsip_listener_find(const struct rsip_key *key)
 {
-	struct rsip_cookie_key key = { .cookie = cookie, .local = local };
-	struct rsip_learned *l;
+	return rsip_remote_find(RSIP_LISTEN_HOST((__u32)key->local_port), key->local, key->remote, 0);
+}
+
+/*
+ * A host's binding for IKE with this remote: its RSIPSEC binding (slot, 0: none), but its listener for the remote
+ * where that binding is for another one.
+ */
+static __always_inline __u32 rsip_ike_binding(const struct rsip_key *key, __u32 slot, __be32 host)
+{
+	struct rsip_binding *rec = rsip_binding_get(slot), *listener;
+	__u32 other;
+
+	if (slot && rec && (!rec->remote || rec->remote == key->remote))
+		return slot;
+	other = rsip_listener_find(key);
+	listener = rsip_binding_get(other);
+	return other && listener && listener->host == host ? other : slot;
+}
+
+/* Slot of the host that speaks under this cookie, or 0; a sender that turns around inside is never the answer. */
+__noinline __u32 rsip_cookie_find(struct rsip_key *key, __u64 cookie)
+{
+	struct rsip_cookie_key k = { .cookie = cookie };
 	struct rsip_binding *rec;
+	struct rsip_learned *l;
 	__u64 *held;
 	__u32 slot;
 
-	if (!cookie)
+	if (!key || !cookie)
 		return 0;
-	held = bpf_map_lookup_elem(&rsip_cookies, &key);
+	k.local = key->local;
+	held = bpf_map_lookup_elem(&rsip_cookies, &k);
 	if (held) {
 		union rsip_claim_word w = { .word = RSIP_READ(*held) };
 
 		l = rsip_claim_holder(w.word);
-		if (l && l->local == local && w.c.learned != self)
-			return RSIP_READ(l->slot);
+		if (l && l->local == key->local && w.c.learned != key->self) {
+			key->claimed = cookie;
+			return rsip_ike_binding(key, RSIP_READ(l->slot), l->host);
+		}
 	}
-	slot = rsip_spi_find(local, rsip_cookie_label(cookie));
+	slot = rsip_spi_find(key->local, rsip_cookie_label(cookie));
 	rec = rsip_binding_get(slot);
-	return slot && rec && (!self || rec->learned != self) ? slot : 0;
+	if (!slot || !rec || (key->self && rec->learned == key->self))
+		return 0;
+	return rsip_ike_binding(key, slot, rec->host);
+}
+
+/* Has the packet a half that is a host's?  RFC 7296 2.6: from the peer, I set means that the other side's is. */
+static __always_inline __u64 rsip_ike_half(const struct rsip_key *key)
+{
+	return !!key->ike_initiator == !!key->host_sent ? key->icookie : key->rcookie;
 }
 
 /*
- * The host's half of an IKE header.  IKEv2 says which it is (RFC 7296 2.6); IKEv1 does not, so its initiator
- * cookie goes first.  From the peer, the initiator flag means that the *other* side is the host's.
+ * The host of an exchange by what it chose itself, else the listener for the remote that begins one.  IKEv1 does
+ * not say whose half is whose: the initiator cookie goes first.  A response of IKEv2 never begins anything, even
+ * if it has no responder SPI yet.
  */
-static __always_inline __u32 rsip_ike_find(const struct rsip_key *key)
+static __always_inline __u32 rsip_ike_find(struct rsip_key *key)
 {
 	__u32 slot;
 
-	if (key->ike_major >= 2)
-		return rsip_cookie_find(key->local,
-					!!key->ike_initiator == !!key->host_sent ? key->icookie : key->rcookie, key->self);
-	slot = rsip_cookie_find(key->local, key->icookie, key->self);
-	return slot ? slot : rsip_cookie_find(key->local, key->rcookie, key->self);
+	if (key->ike_major >= 2) {
+		slot = rsip_cookie_find(key, rsip_ike_half(key));
+		if (slot || rsip_ike_half(key) || (key->ike_response && !key->host_sent))
+			return slot;
+	} else {
+		slot = rsip_cookie_find(key, key->icookie);
+		if (!slot)
+			slot = rsip_cookie_find(key, key->rcookie);
+		if (slot || key->rcookie)
+			return slot;
+	}
+	slot = rsip_listener_find(key);
+	if (slot && key->self) { /* its own listener is no answer to a sender either */
+		struct rsip_binding *rec = rsip_binding_get(slot);
+
+		return rec && rec->learned != key->self ? slot : 0;
+	}
+	return slot;
 }
 
 /* Slot of the host that sends to (remote, SPI) from this address, or 0: for ICMP errors about its ESP or AH. */
@@ -137,15 +185,64 @@ __noinline __u32 rsip_spi_out_find(__be32 local, __be32 remote, __be32 spi)
 
 /* ---- claiming --------------------------------------------------------------------------------------------------- */
 
-/* Remembers a claim in its owner's ring; the one that falls out is given up (RFC 3104 6.1, capped). */
-static __always_inline void rsip_claim_remember(struct rsip_learned *l, __be32 local, __u64 cookie, __u64 mine)
+/* Which claim gives way to a new one: a free place, else the oldest unanswered, else the oldest. */
+__noinline __u32 rsip_claim_place(__u32 learned, __u32 seq)
 {
-	__u32 place = __sync_fetch_and_add(&l->claim_head, 1) % RSIP_CLAIMS_MAX;
-	struct rsip_cookie_key old = { .local = local };
+	struct rsip_learned *l = rsip_learned_get(learned);
+	__u64 best = 0, answered;
+	__u32 place = 0;
 
+	if (!l)
+		return 0;
+	answered = RSIP_READ(l->answered);
+	for (__u32 i = 0; i < RSIP_CLAIMS_MAX; i++) {
+		__u64 score = (__u64)(seq - RSIP_READ(l->claim_at[i])) + 1;
+
+		if (!RSIP_READ(l->claims[i]))
+			score |= 1ULL << 34;
+		else if (!(answered >> i & 1))
+			score |= 1ULL << 33;
+		if (score > best) {
+			best = score;
+			place = i;
+		}
+	}
+	return place;
+}
+
+/* Puts a claim among its owner's; the one that gives way is given up (RFC 3104 6.1, capped). */
+static __always_inline void rsip_claim_remember(__u32 learned, __be32 local, __u64 cookie, __u64 mine)
+{
+	struct rsip_learned *l = rsip_learned_get(learned);
+	struct rsip_cookie_key old = { .local = local };
+	__u32 seq, place;
+
+	if (!l)
+		return;
+	seq = __sync_fetch_and_add(&l->claim_seq, 1);
+	place = rsip_claim_place(learned, seq) % RSIP_CLAIMS_MAX;
+	__sync_fetch_and_and(&l->answered, ~(1ULL << place));
+	*(volatile __u32 *)&l->claim_at[place] = seq;
 	old.cookie = __sync_lock_test_and_set(&l->claims[place], cookie);
 	if (old.cookie && old.cookie != cookie)
 		rsip_claim_drop(&rsip_cookies, &old, mine);
+}
+
+/* The peer speaks under a claimed cookie: the claim outlives those that nobody has answered. */
+__noinline int rsip_claim_answered(__u32 learned, __u64 cookie)
+{
+	struct rsip_learned *l = rsip_learned_get(learned);
+
+	if (!l || !cookie || RSIP_READ(l->answered_newest) == cookie)
+		return 0;
+	for (__u32 i = 0; i < RSIP_CLAIMS_MAX; i++) {
+		if (RSIP_READ(l->claims[i]) != cookie)
+			continue;
+		__sync_fetch_and_or(&l->answered, 1ULL << i);
+		*(volatile __u64 *)&l->answered_newest = cookie;
+		break;
+	}
+	return 0;
 }
 
 /* 1: claimed now; 0: nothing to do; else -RSIP_DROP_*. */
@@ -168,7 +265,7 @@ __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 	mine.c.gen = RSIP_READ(l->gen);
 	switch (rsip_claim_take(&rsip_cookies, &key, mine.word)) {
 	case RSIP_CLAIM_TAKEN:
-		rsip_claim_remember(l, local, cookie, mine.word);
+		rsip_claim_remember(learned, local, cookie, mine.word);
 		return 1;
 	case RSIP_CLAIM_MINE:
 		return 0;

@@ -28,6 +28,8 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	err = rsip_host_hop(walk, rec, &hop);
 	if (err)
 		return err;
+	rsip_ike_answered(key, rec->learned, walk->now);
+	walk->guesses = key->guessed;
 	walk->in_slot = slot;
 	walk->out_iface = hop.iface;
 	walk->bytes = ip->len;
@@ -53,6 +55,8 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
 	res = rsip_demux(&key, addr_index);
+	if (res <= 0 && rsip_kernel_owns(&key, addr_index))
+		return RSIP_PASS;
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
 	walk->now = bpf_ktime_get_coarse_ns();

@@ -53,9 +53,12 @@ struct rsip_key {
 	__u8 has_ports;
 	__u8 by_pair; /* the owner was found by (host, address) alone */
 	__u8 why; /* RSIP_DROP_* of RSIP_KEY_BAD */
-	__u8 pad[6];
+	__u8 ike_response; /* IKEv2: the response flag */
+	__u8 guessed; /* nothing but the remote told the owner */
+	__u8 pad[4];
+	__u64 claimed; /* the cookie by whose claim the owner was found, or 0 */
 };
-_Static_assert(sizeof(struct rsip_key) == 56, "rsip_key has a hole");
+_Static_assert(sizeof(struct rsip_key) == 64, "rsip_key has a hole");
 
 /* Outbound, not found by a leased port: it is for RSIPSEC bindings, and not for any. */
 static __always_inline bool rsip_key_is_ipsec(const struct rsip_key *key)
@@ -113,6 +116,7 @@ struct rsip_ike_hdr {
 
 #define RSIP_IKE_HDR_LEN 28
 #define RSIP_IKE_FLAG_INITIATOR 0x08
+#define RSIP_IKE_FLAG_RESPONSE 0x20
 
 /*
  * Fills the IKE half of the key from a UDP payload of len bytes at off, from or to port 500 or 4500.
@@ -146,6 +150,7 @@ __noinline int rsip_ike_read(struct rsip_ctx *ctx, struct rsip_key *key, __u32 o
 	key->rcookie = h.rcookie;
 	key->ike_major = h.version >> 4;
 	key->ike_initiator = !!(h.flags & RSIP_IKE_FLAG_INITIATOR);
+	key->ike_response = !!(h.flags & RSIP_IKE_FLAG_RESPONSE);
 	return 0;
 }
 

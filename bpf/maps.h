@@ -55,6 +55,8 @@ RSIP_ARRAY(rsip_learned, struct rsip_learned, 1);
 RSIP_HASH(rsip_cookies, struct rsip_cookie_key, struct rsip_claim, 1024);
 /* Who sends with this SPI to that remote?  packets; rsipd removes the dead. */
 RSIP_HASH(rsip_spis_out, struct rsip_spi_out_key, struct rsip_claim, 1024);
+/* Which hosts of an address have IKE exchanges with this remote?  packets; rsipd removes the dead. */
+RSIP_HASH(rsip_ike_peers, struct rsip_ike_peer_key, struct rsip_ike_peer, 1024);
 /* What became of packets, a row for each CPU and interface of arrival.  packets -> rsipd, rsip-loader. */
 RSIP_ARRAY(rsip_counters, struct rsip_counters, RSIP_MAX_IFACES);
 /* Route and neighbour of a public destination, a cache for each CPU.  packets. */

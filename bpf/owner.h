@@ -14,6 +14,15 @@ static __always_inline int rsip_owner_ipsec(struct rsip_key *key, __be32 host)
 	return slots >> 32 ? (int)(slots >> 32) : -RSIP_DROP_IPSEC_UNALLOWED;
 }
 
+/* IKE from a port that it does not lease: its RSIPSEC binding, or its listener for this remote. */
+static __always_inline int rsip_owner_ike(struct rsip_key *key, __be32 host)
+{
+	int res = rsip_owner_ipsec(key, host);
+	__u32 slot = rsip_ike_binding(key, res > 0 ? res : 0, host);
+
+	return slot ? (int)slot : res;
+}
+
 static __always_inline int rsip_owner_any(struct rsip_key *key, __be32 host)
 {
 	__u32 slot = (__u32)rsip_pair_find(host, key->local);
@@ -40,7 +49,9 @@ __noinline int rsip_owner(struct rsip_key *key, __be32 host, __u32 addr_index)
 		slot = rsip_port_find(addr_index, key->local_port);
 		if (slot)
 			return (int)slot;
-		return key->ike ? rsip_owner_ipsec(key, host) : -RSIP_DROP_LOCAL_PORT_UNALLOWED;
+		if (key->ike == RSIP_IKE_SPI)
+			return rsip_owner_ipsec(key, host);
+		return key->ike ? rsip_owner_ike(key, host) : -RSIP_DROP_LOCAL_PORT_UNALLOWED;
 	case RSIP_KEY_ICMP:
 	case RSIP_KEY_LATER:
 		return rsip_owner_any(key, host);
@@ -138,9 +149,11 @@ static __always_inline int rsip_owner_learn(struct rsip_walk *walk, const struct
 	if (key->ike != RSIP_IKE_COOKIES)
 		return 0;
 	res = rsip_ike_claim(key, rec->learned, hairpin);
-	if (res > 0)
-		walk->claims++;
-	return res < 0 ? res : 0;
+	if (res < 0)
+		return res;
+	walk->claims += res;
+	rsip_peer_asked(key->remote, rec->learned, walk->now);
+	return 0;
 }
 
 #endif

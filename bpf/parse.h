@@ -39,6 +39,7 @@ struct rsip_walk {
 	__u32 out_slot; /* binding that sent it, or 0 */
 	__u32 claims; /* IKE cookies claimed */
 	__u32 bind_id; /* outbound: the sender's binding, found but perhaps not allowing; 0: none */
+	__u32 guesses; /* 1: nothing but the remote told the owner */
 };
 
 /*

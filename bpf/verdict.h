@@ -100,6 +100,7 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 	if (!c)
 		return res < 0 ? RSIP_ACT_DROP : action;
 	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
+	c->cnt[RSIP_CNT_IKE_GUESSED] += walk->guesses;
 	if (res < 0) {
 		rsip_count_drop(c, res);
 		return RSIP_ACT_DROP;

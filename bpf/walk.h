@@ -8,6 +8,8 @@
 #include "key.h"
 #include "icmp.h"
 #include "ike.h"
+#include "peers.h"
+#include "kernel.h"
 #include "demux.h"
 #include "owner.h"
 #include "spoof.h"

@@ -42,6 +42,15 @@ struct rsip_dp_binding {
 	struct rsip_spi_set spis; /* range_cnt 0: none */
 };
 
+/* What of an address is not the hosts': see struct rsip_addr_info. */
+struct rsip_dp_addr_rules {
+	bool guess; /* IKE that nothing tells the host of goes to the only one that talks to its sender */
+	bool kernel_ike; /* the machine speaks IKE here */
+	struct rsip_span16 kernel_ports[RSIP_KERNEL_PORT_SPANS];
+	struct rsip_span16 kernel_ids[RSIP_KERNEL_ID_SPANS]; /* ICMP identifiers */
+	struct rsip_span32 kernel_spis[RSIP_KERNEL_SPI_SPANS];
+};
+
 struct rsip_dp_counters { /* of one binding, summed over the CPUs */
 	struct rsip_bind_cnt c;
 };
@@ -73,6 +82,8 @@ struct rsip_dataplane_ops {
 	 */
 	int (*addr_add)(struct rsip_dataplane *dp, uint32_t index, __be32 addr, uint32_t pool);
 	int (*addr_remove)(struct rsip_dataplane *dp, uint32_t index, __be32 addr);
+	/* Of an address that was added; at any time.  -ENOENT. */
+	int (*addr_rules)(struct rsip_dataplane *dp, uint32_t index, const struct rsip_dp_addr_rules *rules);
 
 	/*
 	 * Installs a binding and publishes it: record first, then ports, SPIs, pair.  *slot receives its slot.

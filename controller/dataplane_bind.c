@@ -41,16 +41,9 @@ void rsip_dp_slot_retire(struct rsip_dp_core *c, uint32_t slot)
 /* The pair's learned record, or a new one, which nothing names until the binding joins the pair. */
 static int find_learned(struct rsip_dp_core *c, struct rsip_binding *rec)
 {
-	const struct rsip_pair_entry *e;
-
-	rec->learned = 0;
-	if (rec->method != 3)
+	rec->learned = rsip_dp_speaks_ike(rec) ? rsip_dp_learned_find(c, rec) : 0;
+	if (rec->learned || !rsip_dp_speaks_ike(rec))
 		return 0;
-	e = rsip_table_pair(&c->pairs, rec->host, rec->local);
-	if (e && e->ipsec_slot) {
-		rec->learned = c->m.bindings[e->ipsec_slot].learned;
-		return 0;
-	}
 	return rsip_dp_learned_take(c, rec->host, rec->local, &rec->learned);
 }
 
@@ -61,6 +54,10 @@ static int publish(struct rsip_dp_core *c, uint32_t slot)
 
 	if (!err)
 		err = rsip_dp_pair_join(c, slot);
+	if (!err)
+		err = rsip_dp_listener_publish(c, slot);
+	if (err)
+		rsip_dp_pair_leave(c, slot);
 	if (!err && is_whole(rec))
 		__atomic_store_n(&c->m.addr_info[rec->addr_index].whole_slot, slot,
 				 __ATOMIC_RELEASE);
@@ -78,7 +75,9 @@ static int prepare(struct rsip_dp_core *c, struct rsip_binding *rec, const struc
 	rec->res_cnt = rsip_dp_res_cnt(res);
 	if (c->m.addr_info[a->index].whole_slot || (is_whole(rec) && c->addr_binds[a->index]))
 		return -EEXIST;
-	return rsip_dp_res_taken(c, rec, res) ? -EEXIST : find_learned(c, rec);
+	if (rsip_dp_res_taken(c, rec, res) || rsip_dp_listener_taken(c, rec))
+		return -EEXIST;
+	return find_learned(c, rec);
 }
 
 static void write_record(struct rsip_dp_core *c, uint32_t slot, const struct rsip_binding *rec)
@@ -94,7 +93,7 @@ static void write_record(struct rsip_dp_core *c, uint32_t slot, const struct rsi
 
 static int drop_learned_if_new(struct rsip_dp_core *c, const struct rsip_binding *rec, int err)
 {
-	if (rec->learned && !c->m.learned[rec->learned].slot)
+	if (rec->learned && !c->learned_binds[rec->learned])
 		rsip_dp_learned_drop(c, rec->learned);
 	return err;
 }
@@ -108,7 +107,8 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 	uint32_t slot;
 	int err;
 
-	if (!rec.host || !rec.local || !rec.expires_ns || rec.method < 1 || rec.method > 3)
+	if (!rec.host || !rec.local || !rec.expires_ns || rec.method < 1 || rec.method > 3 ||
+	    (rec.kind & RSIP_KIND_IKE && !rec.remote))
 		return -EINVAL;
 	err = rsip_dp_res_keep(&res, &b->ports, &b->spis);
 	if (err)
@@ -130,6 +130,7 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 		return drop_learned_if_new(c, &rec, err);
 	}
 	c->addr_binds[rec.addr_index]++;
+	c->learned_binds[rec.learned]++;
 	*slot_out = slot;
 	return 0;
 out_res:
@@ -148,8 +149,11 @@ int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot)
 	if (c->m.addr_info[rec->addr_index].whole_slot == slot)
 		__atomic_store_n(&c->m.addr_info[rec->addr_index].whole_slot, 0, __ATOMIC_RELEASE);
 	rsip_dp_res_withdraw(c, slot);
+	rsip_dp_listener_withdraw(c, slot);
 	rsip_dp_pair_leave(c, slot);
 	c->addr_binds[rec->addr_index]--;
+	if (rec->learned && !--c->learned_binds[rec->learned])
+		rsip_dp_learned_drop(c, rec->learned);
 	rsip_dp_slot_retire(c, slot);
 	return 0;
 }

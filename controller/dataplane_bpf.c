@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The data plane in the kernel: opens the pinned maps, maps the arrays into memory, and keeps
- * descriptors of the two hashes only.  No request costs a system call: all is stores into mapped
+ * descriptors of the hashes only.  No request costs a system call: all is stores into mapped
  * memory (dataplane_core.c).
  */
 #include <errno.h>
@@ -26,13 +26,16 @@
 
 #define SWEEP_KEYS 1024 /* claims looked at in one call of housekeep: some 2 ms */
 
+#define HASHES (RSIP_DP_EVENTS - RSIP_DP_ARRAYS)
+#define PEERS (RSIP_DP_IKE_PEERS - RSIP_DP_ARRAYS)
+
 struct bpf_dp {
 	struct rsip_dp_core core; /* first */
 	struct {
 		void *at;
 		size_t len;
 	} map[RSIP_DP_ARRAYS];
-	int hash_fd[2]; /* rsip_cookies, rsip_spis_out */
+	int hash_fd[HASHES]; /* rsip_cookies, rsip_spis_out, rsip_ike_peers */
 	int sweep_map; /* which of them the sweep is in */
 	uint8_t sweep_key[16]; /* after which key it goes on */
 	bool sweep_begun;
@@ -47,7 +50,7 @@ struct bpf_dp {
 static const char *const map_names[RSIP_DP_MAPS] = {
 	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
 	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
-	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_events",
+	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_ike_peers", "rsip_events",
 };
 
 /* Maps we only read; the kernel keeps us from writing them by mistake. */
@@ -137,19 +140,40 @@ static bool claim_is_stale(const struct bpf_dp *d, const struct rsip_claim *clai
 		       claim->gen;
 }
 
-/* A packet may take the key over between our look and our deletion: what was alive is put back. */
-static void drop_if_stale(struct bpf_dp *d, int fd, const void *key)
-{
+/* A peer's record is as good as the best of its hosts. */
+union value {
 	struct rsip_claim claim;
+	struct rsip_ike_peer peer;
+};
 
-	if (bpf_map_lookup_elem(fd, key, &claim) || !claim_is_stale(d, &claim))
+static bool value_is_stale(const struct bpf_dp *d, int map, const union value *v)
+{
+	if (map != PEERS)
+		return claim_is_stale(d, &v->claim);
+	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
+		struct rsip_claim claim;
+
+		memcpy(&claim, &v->peer.host[i], sizeof(claim));
+		if (claim.gen && !claim_is_stale(d, &claim))
+			return false;
+	}
+	return true;
+}
+
+/* A packet may take the key over between our look and our deletion: what was alive is put back. */
+static void drop_if_stale(struct bpf_dp *d, int map, const void *key)
+{
+	int fd = d->hash_fd[map];
+	union value v;
+
+	if (bpf_map_lookup_elem(fd, key, &v) || !value_is_stale(d, map, &v))
 		return;
-	if (bpf_map_lookup_and_delete_elem(fd, key, &claim)) {
+	if (bpf_map_lookup_and_delete_elem(fd, key, &v)) {
 		bpf_map_delete_elem(fd, key);
 		return;
 	}
-	if (!claim_is_stale(d, &claim))
-		bpf_map_update_elem(fd, key, &claim, BPF_NOEXIST);
+	if (!value_is_stale(d, map, &v))
+		bpf_map_update_elem(fd, key, &v, BPF_NOEXIST);
 }
 
 static void bpf_sweep(void *core)
@@ -166,16 +190,16 @@ static void bpf_sweep(void *core)
 			/* Step on before the deletion: the key we stand on must exist at the next
 			 * step. */
 			if (d->sweep_begun)
-				drop_if_stale(d, fd, d->sweep_key);
+				drop_if_stale(d, d->sweep_map, d->sweep_key);
 			memcpy(d->sweep_key, next, sizeof(next));
 			d->sweep_begun = true;
 			continue;
 		}
 		if (d->sweep_begun)
-			drop_if_stale(d, fd, d->sweep_key);
+			drop_if_stale(d, d->sweep_map, d->sweep_key);
 		d->sweep_begun = false;
-		d->sweep_map ^= 1;
-		if (!d->sweep_map) { /* both done: what was freed meanwhile needs another round */
+		d->sweep_map = (d->sweep_map + 1) % HASHES;
+		if (!d->sweep_map) { /* all done: what was freed meanwhile needs another round */
 			d->core.stale -= d->sweep_stale;
 			return;
 		}
@@ -191,7 +215,7 @@ static void bpf_release(void *core)
 	for (int i = 0; i < RSIP_DP_ARRAYS; i++)
 		if (d->map[i].at)
 			munmap(d->map[i].at, d->map[i].len);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < HASHES; i++)
 		if (d->hash_fd[i] >= 0)
 			close(d->hash_fd[i]);
 	ring_buffer__free(d->ring);
@@ -324,11 +348,13 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 	if (!d)
 		return refuse(why, why_len, -ENOMEM, "out of memory");
 	d->core.back = &bpf_back;
-	d->hash_fd[0] = d->hash_fd[1] = d->ring_fd = -1;
+	d->ring_fd = -1;
+	for (int i = 0; i < HASHES; i++)
+		d->hash_fd[i] = -1;
 	err = read_config(d, fd[RSIP_DP_CONFIG], why, why_len);
 	for (int i = RSIP_DP_CONFIG + 1; i < RSIP_DP_ARRAYS && !err; i++)
 		err = map_array(d, i, fd[i], why, why_len);
-	for (int i = 0; i < 2 && !err; i++) {
+	for (int i = 0; i < HASHES && !err; i++) {
 		d->hash_fd[i] = fcntl(fd[RSIP_DP_ARRAYS + i], F_DUPFD_CLOEXEC, 3);
 		if (d->hash_fd[i] < 0)
 			err = refuse(why, why_len, -errno, "cannot keep map %s: %s",

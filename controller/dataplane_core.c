@@ -32,6 +32,42 @@ static int op_config(struct rsip_dataplane *dp, struct rsip_config *out)
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
+/* Each span is one word: a packet sees the old one or the new one. */
+static void write_spans(struct rsip_addr_info *info, const struct rsip_dp_addr_rules *r)
+{
+	uint32_t word;
+	uint64_t word64;
+
+	for (int i = 0; i < RSIP_KERNEL_PORT_SPANS; i++) {
+		memcpy(&word, &r->kernel_ports[i], sizeof(word));
+		__atomic_store_n((uint32_t *)(void *)&info->kernel_ports[i], word, __ATOMIC_RELAXED);
+	}
+	for (int i = 0; i < RSIP_KERNEL_ID_SPANS; i++) {
+		memcpy(&word, &r->kernel_ids[i], sizeof(word));
+		__atomic_store_n((uint32_t *)(void *)&info->kernel_ids[i], word, __ATOMIC_RELAXED);
+	}
+	for (int i = 0; i < RSIP_KERNEL_SPI_SPANS; i++) {
+		memcpy(&word64, &r->kernel_spis[i], sizeof(word64));
+		__atomic_store_n((uint64_t *)(void *)&info->kernel_spis[i], word64, __ATOMIC_RELAXED);
+	}
+}
+
+static int op_addr_rules(struct rsip_dataplane *dp, uint32_t index, const struct rsip_dp_addr_rules *r)
+{
+	struct rsip_dp_core *c = core(dp);
+	uint32_t flags = RSIP_ADDR_LIVE;
+
+	if (index >= c->config.max_addrs || !c->addr_known[index])
+		return -ENOENT;
+	if (r->guess)
+		flags |= RSIP_ADDR_GUESS;
+	if (r->kernel_ike)
+		flags |= RSIP_ADDR_KERNEL_IKE;
+	write_spans(&c->m.addr_info[index], r);
+	__atomic_store_n(&c->m.addr_info[index].flags, flags, __ATOMIC_RELEASE);
+	return 0;
+}
+
 /* Forgets what an earlier process knew under this index; its bindings lose their address and go in
  * foreach. */
 static void forget_index(struct rsip_dp_core *c, uint32_t index)
@@ -42,6 +78,7 @@ static void forget_index(struct rsip_dp_core *c, uint32_t index)
 	if (e && e->index == index)
 		rsip_table_addr_del(&c->addrs, info->addr);
 	__atomic_store_n(&info->flags, 0, __ATOMIC_RELEASE);
+	write_spans(info, &(struct rsip_dp_addr_rules){ 0 });
 	__atomic_store_n(&info->whole_slot, 0, __ATOMIC_RELEASE);
 	__atomic_store_n(&info->addr, 0, __ATOMIC_RELEASE);
 }
@@ -95,7 +132,8 @@ static int op_addr_add(struct rsip_dataplane *dp, uint32_t index, __be32 addr, u
 		clear_ports(c, index);
 	__atomic_store_n(&info->addr, addr, __ATOMIC_RELEASE);
 	__atomic_store_n(&info->pool, pool, __ATOMIC_RELAXED);
-	__atomic_store_n(&info->flags, RSIP_ADDR_LIVE, __ATOMIC_RELEASE);
+	/* what an earlier process said of it holds until addr_rules */
+	__atomic_or_fetch(&info->flags, RSIP_ADDR_LIVE, __ATOMIC_RELEASE);
 	err = e ? 0 : rsip_table_addr_put(&c->addrs, addr, index);
 	if (err)
 		forget_index(c, index);
@@ -243,6 +281,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.max_addrs = op_max_addrs,
 	.addr_add = op_addr_add,
 	.addr_remove = op_addr_remove,
+	.addr_rules = op_addr_rules,
 	.bind_install = rsip_dp_bind_install,
 	.bind_remove = rsip_dp_bind_remove,
 	.bind_extend = rsip_dp_bind_extend,
@@ -273,12 +312,13 @@ int rsip_dp_core_init(struct rsip_dp_core *c)
 	c->addrs.grace = c->spis.grace = c->pairs.grace = c->remotes.grace = table_grace;
 	c->addrs.grace_arg = c->spis.grace_arg = c->pairs.grace_arg = c->remotes.grace_arg = c;
 	c->slot = calloc((size_t)conf->max_bindings + 1, sizeof(*c->slot));
+	c->learned_binds = calloc(conf->max_learned + 1ULL, sizeof(*c->learned_binds));
 	c->addr_binds = calloc(conf->max_addrs, sizeof(*c->addr_binds));
 	c->addr_known = calloc(conf->max_addrs, sizeof(*c->addr_known));
 	err = rsip_dp_numbers_init(&c->slots, conf->max_bindings);
 	if (!err)
 		err = rsip_dp_numbers_init(&c->learned, conf->max_learned);
-	if (err || !c->slot || !c->addr_binds || !c->addr_known) {
+	if (err || !c->slot || !c->learned_binds || !c->addr_binds || !c->addr_known) {
 		rsip_dp_core_fini(c);
 		return -ENOMEM;
 	}
@@ -292,6 +332,7 @@ void rsip_dp_core_fini(struct rsip_dp_core *c)
 	for (uint32_t i = 1; c->slot && i <= c->config.max_bindings; i++)
 		free(c->slot[i].extra);
 	free(c->slot);
+	free(c->learned_binds);
 	free(c->addr_binds);
 	free(c->addr_known);
 	rsip_dp_numbers_free(&c->slots);

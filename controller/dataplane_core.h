@@ -101,6 +101,7 @@ struct rsip_dp_core {
 	struct rsip_table addrs, spis, pairs, remotes;
 	struct rsip_dp_numbers slots, learned;
 	struct rsip_dp_slot *slot; /* max_bindings + 1 */
+	uint32_t *learned_binds; /* live bindings that share each learned record */
 	uint32_t *addr_binds; /* live bindings of each address index */
 	bool *addr_known; /* added by this process */
 	uint32_t stale; /* learned records freed since the last full sweep */
@@ -116,6 +117,10 @@ void rsip_dp_core_grace(struct rsip_dp_core *c);
 int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot); /* 0 or -ENOSPC */
 void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot);
 void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot); /* its expiry changed */
+/* Does it speak IKE from ports that it does not lease?  Such bindings of a pair share a learned record. */
+bool rsip_dp_speaks_ike(const struct rsip_binding *rec);
+/* The pair's learned record, 0 where there is none yet. */
+uint32_t rsip_dp_learned_find(const struct rsip_dp_core *c, const struct rsip_binding *rec);
 int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned);
 void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned);
 
@@ -128,6 +133,11 @@ uint32_t rsip_dp_list_head(const struct rsip_dp_core *c, uint32_t word, int list
 /* dataplane_remotes.c: the pair's bindings for one remote; called with the pair's. */
 int rsip_dp_remote_join(struct rsip_dp_core *c, uint32_t slot); /* 0 or -ENOSPC */
 void rsip_dp_remote_leave(struct rsip_dp_core *c, uint32_t slot);
+/* Listeners on UDP 500 and 4500 for one remote, in the same table. */
+bool rsip_dp_listener_taken(const struct rsip_dp_core *c, const struct rsip_binding *rec);
+int rsip_dp_listener_publish(struct rsip_dp_core *c, uint32_t slot); /* 0 or -ENOSPC */
+void rsip_dp_listener_withdraw(struct rsip_dp_core *c, uint32_t slot);
+bool rsip_dp_listener_complete(const struct rsip_dp_core *c, uint32_t slot);
 void rsip_dp_remote_moved(struct rsip_dp_core *c, uint32_t slot);
 /* Start-up: entries that name no such binding go; before: what can be known without the lists. */
 uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c, bool before);

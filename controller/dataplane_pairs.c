@@ -2,8 +2,8 @@
 /*
  * Pairs (host, leased address).  A pair's table entry names its binding that expires last, of any
  * method and of RSIPSEC; those are the heads of two lists sorted by expiry, so the entry is also
- * how we find the lists. All RSIPSEC bindings of a pair share one learned record; it goes with the
- * last of them.
+ * how we find the lists. All RSIPSEC bindings and IKE listeners of a pair share one learned record;
+ * it goes with the last of them.
  */
 #include <errno.h>
 #include <string.h>
@@ -140,7 +140,7 @@ void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot)
 			set_ipsec_head(c, e, ipsec);
 		} else {
 			__atomic_store_n(&e->ipsec_slot, 0, __ATOMIC_RELEASE);
-			rsip_dp_learned_drop(c, rec->learned);
+			__atomic_store_n(&c->m.learned[rec->learned].slot, 0, __ATOMIC_RELEASE);
 		}
 	}
 	if (!head)
@@ -165,6 +165,25 @@ void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot)
 }
 
 /* ---- learned records ------------------------------------------------------------------------- */
+
+bool rsip_dp_speaks_ike(const struct rsip_binding *rec)
+{
+	return rec->method == 3 || rec->kind & RSIP_KIND_IKE;
+}
+
+/* The pair's RSIPSEC bindings are at hand; where there are only listeners, they are among the pair's bindings. */
+uint32_t rsip_dp_learned_find(const struct rsip_dp_core *c, const struct rsip_binding *rec)
+{
+	const struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
+	uint32_t slot = e ? rsip_dp_list_head(c, e->ipsec_slot, RSIP_DP_IPSEC) : 0;
+
+	if (slot)
+		return c->m.bindings[slot].learned;
+	slot = e ? rsip_dp_list_head(c, e->slot, RSIP_DP_ANY) : 0;
+	while (slot && !c->m.bindings[slot].learned)
+		slot = c->slot[slot].next[RSIP_DP_ANY];
+	return slot ? c->m.bindings[slot].learned : 0;
+}
 
 static uint32_t gen_after(uint32_t gen)
 {
@@ -204,6 +223,7 @@ void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned)
 
 	__atomic_store_n(&l->gen, gen_after(l->gen), __ATOMIC_RELEASE);
 	__atomic_store_n(&l->slot, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->host, 0, __ATOMIC_RELEASE);
 	rsip_dp_numbers_drop(&c->learned, learned);
 	c->stale++;
 }

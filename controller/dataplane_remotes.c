@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include "dataplane_core.h"
+#include "util.h"
 
 /* The two lists that a binding can be in, and what its entry's slot carries beside the number. */
 static const struct {
@@ -87,12 +88,94 @@ void rsip_dp_remote_moved(struct rsip_dp_core *c, uint32_t slot)
 	}
 }
 
+/* ---- listeners ------------------------------------------------------------------------------- */
+
+static const struct {
+	uint8_t kind;
+	uint16_t port;
+} ike_ports[] = { { RSIP_KIND_IKE_500, 500 }, { RSIP_KIND_IKE_4500, 4500 } };
+
+static struct rsip_remote_entry *listener(const struct rsip_dp_core *c, const struct rsip_binding *rec, unsigned int i)
+{
+	if (!(rec->kind & ike_ports[i].kind))
+		return NULL;
+	return rsip_table_remote(&c->remotes, RSIP_LISTEN_HOST(ike_ports[i].port), rec->local, rec->remote, 0);
+}
+
+bool rsip_dp_listener_taken(const struct rsip_dp_core *c, const struct rsip_binding *rec)
+{
+	return listener(c, rec, 0) || listener(c, rec, 1);
+}
+
+int rsip_dp_listener_publish(struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+	int err = 0;
+
+	for (unsigned int i = 0; i < RSIP_ARRAY_LEN(ike_ports) && !err; i++) {
+		const struct rsip_remote_entry e = { .host = RSIP_LISTEN_HOST(ike_ports[i].port),
+						     .local = rec->local,
+						     .remote = rec->remote,
+						     .slot = slot };
+
+		if (rec->kind & ike_ports[i].kind)
+			err = rsip_table_remote_put(&c->remotes, &e);
+	}
+	if (err)
+		rsip_dp_listener_withdraw(c, slot);
+	return err;
+}
+
+void rsip_dp_listener_withdraw(struct rsip_dp_core *c, uint32_t slot)
+{
+	for (unsigned int i = 0; i < RSIP_ARRAY_LEN(ike_ports); i++) {
+		struct rsip_remote_entry *e = listener(c, &c->m.bindings[slot], i);
+
+		if (e && e->slot == slot)
+			name(e, 0, 0);
+	}
+}
+
+bool rsip_dp_listener_complete(const struct rsip_dp_core *c, uint32_t slot)
+{
+	const struct rsip_binding *rec = &c->m.bindings[slot];
+
+	for (unsigned int i = 0; i < RSIP_ARRAY_LEN(ike_ports); i++) {
+		const struct rsip_remote_entry *e = listener(c, rec, i);
+
+		if (rec->kind & ike_ports[i].kind && (!e || e->slot != slot))
+			return false;
+	}
+	return true;
+}
+
+/* ---- start-up -------------------------------------------------------------------------------- */
+
+static bool names_listener(const struct rsip_dp_core *c, const struct rsip_remote_entry *e)
+{
+	const struct rsip_binding *rec = &c->m.bindings[e->slot];
+
+	if (!rsip_dp_numbers_used(&c->slots, e->slot) || rec->local != e->local || rec->remote != e->remote)
+		return false;
+	for (unsigned int i = 0; i < RSIP_ARRAY_LEN(ike_ports); i++)
+		if (rec->kind & ike_ports[i].kind && e->host == RSIP_LISTEN_HOST(ike_ports[i].port))
+			return true;
+	return false;
+}
+
+static bool is_listener(const struct rsip_remote_entry *e)
+{
+	return e->host == RSIP_LISTEN_HOST(500) || e->host == RSIP_LISTEN_HOST(4500);
+}
+
 static bool names_binding(const struct rsip_dp_core *c, const struct rsip_remote_entry *e, bool before)
 {
 	uint32_t slot = e->slot & ~RSIP_REMOTE_IPSEC;
 	unsigned int i = e->slot & RSIP_REMOTE_IPSEC ? 1 : 0;
 	const struct rsip_binding *rec = &c->m.bindings[slot];
 
+	if (is_listener(e))
+		return names_listener(c, e);
 	if (!rsip_dp_numbers_used(&c->slots, slot) || i >= list_cnt(rec))
 		return false;
 	if (rec->host != e->host || rec->local != e->local || rec->remote != e->remote)

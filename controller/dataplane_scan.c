@@ -36,6 +36,7 @@ static int reset(struct rsip_dp_core *c)
 	for (uint32_t i = 1; i <= c->config.max_bindings; i++)
 		rsip_dp_res_forget(&c->slot[i]);
 	memset(c->slot, 0, ((size_t)c->config.max_bindings + 1) * sizeof(*c->slot));
+	memset(c->learned_binds, 0, (c->config.max_learned + 1ULL) * sizeof(*c->learned_binds));
 	memset(c->addr_binds, 0, c->config.max_addrs * sizeof(*c->addr_binds));
 	rsip_dp_numbers_free(&c->slots);
 	rsip_dp_numbers_free(&c->learned);
@@ -296,6 +297,7 @@ static void check_complete(struct scan *s)
 		if (!rsip_dp_numbers_used(&c->slots, slot))
 			continue;
 		if (rsip_dp_res_cnt(&c->slot[slot]) != rec->res_cnt ||
+		    !rsip_dp_listener_complete(c, slot) ||
 		    (rec->method == 1 && c->m.addr_info[rec->addr_index].whole_slot != slot))
 			give_up(s, slot);
 	}
@@ -345,11 +347,11 @@ static void pair_after(struct scan *s, struct rsip_pair_entry *e)
  * new one is needed. */
 static uint32_t learned_of(struct rsip_dp_core *c, const struct rsip_binding *rec)
 {
-	const struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, rec->host, rec->local);
+	uint32_t found = rsip_dp_learned_find(c, rec);
 	const struct rsip_learned *l;
 
-	if (e && e->ipsec_slot && c->slot[e->ipsec_slot].linked[RSIP_DP_IPSEC])
-		return c->m.bindings[e->ipsec_slot].learned;
+	if (found)
+		return found;
 	if (!rec->learned || rec->learned > c->config.max_learned)
 		return 0;
 	l = &c->m.learned[rec->learned];
@@ -367,7 +369,7 @@ static void join(struct scan *s, uint32_t slot, bool may_take)
 
 	if (c->slot[slot].linked[RSIP_DP_ANY])
 		return;
-	if (rec->method == 3) {
+	if (rsip_dp_speaks_ike(rec)) {
 		learned = learned_of(c, rec);
 		if (!learned && !may_take)
 			return;
@@ -378,9 +380,10 @@ static void join(struct scan *s, uint32_t slot, bool may_take)
 	__atomic_store_n(&rec->learned, learned, __ATOMIC_RELEASE);
 	if (!rsip_dp_pair_join(c, slot)) {
 		c->addr_binds[rec->addr_index]++;
+		c->learned_binds[learned]++;
 		return;
 	}
-	if (learned && !c->m.learned[learned].slot)
+	if (learned && !c->learned_binds[learned])
 		rsip_dp_learned_drop(c, learned);
 fail:
 	give_up(s, slot);
@@ -403,7 +406,7 @@ static void scan_pairs(struct scan *s)
 	for (uint32_t i = 1; i <= c->config.max_learned; i++) {
 		struct rsip_learned *l = &c->m.learned[i];
 
-		if (rsip_dp_numbers_used(&c->learned, i) || !l->slot)
+		if (rsip_dp_numbers_used(&c->learned, i) || !l->host)
 			continue;
 		rsip_dp_numbers_claim(&c->learned, i);
 		rsip_dp_learned_drop(c, i);

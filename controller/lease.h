@@ -38,6 +38,7 @@ struct rsip_pool_conf {
 	uint16_t port_first; /* ports that are leased, inclusive; default 1024 .. 65535 */
 	uint16_t port_last;
 	uint32_t methods; /* RSIP_METHOD_BIT()s offered; addresses of an RSA-IP pool are leased whole, and only so */
+	struct rsip_dp_addr_rules rules; /* what of these addresses is the machine's own is never leased */
 	uint32_t spi_min; /* gateway-chosen SPIs lie in [spi_min, spi_max]; default 256 .. 2^32-1 */
 	uint32_t spi_max;
 };

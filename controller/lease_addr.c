@@ -59,6 +59,7 @@ static int addr_example(struct rsip_lease *lm, uint32_t pool, struct rsip_pool_a
 		.port_first = p->port_first,
 		.port_last = p->port_last,
 		.ipsec = p->methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC),
+		.rules = &p->rules,
 	};
 	if (p->methods & RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP)) /* has no ports to give */
 		return 0;
@@ -83,6 +84,8 @@ static int pool_create(struct rsip_lease *lm, uint32_t pool)
 		a->index = index;
 		fit_update(lm, index);
 		err = lm->dp->ops->addr_add(lm->dp, index, a->addr, pool);
+		if (!err)
+			err = lm->dp->ops->addr_rules(lm->dp, index, &p->rules);
 	}
 	return err;
 }

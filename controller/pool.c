@@ -15,11 +15,30 @@ struct rsip_spi_block {
 	UT_hash_handle hh;
 };
 
+static bool port_kernel(const struct rsip_dp_addr_rules *rules, uint16_t port)
+{
+	for (int i = 0; rules && i < RSIP_KERNEL_PORT_SPANS; i++)
+		if ((uint16_t)(port - rules->kernel_ports[i].first) < rules->kernel_ports[i].cnt)
+			return true;
+	return false;
+}
+
+bool rsip_spis_kernel(const struct rsip_dp_addr_rules *rules, uint32_t first, uint32_t cnt)
+{
+	for (int i = 0; rules && i < RSIP_KERNEL_SPI_SPANS; i++) {
+		const struct rsip_span32 *k = &rules->kernel_spis[i];
+
+		if (k->cnt && (first - k->first < k->cnt || k->first - first < cnt))
+			return true;
+	}
+	return false;
+}
+
 bool rsip_port_allowed(const struct rsip_pool_addr *a, uint16_t port)
 {
 	if (a->ipsec && (port == 500 || port == 4500))
 		return false; /* shared by all hosts for IKE: one owner would take it from all others */
-	return port >= a->port_first && port <= a->port_last;
+	return port >= a->port_first && port <= a->port_last && !port_kernel(a->rules, port);
 }
 
 /* What a node of block order `order` must hold, from its two children. */

@@ -25,6 +25,7 @@ struct rsip_pool_addr {
 	uint8_t fresh; /* rsip_ports_best() while it is not used */
 	uint16_t port_first, port_last;
 	bool ipsec; /* 500 and 4500 are never leased as ports */
+	const struct rsip_dp_addr_rules *rules; /* what is the machine's own; NULL: nothing */
 };
 
 /* What rsip_ports_best() is for an address of this kind that is not used yet, and how many ports it has; -ENOMEM. */
@@ -41,6 +42,9 @@ void rsip_ports_give(struct rsip_pool_addr *a, uint16_t first, uint32_t cnt);
 int rsip_ports_find(const struct rsip_pool_addr *a, unsigned int order);
 /* Is the aligned block of 2^order ports at `first` wholly free? */
 bool rsip_ports_block_free(const struct rsip_pool_addr *a, uint32_t first, unsigned int order);
+
+/* Is one of these SPIs the machine's own? */
+bool rsip_spis_kernel(const struct rsip_dp_addr_rules *rules, uint32_t first, uint32_t cnt);
 
 struct rsip_spi_space {
 	struct rsip_spi_block *blocks; /* of all addresses: blocks with at least one SPI taken */

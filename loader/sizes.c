@@ -56,6 +56,7 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		/*
 		 * a quarter more than the live ones can be: void claims go only when rsipd sweeps
 		 */
+		{"rsip_ike_peers", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_IKE_PEERS_MAX},
 		{"rsip_spis_out", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_SPI_OUT_MAX},
 	};
 

@@ -8,7 +8,8 @@
  *
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
- *   packets  rsip_events rsip_event_gate rsip_learned (rings) rsip_cookies rsip_spis_out rsip_bind_cnt rsip_counters rsip_nexthops
+ *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
+ *            rsip_ike_peers rsip_bind_cnt rsip_counters rsip_nexthops
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -25,13 +26,16 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 4
+#define RSIP_LAYOUT_VERSION 5
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
 #define RSIP_MAX_NETS 32 /* private networks */
 #define RSIP_MAX_ENDPOINTS 8 /* tunnel endpoints beside those of the interfaces */
 #define RSIP_CLAIMS_MAX 64 /* IKE cookies one (host, address) pair can hold: rfc 3104 6.1, capped */
+#define RSIP_IKE_PEERS_MAX 16 /* IKE peers remembered per pair, to find the only host that talks to one */
+#define RSIP_IKE_PEER_HOSTS 4 /* hosts of one address remembered per IKE peer; more are "many" */
+#define RSIP_IKE_ANSWER_S 86400 /* how long an answered exchange makes a host known to a peer */
 #define RSIP_SPI_OUT_MAX 8 /* outbound SPIs remembered per pair, for ICMP errors about them */
 #define RSIP_NEXTHOPS 1024 /* public next hops cached per CPU; a power of two */
 #define RSIP_NEXTHOP_TTL_NS 1000000000ULL
@@ -127,17 +131,35 @@ struct rsip_addr_bucket {
 };
 _Static_assert(sizeof(struct rsip_addr_bucket) == 64, "rsip_addr_bucket");
 
-/* rsip_addr_info: array of max_addrs. */
+/* first .. first + cnt - 1; cnt 0: none.  Written and read as one word. */
+struct rsip_span16 {
+	__u16 first;
+	__u16 cnt;
+};
+struct rsip_span32 {
+	__u32 first;
+	__u32 cnt;
+};
+#define RSIP_KERNEL_PORT_SPANS 4
+#define RSIP_KERNEL_ID_SPANS 2
+#define RSIP_KERNEL_SPI_SPANS 2
+
+/* rsip_addr_info: array of max_addrs.  What no binding claims and one of the spans holds is the machine's own. */
 struct rsip_addr_info {
 	__be32 addr;
 	__u32 flags; /* RSIP_ADDR_* */
 	__u32 whole_slot; /* RSA-IP: the binding that owns the whole address, else 0 */
 	__u32 pool; /* index in the configuration, for people */
-	__u32 pad[12];
+	struct rsip_span16 kernel_ports[RSIP_KERNEL_PORT_SPANS];
+	struct rsip_span16 kernel_ids[RSIP_KERNEL_ID_SPANS]; /* ICMP identifiers */
+	struct rsip_span32 kernel_spis[RSIP_KERNEL_SPI_SPANS];
+	__u32 pad[2];
 };
 _Static_assert(sizeof(struct rsip_addr_info) == 64, "rsip_addr_info");
 
 #define RSIP_ADDR_LIVE 0x1
+#define RSIP_ADDR_GUESS 0x2 /* IKE without a cookie of a host's goes to the only host that talks to its sender */
+#define RSIP_ADDR_KERNEL_IKE 0x4 /* the machine itself speaks IKE here: never guess, it may be for the kernel */
 
 /* rsip_ports: array of max_addrs * 4096; element (index << 12 | port >> 4) holds 16 ports' slots. */
 struct rsip_port_line {
@@ -185,6 +207,9 @@ _Static_assert(sizeof(struct rsip_pair_bucket) == 64, "rsip_pair_bucket");
  * rsip_remotes: array of remote_buckets; key (host, leased address, remote, RSIP_REMOTE_IPSEC or not).  The pair's
  * binding for this remote that expires last, of any method, or of RSIPSEC only: asked where rsip_pairs names a
  * binding for another remote.
+ *
+ * A listener on UDP 500 or 4500 for one remote (RSIP_KIND_IKE) is here too: in place of the host, which the packet
+ * does not name, its key has the port (RSIP_LISTEN_HOST; no host has an address in 0/8).
  */
 #define RSIP_REMOTE_IPSEC 0x80000000U
 struct rsip_remote_entry {
@@ -256,22 +281,32 @@ _Static_assert(sizeof(struct rsip_bind_cnt) == 32, "rsip_bind_cnt");
 /* ---- what packets teach ---------------------------------------------------------------------------------- */
 
 /*
- * rsip_learned: array of max_learned + 1; one for each (host, address) pair that holds an RSIPSEC binding.
- * rsipd writes gen, slot, host, local (gen rises when a pair takes the record: all older claims are void);
- * packets write the rings.
+ * rsip_learned: array of max_learned + 1; one for each (host, address) pair that holds an RSIPSEC binding or a
+ * listener for IKE.  rsipd writes gen, slot, host, local (gen rises when a pair takes the record: all older claims
+ * are void); packets write the rest.
  */
 struct rsip_learned {
 	__u32 gen; /* odd or even, never reused soon; 0: free */
-	__u32 slot; /* the pair's RSIPSEC binding that expires last */
+	__u32 slot; /* the pair's RSIPSEC binding that expires last; 0: only listeners */
 	__be32 host;
 	__be32 local;
-	__u32 claim_head; /* next place in claims, modulo RSIP_CLAIMS_MAX */
+	__u32 claim_seq; /* rises with each claim */
 	__u32 spi_head; /* next place in spi_out, modulo RSIP_SPI_OUT_MAX */
 	__u64 spi_newest; /* the newest (remote, SPI) as in spi_out: the hot path compares only this */
-	__u64 claims[RSIP_CLAIMS_MAX]; /* cookies held, oldest overwritten; 0: free */
+	__u64 claims[RSIP_CLAIMS_MAX]; /* cookies held; the oldest unanswered, then the oldest, gives way; 0: free */
+	__u32 claim_at[RSIP_CLAIMS_MAX]; /* claim_seq when it was made */
+	__u64 answered; /* a bit for each claim: the peer has answered */
+	__u64 answered_newest; /* the cookie last answered: a busy exchange compares only this */
 	__u64 spi_out[RSIP_SPI_OUT_MAX]; /* remote address in the low half, SPI in the high half, both as on the wire */
+	__u64 peer_asked; /* IKE peer last written to in the low half, seconds in the high half */
+	__u64 peer_answered; /* likewise, heard from */
+	__be32 peers[RSIP_IKE_PEERS_MAX]; /* those it is in rsip_ike_peers for, oldest overwritten */
+	__u32 peer_head; /* next place in peers, modulo RSIP_IKE_PEERS_MAX */
+	__u32 pad;
 };
-_Static_assert(sizeof(struct rsip_learned) == 32 + 8 * (RSIP_CLAIMS_MAX + RSIP_SPI_OUT_MAX), "rsip_learned");
+_Static_assert(RSIP_CLAIMS_MAX == 64, "rsip_learned.answered has a bit for each claim");
+_Static_assert(sizeof(struct rsip_learned) ==
+		       72 + 12 * RSIP_CLAIMS_MAX + 8 * RSIP_SPI_OUT_MAX + 4 * RSIP_IKE_PEERS_MAX, "rsip_learned");
 
 /* rsip_cookies: hash; which pair speaks under this IKE cookie.  Inserted with BPF_NOEXIST: first owner wins. */
 struct rsip_cookie_key {
@@ -296,6 +331,24 @@ struct rsip_claim {
 	__u32 gen;
 };
 _Static_assert(sizeof(struct rsip_claim) == 8, "rsip_claim");
+
+/* rsip_ike_peers: hash; which hosts of this address have IKE exchanges with this remote? */
+struct rsip_ike_peer_key {
+	__be32 local;
+	__be32 remote;
+};
+_Static_assert(sizeof(struct rsip_ike_peer_key) == 8, "rsip_ike_peer_key");
+
+/* Times are CLOCK_MONOTONIC seconds.  A place is taken over by one compare-and-swap of its claim. */
+struct rsip_ike_peer {
+	__u64 host[RSIP_IKE_PEER_HOSTS]; /* struct rsip_claim; 0: free */
+	__u32 answered_s[RSIP_IKE_PEER_HOSTS]; /* when the remote last answered it; 0: not yet */
+	__u32 crowded_s; /* when an answered host found no place; 0: never */
+	__be32 local; /* the key again: the value of a hash may be another key's by the time it is read */
+	__be32 remote;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_ike_peer) == 64, "rsip_ike_peer");
 
 /* rsip_nexthops: array of cpus * RSIP_NEXTHOPS; a cache of route lookups toward the public realm. */
 struct rsip_nexthop_entry {
@@ -373,6 +426,13 @@ static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u3
 
 	return other != ((__u32)hash & mask) ? other : other ^ 1;
 }
+
+/* What stands for the host in the key of a listener: port in host order. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RSIP_LISTEN_HOST(port) ((__be32)__builtin_bswap32(port))
+#else
+#define RSIP_LISTEN_HOST(port) ((__be32)(port))
+#endif
 
 /* Hash keys.  Addresses are taken as they lie in memory, on both sides. */
 #define RSIP_ADDR_KEY(addr) ((__u64)(__u32)(addr))

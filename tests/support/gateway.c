@@ -197,6 +197,7 @@ uint32_t gateway_bind(const struct given *g)
 					     .bind_id = ++gw.binds,
 					     .client_id = g->host,
 					     .remote = g->remote,
+					     .kind = g->kind,
 					     .remote_port = (__be16)(g->remote_port << 8 |
 								     g->remote_port >> 8),
 					     .remote_port_cnt = g->remote_port_cnt,
@@ -212,6 +213,10 @@ uint32_t gateway_bind(const struct given *g)
 	uint32_t slot;
 	int err;
 
+	if (g->kind & RSIP_KIND_IKE_500)
+		b.ports.port[b.ports.cnt++] = 500;
+	if (g->kind & RSIP_KIND_IKE_4500)
+		b.ports.port[b.ports.cnt++] = 4500;
 	for (uint16_t i = 0; i < g->port_cnt; i++)
 		b.ports.port[b.ports.cnt++] = (uint16_t)(g->port_first + i);
 	while (b.spis.range_cnt < 4 && g->spi[b.spis.range_cnt].cnt) {
@@ -223,6 +228,13 @@ uint32_t gateway_bind(const struct given *g)
 	cr_assert_eq(err, 0, "cannot install the binding: %s", strerror(-err));
 	cr_assert_lt(slot, GATEWAY_BINDINGS);
 	return slot;
+}
+
+void gateway_rules(__be32 local, const struct rsip_dp_addr_rules *rules)
+{
+	uint32_t index = local == PUB_1 ? 0 : local == PUB_2 ? 1 : 2;
+
+	cr_assert_eq(gw.dp->ops->addr_rules(gw.dp, index, rules), 0);
 }
 
 void given_end_of(uint32_t slot)

@@ -42,6 +42,7 @@ struct given {
 	bool expired;
 	bool no_nexthop;
 	bool longer; /* expires later than others */
+	uint8_t kind; /* RSIP_KIND_* */
 	__be32 endpoint; /* our end of its tunnel; 0: the interface's */
 };
 
@@ -52,7 +53,13 @@ struct given {
 #define given_binding(h, l, ...)                                                                   \
 	gateway_bind(&(const struct given){ .host = h, .local = l, __VA_ARGS__ })
 uint32_t gateway_bind(const struct given *g);
+/* The only listener of h on 500 and 4500 of l for this remote. */
+#define given_ike_listener(h, l, peer)                                                             \
+	given_binding(h, l, .remote = peer, .kind = RSIP_KIND_LISTEN | RSIP_KIND_IKE)
 void given_end_of(uint32_t slot); /* the binding is removed */
+/* What of an address of the cast is the machine's own, and whether IKE is guessed there. */
+#define given_rules(l, ...) gateway_rules(l, &(const struct rsip_dp_addr_rules){ __VA_ARGS__ })
+void gateway_rules(__be32 local, const struct rsip_dp_addr_rules *rules);
 void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
 void given_endpoint(__be32 addr); /* tunnels end there too */
 void given_rsipd(bool alive); /* does it say that it looks after next hops? */

@@ -34,6 +34,7 @@ Test(loader_sizes, every_element_that_the_contract_names_is_there)
 	cr_expect_eq(entries("rsip_event_gate"), 4);
 	cr_expect_eq(entries("rsip_cookies"), 777);
 	cr_expect_geq(entries("rsip_spis_out"), 100 * RSIP_SPI_OUT_MAX);
+	cr_expect_geq(entries("rsip_ike_peers"), 100 * RSIP_IKE_PEERS_MAX);
 	cr_expect_eq(entries("rsip_addrs"), config.addr_buckets);
 	cr_expect_eq(entries("rsip_spis"), config.spi_buckets);
 	cr_expect_eq(entries("rsip_pairs"), config.pair_buckets);
