@@ -45,6 +45,15 @@ static const struct {
 	{ 206, 18, N, "type 18" },
 	{ 206, 255, "01", "type 255, malformed too" },
 	{ 208, 6, ID "01000101 01000101 02000101" N, "RSA-IP" },
+	{ 208, 6, "0d0000", "RSA-IP, unreadable too" },
+	{ 205, 4, ID ID "0b00030000", "malformed comes before duplicate" },
+	{ 202, 4, ID N N "630000", "duplicate comes before unknown" },
+	{ 204, 4, N "630000 05000400000001", "unknown comes before extra" },
+	{ 203, 4, N "05000400000001", "extra comes before missing" },
+	{ 305, 8, "04000400000007" ANY ANY N "06000102", "wrong client ID comes before wrong tunnel" },
+	{ SILENCE, 4, "04000400000007 0b000400000001", "an old counter comes before the wrong client ID" },
+	{ 312, 8, ID "010005 01 c6336401 020001ff" ANY N, "wrong address comes before the quota" },
+	{ 313, 8, ID "01000101 0200030101bb" ANY N, "so does a port that no pool has" },
 	{ SILENCE, 1, "08000200650b000400000005", "an ERROR_RESPONSE" },
 	{ SILENCE, 1, "0d", "an unreadable ERROR_RESPONSE" },
 	{ 105, 4, ID, "no counter over UDP" },
@@ -164,6 +173,8 @@ Test(engine_errors, transports_are_not_changed)
 	cr_expect_eq(say(gw_host(2), 5), 102);
 	a_query(tcp + 1);
 	cr_expect_eq(say(gw_host(2), 5), 102, "transport comes before the client ID");
+	a_query(tcp + 1);
+	cr_expect_eq(say(gw_host(2), 0), 105, "a missing counter before both");
 	a_deregister(tcp + 1);
 	cr_expect_eq(say(gw_host(2), 5), 102);
 	a_register();
