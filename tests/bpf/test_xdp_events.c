@@ -2,7 +2,7 @@
 /* What the data plane reports of packets that break a rule (RFC 3103 10.4), and how little of a flood. */
 #include "gateway.h"
 
-TestSuite(events, .init = gateway_up, .fini = gateway_down);
+TestSuite(xdp_events, .init = gateway_up, .fini = gateway_down);
 
 static struct rsip_event got[16];
 
@@ -18,7 +18,7 @@ static void expect_event(__be32 host, __be32 local, uint16_t local_port, __be32 
 	cr_expect_eq(got[0].iface, IF_PRIV);
 }
 
-Test(events, a_port_that_nobody_leases)
+Test(xdp_events, a_port_that_nobody_leases)
 {
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 
@@ -29,7 +29,7 @@ Test(events, a_port_that_nobody_leases)
 	cr_expect_eq(got[0].bind_id, 0);
 }
 
-Test(events, an_address_of_no_pool)
+Test(xdp_events, an_address_of_no_pool)
 {
 	struct pkt in = pkt(from_host_a(), ip4(NOT_OURS, REMOTE), tcp(4003, 80), text("x"));
 
@@ -37,7 +37,7 @@ Test(events, an_address_of_no_pool)
 	expect_event(HOST_A, NOT_OURS, 4003, REMOTE, 80, RSIP_DROP_LOCAL_ADDR_UNALLOWED);
 }
 
-Test(events, another_hosts_port_does_not_tell_whose_it_is)
+Test(xdp_events, another_hosts_port_does_not_tell_whose_it_is)
 {
 	struct pkt in = pkt(from_host_b(), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 
@@ -47,7 +47,7 @@ Test(events, another_hosts_port_does_not_tell_whose_it_is)
 	cr_expect_eq(got[0].bind_id, 0);
 }
 
-Test(events, a_remote_outside_the_flow_policy_names_the_binding)
+Test(xdp_events, a_remote_outside_the_flow_policy_names_the_binding)
 {
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE_2), udp(4003, 53), text("x"));
 	struct pkt crypt = pkt(from_host_b(), ip4(PUB_1, REMOTE_2), esp(0x77777777));
@@ -61,7 +61,7 @@ Test(events, a_remote_outside_the_flow_policy_names_the_binding)
 	expect_event(HOST_B, PUB_1, 0, REMOTE_2, 0, RSIP_DROP_REMOTE_UNALLOWED);
 }
 
-Test(events, ipsec_without_a_lease_and_hosts_without_any)
+Test(xdp_events, ipsec_without_a_lease_and_hosts_without_any)
 {
 	struct pkt crypt = pkt(from_host_a(), ip4(PUB_1, REMOTE), esp(0x77777777));
 
@@ -72,7 +72,7 @@ Test(events, ipsec_without_a_lease_and_hosts_without_any)
 	expect_event(HOST_A, PUB_1, 0, REMOTE, 0, RSIP_DROP_IPSEC_UNALLOWED);
 }
 
-Test(events, what_may_be_another_hosts_doing_is_not_reported)
+Test(xdp_events, what_may_be_another_hosts_doing_is_not_reported)
 {
 	struct pkt mac = pkt(eth(MAC_STRANGER, MAC_GW_PRIV), ip4(HOST_A, GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53));
 	struct pkt iface = pkt(eth(MAC_HOST_C, MAC_GW_PRIV2), ip4(HOST_A, GW_PRIV2), ip4(PUB_1, REMOTE), udp(4003, 53));
@@ -86,7 +86,7 @@ Test(events, what_may_be_another_hosts_doing_is_not_reported)
 	cr_expect_eq(gateway_events(got), 0);
 }
 
-Test(events, the_receiver_of_a_hairpin_is_not_the_senders_fault)
+Test(xdp_events, the_receiver_of_a_hairpin_is_not_the_senders_fault)
 {
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, PUB_2), udp(4003, 4003), text("x"));
 
@@ -97,7 +97,7 @@ Test(events, the_receiver_of_a_hairpin_is_not_the_senders_fault)
 }
 
 /* A second may end in the middle: then there is one more of each. */
-Test(events, the_same_host_and_reason_are_reported_once_a_second)
+Test(xdp_events, the_same_host_and_reason_are_reported_once_a_second)
 {
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 	struct pkt other = pkt(from_host_a(), ip4(NOT_OURS, REMOTE), udp(4003, 53), text("x"));
@@ -113,7 +113,7 @@ Test(events, the_same_host_and_reason_are_reported_once_a_second)
 }
 
 /* Forged sources: each is a host of its own. */
-Test(events, a_flood_from_many_sources_is_cut)
+Test(xdp_events, a_flood_from_many_sources_is_cut)
 {
 	uint32_t cnt = 0;
 

@@ -5,14 +5,14 @@
  */
 #include "gateway.h"
 
-TestSuite(flow, .init = gateway_up, .fini = gateway_down);
+TestSuite(xdp_flow, .init = gateway_up, .fini = gateway_down);
 
 #define COOKIE 0x1111111111111111ULL
 #define OUT(...) pkt(from_host_a(), __VA_ARGS__)
 #define SENT(...) pkt(to_router, __VA_ARGS__)
 #define REMOTE_3 CAST_IP(198, 51, 100, 9)
 
-Test(flow, esp_may_go_to_each_remote_that_a_binding_names)
+Test(xdp_flow, esp_may_go_to_each_remote_that_a_binding_names)
 {
 	uint32_t one = given_binding(HOST_A, PUB_1, spis(0x1000, 4), .remote = REMOTE);
 	uint32_t two = given_binding(HOST_A, PUB_1, spis(0x2000, 4), .remote = REMOTE_2, .longer = true);
@@ -30,7 +30,7 @@ Test(flow, esp_may_go_to_each_remote_that_a_binding_names)
 	expect_sent(second, second_sent, two);
 }
 
-Test(flow, a_binding_for_all_remotes_goes_before_those_for_one)
+Test(xdp_flow, a_binding_for_all_remotes_goes_before_those_for_one)
 {
 	uint32_t all = given_binding(HOST_A, PUB_1, spis(0x1000, 4));
 	struct pkt third = OUT(ip4(PUB_1, REMOTE_3), esp(0x77777779));
@@ -40,7 +40,7 @@ Test(flow, a_binding_for_all_remotes_goes_before_those_for_one)
 	expect_sent(third, third_sent, all);
 }
 
-Test(flow, ports_that_ah_carries_count_and_those_that_esp_hides_do_not)
+Test(xdp_flow, ports_that_ah_carries_count_and_those_that_esp_hides_do_not)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0x1000, 4), .remote = REMOTE, .remote_port = 80, .remote_port_cnt = 1);
 	struct pkt good = OUT(ip4(PUB_1, REMOTE), ah(0x77777777), tcp(4003, 80));
@@ -57,7 +57,7 @@ Test(flow, ports_that_ah_carries_count_and_those_that_esp_hides_do_not)
 	expect_sent(around, around_sent, slot);
 }
 
-Test(flow, ah_and_esp_from_a_remote_obey_too)
+Test(xdp_flow, ah_and_esp_from_a_remote_obey_too)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0x1000, 4), .remote = REMOTE, .remote_port = 80, .remote_port_cnt = 1);
 	struct pkt good = pkt(from_router, ip4(REMOTE, PUB_1), ah(0x1001), tcp(80, 4003));
@@ -70,7 +70,7 @@ Test(flow, ah_and_esp_from_a_remote_obey_too)
 	expect_dropped(other, IF_PUB, REMOTE_UNALLOWED);
 }
 
-Test(flow, ike_with_each_remote_is_allowed_whatever_the_ports)
+Test(xdp_flow, ike_with_each_remote_is_allowed_whatever_the_ports)
 {
 	uint32_t one = given_binding(HOST_A, PUB_1, spis(0x1000, 4), .remote = REMOTE, .remote_port = 80, .remote_port_cnt = 1);
 	struct pkt out = OUT(ip4(PUB_1, REMOTE), udp(500, 500), ike(COOKIE, 0, .flags = 0x08));
@@ -87,7 +87,7 @@ Test(flow, ike_with_each_remote_is_allowed_whatever_the_ports)
 	expect_dropped(wrong, IF_PUB, REMOTE_UNALLOWED);
 }
 
-Test(flow, ike_from_a_leased_port_is_allowed_for_ipsec)
+Test(xdp_flow, ike_from_a_leased_port_is_allowed_for_ipsec)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(20500, 1), spis(0x1000, 4), .remote = REMOTE, .remote_port = 80,
 				      .remote_port_cnt = 1);
@@ -99,7 +99,7 @@ Test(flow, ike_from_a_leased_port_is_allowed_for_ipsec)
 	expect_dropped(tcp500, IF_PRIV, REMOTE_UNALLOWED);
 }
 
-Test(flow, errors_about_esp_come_by_the_quoted_destination)
+Test(xdp_flow, errors_about_esp_come_by_the_quoted_destination)
 {
 	uint32_t one = given_binding(HOST_A, PUB_1, spis(0x1000, 4), .remote = REMOTE);
 	struct pkt out = OUT(ip4(PUB_1, REMOTE), esp(0x77777777));
@@ -112,7 +112,7 @@ Test(flow, errors_about_esp_come_by_the_quoted_destination)
 	expect_tunnelled(error, in, one);
 }
 
-Test(flow, icmp_goes_to_the_remotes_of_any_binding)
+Test(xdp_flow, icmp_goes_to_the_remotes_of_any_binding)
 {
 	uint32_t one = given_binding(HOST_A, PUB_1, ports(4000, 8), .remote = REMOTE);
 	struct pkt error = OUT(ip4(PUB_1, REMOTE), icmp(3, 3), ip4(REMOTE, PUB_1), udp(53, 4003));
@@ -126,7 +126,7 @@ Test(flow, icmp_goes_to_the_remotes_of_any_binding)
 
 /* ---- whole addresses ----------------------------------------------------------------------------------------- */
 
-Test(flow, a_whole_address_has_one_remote_for_all_protocols)
+Test(xdp_flow, a_whole_address_has_one_remote_for_all_protocols)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true, .remote = REMOTE);
 	struct pkt out = OUT(ip4(PUB_1, REMOTE), esp(0x77777777));
@@ -144,7 +144,7 @@ Test(flow, a_whole_address_has_one_remote_for_all_protocols)
 #define OTHER_END CAST_IP(10, 0, 0, 2)
 #define TO_OTHER_END eth(MAC_HOST_A, MAC_GW_PRIV), ip4(HOST_A, OTHER_END)
 
-Test(flow, a_tunnel_ends_where_its_binding_says)
+Test(xdp_flow, a_tunnel_ends_where_its_binding_says)
 {
 	struct pkt in = pkt(TO_OTHER_END, ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 	struct pkt usual = OUT(ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
