@@ -23,21 +23,6 @@ struct rsip_alloclog {
 
 /* ---- the line ------------------------------------------------------------------------------------------------- */
 
-static const char *reason(enum rsip_end why)
-{
-	switch (why) {
-	case RSIP_END_HOST:
-		return "host";
-	case RSIP_END_EXPIRED:
-		return "expired";
-	case RSIP_END_OPERATOR:
-		return "operator";
-	case RSIP_END_REFUSED:
-		return "refused";
-	}
-	return "unknown";
-}
-
 static void put_time(FILE *to, const char *before, uint64_t ns)
 {
 	time_t s = (time_t)(ns / RSIP_NS_PER_S);
@@ -86,7 +71,7 @@ void rsip_alloclog_line(FILE *to, const struct rsip_alloc_event *ev, const struc
 	put_spis(to, b);
 	put_time(to, " since=", ev->since_ns);
 	if (ev->ends)
-		fprintf(to, " reason=%s", reason(ev->why));
+		fprintf(to, " reason=%s", rsip_end_name(ev->why));
 	fputc('\n', to);
 }
 

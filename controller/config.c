@@ -47,7 +47,7 @@ void rsip_conf_init(struct rsip_conf *conf)
 	conf->udp = true;
 	strcpy(conf->control.socket, RSIP_CTL_PATH_DEFAULT);
 	strcpy(conf->control.group, RSIP_CTL_GROUP_DEFAULT);
-	conf->control.mode = RSIP_CTL_MODE_DEFAULT;
+	conf->control.mode = conf->control.read_only_mode = RSIP_CTL_MODE_DEFAULT;
 	conf->log_level = RSIP_LOG_INFO;
 	strcpy(conf->user, "rsip");
 }
@@ -263,6 +263,8 @@ static const struct rsip_conf_read_key control_keys[] = {
 	{"socket", read_path, AT(control.socket), 0, 107},
 	{"group", rsip_conf_read_text, AT(control.group), 0, 32},
 	{"mode", read_file_mode, AT(control.mode), 0, 0},
+	{"read_only_socket", read_path, AT(control.read_only_socket), 0, 107},
+	{"read_only_mode", read_file_mode, AT(control.read_only_mode), 0, 0},
 	END,
 };
 

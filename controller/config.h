@@ -64,6 +64,8 @@ struct rsip_conf {
 		char socket[108]; /* sun_path */
 		char group[33];
 		mode_t mode;
+		char read_only_socket[108]; /* "": none */
+		mode_t read_only_mode;
 	} control;
 	enum rsip_log_level log_level;
 	char alloclog[256]; /* "": none */

@@ -223,6 +223,13 @@ static void check_leases(const struct rsip_conf *conf, const cJSON *root,
 			       l->lease_default_s, l->lease_min_s, l->lease_max_s);
 }
 
+static void check_control(const struct rsip_conf *conf, const cJSON *root, struct rsip_conf_report *report)
+{
+	if (!strcmp(conf->control.socket, conf->control.read_only_socket))
+		rsip_conf_find(report, false, line_of(root, "control", "read_only_socket"), "control.read_only_socket",
+			       "is the same file as control.socket");
+}
+
 static void check_limits(const struct rsip_conf *conf, const cJSON *root,
 			 struct rsip_conf_report *report)
 {
@@ -273,4 +280,5 @@ void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root,
 	check_pools(conf, root, report);
 	check_leases(conf, root, report);
 	check_limits(conf, root, report);
+	check_control(conf, root, report);
 }

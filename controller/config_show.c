@@ -137,6 +137,10 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 	cJSON_AddStringToObject(obj, "group", conf->control.group);
 	snprintf(mode, sizeof(mode), "0%o", (unsigned int)conf->control.mode);
 	cJSON_AddStringToObject(obj, "mode", mode);
+	if (*conf->control.read_only_socket)
+		cJSON_AddStringToObject(obj, "read_only_socket", conf->control.read_only_socket);
+	snprintf(mode, sizeof(mode), "0%o", (unsigned int)conf->control.read_only_mode);
+	cJSON_AddStringToObject(obj, "read_only_mode", mode);
 	obj = cJSON_AddObjectToObject(out, "log");
 	cJSON_AddStringToObject(obj, "level", level[conf->log_level]);
 	if (*conf->alloclog)

@@ -12,9 +12,10 @@
 
 static const struct command {
 	const char *name, *text, *args;
+	bool changes;
 	rsip_ctl_fn fn;
 } commands[] = {
-#define X(sym, name, text, args) {name, text, args, rsip_ctl_fn_##sym},
+#define X(sym, name, text, args, changes) {name, text, args, changes, rsip_ctl_fn_##sym},
 	RSIP_CTL_TABLE(X)
 #undef X
 };
@@ -96,10 +97,13 @@ static enum rsip_ctl_result run(struct rsip_ctl_call *call, const cJSON *request
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(commands); i++) {
 		if (strcmp(name->valuestring, commands[i].name))
 			continue;
+		if (commands[i].changes && call->peer->read_only)
+			return rsip_ctl_say(call, RSIP_CTL_ERROR,
+					    "%s changes something, and this socket is read-only", commands[i].name);
 		call->args = cJSON_GetObjectItemCaseSensitive(request, "arguments");
 		if (!args_known(call, &commands[i]))
 			return RSIP_CTL_ERROR;
-		log_debug("control: %s: %s", call->who, commands[i].name);
+		log_debug("control: %s: %s", call->peer->who, commands[i].name);
 		return commands[i].fn(call);
 	}
 	return rsip_ctl_say(call, RSIP_CTL_UNSUPPORTED,
@@ -125,10 +129,10 @@ static char *print_line(const cJSON *reply)
 }
 
 char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *text, size_t len, uint64_t now_ns,
-		      const char *who)
+		      struct rsip_ctl_peer *peer)
 {
 	struct rsip_ctl_call call = {
-		.ctx = ctx, .now_ns = now_ns, .who = who, .out = cJSON_CreateObject()};
+		.ctx = ctx, .now_ns = now_ns, .peer = peer, .out = cJSON_CreateObject()};
 	cJSON *request, *reply = cJSON_CreateObject();
 	enum rsip_ctl_result result;
 	struct rsip_json_error err;

@@ -30,23 +30,29 @@ struct rsip_ctl_context { /* what commands work on */
 			  cJSON *obj); /* counters of protocol and transports; may be NULL */
 };
 
+struct rsip_ctl_peer { /* who asks */
+	char who[64]; /* for the log */
+	bool read_only; /* came by the read-only socket */
+	uint32_t events; /* 1U << RSIP_CTL_EVENT_*: what it has subscribed to */
+	uint64_t lost; /* events since the last that it could take */
+};
+
 struct rsip_ctl_call { /* one request on its way */
 	struct rsip_ctl_context *ctx;
 	const cJSON *args; /* an object, or NULL */
 	cJSON *out;	   /* arguments of the reply */
 	uint64_t now_ns;
-	const char *who; /* the peer, for the log */
+	struct rsip_ctl_peer *peer;
 	char text[400];	 /* of the reply */
 };
 
-/* Always returns a reply (malloc'd, ends with a newline), or NULL if memory is out.  who: the peer,
- * for the log. */
+/* Always returns a reply (malloc'd, ends with a newline), or NULL if memory is out. */
 char *rsip_ctl_answer(struct rsip_ctl_context *ctx, const char *request, size_t len,
-		      uint64_t now_ns, const char *who);
+		      uint64_t now_ns, struct rsip_ctl_peer *peer);
 
 /* Commands: fill call->out and call->text. */
 typedef enum rsip_ctl_result (*rsip_ctl_fn)(struct rsip_ctl_call *call);
-#define X(sym, name, text, args) enum rsip_ctl_result rsip_ctl_fn_##sym(struct rsip_ctl_call *call);
+#define X(sym, name, text, args, changes) enum rsip_ctl_result rsip_ctl_fn_##sym(struct rsip_ctl_call *call);
 RSIP_CTL_TABLE(X)
 #undef X
 
@@ -74,6 +80,24 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *sta
 void rsip_ctl_show_alloclog(cJSON *obj, struct rsip_alloclog_stats stats);
 
 struct rsip_ctl_server;
+
+/* ---- events: ctl_events.c ---- */
+
+/* Does anybody want events of this kind?  If not, none need be made.  server may be NULL. */
+bool rsip_ctl_wanted(const struct rsip_ctl_server *server, enum rsip_ctl_event kind);
+/* Takes event over and sends it to who wants it; wall_ns: since 1970. */
+void rsip_ctl_publish(struct rsip_ctl_server *server, enum rsip_ctl_event kind, cJSON *event, uint64_t wall_ns);
+
+cJSON *rsip_ctl_event_lease(struct rsip_ctl_context *ctx, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+			    const char *ended, uint64_t now_ns); /* ended: why, NULL: it begins */
+cJSON *rsip_ctl_event_client_end(const struct rsip_lease_client *c, const char *ended);
+cJSON *rsip_ctl_event_violation(const struct rsip_event *v);
+cJSON *rsip_ctl_event_refusal(const struct rsip_from *from, uint8_t type, enum rsip_err err);
+/* The kind that a refused request is; RSIP_CTL_EVENT_CNT: none. */
+enum rsip_ctl_event rsip_ctl_refusal_kind(enum rsip_err err);
+/* The event's line as it is sent, with its time.  malloc'd, NULL without memory. */
+char *rsip_ctl_event_line(cJSON *event, uint64_t wall_ns);
+
 /*
  * Makes the socket, 0660 or as configured, group as configured if it exists; owner becomes the
  * owner of the socket and of a folder made for it.  0, or negative errno with a sentence in why.

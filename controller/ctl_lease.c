@@ -209,7 +209,7 @@ enum rsip_ctl_result rsip_ctl_fn_CLIENT_REMOVE(struct rsip_ctl_call *call)
 	binds = c->bind_cnt;
 	rsip_lease_deregister(call->ctx->lm, c, RSIP_END_OPERATOR, call->now_ns);
 	log_info("client %u (%s) removed with %u bindings: by %s", id, rsip_ip4(host), binds,
-		 call->who);
+		 call->peer->who);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "client %u (%s) removed with %u bindings", id,
 			    rsip_ip4(host), binds);
 }
@@ -239,7 +239,7 @@ enum rsip_ctl_result rsip_ctl_fn_BINDING_REMOVE(struct rsip_ctl_call *call)
 	if (rsip_lease_free(call->ctx->lm, c, id, RSIP_END_OPERATOR, call->now_ns) != RSIP_OK)
 		return rsip_ctl_say(call, RSIP_CTL_ERROR, "binding %u could not be removed", id);
 	log_info("binding %u of client %u (%s) removed: by %s", id, c->client_id, rsip_ip4(c->host),
-		 call->who);
+		 call->peer->who);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u of client %u removed", id, c->client_id);
 }
 

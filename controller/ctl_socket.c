@@ -30,16 +30,23 @@ struct ctl_conn {
 	struct rsip_ctl_server *server;
 	struct rsip_json_span span;
 	uint64_t paid_ns; /* all requests so far are paid for at this time */
-	char who[64];
+	struct rsip_ctl_peer peer;
 	struct ctl_conn *prev, *next;
+};
+
+struct ctl_socket { /* a file that is listened on */
+	struct rsip_ctl_server *server;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": not wanted */
+	mode_t mode;
+	bool read_only;
+	int fd;
+	struct event *ev;
 };
 
 struct rsip_ctl_server {
 	struct event_base *base;
 	struct rsip_ctl_context *ctx;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	int fd;
-	struct event *ev;
+	struct ctl_socket socket[2]; /* for all commands; for those that change nothing */
 	struct ctl_conn *conns;
 	int conn_cnt;
 };
@@ -74,7 +81,7 @@ static bool over_rate(struct ctl_conn *c, uint64_t now_ns)
 
 static bool reply(struct ctl_conn *c, const char *request, size_t len, uint64_t now_ns)
 {
-	char *text = rsip_ctl_answer(c->server->ctx, request, len, now_ns, c->who);
+	char *text = rsip_ctl_answer(c->server->ctx, request, len, now_ns, &c->peer);
 	bool sent = text && rsip_stream_write(&c->stream, text, strlen(text));
 
 	free(text);
@@ -110,6 +117,8 @@ static bool serve(struct rsip_stream *s)
 		if (!reply(c, data, (size_t)request, now_ns))
 			return false;
 		evbuffer_drain(in, (size_t)request);
+		/* Who listens to events may be silent for as long as it likes. */
+		rsip_stream_patience(&c->stream, c->peer.events ? 0 : IDLE_S, WRITE_S);
 	}
 }
 
@@ -136,8 +145,9 @@ static void name_peer(int fd, char *who, size_t size)
 		snprintf(who, size, "uid %u pid %d", cred.uid, cred.pid);
 }
 
-static void conn_open(struct rsip_ctl_server *server, int fd)
+static void conn_open(struct ctl_socket *from, int fd)
 {
+	struct rsip_ctl_server *server = from->server;
 	struct ctl_conn *c = server->conn_cnt < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c || rsip_stream_init(&c->stream, server->base, fd, &conn_ops)) {
@@ -148,8 +158,9 @@ static void conn_open(struct rsip_ctl_server *server, int fd)
 		return;
 	}
 	c->server = server;
-	name_peer(fd, c->who, sizeof(c->who));
-	log_debug("control: connection from %s", c->who);
+	c->peer.read_only = from->read_only;
+	name_peer(fd, c->peer.who, sizeof(c->peer.who));
+	log_debug("control: %sconnection from %s", from->read_only ? "read-only " : "", c->peer.who);
 	DL_APPEND(server->conns, c);
 	server->conn_cnt++;
 	bufferevent_setwatermark(c->stream.bev, EV_READ, 0, RSIP_CTL_REQUEST_MAX + 4096);
@@ -164,6 +175,52 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (got >= 0)
 		conn_open(arg, got);
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------------ */
+
+bool rsip_ctl_wanted(const struct rsip_ctl_server *server, enum rsip_ctl_event kind)
+{
+	const struct ctl_conn *c;
+
+	if (!server)
+		return false;
+	DL_FOREACH(server->conns, c)
+		if (c->peer.events & 1U << kind)
+			return true;
+	return false;
+}
+
+/* A subscriber that reads too slowly loses events, and hears how many as soon as it reads again. */
+static void send_event(struct ctl_conn *c, const char *line, size_t len)
+{
+	char lost[64];
+
+	if (rsip_stream_unsent(&c->stream) + len > RSIP_CTL_EVENTS_UNSENT_MAX) {
+		c->peer.lost++;
+		return;
+	}
+	if (c->peer.lost) {
+		int n = snprintf(lost, sizeof(lost), "{\"event\":\"lost\",\"count\":%llu}\n", (unsigned long long)c->peer.lost);
+
+		rsip_stream_write(&c->stream, lost, (size_t)n);
+		c->peer.lost = 0;
+	}
+	rsip_stream_write(&c->stream, line, len);
+}
+
+void rsip_ctl_publish(struct rsip_ctl_server *server, enum rsip_ctl_event kind, cJSON *event, uint64_t wall_ns)
+{
+	char *line = rsip_ctl_event_line(event, wall_ns);
+	struct ctl_conn *c;
+
+	cJSON_Delete(event);
+	if (!line)
+		return;
+	DL_FOREACH(server->conns, c)
+		if (c->peer.events & 1U << kind && !c->stream.closing)
+			send_event(c, line, strlen(line));
+	free(line);
 }
 
 /* ---- the socket file
@@ -227,69 +284,98 @@ static int clear_path(const struct sockaddr_un *addr)
 	return unlink(addr->sun_path) ? -errno : 0;
 }
 
-static int set_owner(const struct rsip_ctl_server *server, uid_t owner)
+static int set_owner(const struct ctl_socket *sock, uid_t owner)
 {
-	const struct rsip_conf *conf = server->ctx->conf;
+	const struct rsip_conf *conf = sock->server->ctx->conf;
 	const struct group *group = getgrnam(conf->control.group);
 
-	if (!group)
+	if (!group && !sock->read_only)
 		log_info("no group \"%s\": only root and %s may use the control socket",
 			 conf->control.group, conf->user);
 	/* While it is still ours: its later owner's file cannot be changed without CAP_FOWNER. */
-	if (chmod(server->path, conf->control.mode))
+	if (chmod(sock->path, sock->mode))
 		return -errno;
 	if (getuid() == 0)
-		return chown(server->path, owner, group ? group->gr_gid : (gid_t)-1) ? -errno : 0;
-	if (group && chown(server->path, (uid_t)-1, group->gr_gid))
+		return chown(sock->path, owner, group ? group->gr_gid : (gid_t)-1) ? -errno : 0;
+	if (group && chown(sock->path, (uid_t)-1, group->gr_gid))
 		log_info("cannot give the control socket to group \"%s\": %s", group->gr_name,
 			 strerror(errno));
 	return 0;
 }
 
-static int make_socket(struct rsip_ctl_server *server, uid_t owner)
+static int make_socket(struct ctl_socket *sock, uid_t owner)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char dir[sizeof(addr.sun_path)];
 	mode_t before;
 	int err;
 
-	memcpy(addr.sun_path, server->path, sizeof(addr.sun_path));
-	err = make_folder(server->path, dir, sizeof(dir));
+	memcpy(addr.sun_path, sock->path, sizeof(addr.sun_path));
+	err = make_folder(sock->path, dir, sizeof(dir));
 	if (!err)
 		err = clear_path(&addr);
 	if (err)
 		return err;
-	server->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (server->fd < 0)
+	sock->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (sock->fd < 0)
 		return -errno;
 	before = umask(0177); /* nobody else until it belongs to whom it should */
-	err = bind(server->fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
+	err = bind(sock->fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
 	umask(before);
 	if (!err)
-		err = set_owner(server, owner);
+		err = set_owner(sock, owner);
 	if (!err && dir[0] && getuid() == 0 && chown(dir, owner, (gid_t)-1))
 		err = -errno;
 	return err;
+}
+
+static void plan_sockets(struct rsip_ctl_server *server)
+{
+	const struct rsip_conf *conf = server->ctx->conf;
+	struct ctl_socket *all = &server->socket[0], *reads = &server->socket[1];
+
+	*all = (struct ctl_socket){ .server = server, .mode = conf->control.mode, .fd = -1 };
+	*reads = (struct ctl_socket){ .server = server, .mode = conf->control.read_only_mode, .read_only = true, .fd = -1 };
+	snprintf(all->path, sizeof(all->path), "%s", conf->control.socket);
+	snprintf(reads->path, sizeof(reads->path), "%s", conf->control.read_only_socket);
+}
+
+static void close_sockets(struct rsip_ctl_server *server, bool remove)
+{
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(server->socket); i++) {
+		struct ctl_socket *sock = &server->socket[i];
+
+		if (sock->ev)
+			event_free(sock->ev);
+		if (sock->fd < 0)
+			continue;
+		close(sock->fd);
+		/* Without the right to remove it the next start does. */
+		if (remove)
+			unlink(sock->path);
+	}
 }
 
 int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t owner,
 		  struct rsip_ctl_server **out, char *why, size_t why_len)
 {
 	struct rsip_ctl_server *server = calloc(1, sizeof(*server));
-	int err;
+	int err = 0;
 
 	if (!server)
 		return -ENOMEM;
 	server->base = base;
 	server->ctx = ctx;
-	server->fd = -1;
-	snprintf(server->path, sizeof(server->path), "%s", ctx->conf->control.socket);
-	err = make_socket(server, owner);
-	if (err) {
-		snprintf(why, why_len, "cannot make the control socket: %s: %s%s", server->path,
+	plan_sockets(server);
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(server->socket); i++) {
+		struct ctl_socket *sock = &server->socket[i];
+
+		err = *sock->path ? make_socket(sock, owner) : 0;
+		if (!err)
+			continue;
+		snprintf(why, why_len, "cannot make the control socket: %s: %s%s", sock->path,
 			 strerror(-err), err == -EADDRINUSE ? " (is another rsipd running?)" : "");
-		if (server->fd >= 0)
-			close(server->fd);
+		close_sockets(server, false);
 		free(server);
 		return err;
 	}
@@ -299,10 +385,18 @@ int rsip_ctl_open(struct event_base *base, struct rsip_ctl_context *ctx, uid_t o
 
 int rsip_ctl_start(struct rsip_ctl_server *server)
 {
-	if (listen(server->fd, CONNS_MAX))
-		return -errno;
-	server->ev = event_new(server->base, server->fd, EV_READ | EV_PERSIST, on_accept, server);
-	return server->ev && !event_add(server->ev, NULL) ? 0 : -ENOMEM;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(server->socket); i++) {
+		struct ctl_socket *sock = &server->socket[i];
+
+		if (sock->fd < 0)
+			continue;
+		if (listen(sock->fd, CONNS_MAX))
+			return -errno;
+		sock->ev = event_new(server->base, sock->fd, EV_READ | EV_PERSIST, on_accept, sock);
+		if (!sock->ev || event_add(sock->ev, NULL))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 void rsip_ctl_close(struct rsip_ctl_server *server)
@@ -311,10 +405,6 @@ void rsip_ctl_close(struct rsip_ctl_server *server)
 		return;
 	while (server->conns)
 		conn_free(&server->conns->stream);
-	if (server->ev)
-		event_free(server->ev);
-	close(server->fd);
-	/* Without the right to remove it the next start does. */
-	unlink(server->path);
+	close_sockets(server, true);
 	free(server);
 }

@@ -395,6 +395,8 @@ static int write_answer(struct rsip_request *rq, enum rsip_err err, uint8_t *ans
 	}
 	undo(rq);
 	rsip_engine_count_error(rq->e, err);
+	if (rq->e->conf.refused)
+		rq->e->conf.refused(rq->e->conf.arg, rq->from, rq->in->type, err);
 	write_error(rq, err);
 	write_counter(rq);
 	return rsip_encode(rq->out, answer, limit);

@@ -91,6 +91,8 @@ struct rsip_engine_conf {
 			uint16_t *mtu);
 	/* Sends a message that no request asked for; it may be lost. */
 	void (*send_async)(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len);
+	/* May be NULL.  Told of each error in an answer, with the request's type. */
+	void (*refused)(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err);
 	/* May be NULL: rsip_engine_tick() has become due at once. */
 	void (*wake)(void *arg);
 	/*

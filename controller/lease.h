@@ -64,6 +64,7 @@ struct rsip_lease_conf {
 
 /* Why a registration or binding ended, for logs, events and the host. */
 enum rsip_end { RSIP_END_HOST, RSIP_END_EXPIRED, RSIP_END_OPERATOR, RSIP_END_REFUSED };
+const char *rsip_end_name(enum rsip_end why); /* one word, for programs: the allocation log and events */
 
 struct rsip_lease_bind { /* read-only to callers */
 	uint64_t seq; /* rises with each new binding: a place in the order that stays */

@@ -76,6 +76,8 @@ static void on_violation(void *arg, const struct rsip_event *v)
 	struct rsip_server *s = arg;
 
 	rsip_engine_violation(s->engine, v, rsip_now_ns());
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_VIOLATIONS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_VIOLATIONS, rsip_ctl_event_violation(v), rsip_wall_ns());
 }
 
 static void on_violations(evutil_socket_t fd, short what, void *arg)

@@ -140,6 +140,8 @@ static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsi
 	struct rsip_server *s = arg;
 
 	log_debug("client %u (%s) ended: %s", c->client_id, rsip_ip4(c->host), end_text(why));
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_client_end(c, rsip_end_name(why)), rsip_wall_ns());
 	rsip_hops_forget(s->hops, c->host);
 }
 
@@ -159,9 +161,27 @@ static void log_allocation(struct rsip_server *s, const struct rsip_lease_client
 	rsip_alloclog_write(s->alloclog, &ev, c, b);
 }
 
+static void publish_lease(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+			  const char *ended)
+{
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS,
+				 rsip_ctl_event_lease(&s->ctl_ctx, c, b, ended, rsip_now_ns()), rsip_wall_ns());
+}
+
+static void on_refused(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err)
+{
+	enum rsip_ctl_event kind = rsip_ctl_refusal_kind(err);
+	struct rsip_server *s = arg;
+
+	if (kind < RSIP_CTL_EVENT_CNT && rsip_ctl_wanted(s->ctl, kind))
+		rsip_ctl_publish(s->ctl, kind, rsip_ctl_event_refusal(from, type, err), rsip_wall_ns());
+}
+
 static void on_bind_start(void *arg, const struct rsip_lease_client *c,
 			  const struct rsip_lease_bind *b)
 {
+	publish_lease(arg, c, b, NULL);
 	log_allocation(arg, c, b, false, RSIP_END_HOST);
 	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs",
 		  b->bind_id, c->client_id, rsip_ip4(c->host), rsip_method_name(b->method),
@@ -171,6 +191,7 @@ static void on_bind_start(void *arg, const struct rsip_lease_client *c,
 static void on_bind_end(void *arg, const struct rsip_lease_client *c,
 			const struct rsip_lease_bind *b, enum rsip_end why)
 {
+	publish_lease(arg, c, b, rsip_end_name(why));
 	log_allocation(arg, c, b, true, why);
 	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id,
 		  rsip_ip4(c->host), end_text(why));
@@ -359,6 +380,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 		.resolve = on_resolve,
 		.send_async = on_async,
 		.wake = on_wake,
+		.refused = on_refused,
 		.observer = {.arg = s,
 			     .client_end = on_client_end,
 			     .bind_start = on_bind_start,

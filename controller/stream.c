@@ -42,7 +42,7 @@ void rsip_stream_patience(struct rsip_stream *s, unsigned int read_s, unsigned i
 {
 	struct timeval read_tv = { .tv_sec = read_s }, write_tv = { .tv_sec = write_s };
 
-	bufferevent_set_timeouts(s->bev, &read_tv, &write_tv);
+	bufferevent_set_timeouts(s->bev, read_s ? &read_tv : NULL, write_s ? &write_tv : NULL);
 }
 
 /* ---- callbacks --------------------------------------------------------------------------------------------- */

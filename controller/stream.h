@@ -37,7 +37,7 @@ struct rsip_stream {
 int rsip_stream_init(struct rsip_stream *s, struct event_base *base, int fd, const struct rsip_stream_ops *ops);
 /* From now on callbacks come: the owner is complete. */
 int rsip_stream_start(struct rsip_stream *s);
-/* Seconds without a byte read, or without one that could be written, after which the stream ends. */
+/* Seconds without a byte read, or without one that could be written, after which the stream ends; 0: never. */
 void rsip_stream_patience(struct rsip_stream *s, unsigned int read_s, unsigned int write_s);
 /* Reads no more for that long, then serves what is there.  The peer's bytes wait in its own socket. */
 void rsip_stream_pause(struct rsip_stream *s, unsigned int ms);

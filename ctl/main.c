@@ -19,6 +19,7 @@ static const struct command {
 	{"bindings", "", "who leases what, with packets both ways", ctl_bindings, false},
 	{"pools", "", "what is free, leased and held", ctl_pools, false},
 	{"watch", "", "bindings, rates and drops, refreshed in place", ctl_watch, false},
+	{"events", "[KIND...]", "what happens, as it happens: bindings, violations, limits", ctl_events, true},
 	{"client", "ID|HOST", "one registration; client remove ID ends it", ctl_client, true},
 	{"binding", "ID", "one binding; binding remove ID ends it", ctl_binding, true},
 	{"config", "", "the configuration in effect; config test FILE checks one", ctl_config,
@@ -41,7 +42,7 @@ static void usage(FILE *f)
 		"  -j, --json          output for programs\n"
 		"  -s, --socket PATH   control socket (default %s)\n"
 		"  -i, --interval S    seconds between the frames of watch (default 1)\n"
-		"  -n, --frames N      end watch after N frames\n"
+		"  -n, --frames N      end watch after N frames, events after N lines\n"
 		"  -V, --version       print the version\n"
 		"  -h, --help          print this\n\n"
 		"Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing found.\n",
@@ -178,7 +179,7 @@ int main(int argc, char **argv)
 		if (!cmd) {
 			snprintf(why, sizeof(why),
 				 "'%.40s' is no command: status, stats, clients, bindings, pools, "
-				 "watch, "
+				 "watch, events, "
 				 "client, binding, config, commands, raw",
 				 run.arg[0]);
 			return ctl_fail(&run, EXIT_USAGE, why);

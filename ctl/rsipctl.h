@@ -17,7 +17,7 @@ struct ctl_run { /* one run of rsipctl */
 	const char *socket_path;
 	bool json;
 	double interval_s;   /* of watch */
-	unsigned int frames; /* of watch; 0: until it is interrupted */
+	unsigned int frames; /* of watch, lines of events; 0: until it is interrupted */
 	char **arg;	     /* of the command */
 	int arg_cnt;
 };
@@ -44,6 +44,7 @@ int ctl_config(struct ctl_run *run);
 int ctl_commands(struct ctl_run *run);
 int ctl_raw(struct ctl_run *run);
 int ctl_watch(struct ctl_run *run);
+int ctl_events(struct ctl_run *run);
 
 /* ---- tables: cells are copied, numbers are right-aligned ---- */
 

@@ -2,6 +2,7 @@
 #include "ctlsock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,11 +115,24 @@ static int read_more(struct rsip_ctlsock *sock)
 	return 0;
 }
 
+/* Takes the object that ends at end out of the buffer. */
+static int take(struct rsip_ctlsock *sock, long end, cJSON **obj, char *why, size_t why_len)
+{
+	struct rsip_json_error parse_err;
+
+	*obj = rsip_json_parse(sock->buf, (size_t)end, 0, &parse_err);
+	sock->len -= (size_t)end;
+	memmove(sock->buf, sock->buf + end, sock->len);
+	if (*obj)
+		return 0;
+	snprintf(why, why_len, "bad answer from rsipd: %s", parse_err.text);
+	return -EBADMSG;
+}
+
 int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **reply, char *why,
 		     size_t why_len)
 {
 	struct rsip_json_span span = {0, 0, false, false};
-	struct rsip_json_error parse_err;
 	int err = send_all(sock, request, strlen(request));
 	long end = 0;
 
@@ -131,13 +145,33 @@ int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **rep
 			 err ? strerror(-err) : "not a JSON object");
 		return err ? err : -EBADMSG;
 	}
-	*reply = rsip_json_parse(sock->buf, (size_t)end, 0, &parse_err);
-	sock->len -= (size_t)end;
-	memmove(sock->buf, sock->buf + end, sock->len);
-	if (*reply)
-		return 0;
-	snprintf(why, why_len, "bad answer from rsipd: %s", parse_err.text);
-	return -EBADMSG;
+	return take(sock, end, reply, why, why_len);
+}
+
+static int wait_readable(const struct rsip_ctlsock *sock)
+{
+	struct pollfd p = { .fd = sock->fd, .events = POLLIN };
+
+	return poll(&p, 1, -1) < 0 ? -errno : 0;
+}
+
+int rsip_ctlsock_next(struct rsip_ctlsock *sock, cJSON **obj, char *why, size_t why_len)
+{
+	struct rsip_json_span span = {0, 0, false, false};
+	long end = 0;
+	int err = 0;
+
+	while (!err && (end = rsip_json_span(&span, sock->buf, sock->len)) == 0) {
+		err = wait_readable(sock);
+		if (!err)
+			err = read_more(sock);
+	}
+	if (err || end < 0) {
+		snprintf(why, why_len, "no more from rsipd: %s",
+			 err == -ECONNRESET ? "it has ended" : err ? strerror(-err) : "not a JSON object");
+		return err ? err : -EBADMSG;
+	}
+	return take(sock, end, obj, why, why_len);
 }
 
 int rsip_ctlsock_command(struct rsip_ctlsock *sock, const char *command, cJSON *args, cJSON **reply,

@@ -19,6 +19,9 @@ void rsip_ctlsock_close(struct rsip_ctlsock *sock);
 int rsip_ctlsock_ask(struct rsip_ctlsock *sock, const char *request, cJSON **reply, char *why,
 		     size_t why_len);
 
+/* Waits, however long, for the next object that no request asked for: events.  -EINTR: a signal came. */
+int rsip_ctlsock_next(struct rsip_ctlsock *sock, cJSON **obj, char *why, size_t why_len);
+
 /* The same from parts; args is taken over (NULL: none). */
 int rsip_ctlsock_command(struct rsip_ctlsock *sock, const char *command, cJSON *args, cJSON **reply,
 			 char *why, size_t why_len);

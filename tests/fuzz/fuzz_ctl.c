@@ -82,7 +82,8 @@ static void gateway_down(void)
 /* Returns whether the request could have ended a lease. */
 static bool ask(const char *request, size_t len)
 {
-	char *reply = rsip_ctl_answer(&ctx, request, len, T0, "fuzzer");
+	static struct rsip_ctl_peer peer = { .who = "fuzzer" };
+	char *reply = rsip_ctl_answer(&ctx, request, len, T0, &peer);
 	struct rsip_json_error err;
 	uint64_t result;
 	size_t n;

@@ -145,6 +145,8 @@ static const struct mistake {
 	{"{\"limits\": []}", 1, "limits", "object", false},
 	{"{\"log\": {\"level\": \"loud\"}}", 1, "log.level", "debug", false},
 	{"{\"control\": {\"mode\": \"0777\"}}", 1, "control.mode", "octal", false},
+	{"{\"control\": {\"read_only_socket\": \"/run/rsip/rsipd.sock\"}}", 1,
+	 "control.read_only_socket", "the same file", false},
 	{"{\"control\": {\"socket\": \"rsipd.sock\"}}", 1, "control.socket", "absolute", false},
 	{"{\"dataplane\": {\"mode\": \"tc\"}}", 1, "dataplane.mode", "generic", false},
 	{"{\"user\": \"\"}", 1, "user", "empty", false},

@@ -5,111 +5,17 @@
  * shape (the same keys with the same types). Cast: host 10.0.0.11 holds a RSAP-IP and a RSIPSEC
  * binding, host 10.0.0.12 one binding.
  */
-#include <arpa/inet.h>
-#include <criterion/criterion.h>
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "ctl.h"
-#include "json.h"
-#include "util.h"
+#include "ctl_fixture.h"
 
-#define T0 (1000 * RSIP_NS_PER_S)
 #define SAMPLES "docs/control"
-
-static struct rsip_conf conf;
-static struct rsip_conf_report report;
-static struct rsip_ctl_context ctx;
-static struct rsip_lease_client *host_a, *host_b;
-static uint32_t bind_ports, bind_ipsec, bind_b;
-
-static void random_bytes(void *buf, size_t len)
-{
-	static uint32_t state = 12345;
-	uint8_t *out = buf;
-
-	for (size_t i = 0; i < len; i++) {
-		state = state * 1664525 + 1013904223;
-		out[i] = (uint8_t)(state >> 24);
-	}
-}
-
-static void add_stats(void *arg, cJSON *obj)
-{
-	static const struct rsip_engine_stats engine;
-	static const struct rsip_transport_stats transports;
-
-	(void)arg;
-	rsip_ctl_show_engine(obj, &engine);
-	rsip_ctl_show_transports(obj, &transports, 0);
-	rsip_ctl_show_alloclog(obj, (struct rsip_alloclog_stats){ 0, 0 });
-}
-
-static uint32_t lease(struct rsip_lease_client *c, uint8_t method, uint16_t ports, uint16_t spis)
-{
-	struct rsip_lease_ask ask = {.method = method,
-				     .tunnel = RSIP_TUNNEL_IPIP,
-				     .port_cnt = ports,
-				     .spi_cnt = spis,
-				     .endpoint = htonl(0x0a000001),
-				     .mtu = 1480};
-	const struct rsip_lease_bind *b;
-
-	cr_assert_eq(rsip_lease_assign(ctx.lm, c, &ask, T0, &b), RSIP_OK);
-	return b->bind_id;
-}
-
-static void gateway_up(void)
-{
-	static const char text[] = "{\"interfaces\": {\"public\": [\"pub0\"], \"private\": "
-				   "[{\"name\": \"priv0\", \"endpoint\": \"10.0.0.1\"}]},"
-				   "\"pools\": [{\"name\": \"shared\", \"addresses\": "
-				   "[\"203.0.113.1\", \"203.0.113.8/30\"]}],"
-				   "\"policies\": [{\"name\": \"branch\", \"clients\": "
-				   "[\"10.0.1.0/24\"], \"remote\": \"macro\", "
-				   "\"deny\": [\"198.51.100.0/24\"]}], "
-				   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": "
-				   "{\"networks\": [\"10.0.0.0/8\"]}}";
-	struct rsip_lease_conf lease_conf;
-	uint32_t binds, clients;
-
-	cr_assert_eq(rsip_conf_parse(text, strlen(text), &conf, &report), 0);
-	lease_conf = (struct rsip_lease_conf){.pool = conf.pool,
-					      .pool_cnt = conf.pool_cnt,
-					      .limits = conf.limits};
-	cr_assert_eq(rsip_dataplane_mem(1024, 16, &ctx.dp), 0);
-	cr_assert_eq(rsip_lease_create(&lease_conf, ctx.dp, random_bytes, NULL, &ctx.lm), 0);
-	cr_assert_eq(rsip_lease_adopt(ctx.lm, T0, &binds, &clients), 0);
-	ctx.conf = &conf;
-	ctx.start_ns = T0 - 60 * RSIP_NS_PER_S;
-	ctx.add_stats = add_stats;
-	cr_assert_eq(
-		rsip_lease_register(ctx.lm, htonl(0x0a00000b), 2, RSIP_TRANSPORT_UDP, T0, &host_a),
-		RSIP_OK);
-	cr_assert_eq(
-		rsip_lease_register(ctx.lm, htonl(0x0a00000c), 2, RSIP_TRANSPORT_TCP, T0, &host_b),
-		RSIP_OK);
-	bind_ports = lease(host_a, RSIP_METHOD_RSAP_IP, 64, 0);
-	bind_ipsec = lease(host_a, RSIP_METHOD_RSIPSEC, 0, 4);
-	bind_b = lease(host_b, RSIP_METHOD_RSIPSEC, 16, 4);
-}
-
-static void gateway_down(void)
-{
-	rsip_lease_destroy(ctx.lm);
-	ctx.dp->ops->close(ctx.dp);
-}
 
 TestSuite(ctl, .init = gateway_up, .fini = gateway_down);
 
 static cJSON *ask(const char *request)
 {
-	char *line = rsip_ctl_answer(&ctx, request, strlen(request), T0 + RSIP_NS_PER_S, "test");
+	char *line = rsip_ctl_answer(&ctx, request, strlen(request), T0 + RSIP_NS_PER_S, &peer);
 	struct rsip_json_error err;
 	cJSON *reply;
 
@@ -229,7 +135,7 @@ static void replay(const char *name)
 Test(ctl, every_command_has_a_sample_and_every_sample_is_answered_so)
 {
 	/* Some remove what others look for: each finds a gateway of its own. */
-#define X(sym, name, text, args)                                                                   \
+#define X(sym, name, text, args, changes)                                                                   \
 	replay(name ".json");                                                                      \
 	gateway_down();                                                                            \
 	gateway_up();
@@ -247,7 +153,7 @@ Test(ctl, there_is_no_sample_of_what_is_no_command)
 	while ((entry = readdir(dir)))
 		files += strstr(entry->d_name, ".json") != NULL;
 	closedir(dir);
-#define X(sym, name, text, args) commands++;
+#define X(sym, name, text, args, changes) commands++;
 	RSIP_CTL_TABLE(X)
 #undef X
 	cr_assert_eq(files, commands);
@@ -417,130 +323,4 @@ Test(ctl, a_tested_configuration_changes_nothing)
 	cr_assert_str_eq(at(reply, "arguments.errors.0.path")->valuestring, "user");
 	cr_assert_str_eq(conf.user, "rsip");
 	cJSON_Delete(reply);
-}
-
-/* ---- the socket
- * -------------------------------------------------------------------------------------------------------
- */
-
-struct wire { /* a server and one connection to it */
-	struct event_base *base;
-	struct rsip_ctl_server *server;
-	int fd;
-};
-
-static void wire_up(struct wire *w)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	char why[200] = "";
-
-	snprintf(conf.control.socket, sizeof(conf.control.socket), "/tmp/rsip-test-ctl-%d/sock",
-		 (int)getpid());
-	w->base = event_base_new();
-	cr_assert_eq(rsip_ctl_open(w->base, &ctx, getuid(), &w->server, why, sizeof(why)), 0, "%s",
-		     why);
-	cr_assert_eq(rsip_ctl_start(w->server), 0);
-	memcpy(addr.sun_path, conf.control.socket, sizeof(addr.sun_path));
-	w->fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	cr_assert_eq(connect(w->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-}
-
-static void wire_down(struct wire *w)
-{
-	char dir[100];
-
-	close(w->fd);
-	rsip_ctl_close(w->server);
-	event_base_free(w->base);
-	cr_assert_neq(access(conf.control.socket, F_OK), 0, "the socket is left behind");
-	snprintf(dir, sizeof(dir), "/tmp/rsip-test-ctl-%d", (int)getpid());
-	rmdir(dir);
-}
-
-static size_t exchange(struct wire *w, const char *text, size_t len, char *out, size_t size)
-{
-	size_t got = 0;
-
-	cr_assert_eq(send(w->fd, text, len, MSG_NOSIGNAL), (ssize_t)len);
-	for (int i = 0; i < 20; i++) {
-		ssize_t n;
-
-		event_base_loop(w->base, EVLOOP_NONBLOCK);
-		n = recv(w->fd, out + got, size - 1 - got, MSG_DONTWAIT);
-		if (n == 0)
-			break;
-		if (n > 0)
-			got += (size_t)n;
-	}
-	out[got] = '\0';
-	return got;
-}
-
-static int lines(const char *text)
-{
-	int n = 0;
-
-	for (; *text; text++)
-		n += *text == '\n';
-	return n;
-}
-
-Test(ctl, a_connection_carries_many_requests_in_any_pieces)
-{
-	static const char two[] = "{\"command\": \"version-get\"}\n{\"command\":\n\"version-get\"}";
-	char out[8192];
-	struct wire w;
-
-	wire_up(&w);
-	exchange(&w, two, sizeof(two) - 1, out, sizeof(out));
-	cr_assert_eq(lines(out), 2, "%s", out);
-	for (size_t i = 0; i < sizeof(two) - 2; i++) {
-		exchange(&w, &two[i], 1, out, sizeof(out));
-		cr_assert_eq(lines(out), i == strlen("{\"command\": \"version-get\"}") - 1,
-			     "byte %zu: %s", i, out);
-	}
-	exchange(&w, "}", 1, out, sizeof(out));
-	cr_assert_eq(lines(out), 1);
-	wire_down(&w);
-}
-
-Test(ctl, garbage_is_answered_and_ends_the_connection)
-{
-	char out[8192];
-	struct wire w;
-
-	wire_up(&w);
-	exchange(&w, "GET / HTTP/1.0\r\n\r\n", 18, out, sizeof(out));
-	cr_assert_eq(lines(out), 1);
-	cr_assert_not_null(strstr(out, "\"result\":1"));
-	cr_assert_eq(recv(w.fd, out, sizeof(out), MSG_DONTWAIT), 0, "the connection is still open");
-	wire_down(&w);
-}
-
-Test(ctl, a_request_without_end_is_refused)
-{
-	static char big[RSIP_CTL_REQUEST_MAX + 2], out[8192];
-	struct wire w;
-	size_t got = 0;
-
-	memset(big, ' ', sizeof(big));
-	memcpy(big, "{\"command\": \"", 13);
-	wire_up(&w);
-	for (size_t i = 0; i < sizeof(big) && !got; i += 4096)
-		got = exchange(&w, big + i, sizeof(big) - i < 4096 ? sizeof(big) - i : 4096, out,
-			       sizeof(out));
-	cr_assert_not_null(strstr(out, "\"result\":1"));
-	wire_down(&w);
-}
-
-Test(ctl, a_second_server_does_not_take_the_socket)
-{
-	struct rsip_ctl_server *second;
-	char why[200] = "";
-	struct wire w;
-
-	wire_up(&w);
-	cr_assert_eq(rsip_ctl_open(w.base, &ctx, getuid(), &second, why, sizeof(why)), -EADDRINUSE);
-	cr_assert_not_null(strstr(why, "another rsipd"));
-	wire_down(&w);
 }
