@@ -54,6 +54,7 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s, 
 	rsip_json_add_u64(out, "tcp-closed-slow", s->tcp_slow_closed);
 	rsip_json_add_u64(out, "tcp-closed-idle", s->tcp_idle_closed);
 	rsip_json_add_u64(out, "tcp-closed-bad", s->tcp_bad_closed);
+	rsip_json_add_u64(out, "tcp-closed-silent", s->tcp_silent_closed);
 	rsip_json_add_u64(out, "async-udp", s->async_udp);
 	rsip_json_add_u64(out, "async-tcp", s->async_tcp);
 	rsip_json_add_u64(out, "async-dropped", s->async_dropped);

@@ -26,7 +26,8 @@
 
 #define MESSAGE_MAX 4096       /* bytes of a request: the longest legal one is shorter */
 #define OUTPUT_MAX (64 * 1024) /* bytes a host may leave unread */
-#define PARTIAL_S 10	       /* to finish a message that was begun */
+#define PARTIAL_S 10	       /* to finish a message that was begun; tcp_idle if that is less */
+#define SILENT_NS (2 * RSIP_NS_PER_S) /* a connection that has said nothing makes room after this */
 #define WRITE_S 10
 #define PAUSE_MS 50 /* for a host over its rate: its requests wait in its own socket */
 #define ACCEPTS 64  /* connections taken before other events get their turn */
@@ -42,7 +43,10 @@ struct conn {
 	struct rsip_peer peer;
 	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does
 				not */
+	bool silent; /* no whole message has come yet */
+	uint64_t since_ns;
 	struct conn *prev, *next; /* of the same host, newest first */
+	struct conn *silent_prev, *silent_next; /* of all hosts, oldest first */
 	struct conn *all_prev, *all_next;
 };
 
@@ -74,7 +78,7 @@ struct rsip_tcp {
 	struct listener listener[RSIP_MAX_IFACES];
 	int cnt;
 	struct tcp_host *hosts;
-	struct conn *conns;
+	struct conn *conns, *silents;
 	struct waiting *waits;
 };
 
@@ -151,12 +155,21 @@ static void wait_for_next(struct rsip_tcp *tcp, struct tcp_host *h, const uint8_
 /* ---- one connection
  * ---------------------------------------------------------------------------------------------- */
 
+static void conn_spoke(struct conn *c)
+{
+	if (!c->silent)
+		return;
+	c->silent = false;
+	DL_DELETE2(c->tcp->silents, c, silent_prev, silent_next);
+}
+
 static void conn_free(struct rsip_stream *s)
 {
 	struct conn *c = (struct conn *)s;
 	struct rsip_tcp *tcp = c->tcp;
 	struct tcp_host *h = c->owner;
 
+	conn_spoke(c);
 	DL_DELETE(h->conns, c);
 	DL_DELETE2(tcp->conns, c, all_prev, all_next);
 	h->conn_cnt--;
@@ -175,9 +188,17 @@ static bool conn_write(struct conn *c, const uint8_t *msg, size_t len)
 	return rsip_stream_write(&c->stream, msg, len);
 }
 
+/* Seconds for the rest of a message. */
+static unsigned int partial_s(const struct conn *c)
+{
+	unsigned int idle_s = c->tcp->t->conf->tcp_idle_s;
+
+	return idle_s < PARTIAL_S ? idle_s : PARTIAL_S;
+}
+
 static void set_patience(struct conn *c)
 {
-	rsip_stream_patience(&c->stream, c->partial_ns ? PARTIAL_S : c->tcp->t->conf->tcp_idle_s, WRITE_S);
+	rsip_stream_patience(&c->stream, c->partial_ns ? partial_s(c) : c->tcp->t->conf->tcp_idle_s, WRITE_S);
 }
 
 /*
@@ -206,6 +227,7 @@ static bool answer_one(struct conn *c, struct evbuffer *in, size_t len, uint64_t
 	if (!msg)
 		return false;
 	t->stats.tcp_received++;
+	conn_spoke(c);
 	answer_len = t->receive(t->arg, &c->peer, msg, len, now_ns, t->answer, sizeof(t->answer));
 	evbuffer_drain(in, len);
 	if (!answer_len)
@@ -241,7 +263,7 @@ static bool serve(struct rsip_stream *s)
 		c->partial_ns = 0;
 	else if (!c->partial_ns)
 		c->partial_ns = now_ns;
-	else if (now_ns - c->partial_ns > PARTIAL_S * RSIP_NS_PER_S)
+	else if (now_ns - c->partial_ns > partial_s(c) * RSIP_NS_PER_S)
 		return false; /* one byte now and then */
 	set_patience(c);
 	return true;
@@ -280,15 +302,33 @@ static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_i
 	return c;
 }
 
+/*
+ * At the cap the connection that has said nothing for longest goes, if that is long enough: who only
+ * opens connections must not keep others out.
+ */
+static bool has_room(struct rsip_tcp *tcp, uint64_t now_ns)
+{
+	struct conn *oldest = tcp->silents;
+
+	if (tcp->t->stats.tcp_open < tcp->t->conf->tcp_connections)
+		return true;
+	if (!oldest || now_ns - oldest->since_ns < SILENT_NS)
+		return false;
+	tcp->t->stats.tcp_silent_closed++;
+	conn_free(&oldest->stream);
+	return true;
+}
+
 static void conn_open(struct listener *l, int fd, const struct sockaddr_in *from)
 {
+	uint64_t now_ns = rsip_now_ns();
 	struct rsip_tcp *tcp = l->tcp;
 	struct rsip_transports *t = tcp->t;
 	struct tcp_host *h = NULL;
 	struct conn *c = NULL;
 	int one = 1;
 
-	if (t->stats.tcp_open < t->conf->tcp_connections)
+	if (has_room(tcp, now_ns))
 		h = host_get(tcp, from->sin_addr.s_addr);
 	if (h && h->conn_cnt < t->conf->tcp_connections_per_client)
 		c = conn_new(l, fd, from, h);
@@ -302,6 +342,9 @@ static void conn_open(struct listener *l, int fd, const struct sockaddr_in *from
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	DL_PREPEND(h->conns, c);
 	DL_APPEND2(tcp->conns, c, all_prev, all_next);
+	c->silent = true;
+	c->since_ns = now_ns;
+	DL_APPEND2(tcp->silents, c, silent_prev, silent_next);
 	h->conn_cnt++;
 	t->stats.tcp_open++;
 	t->stats.tcp_accepted++;

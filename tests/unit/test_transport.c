@@ -230,6 +230,102 @@ Test(transport, connections_are_capped_for_a_host_and_in_all)
 	cr_assert_eq(t.stats.tcp_open, 0);
 }
 
+static void wait_ms(int ms)
+{
+	for (; ms > 0; ms -= 20) {
+		turn();
+		usleep(20000);
+	}
+	turn();
+}
+
+Test(transport, an_idle_connection_is_closed)
+{
+	uint8_t msg[] = {1, 2, 0, 4}, got[10];
+	int fd;
+
+	conf.tcp_idle_s = 1;
+	fd = host_socket(SOCK_STREAM, 1);
+	send(fd, msg, sizeof(msg), 0);
+	cr_assert_eq(collect(fd, got, sizeof(got)), 4);
+	wait_ms(500);
+	cr_assert_eq(t.stats.tcp_open, 1);
+	wait_ms(1000);
+	cr_assert_eq(t.stats.tcp_open, 0);
+	cr_assert_eq(t.stats.tcp_idle_closed, 1);
+	cr_assert_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), 0);
+	close(fd);
+}
+
+Test(transport, a_message_that_trickles_in_is_not_waited_for)
+{
+	uint8_t msg[] = {1, 2, 0, 40};
+	int fd;
+
+	conf.tcp_idle_s = 1;
+	fd = host_socket(SOCK_STREAM, 1);
+	send(fd, msg, sizeof(msg), 0);
+	for (int i = 0; i < 10 && (i == 0 || t.stats.tcp_open); i++) {
+		send(fd, "x", 1, MSG_NOSIGNAL);
+		wait_ms(200);
+	}
+	cr_assert_eq(t.stats.tcp_open, 0, "a byte now and then does not keep it open");
+	cr_assert_eq(received, 0);
+	close(fd);
+}
+
+Test(transport, a_host_over_its_rate_waits_and_is_served)
+{
+	static uint8_t msgs[300 * 4], got[300 * 4];
+	int fd = host_socket(SOCK_STREAM, 1);
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(msgs); i += 4)
+		memcpy(msgs + i, (uint8_t[]){1, 2, 0, 4}, 4);
+	cr_assert_eq(send(fd, msgs, sizeof(msgs), 0), (ssize_t)sizeof(msgs));
+	for (int i = 0; i < 100 && len < sizeof(msgs); i++) {
+		ssize_t n = collect(fd, got + len, sizeof(got) - len);
+
+		len += n > 0 ? (size_t)n : 0;
+		usleep(10000);
+	}
+	cr_assert_eq(len, sizeof(msgs), "%zu", len);
+	cr_assert_gt(t.stats.tcp_paused, 0);
+	close(fd);
+}
+
+Test(transport, who_says_nothing_makes_room_for_others)
+{
+	uint8_t msg[] = {1, 2, 0, 4}, got[10];
+	int silent = host_socket(SOCK_STREAM, 1), busy = host_socket(SOCK_STREAM, 1), other, late;
+
+	send(busy, msg, sizeof(msg), 0);
+	other = host_socket(SOCK_STREAM, 2);
+	send(other, msg, sizeof(msg), 0);
+	turn();
+	cr_assert_eq(t.stats.tcp_open, 3);
+	late = host_socket(SOCK_STREAM, 2);
+	turn();
+	cr_assert_eq(t.stats.tcp_refused, 1, "not at once");
+	close(late);
+	wait_ms(2100);
+	late = host_socket(SOCK_STREAM, 2);
+	turn();
+	cr_assert_eq(t.stats.tcp_silent_closed, 1);
+	cr_assert_eq(recv(silent, got, sizeof(got), MSG_DONTWAIT), 0);
+	cr_assert_eq(t.stats.tcp_open, 3);
+	send(late, msg, sizeof(msg), 0);
+	turn();
+	close(silent);
+	silent = host_socket(SOCK_STREAM, 3);
+	wait_ms(2100);
+	cr_assert_eq(t.stats.tcp_silent_closed, 1, "those who have spoken stay");
+	close(silent);
+	close(busy);
+	close(other);
+	close(late);
+}
+
 static struct rsip_peer host_peer(uint32_t n)
 {
 	return (struct rsip_peer){.host = htonl(ntohl(iface.rec.endpoint) + n),
