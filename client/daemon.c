@@ -2,6 +2,7 @@
 /* The event loop: carries the session's messages and times, and acts on what it reports. */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -346,6 +347,8 @@ static int connect_gateway(struct rsip_daemon *d)
 static void add_wishes(struct rsip_daemon *d, uint64_t now)
 {
 	uint32_t ports = d->set.ports, spis = d->set.spis;
+	uint16_t listen[RSIP_CLIENT_LISTEN_MAX];
+	int listeners = rsip_settings_listen(d->set.listen, listen);
 
 	/* One bind leases at most a block of 128 ports; SPIs come with the first. */
 	do {
@@ -363,6 +366,17 @@ static void add_wishes(struct rsip_daemon *d, uint64_t now)
 		ports -= want.ports;
 		spis = 0;
 	} while (ports);
+	for (int i = 0; i < listeners; i++) {
+		struct rsip_want want = {
+			.method = RSIP_METHOD_RSAP_IP,
+			.listen = true,
+			.port = listen[i],
+			.ports = 1,
+			.lease_s = d->set.lease,
+		};
+
+		rsip_session_want(&d->session, &want, false, now);
+	}
 }
 
 /* Leases of the past go back into use before the gateway is asked about them: their flows go on. */
@@ -400,6 +414,8 @@ static int take_lock(struct rsip_daemon *d)
 {
 	char path[300];
 
+	snprintf(path, sizeof(path), "%s", d->set.state_dir);
+	mkdir(dirname(path), 0755); /* of /run/rsip/NAME */
 	if (mkdir(d->set.state_dir, 0755) && errno != EEXIST) {
 		log_err("cannot make the folder %s: %s", d->set.state_dir, strerror(errno));
 		return -errno;

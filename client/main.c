@@ -21,6 +21,7 @@ enum {
 	OPT_VERSION,
 	OPT_STATE_DIR,
 	OPT_SOCKET,
+	OPT_NAME,
 	OPT_REMOTE,
 	OPT_REMOTE_PORT,
 	OPT_ADDRESS,
@@ -43,7 +44,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
-	 " gateway interface ports ports-max ports-idle spis lease transport tunnel device "
+	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel device "
 	 "private-addresses "
 	 "wait strongswan ike-ports ike-spis strongswan-dir strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},
@@ -144,8 +145,9 @@ static void show_command_help(const struct command *c)
 
 static void show_help(FILE *out)
 {
-	fprintf(out, "usage: rsip-client [--state-dir DIR] [--socket PATH] [-j] [-v] COMMAND "
-		     "[options]\n\ncommands:\n");
+	fprintf(out,
+		"usage: rsip-client [-n NAME] [--state-dir DIR] [--socket PATH] [-j] [-v] COMMAND "
+		"[options]\n\ncommands:\n");
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(commands); i++)
 		fprintf(out, "  %-8s %-12s %s\n", commands[i].name, commands[i].args,
 			commands[i].help);
@@ -195,7 +197,7 @@ static int wrong(const struct command *c, const char *text)
 static int load_file(const struct command *c, struct rsip_cli *cli, int argc, char **argv,
 		     const struct option *opts)
 {
-	const char *path = RSIP_CLIENT_CONFIG;
+	const char *path = cli->set.config;
 	bool given = false;
 	int opt;
 
@@ -301,7 +303,7 @@ static int read_options(const struct command *c, struct rsip_cli *cli, int argc,
 
 /* What stood before the command holds for every command, and over the configuration file. */
 struct globals {
-	const char *state_dir, *socket;
+	const char *state_dir, *socket, *name;
 	bool json;
 };
 
@@ -326,6 +328,8 @@ static int run(const struct command *c, const struct globals *g, int argc, char 
 	int status;
 
 	rsip_settings_init(&cli.set);
+	if (g->name && rsip_settings_name(&cli.set, g->name, why, sizeof(why)))
+		return wrong(c, why);
 	fill_options(c, opts);
 	status = load_file(c, &cli, argc, argv, opts);
 	if (!status)
@@ -348,6 +352,7 @@ static int run(const struct command *c, const struct globals *g, int argc, char 
 static int read_globals(struct globals *g, int argc, char **argv)
 {
 	static const struct option opts[] = {
+		{"name", required_argument, NULL, OPT_NAME},
 		{"state-dir", required_argument, NULL, OPT_STATE_DIR},
 		{"socket", required_argument, NULL, OPT_SOCKET},
 		{"json", no_argument, NULL, 'j'},
@@ -358,8 +363,10 @@ static int read_globals(struct globals *g, int argc, char **argv)
 	};
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "+jhv", opts, NULL)) != -1) {
-		if (opt == OPT_STATE_DIR) {
+	while ((opt = getopt_long(argc, argv, "+n:jhv", opts, NULL)) != -1) {
+		if (opt == OPT_NAME || opt == 'n') {
+			g->name = optarg;
+		} else if (opt == OPT_STATE_DIR) {
 			g->state_dir = optarg;
 		} else if (opt == OPT_SOCKET) {
 			g->socket = optarg;

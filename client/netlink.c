@@ -305,25 +305,32 @@ int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_
 	return exchange(nl, h, take_route, route);
 }
 
+struct filter_count {
+	uint16_t priority;
+	int n;
+};
+
 static int count_one(const struct nlmsghdr *h, void *data)
 {
 	const struct tcmsg *tc = mnl_nlmsg_get_payload(h);
+	struct filter_count *count = data;
 
 	/* A filter shows up with a head of its own, whose handle is zero. */
-	if (tc->tcm_handle)
-		++*(int *)data;
+	if (tc->tcm_handle && (!count->priority || tc->tcm_info >> 16 == count->priority))
+		count->n++;
 	return MNL_CB_OK;
 }
 
-int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent)
+int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, uint16_t priority)
 {
 	struct nlmsghdr *h = request(nl, RTM_GETTFILTER, NLM_F_DUMP);
 	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
-	int n = 0, err;
+	struct filter_count count = {.priority = priority};
+	int err;
 
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = ifindex;
 	tc->tcm_parent = parent;
-	err = exchange(nl, h, count_one, &n);
-	return err ? err : n;
+	err = exchange(nl, h, count_one, &count);
+	return err ? err : count.n;
 }

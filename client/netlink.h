@@ -48,8 +48,8 @@ int rsip_nl_addr_del(struct rsip_nl *nl, uint32_t ifindex, __be32 addr);
 /* The default route by ifindex with the preferred source src; replaces the one before. */
 int rsip_nl_default_route(struct rsip_nl *nl, uint32_t ifindex, __be32 src);
 int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
-/* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS): their number, or a negative
- * errno. */
-int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent);
+/* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):
+ * their number, or a negative errno. */
+int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, uint16_t priority);
 
 #endif

@@ -12,7 +12,7 @@
 #include <bpf/bpf_endian.h>
 #include "../client/tun.h"
 
-#define TC_ACT_OK 0
+#define TC_ACT_UNSPEC (-1) /* the next filter, of another client perhaps, then the kernel */
 #define TC_ACT_SHOT 2
 #define ETH_P_IP 0x0800
 #define ETH_ALEN 6
@@ -157,20 +157,20 @@ int rsip_tun_in(struct __sk_buff *skb)
 	__u32 len;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP))
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (!HEAD(skb, t))
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (t->outer.protocol != IPPROTO_IPIP_ || t->outer.ihl != 5 ||
 	    t->outer.daddr != rsip_tun_cfg.private_addr ||
 	    (t->outer.frag_off & bpf_htons(IP_FRAGMENT)) || t->inner.version != 4)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	from = bpf_map_lookup_elem(&rsip_tun_addrs, &t->inner.daddr);
 	if (!from) {
 		count(RSIP_TUN_IN_NOT_LEASED, 1);
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	}
 	if (from->endpoint != t->outer.saddr)
-		return TC_ACT_OK;
+		return TC_ACT_UNSPEC;
 	if (join_ecn(t))
 		return drop(RSIP_TUN_IN_ECN);
 	len = bpf_ntohs(t->inner.tot_len);

@@ -38,6 +38,7 @@ const struct rsip_setting rsip_setting_table[] = {
 	       "lease more while most are in use, up to so many (default 1024; 0: never more)"),
 	NUMBER("ports-idle", ports_idle, 86400, "S",
 	       "give those back that nobody used for so long (default 300, at least 120)"),
+	TEXT("listen", listen, "P,P...", "lease these ports for services that peers call (LISTEN)"),
 	NUMBER("spis", spis, 256, "N", "lease so many SPIs for ESP, AH and IKE"),
 	NUMBER("lease", lease, UINT32_MAX, "S",
 	       "lease time to ask for, in seconds (default: the gateway's)"),
@@ -68,6 +69,7 @@ const size_t rsip_setting_count = RSIP_ARRAY_LEN(rsip_setting_table);
 void rsip_settings_init(struct rsip_settings *s)
 {
 	memset(s, 0, sizeof(*s));
+	strcpy(s->config, RSIP_CLIENT_CONFIG);
 	strcpy(s->device, "rsip0");
 	strcpy(s->state_dir, RSIP_CLIENT_STATE_DIR);
 	strcpy(s->transport, "udp");
@@ -79,6 +81,39 @@ void rsip_settings_init(struct rsip_settings *s)
 	s->ports_max = 1024;
 	s->ports_idle = 300;
 	s->wait = 15;
+}
+
+int rsip_settings_name(struct rsip_settings *s, const char *name, char *why, size_t size)
+{
+	size_t len = strlen(name);
+
+	if (!len || len > RSIP_CLIENT_NAME_MAX ||
+	    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") != len) {
+		snprintf(why, size, "a name has 1 to %d letters a-z, digits, - and _",
+			 RSIP_CLIENT_NAME_MAX);
+		return -EINVAL;
+	}
+	snprintf(s->config, sizeof(s->config), "/etc/rsip/client-%s.json", name);
+	snprintf(s->state_dir, sizeof(s->state_dir), RSIP_CLIENT_STATE_DIR "/%s", name);
+	snprintf(s->device, sizeof(s->device), "rsip-%s", name);
+	return 0;
+}
+
+int rsip_settings_listen(const char *text, uint16_t ports[RSIP_CLIENT_LISTEN_MAX])
+{
+	unsigned long port;
+	int n = 0;
+	char *end;
+
+	while (*text) {
+		port = strtoul(text, &end, 10);
+		if (end == text || *text == '-' || port < 1 || port > 65535 ||
+		    (*end && *end != ',') || n == RSIP_CLIENT_LISTEN_MAX)
+			return -EINVAL;
+		ports[n++] = port;
+		text = *end ? end + 1 : end;
+	}
+	return n;
 }
 
 static int set_number(uint32_t *out, const char *value, uint32_t max)
@@ -191,6 +226,7 @@ int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exis
 
 int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 {
+	uint16_t ports[RSIP_CLIENT_LISTEN_MAX];
 	__be32 addr;
 
 	if (strcmp(s->transport, "udp") && strcmp(s->transport, "tcp")) {
@@ -199,6 +235,12 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 	}
 	if (strcmp(s->tunnel, "auto") && strcmp(s->tunnel, "bpf")) {
 		snprintf(why, size, "tunnel: 'auto' or 'bpf' is needed, not '%s'", s->tunnel);
+		return -EINVAL;
+	}
+	if (rsip_settings_listen(s->listen, ports) < 0) {
+		snprintf(why, size,
+			 "listen: up to %d ports with commas between them are needed, not '%s'",
+			 RSIP_CLIENT_LISTEN_MAX, s->listen);
 		return -EINVAL;
 	}
 	if (s->ports_idle < 120) {

@@ -11,9 +11,12 @@
 
 #define RSIP_CLIENT_CONFIG "/etc/rsip/client.json"
 #define RSIP_CLIENT_STATE_DIR "/run/rsip"
+#define RSIP_CLIENT_NAME_MAX 10 /* "rsip-" and it are a device's name */
+#define RSIP_CLIENT_LISTEN_MAX 16
 #define RSIP_CLIENT_PORTS_MAX 4096
 
 struct rsip_settings {
+	char config[80];		 /* where it is read from */
 	char gateway[64];		 /* dotted quad; empty: the default router */
 	char interface[RSIP_IFNAME_LEN]; /* empty: the way to the gateway */
 	char device[RSIP_IFNAME_LEN];
@@ -21,6 +24,7 @@ struct rsip_settings {
 	char socket[108];
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
+	char listen[128];  /* ports of services, "80,443" */
 	uint32_t ports, ports_max, ports_idle, spis, lease, wait;
 	bool strongswan; /* lease for a strongSwan and configure it */
 	uint32_t ike_ports, charon_spis;
@@ -43,6 +47,11 @@ extern const struct rsip_setting rsip_setting_table[];
 extern const size_t rsip_setting_count;
 
 void rsip_settings_init(struct rsip_settings *s);
+/* Another client on this machine, for another gateway: its own file, folder and device.  0 or, with
+ * why, -EINVAL. */
+int rsip_settings_name(struct rsip_settings *s, const char *name, char *why, size_t size);
+/* The ports of a list like "80,443": how many, or -EINVAL. */
+int rsip_settings_listen(const char *text, uint16_t ports[RSIP_CLIENT_LISTEN_MAX]);
 /* 0; -ENOENT: no such setting; -EINVAL, with why: a value that cannot be. */
 int rsip_settings_set(struct rsip_settings *s, const char *name, const char *value, char *why,
 		      size_t size);

@@ -161,7 +161,8 @@ static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		return -EOPNOTSUPP;
 	}
 	err = veth_up(t, spec, &cfg);
-	return err ? err : rsip_tunnel_bpf_open(&cfg, t->outside, spec->own_qdisc, &t->bpf);
+	return err ? err
+		   : rsip_tunnel_bpf_open(&cfg, spec->dev, t->outside, spec->own_qdisc, &t->bpf);
 }
 
 static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)

@@ -47,8 +47,9 @@ int rsip_tunnel_counters(const struct rsip_tunnel *t, uint64_t sums[RSIP_TUN_COU
 /* ---- the BPF kind (tunnel_bpf.c) ---- */
 
 struct rsip_tunnel_bpf;
-int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, struct rsip_nl *nl, bool own_qdisc,
-			 struct rsip_tunnel_bpf **b);
+/* name: of the device; clients with different ones may share a NIC. */
+int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, struct rsip_nl *nl,
+			 bool own_qdisc, struct rsip_tunnel_bpf **b);
 void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl);
 int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, __be32 endpoint);
 int rsip_tunnel_bpf_del(struct rsip_tunnel_bpf *b, __be32 addr);

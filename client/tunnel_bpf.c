@@ -11,17 +11,29 @@
 #include "tunnel.h"
 #include "rsip_tun.skel.h" /* after tun.h, whose types it uses */
 
-/* Where our filter sits in a chain; fixed, so that a new program replaces one of our past in one
- * step. */
-#define RSIP_TC_HANDLE 1
+/*
+ * Where our filter sits in a chain: one priority for all clients, and a handle that follows from
+ * the name of the device, so that a new program replaces one of our past in one step and no
+ * other's.
+ */
 #define RSIP_TC_PRIORITY 4555
 
 struct rsip_tunnel_bpf {
 	struct rsip_tun_bpf *skel;
 	uint32_t nic;
+	uint32_t handle;
 	bool own_qdisc;
 	bool attached;
 };
+
+static uint32_t handle_of(const char *name)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619u;
+	return hash ? hash : 1;
+}
 
 static int show(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -31,10 +43,10 @@ static int show(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
-static int attach(uint32_t ifindex, int prog_fd, bool *made_qdisc)
+static int attach(uint32_t ifindex, uint32_t handle, int prog_fd, bool *made_qdisc)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = RSIP_TC_HANDLE,
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = handle,
 			    .priority = RSIP_TC_PRIORITY, .flags = BPF_TC_F_REPLACE);
 	int err = bpf_tc_hook_create(&hook);
 
@@ -48,8 +60,7 @@ static int attach(uint32_t ifindex, int prog_fd, bool *made_qdisc)
 static void detach(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = b->nic, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = RSIP_TC_HANDLE,
-			    .priority = RSIP_TC_PRIORITY);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = b->handle, .priority = RSIP_TC_PRIORITY);
 	int err = b->attached ? bpf_tc_detach(&hook, &opts) : 0;
 
 	if (err && err != -ENOENT)
@@ -57,15 +68,15 @@ static void detach(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 			 strerror(-err));
 	/* The queueing discipline is ours, but others may have hung their filters into it since. */
 	if (!b->own_qdisc ||
-	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) > 0 ||
-	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)) > 0)
+	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0) > 0 ||
+	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), 0) > 0)
 		return;
 	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
 	bpf_tc_hook_destroy(&hook);
 }
 
-int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, struct rsip_nl *nl, bool own_qdisc,
-			 struct rsip_tunnel_bpf **out)
+int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, struct rsip_nl *nl,
+			 bool own_qdisc, struct rsip_tunnel_bpf **out)
 {
 	struct rsip_tunnel_bpf *b = calloc(1, sizeof(*b));
 	int err;
@@ -74,7 +85,11 @@ int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, struct rsip_nl *nl, 
 		return -ENOMEM;
 	libbpf_set_print(show);
 	b->nic = cfg->nic;
-	b->own_qdisc = own_qdisc;
+	b->handle = handle_of(name);
+	/* Who goes last takes the queueing discipline along, whichever of us made it. */
+	b->own_qdisc = own_qdisc ||
+		       rsip_nl_filter_count(nl, cfg->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+					    RSIP_TC_PRIORITY) > 0;
 	b->skel = rsip_tun_bpf__open();
 	if (!b->skel) {
 		err = -errno;
@@ -88,10 +103,11 @@ int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, struct rsip_nl *nl, 
 			strerror(-err));
 		goto out;
 	}
-	err = attach(cfg->dev, bpf_program__fd(b->skel->progs.rsip_tun_out), NULL);
+	err = attach(cfg->dev, b->handle, bpf_program__fd(b->skel->progs.rsip_tun_out), NULL);
 	if (err)
 		goto out;
-	err = attach(cfg->nic, bpf_program__fd(b->skel->progs.rsip_tun_in), &b->own_qdisc);
+	err = attach(cfg->nic, b->handle, bpf_program__fd(b->skel->progs.rsip_tun_in),
+		     &b->own_qdisc);
 	b->attached = !err;
 out:
 	if (err)

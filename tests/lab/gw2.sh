@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash disable=SC2034
+#
+# A second gateway with a host of its own, for labs where hosts behind two gateways meet.  The peer is the router
+# between the two public networks.
+#
+#     hostc  eth0 10.98.0.11/24 -- priv0 10.98.0.1/24  gw2  pub0 198.51.100.1/24 -- eth1 198.51.100.2/24  peer
+#     hosta  eth1 10.98.0.12/24 --+  (one bridge)
+#
+#     its pool: 198.51.100.7, shared
+GW2_PRIV=10.98.0.1 HOSTC=10.98.0.11 GW2_PUB=198.51.100.1 POOL2=198.51.100.7
+
+# gw2_up: builds it and starts its rsipd; hosts hosta (by eth1, 10.98.0.12) and hostc may lease there
+gw2_up() {
+	local n
+	for n in gw2 lan2 hostc; do
+		ip netns add "$(ns $n)" || return 1
+		on $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+		on $n ip link set lo up
+	done
+	wire gw2 priv0 lan2 portg && wire hostc eth0 lan2 portc && wire hosta eth1 lan2 porta && wire gw2 pub0 peer eth1 || return 1
+	on lan2 ip link add br0 type bridge stp_state 0 && on lan2 ip link set br0 up
+	for n in portg portc porta; do
+		on lan2 ip link set $n master br0
+		plain lan2 $n || return 1
+	done
+	plain hostc eth0 && plain hosta eth1 && plain peer eth1 || return 1
+	on hostc ip addr add $HOSTC/24 dev eth0 && on hosta ip addr add 10.98.0.12/24 dev eth1
+	on gw2 ip addr add $GW2_PRIV/24 dev priv0 && on gw2 ip addr add $GW2_PUB/24 dev pub0
+	on peer ip addr add 198.51.100.2/24 dev eth1
+	for n in priv0 pub0; do
+		on gw2 ethtool -K $n tx off txvlan off >/dev/null 2>&1
+		on gw2 ip link set $n up
+	done
+	on hostc ip route add default via $GW2_PRIV
+	on gw ip route add 198.51.100.0/24 via $PEER
+	on gw2 ip route add default via 198.51.100.2
+	on peer ip route add 203.0.113.0/24 via $GW_PUB 2>/dev/null
+	on peer sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0
+	sed "s,$POOL,$POOL2,; s,10.99.0.0/24,10.98.0.0/24,; s,$PIN,$PIN-2,; s,$LAB/rsipd.sock,$LAB/rsipd2.sock," \
+		$LAB/rsipd.json >$LAB/rsipd2.json
+	on gw2 "$BIN/rsip-loader" attach --config $LAB/rsipd2.json >$LAB/attach2.log 2>&1 || return 1
+	start gw2 rsipd2.log "$BIN/rsipd" --foreground --config $LAB/rsipd2.json
+	wait_for 10 ctl2 status
+}
+ctl2() { "$BIN/rsipctl" --socket $LAB/rsipd2.sock "$@"; }
