@@ -232,7 +232,8 @@ static void status_get(struct rsip_conn *c, const cJSON *args)
 static void namespace_get(struct rsip_conn *c, const cJSON *args)
 {
 	(void)args;
-	rsip_conn_reply(c, RSIP_CTL_OK, "namespace", NULL, c->d->jail.fd);
+	rsip_conn_reply(c, RSIP_CTL_OK, c->d->jail.shared ? "host" : "namespace", NULL,
+			c->d->jail.fd);
 }
 
 static void end(struct rsip_conn *c, const cJSON *args)

@@ -366,6 +366,11 @@ static void add_wishes(struct rsip_daemon *d, uint64_t now)
 		ports -= want.ports;
 		spis = 0;
 	} while (ports);
+	if (d->set.whole_address) {
+		struct rsip_want want = {.method = RSIP_METHOD_RSA_IP, .lease_s = d->set.lease};
+
+		rsip_session_want(&d->session, &want, false, now);
+	}
 	for (int i = 0; i < listeners; i++) {
 		struct rsip_want want = {
 			.method = RSIP_METHOD_RSAP_IP,
@@ -390,7 +395,9 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->io.kind = kind;
 	with_us.ctx = d;
 	rsip_session_init(&d->session, &with_us, kind, d->io.local, d->io.gateway);
-	d->demand.most = d->set.ports_max > d->set.ports ? d->set.ports_max : 0;
+	d->demand.most = !d->jail.shared && d->set.ports && d->set.ports_max > d->set.ports
+				 ? d->set.ports_max
+				 : 0;
 	d->demand.idle_s = d->set.ports_idle;
 	d->session.private_ok = d->set.private_addresses;
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&

@@ -57,6 +57,17 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 	return err;
 }
 
+static void silence_arp(struct rsip_daemon *d)
+{
+	int was = rsip_tunnel_arp_off();
+
+	if (was < 0)
+		log_warn("cannot keep this host from answering ARP requests for leased addresses: "
+			 "%s",
+			 strerror(-was));
+	d->state.own_arp |= was == 0;
+}
+
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 {
 	struct rsip_tunnel_spec spec = {
@@ -69,7 +80,9 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 		.no_ipip = !strcmp(d->set.tunnel, "bpf"),
 		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->nic,
 	};
-	int err = rsip_jail_open(&d->jail, d->set.state_dir);
+	bool shared = !strcmp(d->set.place, "host");
+	int err = shared ? rsip_jail_open_shared(&d->jail)
+			 : rsip_jail_open(&d->jail, d->set.state_dir);
 
 	if (err) {
 		log_err("cannot make the network namespace %s: %s%s", d->jail.pin, strerror(-err),
@@ -78,12 +91,17 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 	}
 	spec.keep = spec.ours && d->state.local == d->io.local &&
 		    d->state.gateway == d->io.gateway && d->state.nic == d->nic;
+	for (int i = 0; have_state && !spec.keep && d->state.table && i < d->state.lease_cnt; i++)
+		rsip_tunnel_rules_clear(d->state.table, d->state.leases[i].addr);
 	err = rsip_tunnel_open(&spec, &d->tunnel);
 	if (err) {
 		rsip_jail_close(&d->jail, true);
 		return err;
 	}
-	err = rsip_guard_open(&d->jail, &d->guard);
+	if (shared)
+		silence_arp(d);
+	else
+		err = rsip_guard_open(&d->jail, &d->guard);
 	if (err)
 		log_info("bind() to ports that are not leased cannot be refused here: %s (the "
 			 "gateway drops "
@@ -91,6 +109,7 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 			 strerror(-err));
 	snprintf(d->state.device, sizeof(d->state.device), "%s", d->set.device);
 	d->state.nic = d->nic;
+	d->state.table = rsip_tunnel_table(d->tunnel);
 	d->state.own_qdisc = rsip_tunnel_owns_qdisc(d->tunnel);
 	return 0;
 }
@@ -99,6 +118,8 @@ void rsip_daemon_raze(struct rsip_daemon *d)
 {
 	rsip_guard_close(d->guard);
 	d->guard = NULL;
+	if (d->state.own_arp)
+		rsip_tunnel_arp_restore(0);
 	rsip_tunnel_close(d->tunnel);
 	d->tunnel = NULL;
 	rsip_jail_close(&d->jail, true);

@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 #include "commands.h"
+#include "json.h"
 
 #define RSIP_EXIT_NOT_EXECUTABLE 126 /* as a shell would say */
 #define RSIP_EXIT_NOT_FOUND 127
@@ -55,6 +56,12 @@ int rsip_cmd_exec(struct rsip_cli *cli)
 		status = rsip_show_failure(cli, result ? result : -EPROTO, answer);
 		cJSON_Delete(answer);
 		return status;
+	}
+	if (!strcmp(rsip_json_get_string(answer, "text", ""), "host")) {
+		fprintf(stderr, "rsip-client: exec needs a namespace: this client's place is the "
+				"host; bind programs to the leased address instead\n");
+		cJSON_Delete(answer);
+		return RSIP_EXIT_FAILED;
 	}
 	cJSON_Delete(answer);
 	if (setns(netns, CLONE_NEWNET))

@@ -8,17 +8,21 @@
 #define RSIP_CLIENT_JAIL_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include "portset.h"
 
 struct rsip_jail {
 	int fd;		    /* the namespace */
 	int home;	    /* where the client itself lives */
+	bool shared;	    /* it is where the client lives: nothing of it is ours to limit */
 	char pin[PATH_MAX]; /* keeps the namespace when the client is killed */
 };
 
 /* Takes up the namespace pinned at STATE_DIR/netns, or makes and pins a new one.  0 or a negative
  * errno. */
 int rsip_jail_open(struct rsip_jail *jail, const char *state_dir);
+/* The place "host": the client's own namespace. */
+int rsip_jail_open_shared(struct rsip_jail *jail);
 /* destroy: removes the pin as well; the namespace then lives as long as programs in it. */
 void rsip_jail_close(struct rsip_jail *jail, bool destroy);
 

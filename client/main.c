@@ -46,7 +46,8 @@ static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
 	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel device "
 	 "private-addresses "
-	 "wait strongswan ike-ports ike-spis strongswan-dir strongswan-vici" PLACES,
+	 "wait place whole-address strongswan ike-ports ike-spis strongswan-dir "
+	 "strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
 	 rsip_cmd_down},

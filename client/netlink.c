@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/if_tunnel.h>
 #include <linux/pkt_sched.h>
@@ -150,7 +151,8 @@ int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_lin
 	return exchange(nl, h, take_link, link);
 }
 
-int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, int peer_netns, uint32_t mtu)
+int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer_name, int peer_netns,
+		     uint32_t mtu)
 {
 	struct nlattr *info, *data, *peer;
 	struct nlmsghdr *h;
@@ -163,7 +165,7 @@ int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, int peer_netns, uint3
 	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(h, VETH_INFO_PEER);
 	mnl_nlmsg_put_extra_header(h, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	mnl_attr_put_strz(h, IFLA_IFNAME, peer_name);
 	mnl_attr_put_u32(h, IFLA_MTU, mtu);
 	mnl_attr_put_u32(h, IFLA_NET_NS_FD, peer_netns);
 	mnl_attr_nest_end(h, peer);
@@ -249,19 +251,48 @@ int rsip_nl_addr_del(struct rsip_nl *nl, uint32_t ifindex, __be32 addr)
 	return addr_order(nl, RTM_DELADDR, 0, ifindex, addr);
 }
 
-int rsip_nl_default_route(struct rsip_nl *nl, uint32_t ifindex, __be32 src)
+int rsip_nl_default_route(struct rsip_nl *nl, uint32_t table, uint32_t ifindex, __be32 src)
 {
 	struct nlmsghdr *h = request(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
 	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
 
 	rt->rtm_family = AF_INET;
-	rt->rtm_table = RT_TABLE_MAIN;
+	rt->rtm_table = table ? RT_TABLE_UNSPEC : RT_TABLE_MAIN;
 	rt->rtm_protocol = RTPROT_STATIC;
 	rt->rtm_scope = RT_SCOPE_LINK;
 	rt->rtm_type = RTN_UNICAST;
 	mnl_attr_put_u32(h, RTA_OIF, ifindex);
 	mnl_attr_put_u32(h, RTA_PREFSRC, src);
+	if (table)
+		mnl_attr_put_u32(h, RTA_TABLE, table);
 	return order(nl, h);
+}
+
+static int rule_order(struct rsip_nl *nl, uint16_t type, uint16_t flags, uint32_t priority,
+		      __be32 from, uint32_t table)
+{
+	struct nlmsghdr *h = request(nl, type, flags);
+	struct fib_rule_hdr *rule = mnl_nlmsg_put_extra_header(h, sizeof(*rule));
+
+	rule->family = AF_INET;
+	rule->src_len = 32;
+	rule->action = FR_ACT_TO_TBL;
+	mnl_attr_put_u32(h, FRA_SRC, from);
+	mnl_attr_put_u32(h, FRA_PRIORITY, priority);
+	mnl_attr_put_u32(h, FRA_TABLE, table);
+	return order(nl, h);
+}
+
+int rsip_nl_rule_add(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table)
+{
+	int err = rule_order(nl, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, priority, from, table);
+
+	return err == -EEXIST ? 0 : err;
+}
+
+int rsip_nl_rule_del(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table)
+{
+	return rule_order(nl, RTM_DELRULE, 0, priority, from, table);
 }
 
 static int take_route_attr(const struct nlattr *attr, void *data)

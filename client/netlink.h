@@ -34,8 +34,9 @@ void rsip_nl_close(struct rsip_nl *nl);
 
 int rsip_nl_link_get(struct rsip_nl *nl, const char *name, struct rsip_link *link);
 int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_link *link);
-/* A veth pair; the peer, named like it, is born in the namespace behind peer_netns. */
-int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, int peer_netns, uint32_t mtu);
+/* A veth pair; the peer is born in the namespace behind peer_netns. */
+int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer, int peer_netns,
+		     uint32_t mtu);
 int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote,
 		     uint32_t nic);
 int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex);
@@ -45,8 +46,12 @@ int rsip_nl_link_up(struct rsip_nl *nl, uint32_t ifindex, uint32_t mtu, bool noa
 
 int rsip_nl_addr_add(struct rsip_nl *nl, uint32_t ifindex, __be32 addr);
 int rsip_nl_addr_del(struct rsip_nl *nl, uint32_t ifindex, __be32 addr);
-/* The default route by ifindex with the preferred source src; replaces the one before. */
-int rsip_nl_default_route(struct rsip_nl *nl, uint32_t ifindex, __be32 src);
+/* The default route of a table (0: main) by ifindex with the preferred source src; replaces the one
+ * before. */
+int rsip_nl_default_route(struct rsip_nl *nl, uint32_t table, uint32_t ifindex, __be32 src);
+/* What comes from the address is routed by the table.  Adding what is there already is no error. */
+int rsip_nl_rule_add(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table);
+int rsip_nl_rule_del(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table);
 int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
 /* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):
  * their number, or a negative errno. */

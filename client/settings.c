@@ -45,6 +45,9 @@ const struct rsip_setting rsip_setting_table[] = {
 	TEXT("transport", transport, "udp|tcp", "how to speak to the gateway (default udp)"),
 	TEXT("tunnel", tunnel, "auto|bpf",
 	     "auto: the kernel's ipip device if it has one, else BPF programs"),
+	TEXT("place", place, "namespace|host",
+	     "where the leased address lives: a namespace of its own (default), or beside the "
+	     "host's others"),
 	TEXT("device", device, "NAME", "name of the tunnel device (default rsip0)"),
 	TEXT("state-dir", state_dir, "DIR",
 	     "folder of state file and namespace (default " RSIP_CLIENT_STATE_DIR ")"),
@@ -59,6 +62,8 @@ const struct rsip_setting rsip_setting_table[] = {
 	     "folder of the drop-in file (default " RSIP_STRONGSWAN_DIR ")"),
 	TEXT("strongswan-vici", strongswan_vici, "PATH",
 	     "vici socket of that charon (default " RSIP_VICI_DEFAULT ")"),
+	FLAG("whole-address", whole_address,
+	     "lease an address of its own, with all its ports and SPIs (default no)"),
 	FLAG("private-addresses", private_addresses,
 	     "a leased address may be a private one (default no)"),
 	NUMBER("wait", wait, 3600, "S",
@@ -74,6 +79,7 @@ void rsip_settings_init(struct rsip_settings *s)
 	strcpy(s->state_dir, RSIP_CLIENT_STATE_DIR);
 	strcpy(s->transport, "udp");
 	strcpy(s->tunnel, "auto");
+	strcpy(s->place, "namespace");
 	strcpy(s->strongswan_dir, RSIP_STRONGSWAN_DIR);
 	strcpy(s->strongswan_vici, RSIP_VICI_DEFAULT);
 	s->ike_ports = 2;
@@ -251,6 +257,10 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 		snprintf(why, size, "ike-ports is 2 or 0, and a charon needs 2 SPIs at least");
 		return -EINVAL;
 	}
+	if (strcmp(s->place, "namespace") && strcmp(s->place, "host")) {
+		snprintf(why, size, "place: 'namespace' or 'host' is needed, not '%s'", s->place);
+		return -EINVAL;
+	}
 	if (*s->gateway && rsip_ip4_parse(s->gateway, &addr)) {
 		snprintf(why, size, "gateway: an IPv4 address is needed, not '%s'", s->gateway);
 		return -EINVAL;
@@ -264,7 +274,7 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 		snprintf(why, size, "state-dir: too long for a socket in it (give --socket)");
 		return -EINVAL;
 	}
-	if (!s->method_set)
+	if (!s->method_set && !s->whole_address)
 		s->ports = 64;
 	return 0;
 }

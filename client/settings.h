@@ -24,11 +24,13 @@ struct rsip_settings {
 	char socket[108];
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
+	char place[12];	   /* "namespace" or "host" */
 	char listen[128];  /* ports of services, "80,443" */
 	uint32_t ports, ports_max, ports_idle, spis, lease, wait;
 	bool strongswan; /* lease for a strongSwan and configure it */
 	uint32_t ike_ports, charon_spis;
 	char strongswan_dir[200], strongswan_vici[108];
+	bool whole_address;	/* lease one of its own (RSA-IP) */
 	bool private_addresses; /* a leased address may be private */
 	uint32_t method_set;	/* internal: ports or spis were given */
 };

@@ -126,6 +126,8 @@ static char *state_text(const struct rsip_state *st)
 	cJSON_AddStringToObject(obj, "device", st->device);
 	rsip_json_add_u64(obj, "nic", st->nic);
 	cJSON_AddBoolToObject(obj, "own-qdisc", st->own_qdisc);
+	cJSON_AddBoolToObject(obj, "own-arp", st->own_arp);
+	rsip_json_add_u64(obj, "table", st->table);
 	rsip_json_add_ip4(obj, "local", st->local);
 	rsip_json_add_ip4(obj, "gateway", st->gateway);
 	rsip_json_add_u64(obj, "transport", st->transport);
@@ -249,6 +251,8 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	snprintf(st->device, sizeof(st->device), "%s", rsip_json_get_string(obj, "device", ""));
 	st->nic = rsip_json_get_u64(obj, "nic", 0);
 	st->own_qdisc = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-qdisc"));
+	st->table = rsip_json_get_u64(obj, "table", 0);
+	st->own_arp = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-arp"));
 	st->local = get_ip4(obj, "local");
 	st->gateway = get_ip4(obj, "gateway");
 	st->transport = rsip_json_get_u64(obj, "transport", RSIP_TRANSPORT_UDP);

@@ -13,6 +13,8 @@ struct rsip_state {
 	__be32 local, gateway;
 	uint32_t nic;
 	bool own_qdisc; /* we added the NIC's clsact */
+	uint32_t table; /* of a shared namespace's rules; 0: it is not shared */
+	bool own_arp;	/* we switched answers to ARP off */
 	enum rsip_transport transport;
 	uint32_t client_id, next_counter;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME */

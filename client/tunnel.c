@@ -2,6 +2,8 @@
 /* The tunnel device: choosing its kind, bringing it up in the programs' namespace, its addresses.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +16,9 @@
 #include "log.h"
 #include "tunnel.h"
 
+#define RSIP_RULE_PRIORITY 4555 /* of what comes from a leased address, in a shared namespace */
+#define RSIP_TABLE_BASE 455500	/* + ifindex: the table it is routed by */
+#define RSIP_ARP_IGNORE "/proc/sys/net/ipv4/conf/all/arp_ignore"
 #define RSIP_OUTER_LEN 20 /* an IPv4 header: RFC 2003 3.1 */
 
 struct rsip_tunnel {
@@ -26,6 +31,18 @@ struct rsip_tunnel {
 	uint32_t app; /* ifindex inside */
 	uint32_t mtu;
 };
+
+static uint32_t table_of(const struct rsip_tunnel *t)
+{
+	return t->jail->shared ? RSIP_TABLE_BASE + t->app : 0;
+}
+
+/* The pair's outer end.  In a shared namespace two names are needed. */
+static const char *outer_name(const struct rsip_tunnel_spec *spec, char name[RSIP_IFNAME_LEN])
+{
+	snprintf(name, RSIP_IFNAME_LEN, spec->jail->shared ? "%.11s-out" : "%s", spec->dev);
+	return name;
+}
 
 /*
  * Packets of the namespace leave by the NIC as tunnelled ones: not every NIC (and no veth) can
@@ -78,11 +95,12 @@ static bool exists(struct rsip_nl *nl, const char *name, struct rsip_link *link)
 /* Removes what a past of ours left, unless it can be used again. */
 static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 {
+	char name[RSIP_IFNAME_LEN];
 	struct rsip_link out, in;
-	bool outside = exists(t->outside, spec->dev, &out);
+	bool outside = exists(t->outside, outer_name(spec, name), &out);
 	bool inside = exists(t->inside, spec->dev, &in);
 
-	if (outside && !spec->ours) {
+	if ((outside || (inside && spec->jail->shared)) && !spec->ours) {
 		log_err("cannot make the tunnel device %s: it exists (another client? choose "
 			"--device)",
 			spec->dev);
@@ -122,16 +140,33 @@ static int ipip_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 	return rsip_nl_link_up(t->inside, t->app, t->mtu, false);
 }
 
+/* Only IPv4 is leased; without it the kernel sends its own packets there. */
+static void no_ipv6(const char *name)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return; /* a kernel without it */
+	if (write(fd, "1", 1) < 0)
+		log_debug("cannot switch IPv6 off on %s: %s", name, strerror(errno));
+	close(fd);
+}
+
 static int veth_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		   struct rsip_tun_config *cfg)
 {
+	char name[RSIP_IFNAME_LEN];
 	struct rsip_link out, in;
 	int err = 0;
 
-	if (!exists(t->outside, spec->dev, &out))
-		err = rsip_nl_veth_add(t->outside, spec->dev, spec->jail->fd, t->mtu);
+	outer_name(spec, name);
+	if (!exists(t->outside, name, &out))
+		err = rsip_nl_veth_add(t->outside, name, spec->dev, spec->jail->fd, t->mtu);
 	if (!err)
-		err = rsip_nl_link_get(t->outside, spec->dev, &out);
+		err = rsip_nl_link_get(t->outside, name, &out);
 	if (err)
 		return err;
 	t->dev = cfg->dev = out.ifindex;
@@ -141,6 +176,10 @@ static int veth_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 	t->app = in.ifindex;
 	memcpy(cfg->dev_mac, out.mac, sizeof(cfg->dev_mac));
 	memcpy(cfg->app_mac, in.mac, sizeof(cfg->app_mac));
+	if (spec->jail->shared) {
+		no_ipv6(name);
+		no_ipv6(spec->dev);
+	}
 	err = offloads_off(t, spec->dev);
 	if (!err)
 		err = rsip_nl_link_up(t->outside, t->dev, t->mtu, true);
@@ -179,7 +218,7 @@ static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 	if (err)
 		return err;
 	t->mtu = nic.mtu - RSIP_OUTER_LEN;
-	veth = spec->no_ipip || exists(t->outside, spec->dev, &old);
+	veth = spec->no_ipip || spec->jail->shared || exists(t->outside, spec->dev, &old);
 	err = veth ? -EOPNOTSUPP : ipip_up(t, spec);
 	if (err == -EOPNOTSUPP)
 		err = bpf_up(t, spec, &nic);
@@ -230,6 +269,8 @@ int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint)
 	if (!t->bpf && endpoint != t->gateway)
 		return -EOPNOTSUPP;
 	err = t->bpf ? rsip_tunnel_bpf_add(t->bpf, addr, endpoint) : 0;
+	if (!err && t->jail->shared)
+		err = rsip_nl_rule_add(t->inside, RSIP_RULE_PRIORITY, addr, table_of(t));
 	return err ? err : rsip_nl_addr_add(t->inside, t->app, addr);
 }
 
@@ -237,12 +278,54 @@ int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr)
 {
 	if (t->bpf)
 		rsip_tunnel_bpf_del(t->bpf, addr);
+	if (t->jail->shared)
+		rsip_nl_rule_del(t->inside, RSIP_RULE_PRIORITY, addr, table_of(t));
 	return rsip_nl_addr_del(t->inside, t->app, addr);
 }
 
 int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src)
 {
-	return rsip_nl_default_route(t->inside, t->app, src);
+	return rsip_nl_default_route(t->inside, table_of(t), t->app, src);
+}
+
+/* RFC 3102 3.1: a host MUST NOT answer ARP for what it leases.  Linux would, on every interface. */
+int rsip_tunnel_arp_off(void)
+{
+	char was[8] = "";
+	int fd = open(RSIP_ARP_IGNORE, O_RDWR | O_CLOEXEC);
+	int err = fd < 0 || read(fd, was, sizeof(was) - 1) < 0 ? -errno : 0;
+
+	if (!err && was[0] == '0' && pwrite(fd, "1", 1, 0) < 0)
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	return err ? err : was[0] - '0';
+}
+
+void rsip_tunnel_arp_restore(int value)
+{
+	int fd = open(RSIP_ARP_IGNORE, O_WRONLY | O_CLOEXEC);
+	char digit = '0' + value;
+
+	if (fd < 0 || write(fd, &digit, 1) < 0)
+		log_warn("cannot write %s: %s", RSIP_ARP_IGNORE, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+uint32_t rsip_tunnel_table(const struct rsip_tunnel *t)
+{
+	return table_of(t);
+}
+
+void rsip_tunnel_rules_clear(uint32_t table, __be32 addr)
+{
+	struct rsip_nl *nl;
+
+	if (rsip_nl_open(&nl))
+		return;
+	rsip_nl_rule_del(nl, RSIP_RULE_PRIORITY, addr, table);
+	rsip_nl_close(nl);
 }
 
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t)

@@ -3,6 +3,10 @@
  * The host's end of the tunnel: a virtual interface in the programs' namespace that carries the
  * leased addresses (RFC 3102 3.1) and whose packets reach the gateway inside IP-IP.
  *
+ * The namespace may be the client's own (a shared jail).  Then the pair has both ends there, only
+ * what comes from a leased address is routed to it, by a rule and a table of its own, and the kind
+ * is always BPF: the kernel's ipip would take an inner packet for any address of the host.
+ *
  * Two kinds: the kernel's ipip device, made here and moved into the namespace; and, for kernels
  * without one, a veth pair with BPF programs at its outer end and at the NIC.
  */
@@ -35,9 +39,17 @@ void rsip_tunnel_close(struct rsip_tunnel *t);
 /* -EOPNOTSUPP: this kind cannot have another endpoint than the gateway. */
 int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint);
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr);
+/* Where no ARP request for a leased address may be answered: switches that off in the namespace;
+ * the value it had, to be put back by rsip_tunnel_arp_restore(), or a negative errno. */
+int rsip_tunnel_arp_off(void);
+void rsip_tunnel_arp_restore(int value);
 /* The default route of the programs, with src as source address. */
 int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src);
 
+/* Of the rules of a shared namespace; 0: there are none. */
+uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
+/* Removes the rules of a past of ours. */
+void rsip_tunnel_rules_clear(uint32_t table, __be32 addr);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# --place host: the leased address beside the host's own.  Only what comes from it goes through the tunnel; no ARP
+# request for it is answered on any interface; nothing but the gateway's packets for leased addresses comes out of the
+# tunnel; and `down` puts everything back, after a crash, too.  With a whole address (RSA-IP) as well.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+WHOLE=203.0.113.9
+LAB_POOL='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ] },
+	{ "name": "whole", "addresses": [ "'$WHOLE'" ], "methods": [ "RSA-IP" ] }'
+lab_up
+capture hosta
+mkdir -p $LAB/www && seq 5000 >$LAB/www/numbers
+start peer web.log "$PY" -m http.server 80 --directory $LAB/www
+wait_for 10 listens peer 80
+
+machine() { # all that a client may change on host A
+	on hosta ip -br link
+	on hosta ip -br addr
+	on hosta ip rule
+	on hosta ip route show table all
+	on hosta tc qdisc show
+	on hosta sysctl net.ipv4.conf.all.arp_ignore net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports
+}
+before=$(machine)
+as_before() {
+	machine >$LAB/after
+	check "and the host is what it was" diff - $LAB/after <<<"$before"
+}
+host_up hosta --place host --ports 8 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
+port=$(lease hosta port)
+check_eq "the leased address is on a virtual interface" "$(on hosta ip -br addr show rsip0 | awk '{ print $3 }')" $POOL/32
+check_eq "its MTU leaves room for the tunnel" "$(on hosta ip -j link show rsip0 | js 'd[0]["mtu"]')" 1480
+route() { on hosta ip -j route get "$@" | js 'd[0]["dev"]'; }
+check_eq "from the leased address: the tunnel; else as before" "$(route $PEER from $POOL) $(route $PEER)" "rsip0 eth0"
+fetch() { on hosta curl -sS --max-time 10 --interface $POOL --local-port "$port-$((port + 7))" "http://$PEER/numbers" | cmp - $LAB/www/numbers; }
+check "a program bound to it is at home in the public realm" fetch
+check_eq "the peer saw the leased address" "$(grep -c "^$POOL " $LAB/web.log)" 1
+check_eq "its segments fit (the peer was told an MSS of 1440)" \
+	"$(on hosta "$PY" -c "
+import socket
+s = socket.socket(); s.bind(('$POOL', $port + 3)); s.connect(('$PEER', 80)); print(s.getsockopt(6, 2) <= 1440)")" True
+on hostb arping -q -c 2 -w 2 -I eth0 $POOL
+captured # else what is not yet in the file is not seen
+check_eq "nobody answers ARP for it" "$(seen hosta arp=$POOL mac="$(mac_of hosta eth0)")" 0
+check "exec says why it cannot" eval 'client hosta exec -- true 2>&1 | grep -q "exec needs a namespace"'
+
+# forged tunnel packets: inner destination not leased (from the gateway), outer source not the gateway's (from host B)
+cat >$LAB/forge.py <<'EOT'
+import socket, struct, sys
+src, dst, inner_src, inner_dst, port = sys.argv[1:6]
+def ip(proto, a, b, body):
+    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 7, 0, 64, proto, 0, socket.inet_aton(a), socket.inet_aton(b))
+    s = sum(struct.unpack("!10H", h)); s = (s >> 16) + (s & 0xffff); s += s >> 16
+    return h[:10] + struct.pack("!H", ~s & 0xffff) + h[12:] + body
+udp = struct.pack("!HHHH", 9, int(port), 8 + 6, 0) + b"forged"
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+raw.sendto(ip(4, src, dst, ip(17, inner_src, inner_dst, udp)), (dst, 0))
+EOT
+cat >$LAB/hear.py <<'EOT'
+import socket, sys
+socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+for s, a in zip(socks, sys.argv[1:3]):
+    s.bind((a, int(sys.argv[3]))); s.setblocking(False)
+print("ready", flush=True)
+import select, time
+end, heard = time.time() + 2.5, []
+while time.time() < end:
+    for s in select.select(socks, [], [], 0.1)[0]:
+        heard.append("%s %s" % (s.getsockname()[0], s.recv(100).decode()))
+print(sorted(heard))
+EOT
+started hosta heard.log "$PY" $LAB/hear.py $HOSTA $POOL $((port + 5))
+hear=$STARTED
+on gw "$PY" $LAB/forge.py $GW_PRIV $HOSTA $PEER $HOSTA $((port + 5))
+on hostb "$PY" $LAB/forge.py $HOSTB $HOSTA $PEER $POOL $((port + 5))
+on gw "$PY" $LAB/forge.py $GW_PRIV $HOSTA $PEER $POOL $((port + 5)) # this one is right
+wait $hear
+check_eq "only the gateway's packet for the leased address comes out of the tunnel" \
+	"$(tail -n 1 $LAB/heard.log)" "['$POOL forged']"
+
+check "down" client hosta down
+as_before
+host_up hosta --place host --ports 8 || not_ok "hosta again: $(cat $LAB/client-hosta.log)"
+pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+check "a client that was killed: its address still works" eval 'port=$(sed -n "s/.*\"first\":[^0-9]*\([0-9]*\).*/\1/p" \
+	$LAB/client-hosta/client-state.json | head -n 1); fetch'
+check "down in its name" client hosta down
+as_before
+
+host_up hosta --place host --whole-address yes || not_ok "a whole address: $(cat $LAB/client-hosta.log)"
+start hosta web-a.log "$PY" -m http.server 8080 --bind $WHOLE --directory $LAB/www
+call() { on peer curl -sS --max-time 2 "http://$WHOLE:8080/numbers" | cmp - $LAB/www/numbers; }
+check "a whole address: the peer calls any port of it" wait_for 5 call
+check "and it answers ping itself" on peer ping -c 1 -W 2 $WHOLE
+stop $STARTED
+check "down" client hosta down
+as_before
+check_eq "no binding is left" "$(bindings)" ""
+lab_end
