@@ -182,6 +182,10 @@ static int limit_ports(struct rsip_daemon *d, const struct rsip_lease *extra)
 
 		if (!in_use(l) && l != extra)
 			continue;
+		if (l->want.method == RSIP_METHOD_RSA_IP) { /* all are its own */
+			rsip_portset_add(&bound, 1, 65535);
+			rsip_portset_add(&chosen, 1, 65535);
+		}
 		for (unsigned int p = 0; p < l->port_runs; p++) {
 			rsip_portset_add(&bound, l->ports[p].first, l->ports[p].cnt);
 			if (!is_for_bind_only(l))

@@ -148,7 +148,8 @@ static int write_limits(const struct rsip_port_limits *limits)
 
 	snprintf(range, sizeof(range), "%u %u", limits->low, limits->high);
 	snprintf(low, sizeof(low), "%u", limits->unprivileged);
-	err = write_sysctl("ipv4/ip_local_reserved_ports", limits->reserved);
+	err = write_sysctl("ipv4/ip_local_reserved_ports",
+			   *limits->reserved ? limits->reserved : "\n");
 	/* The range may not begin below the first unprivileged port, so that one goes down first.
 	 */
 	if (!err)

@@ -150,7 +150,7 @@ static void show_help(FILE *out)
 		"usage: rsip-client [-n NAME] [--state-dir DIR] [--socket PATH] [-j] [-v] COMMAND "
 		"[options]\n\ncommands:\n");
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(commands); i++)
-		fprintf(out, "  %-8s %-12s %s\n", commands[i].name, commands[i].args,
+		fprintf(out, "  %-10s %-12s %s\n", commands[i].name, commands[i].args,
 			commands[i].help);
 	fprintf(out,
 		"\n  rsip-client COMMAND --help    options of a command\n  rsip-client --version\n"

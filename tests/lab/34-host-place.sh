@@ -8,7 +8,7 @@
 lab_enter "$@"
 WHOLE=203.0.113.9
 LAB_POOL='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ] },
-	{ "name": "whole", "addresses": [ "'$WHOLE'" ], "methods": [ "RSA-IP" ] }'
+	{ "name": "whole", "addresses": [ "'$WHOLE'-203.0.113.10" ], "methods": [ "RSA-IP" ] }'
 lab_up
 capture hosta
 mkdir -p $LAB/www && seq 5000 >$LAB/www/numbers
@@ -97,5 +97,13 @@ check "and it answers ping itself" on peer ping -c 1 -W 2 $WHOLE
 stop $STARTED
 check "down" client hosta down
 as_before
+# the same in a namespace: all ports are the program's
+host_up hostb --whole-address yes || not_ok "hostb: a whole address: $(cat $LAB/client-hostb.log)"
+whole=$(client hostb status --json | js 'd["bindings"][0]["address"]')
+start hostb web-b.log "$BIN/rsip-client" exec --state-dir $LAB/client-hostb -- "$PY" -m http.server 81 --directory $LAB/www
+call_b() { on peer curl -sS --max-time 2 "http://$whole:81/numbers" | cmp - $LAB/www/numbers; }
+check "a whole address in a namespace: the peer calls any port of it" wait_for 5 call_b
+check "and its programs call the peer" inside hostb curl -sS --max-time 5 -o /dev/null "http://$PEER/numbers"
+client hostb down
 check_eq "no binding is left" "$(bindings)" ""
 lab_end
