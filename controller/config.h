@@ -99,6 +99,9 @@ void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root,
 /* Contradictions with the machine it runs on: what --check and start-up look at, and a parser cannot. */
 void rsip_conf_check_machine(const struct rsip_conf *conf, struct rsip_conf_report *report);
 
+/* How many tunnel endpoints the policies name, each once; the first RSIP_MAX_ENDPOINTS go to out, if there is one. */
+uint32_t rsip_conf_endpoints(const struct rsip_conf *conf, __be32 out[RSIP_MAX_ENDPOINTS]);
+
 /* Adds a finding; path is printed as it stands. */
 void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,
 		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));

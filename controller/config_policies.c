@@ -174,6 +174,32 @@ static void read_policy(struct rsip_conf_read *r, const cJSON *item, struct rsip
 	conf->policy_cnt++;
 }
 
+/* The data plane knows a few endpoints beside those of the interfaces; many policies may share one. */
+static void check_endpoints(struct rsip_conf_read *r, const cJSON *list, const struct rsip_conf *conf)
+{
+	if (rsip_conf_endpoints(conf, NULL) > RSIP_MAX_ENDPOINTS)
+		rsip_conf_read_wrong(r, list, "more than %d different endpoints", RSIP_MAX_ENDPOINTS);
+}
+
+uint32_t rsip_conf_endpoints(const struct rsip_conf *conf, __be32 out[RSIP_MAX_ENDPOINTS])
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t i = 0; i < conf->policy_cnt; i++) {
+		__be32 addr = conf->policy[i].endpoint;
+		bool known = !addr;
+
+		for (uint32_t k = 0; k < i; k++)
+			known |= conf->policy[k].endpoint == addr;
+		if (known)
+			continue;
+		if (out && cnt < RSIP_MAX_ENDPOINTS)
+			out[cnt] = addr;
+		cnt++;
+	}
+	return cnt;
+}
+
 void rsip_conf_read_policies(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
 {
 	struct rsip_conf *conf = out;
@@ -194,6 +220,7 @@ void rsip_conf_read_policies(struct rsip_conf_read *r, const cJSON *item, const 
 			read_policy(r, entry, conf);
 		rsip_conf_read_leave(r, at);
 	}
+	check_endpoints(r, item, conf);
 }
 
 /* ---- names of pools ---------------------------------------------------------------------------------------------- */

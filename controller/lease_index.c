@@ -21,7 +21,8 @@ static int reach(struct lease_index *x, uint64_t seq)
 
 	while (lead < x->cnt && !x->chunk[lead])
 		lead++;
-	memmove(x->chunk, x->chunk + lead, (x->cnt - lead) * sizeof(*x->chunk));
+	if (lead)
+		memmove(x->chunk, x->chunk + lead, (x->cnt - lead) * sizeof(*x->chunk));
 	x->cnt -= lead;
 	x->base = x->cnt ? x->base + lead : want;
 	if (want - x->base >= UINT32_MAX / 2)

@@ -417,9 +417,7 @@ static int set_policy(struct rsip_server *s)
 		policy.flags |= RSIP_POLICY_CHECK_MAC;
 	policy.net_cnt = s->conf->private_nets.cnt;
 	memcpy(policy.private_nets, s->conf->private_nets.net, sizeof(policy.private_nets));
-	for (uint32_t i = 0; i < s->conf->policy_cnt && policy.endpoint_cnt < RSIP_MAX_ENDPOINTS; i++)
-		if (s->conf->policy[i].endpoint)
-			policy.endpoints[policy.endpoint_cnt++] = s->conf->policy[i].endpoint;
+	policy.endpoint_cnt = rsip_conf_endpoints(s->conf, policy.endpoints);
 	return dp->ops->set_policy(dp, &policy);
 }
 

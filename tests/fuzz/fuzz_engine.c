@@ -17,7 +17,8 @@
 static struct {
 	uint32_t id, bind, n;
 } hosts[HOSTS];
-static struct rsip_pool_stats before;
+static struct rsip_pool_stats before[2];
+static struct rsip_flow_policy policy; /* of host 3: remote micro flows */
 
 static void must(bool ok)
 {
@@ -29,9 +30,17 @@ static void begin(void)
 {
 	if (!gw.e) {
 		gw_plan();
+		gw_plan_whole();
 		gw.conf.unechoed_max = 3;
+		policy = rsip_flow_default;
+		policy.remote = RSIP_REMOTE_MICRO;
+		policy.client[0] = (struct rsip_net){ gw_host(3).addr, inet_addr("255.255.255.255") };
+		policy.client_cnt = 1;
+		gw.conf.policies = &policy;
+		gw.conf.policy_cnt = 1;
 		gw_up();
-		rsip_lease_pool_stats(gw.lm, 0, &before);
+		rsip_lease_pool_stats(gw.lm, 0, &before[0]);
+		rsip_lease_pool_stats(gw.lm, 1, &before[1]);
 	}
 	gw_seed = 1;
 	memset(hosts, 0, sizeof(hosts));
@@ -82,7 +91,7 @@ static void say_one(uint8_t flags, uint8_t *msg, size_t len)
 
 static void leave(void)
 {
-	struct rsip_pool_stats after;
+	struct rsip_pool_stats after[2];
 
 	for (unsigned int i = 0; i < HOSTS; i++) {
 		struct rsip_lease_client *c = rsip_lease_by_host(gw.lm, gw_host(i).addr);
@@ -94,8 +103,9 @@ static void leave(void)
 	}
 	gw.now += 20 * S;
 	rsip_engine_tick(gw.e, gw.now);
-	rsip_lease_pool_stats(gw.lm, 0, &after);
-	must(!memcmp(&before, &after, sizeof(before)));
+	rsip_lease_pool_stats(gw.lm, 0, &after[0]);
+	rsip_lease_pool_stats(gw.lm, 1, &after[1]);
+	must(!memcmp(before, after, sizeof(before)));
 	must(!rsip_lease_client_count(gw.lm) && !rsip_lease_bind_count(gw.lm));
 	must(!rsip_engine_stats(gw.e)->departed && !rsip_engine_stats(gw.e)->unechoed);
 }

@@ -151,6 +151,18 @@ static inline void gw_plan(void)
 	};
 }
 
+/* A second pool, 203.0.113.17 - .18, whose addresses are leased whole. */
+static inline void gw_plan_whole(void)
+{
+	gw.pool[1] = (struct rsip_pool_conf){
+		.name = "whole",
+		.first = inet_addr("203.0.113.17"),
+		.addr_cnt = 2,
+		.methods = RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP),
+	};
+	gw.lease.pool_cnt = 2;
+}
+
 static inline void gw_lease_up(void) /* lease manager and engine over gw.dp */
 {
 	struct rsip_lease_sink sink;
@@ -275,6 +287,28 @@ static inline void with_lease(uint32_t s)
 {
 	gw.m.has |= RSIP_HAS_LEASE;
 	gw.m.lease_s = s;
+}
+
+static inline void a_whole_assign(uint32_t id)
+{
+	an_assign(id, 1);
+	gw.m.type = RSIP_MSG_ASSIGN_REQUEST_RSA_IP;
+	gw.m.has &= ~RSIP_HAS_LOCAL_PORTS;
+}
+
+static inline void a_listen(uint32_t id, uint16_t first, uint8_t cnt) /* first 0: any */
+{
+	an_assign(id, cnt);
+	gw.m.type = RSIP_MSG_LISTEN_REQUEST;
+	if (first)
+		rsip_ports_range(&gw.m.local_ports, first, cnt);
+}
+
+static inline void with_peer(const char *addr, uint16_t first, uint8_t cnt) /* cnt 0: any port */
+{
+	rsip_address_v4(&gw.m.remote, inet_addr(addr));
+	if (cnt)
+		rsip_ports_range(&gw.m.remote_ports, first, cnt);
 }
 
 static inline void an_extend(uint32_t id, uint32_t bind)

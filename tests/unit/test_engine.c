@@ -154,6 +154,21 @@ Test(engine, query_tells_what_is_local_and_nothing_of_the_rest)
 	cr_expect_eq(gw.got.tuple[0].mask, inet_addr("255.0.0.0"));
 }
 
+Test(engine, a_query_about_a_name_or_ipv6_is_answered_with_nothing)
+{
+	uint32_t id = registered(gw_host(1));
+	struct rsip_tuple *t;
+
+	a_query(id);
+	t = with_tuple(1, "10.0.0.9", NULL);
+	t->addr = (struct rsip_address){ .type = RSIP_ADDR_FQDN, .fqdn_len = 9, .fqdn = "host.test" };
+	t = with_tuple(1, "10.0.0.9", NULL);
+	t->addr = (struct rsip_address){ .type = RSIP_ADDR_IPV6, .v6 = { 0x20, 1 } };
+	cr_assert_eq(say(gw_host(1), 2), RSIP_OK);
+	cr_expect_eq(gw.got.type, RSIP_MSG_QUERY_RESPONSE);
+	cr_expect_eq(gw.got.tuple_cnt, 0, "9.14.3: it is not known");
+}
+
 Test(engine, lease_times_are_kept_within_bounds)
 {
 	static const struct {

@@ -40,11 +40,7 @@ static void up(void)
 	gw.pool[0].port_last = 2051;
 	gw.pool[0].spi_min = 0x1000;
 	gw.pool[0].spi_max = 0x100f;
-	gw.pool[1] = (struct rsip_pool_conf){ .name = "whole",
-					      .first = inet_addr("203.0.113.17"),
-					      .addr_cnt = 2,
-					      .methods = RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP) };
-	gw.lease.pool_cnt = 2;
+	gw_plan_whole();
 	policy[0] = policy_of(2, RSIP_REMOTE_MACRO);
 	policy[1] = policy_of(3, RSIP_REMOTE_MICRO);
 	policy[2] = policy_of(4, RSIP_REMOTE_NONE);
@@ -70,26 +66,13 @@ static int second(struct rsip_from f)
 	return say(f, f.transport == RSIP_TRANSPORT_UDP ? 2 : 0);
 }
 
-static void for_remote(const char *addr, uint16_t port)
-{
-	rsip_address_v4(&gw.m.remote, inet_addr(addr));
-	rsip_ports_range(&gw.m.remote_ports, port, 1);
-}
-
-static void whole(uint32_t client)
-{
-	an_assign(client, 1);
-	gw.m.type = RSIP_MSG_ASSIGN_REQUEST_RSA_IP;
-	gw.m.has &= ~RSIP_HAS_LOCAL_PORTS;
-}
-
 /* Another host holds these. */
 static void taken_by_another(uint8_t ports, uint16_t spis, const char *addr)
 {
 	uint32_t other = registered(gw_host(9));
 
 	if (addr)
-		whole(other);
+		a_whole_assign(other);
 	else if (spis)
 		an_ipsec_assign(other, spis);
 	else
@@ -190,7 +173,7 @@ static int unsupported_message(void)
 	policy[0] = policy[1] = policy[2] = rsip_flow_default;
 	policy[0].local = RSIP_LOCAL_MICRO;
 	cr_assert_eq(rsip_engine_set_policies(gw.e, policy, 1), 0);
-	whole(registered(gw_host(6)));
+	a_whole_assign(registered(gw_host(6)));
 	return second(gw_host(6));
 }
 
@@ -238,9 +221,9 @@ static int bad_tunnel_type(void)
 static int local_addr_unavailable(void)
 {
 	taken_by_another(0, 0, "203.0.113.17");
-	whole(registered(gw_host(8)));
+	a_whole_assign(registered(gw_host(8)));
 	cr_assert_eq(second(gw_host(8)), RSIP_OK);
-	whole(id);
+	a_whole_assign(id);
 	return second(gw_host(1));
 }
 
@@ -253,7 +236,7 @@ static int local_addrport_unavailable(void)
 static int local_addr_inuse(void)
 {
 	taken_by_another(0, 0, "203.0.113.17");
-	whole(id);
+	a_whole_assign(id);
 	with_local("203.0.113.17");
 	return second(gw_host(1));
 }
@@ -284,14 +267,14 @@ static int local_addrport_unallowed(void)
 static int remote_addr_unallowed(void)
 {
 	an_assign(registered(gw_host(2)), 1);
-	for_remote("198.51.100.1", 80);
+	with_peer("198.51.100.1", 80, 1);
 	return second(gw_host(2));
 }
 
 static int remote_addrport_unallowed(void)
 {
 	an_assign(registered(gw_host(3)), 1);
-	for_remote("198.51.100.1", 80);
+	with_peer("198.51.100.1", 80, 1);
 	return second(gw_host(3));
 }
 

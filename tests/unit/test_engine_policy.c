@@ -6,17 +6,10 @@
 
 static struct rsip_flow_policy policy[2];
 
-/* A second pool, 203.0.113.17 - .18, whose addresses are leased whole. */
 static void with_policy(uint8_t local, uint8_t remote)
 {
 	gw_plan();
-	gw.pool[1] = (struct rsip_pool_conf){
-		.name = "whole",
-		.first = inet_addr("203.0.113.17"),
-		.addr_cnt = 2,
-		.methods = RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP),
-	};
-	gw.lease.pool_cnt = 2;
+	gw_plan_whole();
 	policy[0] = rsip_flow_default;
 	policy[0].local = local;
 	policy[0].remote = remote;
@@ -43,28 +36,6 @@ static void remote_micro(void)
 }
 
 TestSuite(engine_policy, .init = usual, .fini = gw_down);
-
-static void a_whole_assign(uint32_t id)
-{
-	an_assign(id, 1);
-	gw.m.type = RSIP_MSG_ASSIGN_REQUEST_RSA_IP;
-	gw.m.has &= ~RSIP_HAS_LOCAL_PORTS;
-}
-
-static void a_listen(uint32_t id, uint16_t first, uint8_t cnt)
-{
-	an_assign(id, cnt);
-	gw.m.type = RSIP_MSG_LISTEN_REQUEST;
-	if (first)
-		rsip_ports_range(&gw.m.local_ports, first, cnt);
-}
-
-static void with_peer(const char *addr, uint16_t first, uint8_t cnt)
-{
-	rsip_address_v4(&gw.m.remote, inet_addr(addr));
-	if (cnt)
-		rsip_ports_range(&gw.m.remote_ports, first, cnt);
-}
 
 static struct rsip_lease_bind installed(void)
 {

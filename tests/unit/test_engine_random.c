@@ -122,10 +122,25 @@ static void random_spis(struct rsip_spis *s)
 		rsip_spis_range(s, 256 + gw_next() % 100000, 1 + gw_next() % 8);
 }
 
+static const char *const places[] = { "203.0.113.1", "203.0.113.2", "203.0.113.9", "203.0.113.17" };
+static const char *const peers[] = { "198.51.100.1", "198.51.100.2", "192.0.2.1" };
+
+static void random_listen(uint32_t id)
+{
+	static const uint16_t port[] = { 0, 500, 4500, 8080, 8081 };
+
+	a_listen(id, port[gw_next() % RSIP_ARRAY_LEN(port)], 1);
+	if (gw_next() % 4 == 0) {
+		gw.m.local_ports = (struct rsip_ports){ .form = RSIP_FORM_LIST, .cnt = 2, .port = { 500, 4500 } };
+	}
+}
+
 /* A message that this walker could sensibly send now. */
 static void random_message(struct walker *w)
 {
-	switch (gw_next() % 9) {
+	switch (gw_next() % 11) {
+	case 9: a_whole_assign(w->id); break;
+	case 10: random_listen(w->id); break;
 	case 0: a_register(); return;
 	case 1: a_deregister(w->id); return;
 	case 2:
@@ -149,7 +164,9 @@ static void random_message(struct walker *w)
 		return;
 	}
 	if (gw_next() % 4 == 0)
-		with_local(gw_next() % 2 ? "203.0.113.1" : "203.0.113.9");
+		with_local(places[gw_next() % RSIP_ARRAY_LEN(places)]);
+	if (gw_next() % 2)
+		with_peer(peers[gw_next() % RSIP_ARRAY_LEN(peers)], 79 + gw_next() % 3, gw_next() % 4);
 	if (gw_next() % 4 == 0)
 		with_lease(gw_next() % 4000);
 }
@@ -206,6 +223,49 @@ static void step(void)
 		tick_at(gw.now + gw_next() % (200 * S));
 }
 
+/* The data plane says that one of them broke a rule. */
+static void random_violation(void)
+{
+	rsip_engine_violation(gw.e,
+			      &(struct rsip_event){ .host = gw_host(gw_next() % (WALKERS + 2)).addr,
+						    .local = inet_addr(places[gw_next() % RSIP_ARRAY_LEN(places)]),
+						    .remote = inet_addr(peers[gw_next() % RSIP_ARRAY_LEN(peers)]),
+						    .local_port = gw_next(),
+						    .iface = 2,
+						    .reason = gw_next() % RSIP_CNT_MAX },
+			      gw.now);
+}
+
+static struct rsip_flow_policy policies[2];
+
+/* Walkers 0 to 3 without remote policy, 4 to 7 with macro, the others with micro flows. */
+static void policies_up(void)
+{
+	gw_plan();
+	gw_plan_whole();
+	for (unsigned int i = 0; i < 2; i++) {
+		policies[i] = rsip_flow_default;
+		policies[i].remote = i ? RSIP_REMOTE_MICRO : RSIP_REMOTE_MACRO;
+		policies[i].local = i ? RSIP_LOCAL_MICRO : RSIP_LOCAL_MACRO;
+		policies[i].deny.cnt = 1;
+		policies[i].deny.rule[0] = (struct rsip_flow_rule){
+			{ inet_addr("192.0.2.0"), inet_addr("255.255.255.0") }, 0, 65535
+		};
+		for (unsigned int w = 4 + 4 * i; w < 8 + 4 * i; w++)
+			policies[i].client[policies[i].client_cnt++] =
+				(struct rsip_net){ gw_host(w).addr, inet_addr("255.255.255.255") };
+	}
+	gw.conf.policies = policies;
+	gw.conf.policy_cnt = 2;
+	gw_up();
+}
+
+static void pools_of(struct rsip_pool_stats st[2])
+{
+	rsip_lease_pool_stats(gw.lm, 0, &st[0]);
+	rsip_lease_pool_stats(gw.lm, 1, &st[1]);
+}
+
 static void leave_all(void)
 {
 	for (unsigned int i = 0; i < WALKERS; i++) {
@@ -218,28 +278,32 @@ static void leave_all(void)
 	}
 }
 
-Test(engine_random, a_hundred_thousand_mutated_messages_lose_nothing, .timeout = 300)
+Test(engine_random, a_hundred_thousand_mutated_messages_lose_nothing, .timeout = 300, .init = policies_up)
 {
 	const char *ops = getenv("RSIP_MODEL_OPS");
 	unsigned long steps = ops ? strtoul(ops, NULL, 10) : 100000;
-	struct rsip_pool_stats before, after;
+	struct rsip_pool_stats before[2], after[2];
 	unsigned long granted = 0;
 
-	rsip_lease_pool_stats(gw.lm, 0, &before);
+	pools_of(before);
 	for (unsigned int i = 0; i < WALKERS; i++)
 		walkers[i] = (struct walker){ .n = gw_next(), .tcp = i % 3 == 0 };
 	for (unsigned long i = 0; i < steps; i++) {
 		step();
+		if (gw_next() % 16 == 0)
+			random_violation();
 		if (i % 1000 == 999) {
 			granted += rsip_lease_bind_count(gw.lm);
 			leave_all();
-			rsip_lease_pool_stats(gw.lm, 0, &after);
-			cr_assert_eq(memcmp(&before, &after, sizeof(before)), 0,
+			pools_of(after);
+			cr_assert_eq(memcmp(before, after, sizeof(before)), 0,
 				     "pools differ after step %lu", i);
 			cr_assert_eq(rsip_lease_client_count(gw.lm), 0);
 		}
 	}
 	cr_expect_gt(granted, 100, "the walk must lease something to mean anything");
+	for (unsigned int type = RSIP_MSG_ASSIGN_RESPONSE_RSA_IP; type <= RSIP_MSG_LISTEN_RESPONSE; type += 2)
+		cr_expect_gt(rsip_engine_stats(gw.e)->sent[type], 10, "type %u", type);
 	tick_at(gw.now + 100 * S);
 	tick_at(gw.now + S);
 	cr_expect_eq(rsip_engine_stats(gw.e)->async_waiting, 0);

@@ -63,6 +63,20 @@ Test(flow, keys_and_their_defaults)
 	cr_expect(conf.policy[2].listen);
 }
 
+Test(flow, endpoints_are_counted_once)
+{
+	__be32 out[RSIP_MAX_ENDPOINTS];
+
+	cr_assert_eq(parse_policies("[{\"endpoint\": \"10.0.0.2\"}, {}, {\"endpoint\": \"10.0.0.3\"}, {\"endpoint\": \"10.0.0.2\"}]"), 0);
+	cr_assert_eq(rsip_conf_endpoints(&conf, out), 2);
+	cr_expect_eq(out[0], inet_addr("10.0.0.2"));
+	cr_expect_eq(out[1], inet_addr("10.0.0.3"));
+	cr_expect_eq(parse_policies("[{\"endpoint\": \"10.0.0.1\"}, {\"endpoint\": \"10.0.0.2\"}, {\"endpoint\": \"10.0.0.3\"},"
+				    "{\"endpoint\": \"10.0.0.4\"}, {\"endpoint\": \"10.0.0.5\"}, {\"endpoint\": \"10.0.0.6\"},"
+				    "{\"endpoint\": \"10.0.0.7\"}, {\"endpoint\": \"10.0.0.8\"}, {\"endpoint\": \"10.0.0.9\"}]"), -EINVAL);
+	cr_expect_str_eq(report.issue[report.cnt - 1].path, "policies");
+}
+
 Test(flow, mistakes_are_named)
 {
 	static const struct {
