@@ -23,6 +23,11 @@ struct rsip_cli {
 		const char *conns, *check;
 		bool off, force;
 	} charon;
+	struct {
+		const char *inner;
+		uint32_t spi_out;
+		bool ah, apply;
+	} manual;
 	char **args; /* what follows the options, NULL-terminated */
 	int arg_cnt;
 };
@@ -35,6 +40,7 @@ int rsip_cmd_release(struct rsip_cli *cli);
 int rsip_cmd_query(struct rsip_cli *cli);
 int rsip_cmd_strongswan(struct rsip_cli *cli);
 int rsip_cmd_check_path(struct rsip_cli *cli); /* strongswan --check */
+int rsip_cmd_manual(struct rsip_cli *cli);
 int rsip_cmd_exec(struct rsip_cli *cli);
 
 /*

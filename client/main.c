@@ -30,7 +30,11 @@ enum {
 	OPT_OFF,
 	OPT_CHECK,
 	OPT_CONNS,
-	OPT_FORCE
+	OPT_FORCE,
+	OPT_INNER,
+	OPT_SPI_OUT,
+	OPT_AH,
+	OPT_APPLY
 };
 
 struct command {
@@ -63,6 +67,9 @@ static const struct command commands[] = {
 	 "lease for a strongSwan, write its drop-in file, and check its connections",
 	 " ike-ports ike-spis strongswan-dir strongswan-vici lease" PLACES, 0, 0,
 	 rsip_cmd_strongswan},
+	{"manual", "PEER",
+	 "a pair of SAs without IKE: leases an SPI, makes keys, shows ip-xfrm(8) commands",
+	 " lease" PLACES, 1, 1, rsip_cmd_manual},
 	{"exec", "[--] CMD...", "run a program that uses the leased address and only leased ports",
 	 PLACES, 1, 1 << 20, rsip_cmd_exec},
 };
@@ -91,6 +98,17 @@ static const struct own_option strongswan_options[] = {
 	 "do IKE and ESP come back from that peer?"},
 };
 
+static const struct own_option manual_options[] = {
+	{{"inner", required_argument, NULL, OPT_INNER},
+	 "inner ADDR",
+	 "tunnel mode, with this inner address (default transport mode)"},
+	{{"spi-out", required_argument, NULL, OPT_SPI_OUT},
+	 "spi-out SPI",
+	 "the peer's SPI (default a random one)"},
+	{{"ah", no_argument, NULL, OPT_AH}, "ah", "AH instead of ESP"},
+	{{"apply", no_argument, NULL, OPT_APPLY}, "apply", "set this host's end up at once"},
+};
+
 /* What a binding may be asked to be. */
 static const struct own_option lease_options[] = {
 	{{"address", required_argument, NULL, OPT_ADDRESS}, "address ADDR", "this public address"},
@@ -112,9 +130,15 @@ static const struct own_option lease_options[] = {
 /* The options that are no settings. */
 static size_t own_options(const struct command *c, const struct own_option **list)
 {
-	*list = c->run == rsip_cmd_lease ? lease_options : strongswan_options;
-	if (c->run == rsip_cmd_lease)
+	if (c->run == rsip_cmd_lease) {
+		*list = lease_options;
 		return RSIP_ARRAY_LEN(lease_options);
+	}
+	if (c->run == rsip_cmd_manual) {
+		*list = manual_options;
+		return RSIP_ARRAY_LEN(manual_options);
+	}
+	*list = strongswan_options;
 	return c->run == rsip_cmd_strongswan ? RSIP_ARRAY_LEN(strongswan_options) : 0;
 }
 
@@ -231,8 +255,9 @@ static int take_port(const struct command *c, uint32_t *port)
 static int take_own_option(const struct command *c, struct rsip_cli *cli, int opt)
 {
 	__be32 addr;
+	char *end;
 
-	if ((opt == OPT_ADDRESS || opt == OPT_REMOTE || opt == OPT_CHECK) &&
+	if ((opt == OPT_INNER || opt == OPT_ADDRESS || opt == OPT_REMOTE || opt == OPT_CHECK) &&
 	    rsip_ip4_parse(optarg, &addr))
 		return wrong(c, "an IPv4 address is needed");
 	switch (opt) {
@@ -263,6 +288,20 @@ static int take_own_option(const struct command *c, struct rsip_cli *cli, int op
 		break;
 	case OPT_FORCE:
 		cli->charon.force = true;
+		break;
+	case OPT_INNER:
+		cli->manual.inner = optarg;
+		break;
+	case OPT_SPI_OUT:
+		cli->manual.spi_out = strtoul(optarg, &end, 0);
+		if (*end || cli->manual.spi_out < 256)
+			return wrong(c, "an SPI is a number from 256 on");
+		break;
+	case OPT_AH:
+		cli->manual.ah = true;
+		break;
+	case OPT_APPLY:
+		cli->manual.apply = true;
 		break;
 	}
 	return 0;
