@@ -85,6 +85,9 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 	if (!err)
 		err = rsip_pins_replace(o->pin_path, "prog_priv",
 					rsip_object_prog(object, RSIP_ROLE_PRIVATE));
+	p->config.tunnels = RSIP_CONFIG_TUNNELS; /* what these programs can; rsipd offers it when it starts */
+	if (!err)
+		err = rsip_object_write_config(object, &p->config);
 	rsip_object_close(object);
 	return err;
 }
