@@ -13,51 +13,6 @@
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
-static struct rsip_net *copy_nets(const struct rsip_net *nets, uint32_t cnt)
-{
-	struct rsip_net *copy = calloc(cnt + 1, sizeof(*copy));
-
-	if (copy && cnt)
-		memcpy(copy, nets, cnt * sizeof(*copy));
-	return copy;
-}
-
-int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,
-			 uint32_t client_net_cnt, const struct rsip_net *local_nets,
-			 uint32_t local_net_cnt)
-{
-	struct rsip_net *clients = copy_nets(client_nets, client_net_cnt);
-	struct rsip_net *local = copy_nets(local_nets, local_net_cnt);
-
-	if (!clients || !local) {
-		free(clients);
-		free(local);
-		return -ENOMEM;
-	}
-	free(e->client_nets);
-	free(e->local_nets);
-	e->client_nets = clients;
-	e->local_nets = local;
-	e->conf.client_net_cnt = client_net_cnt;
-	e->conf.local_net_cnt = local_net_cnt;
-	return 0;
-}
-
-int rsip_engine_set_policies(struct rsip_engine *e, const struct rsip_flow_policy *policies,
-			     uint32_t cnt)
-{
-	struct rsip_flow_policy *copy = calloc(cnt + 1, sizeof(*copy));
-
-	if (!copy)
-		return -ENOMEM;
-	if (cnt)
-		memcpy(copy, policies, cnt * sizeof(*copy));
-	free(e->policies);
-	e->policies = copy;
-	e->conf.policy_cnt = cnt;
-	return 0;
-}
-
 int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine **out)
 {
 	struct rsip_engine *e = calloc(1, sizeof(*e));
@@ -116,14 +71,6 @@ void rsip_engine_destroy(struct rsip_engine *e)
 
 /* ---- small things ---------------------------------------------------------------------------- */
 
-bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr)
-{
-	for (uint32_t i = 0; i < cnt; i++)
-		if ((addr & nets[i].mask) == nets[i].addr)
-			return true;
-	return false;
-}
-
 /* Rounded down: no host may think that it has longer than it has. */
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns)
 {
@@ -135,31 +82,6 @@ enum rsip_err rsip_engine_silence(struct rsip_request *rq, enum rsip_engine_drop
 	rq->is_dropped = true;
 	rq->dropped = why;
 	return RSIP_OK;
-}
-
-uint8_t rsip_engine_local_policy(const struct rsip_request *rq)
-{
-	const struct rsip_engine_session *s = rq->c ? rq->c->session : NULL;
-
-	return s && s->local_policy ? s->local_policy : rq->policy->local;
-}
-
-uint8_t rsip_engine_remote_policy(const struct rsip_request *rq)
-{
-	const struct rsip_engine_session *s = rq->c ? rq->c->session : NULL;
-
-	return s && s->remote_policy ? s->remote_policy : rq->policy->remote;
-}
-
-uint32_t rsip_engine_methods(const struct rsip_request *rq)
-{
-	uint32_t methods = rsip_lease_methods(rq->e->lm, rsip_flow_pools(rq->policy));
-
-	if (rsip_engine_local_policy(rq) == RSIP_LOCAL_MICRO) /* 7.1: not with RSA-IP */
-		methods &= ~RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP);
-	if (!rq->policy->ipsec)
-		methods &= ~RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
-	return methods;
 }
 
 static const struct {
@@ -179,35 +101,6 @@ static const struct {
 
 /* ---- the checks, in the order in which errors are told --------------------------------------- */
 
-/* Does anybody may listen?  Who matches no policy does. */
-static bool somebody_listens(const struct rsip_engine *e)
-{
-	for (uint32_t i = 0; i < e->conf.policy_cnt; i++) {
-		if (e->policies[i].listen)
-			return true;
-		if (!e->policies[i].client_cnt) /* the ones behind it hold nobody */
-			return false;
-	}
-	return rsip_flow_default.listen;
-}
-
-/* Optional messages (App. B) that the configuration leaves out; all others are served. */
-static bool is_supported(const struct rsip_request *rq)
-{
-	uint32_t methods = rsip_lease_methods(rq->e->lm, NULL);
-
-	switch (rq->in->type) {
-	case RSIP_MSG_ASSIGN_REQUEST_RSA_IP:
-		return methods & RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP) &&
-		       rsip_engine_local_policy(rq) != RSIP_LOCAL_MICRO;
-	case RSIP_MSG_ASSIGN_REQUEST_RSIPSEC:
-		return methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
-	case RSIP_MSG_LISTEN_REQUEST:
-		return somebody_listens(rq->e);
-	}
-	return true;
-}
-
 /* Version, length, type, parameters, counter: 106, 207, 206, 208, 205, 202, 204, 203, 201, 105. */
 static enum rsip_err check_message(struct rsip_request *rq, enum rsip_err head)
 {
@@ -217,7 +110,7 @@ static enum rsip_err check_message(struct rsip_request *rq, enum rsip_err head)
 		return head;
 	if (!rsip_message_is_request(rq->in->type)) /* unknown, or only a gateway sends it */
 		return RSIP_ERR_ILLEGAL_MESSAGE;
-	if (!is_supported(rq))
+	if (!rsip_engine_is_supported(rq))
 		return RSIP_ERR_UNSUPPORTED_MESSAGE;
 	err = rsip_decode(rq->msg, rq->len, rq->in);
 	if (rq->in->has & RSIP_HAS_COUNTER && !rq->in->counter) /* 0 is the gateway's own */

@@ -171,6 +171,10 @@ enum rsip_err rsip_engine_extend(struct rsip_request *rq);
 enum rsip_err rsip_engine_free(struct rsip_request *rq);
 enum rsip_err rsip_engine_query(struct rsip_request *rq);
 
+/* ---- engine_policy.c ------------------------------------------------------------------------- */
+
+/* Is this message, which App. B calls optional, served at all?  Always true for the others. */
+bool rsip_engine_is_supported(const struct rsip_request *rq);
 /* Its policy: as it was told when it registered, else as configured now.  RFC 3103 7. */
 uint8_t rsip_engine_local_policy(const struct rsip_request *rq);
 uint8_t rsip_engine_remote_policy(const struct rsip_request *rq);
