@@ -152,9 +152,17 @@ test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNE
 	$(Q)$(MAKE) --no-print-directory test-programs
 	$(Q)O=$(O) tests/vm/run $(JOBS)
 
-demo: deps ## the main job in a lab of its own: two hosts, one address, one peer
+.PHONY: comparison
+comparison: ## write the table of docs/comparison.md from what test-vm saw last
+	$(Q)test -s build/vm/results || { echo 'no results: sudo make test-vm JOBS="ipsec nat" first' >&2; exit 1; }
+	$(Q)tests/vm/ipsec/table.py build/vm/results >build/vm/table
+	$(Q)sed -i -e '/^<!-- table:/r build/vm/table' -e '/^<!-- table:/,/^<!-- end of table/{/^<!--/!d}' docs/comparison.md
+
+demo: deps ## the main job in a lab of its own: two hosts, one address, one peer; then kernel IPsec
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) tests/lab/demo.sh
+	$(Q)tests/vm/demo.sh can || packaging/deps.sh install vm || :
+	$(Q)O=$(O) tests/vm/demo.sh
 
 # ---- fuzzers: clang's libFuzzer with sanitizers, over objects of their own ---------------------------------------
 

@@ -5,7 +5,7 @@
 # Boots the kernel that kernel.sh fetched for SUITE (default bookworm) under qemu, with this machine's root file system
 # as root (9p, read-only, under an overlay in memory: what the command writes is gone afterwards), runs COMMAND as root
 # in the project's folder, streams its stdout and stderr, and exits with its exit status.
-#   -o DIR  a folder of this machine that the VM may write: inside /run/out (and $VM_OUT)
+#   -o DIR  a folder of this machine that the VM may write: inside /mnt (and $VM_OUT)
 #   -t N    stop the VM after N seconds (default 600): exit status 124
 #   -i      systemd is process 1, and COMMAND a service of its, started when multi-user.target is up
 #   -p S    with -i: script S (its path in the project) runs before systemd; none of this machine's own services is
@@ -45,12 +45,12 @@ trap 'exit 130' INT TERM HUP
 
 environment() {
 	echo 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TERM=dumb RSIP_VM=1'
-	[ -z "$out" ] || echo 'export VM_OUT=/run/out'
-	for v in O V LONG LAB_KEEP VERDICTS ONLY; do [ -z "${!v:-}" ] || printf 'export %s=%q\n' $v "${!v}"; done
+	[ -z "$out" ] || echo 'export VM_OUT=/mnt'
+	for v in O V LONG LAB_KEEP VERDICTS RESULTS DEMO_TTY; do [ -z "${!v:-}" ] || printf 'export %s=%q\n' $v "${!v}"; done
 }
 mounts() {
 	echo "mkdir -p /usr/lib/modules/$ver; mount --bind '$kernel/lib/modules/$ver' /usr/lib/modules/$ver"
-	[ -z "$out" ] || echo 'mkdir -p /run/out; mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=none out /run/out'
+	[ -z "$out" ] || echo 'mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=none out /mnt'
 	echo 'echo 1 >/proc/sys/kernel/printk'
 }
 command_script() { # what runs COMMAND, then ends the VM

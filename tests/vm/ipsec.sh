@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# ipsec.sh {rsip|masquerade} [NAME...]   real IPsec: kernel ESP and AH with stock strongSwan on the hosts and the peer,
+# behind one address, through our gateway or through what is used today, nftables masquerade.  The scenarios are those of
+# ipsec/scenarios (all, or the named ones).  With RESULTS=FILE, FILE gets a line for each step.
+# Needs a kernel with ESP and AH: this machine's, or the VM's (make test-vm).
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/../lab/lib.sh"
+. "$(dirname "$0")/ipsec/lab.sh"
+GATEWAY=${1:-rsip}
+lab_enter "$@"
+shift $(($# > 0))
+ONLY=" $* "
+
+ike_have || { skip "ipsec: strongSwan is missing (make deps installs it)"; lab_end; }
+ipsec_can || { skip "ipsec: this kernel has no ESP and AH; make test-vm runs it on one that has"; lab_end; }
+world
+while read -r name row; do
+	case $name in '' | '#'*) continue ;; esac
+	[ "$ONLY" = "  " ] || case $ONLY in *" $name "*) ;; *) continue ;; esac
+	# shellcheck disable=SC2086
+	scenario "$name" $row </dev/null
+done <"$HERE/scenarios"
+lab_end

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# What happens in a scenario.  step_NAME: 0 if it came out as it should for every host; it says why not.
+
+# ---- traffic: numbered datagrams of every host, there and back -------------------------------------------------------
+
+talker() { # NODE RATE COUNT: the command, in TALKER
+	local to=("$SWAN_INNER_PEER" 7 "$2" "$3")
+	[ "${SA#*-}" = tunnel ] || to=("$PEER" 7 "$2" "$3" "${APP[$1]}")
+	TALKER=("$PY" "$LAB_SRC/udpseq.py" run "${to[@]}")
+	[ "$GATEWAY" != rsip ] || TALKER=("$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- "${TALKER[@]}")
+}
+stream_start() {
+	local h
+	streams=''
+	for h in $HOSTS; do
+		talker "$h" $RATE 0
+		start "$h" "stream-$h" "${TALKER[@]}"
+		streams="$streams $STARTED"
+	done
+	for h in $HOSTS; do
+		wait_for 20 grep -q ready "$LAB/stream-$h" || { echo "$h cannot send: $(tail -n 1 "$LAB/stream-$h")"; return 1; }
+	done
+}
+# count_of KEY FILE: of udpseq.py's report; without one, too much
+count_of() { grep -o "\"$1\": [0-9]*" "$2" | grep -o '[0-9]*$' || echo 999999; }
+# stream_end: LOST is how many datagrams were lost or came twice
+stream_end() {
+	local h
+	# shellcheck disable=SC2086
+	stop $streams
+	LOST=0
+	for h in $HOSTS; do LOST=$((LOST + $(count_of lost "$LAB/stream-$h") + $(count_of doubled "$LAB/stream-$h"))); done
+}
+RATE=$([ "${RSIP_VM:-}" = 1 ] && echo 10 || echo 50) # datagrams a second: an emulated CPU has other things to do
+talk_once() { talker "$1" 40 20 && on "$1" "${TALKER[@]}" >"$LAB/flow-$1" 2>&1; } # NODE: twenty datagrams
+came_back() { count_of received "$LAB/flow-$1"; }
+flows_now() {
+	local h
+	for h in $HOSTS; do
+		talk_once "$h" && [ "$(came_back "$h")" = 20 ] ||
+			{ echo "$h: of 20 datagrams $(came_back "$h") came back"; return 1; }
+	done
+}
+flows() { # within some seconds
+	local out end=$((SECONDS + ${1:-12}))
+	until out=$(flows_now); do
+		[ $SECONDS -lt $end ] || { echo "$out"; return 1; }
+	done
+}
+# lossless COMMAND...: runs it while every host sends; none may be lost
+lossless() {
+	local rc=0
+	stream_start || return 1
+	"$@" || rc=$?
+	stream_end
+	[ $rc = 0 ] || return 1
+	[ "$LOST" = 0 ] || { echo "$LOST datagrams were lost"; return 1; }
+}
+
+# ---- IKE --------------------------------------------------------------------------------------------------------------
+
+step_up() { # all at once
+	local h jobs=() bad=''
+	for h in $HOSTS; do
+		swan_initiate "$h" &
+		jobs+=($!)
+	done
+	wait "${jobs[@]}"
+	for h in $HOSTS; do swan_up "$h" || bad="$bad $h: $(grep -i 'fail\|error\|no \|unable' "$LAB/ike-$h/initiate" | tail -n 1)"; done
+	[ -z "$bad" ] || { echo "no CHILD_SA:$bad"; return 1; }
+	flows
+}
+# fresh child BEFORE NOW: an SPI that was not there; fresh ike BEFORE NOW: one more
+fresh() { if [ "$1" = ike ]; then [ "$3" -gt "$2" ]; else [ -n "$(comm -13 <(echo "$2") <(echo "$3"))" ]; fi; }
+changed() { fresh "$1" "$3" "$(swan_"$1" "$2")"; } # child|ike NODE BEFORE
+# renegotiate SIDE child|ike OPTION...: on the host or the peer, for all hosts at once; then each must have new SPIs
+renegotiate() {
+	local side=$1 what=$2 h node jobs=()
+	local -A before
+	shift 2
+	for h in $HOSTS; do
+		before[$h]=$(swan_"$what" "$h")
+		node=$([ "$side" = host ] && echo "$h" || echo peer)
+		ike_ctl "$node" --rekey "--$what" "$h" "$@" >"$LAB/ike-$node/rekey-$h" 2>&1 &
+		jobs+=($!)
+	done
+	wait "${jobs[@]}"
+	for h in $HOSTS; do
+		wait_for "${PATIENCE:-20}" changed "$what" "$h" "${before[$h]}" || { echo "$h: no new $what SA"; return 1; }
+	done
+}
+step_child-rekey-host() { lossless renegotiate host child && flows; }
+step_child-rekey-peer() { lossless renegotiate peer child && flows; }
+step_ike-rekey-host() { lossless renegotiate host ike && flows; }
+step_ike-rekey-peer() { # the first packet under the new pair may be the peer's: it must find the host
+	lossless renegotiate peer ike || return 1
+	renegotiate peer child && flows
+}
+# strongSwan's reauthentication breaks before it makes: datagrams are lost meanwhile, whatever is between
+step_reauth-host() { renegotiate host ike --reauth && flows 25; }
+step_reauth-peer() { renegotiate peer ike --reauth && flows 25; }
+
+answered() { [ "$(grep -c 'parsed INFORMATIONAL.* response\|parsed INFORMATIONAL_V1' "$LAB/ike-$1/charon.log")" -gt "$2" ]; }
+step_dpd() { # liveness checks from both sides are answered
+	local h n m
+	n=$(grep -c 'parsed INFORMATIONAL.* response' "$LAB/ike-peer/charon.log")
+	m=$(grep -c 'parsed INFORMATIONAL.* response' "$LAB/ike-${HOSTS%% *}/charon.log")
+	wait_for 20 answered peer "$n" && wait_for 20 answered "${HOSTS%% *}" "$m" || { echo "no answer to DPD"; return 1; }
+	for h in $HOSTS; do swan_up "$h" || { echo "$h lost its SA"; return 1; }; done
+}
+
+# ---- the gateway and its leases -------------------------------------------------------------------------------------------
+
+renewals() { local h; for h in $HOSTS; do renew "$h" || { echo "$h does not renew"; return 1; }; done; }
+killed_and_back() {
+	kill -KILL "$RSIPD"
+	wait "$RSIPD" 2>/dev/null
+	sleep 1
+	rsipd_start
+}
+upgrade() { loader upgrade --config $LAB/rsipd.json || return 1; }
+step_renew() { if [ "$GATEWAY" = rsip ]; then lossless renewals; else lossless sleep 8; fi && flows; }
+step_rsipd-killed() {
+	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
+	lossless killed_and_back && renewals && flows
+}
+step_upgraded() {
+	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
+	lossless upgrade && flows
+}
+step_revoked() { # the operator takes the first host's leases away: that host's ESP stops, nobody else's does
+	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
+	local h=${HOSTS%% *} b before
+	# a client that is away cannot lease anew; its programs go on
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
+	for b in $(bindings | grep -F " $(addr_of "$h") " | cut -d ' ' -f 1); do ctl binding remove "$b" >/dev/null || return 1; done
+	before=$(stat_of "$REVOKED_COUNTS")
+	talker "$h" 40 20
+	in_place "$h" "${TALKER[@]:5}" >"$LAB/flow-$h" 2>&1 # what follows `exec --state-dir DIR --`
+	[ "$(came_back "$h")" = 0 ] || { echo "$h still gets through"; return 1; }
+	[ "$(stat_of "$REVOKED_COUNTS")" -ge $((before + 20)) ] || { echo "not counted as $REVOKED_COUNTS: $(drops)"; return 1; }
+	HOSTS=${HOSTS#* } flows
+}
+REVOKED_COUNTS=host-unknown
+step_expired() { # rsipd and the first host's client are away until the lease has run out: the data plane ends it by itself
+	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
+	local h=${HOSTS%% *}
+	kill -KILL "$RSIPD"
+	wait "$RSIPD" 2>/dev/null
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-"
+	talker "$h" 40 20
+	wait_for 20 silence "$h" || { echo "$h still gets through"; return 1; }
+	rsipd_start
+	[ "$(stat_of expired)" -ge 20 ] || { echo "not counted as expired: $(drops)"; return 1; }
+}
+silence() { in_place "$1" "${TALKER[@]:5}" >"$LAB/flow-$1" 2>&1 && [ "$(came_back "$1")" = 0 ]; }
+
+step_host-reboot() { # power off: no goodbye to anybody
+	local h=${HOSTS%% *}
+	charon_kill "$h"
+	if [ "$GATEWAY" = rsip ]; then
+		pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
+		umount "$LAB/client-$h/netns" 2>/dev/null
+		rm -rf "${LAB:?}/client-$h" "${LAB:?}/ike-$h/drop"
+	else
+		on "$h" ip xfrm state flush
+		on "$h" ip xfrm policy flush
+	fi
+	rm -f "$LAB/ike-$h/vici"
+	host_begin "$h" && swan_initiate "$h" && note_leases && flows 20
+}
+step_gateway-reboot() { # everything it knew is gone; the hosts notice when they renew (RFC 3103 10.2.2)
+	local h
+	if [ "$GATEWAY" = rsip ]; then
+		stop "$RSIPD"
+		loader detach --config $LAB/rsipd.json >/dev/null 2>&1
+		sleep 1
+		loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || { cat $LAB/attach.log; return 1; }
+		rsipd_start
+		for h in $HOSTS; do wait_for 30 leases_again "$h" || { echo "$h does not lease again"; return 1; }; done
+		for h in $HOSTS; do recharge "$h" || { echo "$h: charon does not come back"; return 1; }; done
+		note_leases
+	else
+		on gw nft flush ruleset
+		on gw conntrack -F >/dev/null 2>&1
+		masquerade
+	fi
+	flows 30
+}
+leases_again() { ctl --json bindings | js "len([b for b in d['bindings'] if b['host'] == '$(addr_of "$1")' and b['spis']])" | grep -q '[1-9]'; }
+# recharge NODE: the new leases are other ones: charon starts again with them (rsip-client status says that it must)
+recharge() {
+	charon_kill "$1"
+	rm -f "$LAB/ike-$1/vici"
+	note_host "$1"
+	swan_host_conf "$1" # its transport selectors are ports of the new lease
+	charon_begin "$1" && swan_initiate "$1"
+}
