@@ -18,7 +18,10 @@ if [ -z "${RSIP_LAB_ID:-}${RSIP_VM:-}" ] && ! ipsec_can; then
 	version=$("$TREE/tests/vm/kernel.sh" "$VM_KERNEL") || exit 1
 	echo "This kernel has no ESP: Debian's $version, in an emulated machine, shows the rest."
 	[ ! -t 1 ] || export DEMO_TTY=1
-	exec "$TREE/tests/vm/boot.sh" -s "$VM_KERNEL" -t 300 tests/vm/demo.sh
+	rc=0
+	"$TREE/tests/vm/boot.sh" -s "$VM_KERNEL" -t 240 tests/vm/demo.sh || rc=$?
+	[ $rc != 124 ] || { echo "Not shown to its end: this machine is too busy to emulate another one."; rc=0; }
+	exit $rc
 fi
 lab_enter "$@"
 ike_have || { echo "Kernel IPsec is not shown: strongSwan is missing (make deps installs it)."; exit 0; }

@@ -28,7 +28,7 @@ declare -A LOCAL APP # of each host: the address it speaks from, and the first o
 note_host() {
 	LOCAL[$1]=$(addr_of "$1") APP[$1]=$((20000 + 8 * $(index "$1")))
 	[ "$GATEWAY" = rsip ] || return 0
-	client "$1" status --json | "$PY" "$HERE/leases.py" "$1" >"$LAB/leases-$1" || return 1
+	client "$1" status --json | "$PY" "$HERE/leases.py" "$1" >"$LAB/leases-$1" && grep -q . "$LAB/leases-$1" || return 1
 	read -r "LOCAL[$1]" "APP[$1]" <"$LAB/leases-$1"
 }
 program() { # NODE COMMAND...: where the host's programs run
@@ -148,7 +148,7 @@ same_bytes() { # every packet at both hops, the bytes of the inner one untouched
 	local h opts=() out rc=0
 	[ "${BYTES:-1}" = 1 ] || return 0
 	for h in $HOSTS_ALL; do opts+=(--host "$h=$(addr_of "$h")=$LAB/lan.pcap"); done
-	out=$("$PY" "$LAB_SRC/wire.py" same --pool $POOL --gw $GW_PRIV "${opts[@]}" --peer $LAB/peer.pcap 2>&1) || rc=$?
+	out=$("$PY" "$LAB_SRC/wire.py" same --pool $POOL --gw $GW_PRIV "${opts[@]}" --unseen-out $UNSEEN --peer $LAB/peer.pcap 2>&1) || rc=$?
 	result untouched $rc "$([ $rc = 0 ] || tail -n 1 <<<"$out" | cut -c 1-200)"
 }
 
@@ -183,7 +183,7 @@ nothing_left() {
 
 scenario() { # NAME IKE SA PORTS HOSTS STEP...
 	local h i begin=$SECONDS why=''
-	NAME=$1 IKE=$2 SA=$3 PORTS=$4 HOSTS='hosta hostb' RANGES=() IKE_PORTS='' DPD='' LEASE=''
+	NAME=$1 IKE=$2 SA=$3 PORTS=$4 HOSTS='hosta hostb' RANGES=() IKE_PORTS='' DPD='' LEASE='' UNSEEN=0 # UNSEEN: packets of the hosts that the gateway had to drop
 	[ "$5" != 1 ] || HOSTS=hosta
 	for ((i = 3; i <= $5; i++)); do HOSTS="$HOSTS host$i"; done
 	shift 5

@@ -6,8 +6,9 @@ import json
 import sys
 
 d = json.load(sys.stdin)
-spans = [(b["address"], *(int(p) for p in (s.split("-") * 2)[:2])) for b in d["bindings"] for s in b["ports"]]
-print(*next((addr, first) for addr, first, last in spans if last - first == 7))
-print(*("%s=%s" % (sys.argv[1], s) for b in d["bindings"] for s in b["spis"]))
+bindings = d.get("bindings", [])
+spans = [(b["address"], *(int(p) for p in (s.split("-") * 2)[:2])) for b in bindings for s in b["ports"]]
+print(*next(((addr, first) for addr, first, last in spans if last - first == 7), ()))
+print(*("%s=%s" % (sys.argv[1], s) for b in bindings for s in b["spis"]))
 charon = d.get("strongswan", {})
 print(*(charon[k] for k in ("port", "port-nat-t") if k in charon))

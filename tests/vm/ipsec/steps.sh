@@ -141,6 +141,7 @@ step_revoked() { # the operator takes the first host's leases away: that host's 
 	in_place "$h" "${TALKER[@]:5}" >"$LAB/flow-$h" 2>&1 # what follows `exec --state-dir DIR --`
 	[ "$(came_back "$h")" = 0 ] || { echo "$h still gets through"; return 1; }
 	[ "$(stat_of "$REVOKED_COUNTS")" -ge $((before + 20)) ] || { echo "not counted as $REVOKED_COUNTS: $(drops)"; return 1; }
+	UNSEEN=$(($(stat_of "$REVOKED_COUNTS") - before))
 	HOSTS=${HOSTS#* } flows
 }
 REVOKED_COUNTS=host-unknown
@@ -153,7 +154,8 @@ step_expired() { # rsipd and the first host's client are away until the lease ha
 	talker "$h" 40 20
 	wait_for 20 silence "$h" || { echo "$h still gets through"; return 1; }
 	rsipd_start
-	[ "$(stat_of expired)" -ge 20 ] || { echo "not counted as expired: $(drops)"; return 1; }
+	UNSEEN=$(stat_of expired)
+	[ "$UNSEEN" -ge 20 ] || { echo "not counted as expired: $(drops)"; return 1; }
 }
 silence() { in_place "$1" "${TALKER[@]:5}" >"$LAB/flow-$1" 2>&1 && [ "$(came_back "$1")" = 0 ]; }
 
