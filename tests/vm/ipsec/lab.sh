@@ -68,6 +68,15 @@ world() {
 
 # ---- one scenario ------------------------------------------------------------------------------------------------------
 
+# inner_up NODE: the inner address of tunnel mode, and the way to the peer's; they go with the device they lead through
+inner_up() {
+	local inner
+	[ "${SA#*-}" = tunnel ] || return 0
+	inner=$(swan_inner "$1")
+	in_place "$1" ip addr add "$inner/32" dev lo 2>/dev/null
+	in_place "$1" ip route replace $SWAN_INNER_PEER/32 dev "$([ "$GATEWAY" = rsip ] && echo rsip0 || echo eth0)" \
+		src "$inner" $([ "$GATEWAY" = rsip ] || echo via $GW_PRIV)
+}
 host_begin() { # NODE: leases and a charon, as an administrator sets them up
 	local opts=(--ports 8 ${LEASE:+--lease $LEASE})
 	if [ "$GATEWAY" = rsip ]; then
@@ -81,19 +90,14 @@ host_begin() { # NODE: leases and a charon, as an administrator sets them up
 		host_up "$1" "${opts[@]}" || { echo "$1 does not lease: $(tail -n 2 "$LAB/client-$1.log")"; return 1; }
 	fi
 	note_host "$1"
-	if [ "${SA#*-}" = tunnel ]; then
-		inner=$(swan_inner "$1")
-		in_place "$1" ip addr add "$inner/32" dev lo 2>/dev/null
-		in_place "$1" ip route replace $SWAN_INNER_PEER/32 dev "$([ "$GATEWAY" = rsip ] && echo rsip0 || echo eth0)" \
-			src "$inner" $([ "$GATEWAY" = rsip ] || echo via $GW_PRIV)
-	fi
+	inner_up "$1"
 	swan_host_conf "$1"
 	charon_begin "$1"
 }
 in_place() { if [ "$GATEWAY" = rsip ]; then nsenter "--net=$LAB/client-$1/netns" -- "${@:2}"; else on "$@"; fi; }
-charon_kill() { # in this PID namespace there are only ours; its environment tells whose it is
+charon_kill() { # NODE [SIGNAL]: in this PID namespace there are only ours; its environment tells whose it is
 	local p
-	for p in $(pgrep -x charon); do ! grep -qz "^STRONGSWAN_CONF=$LAB/ike-$1/" /proc/"$p"/environ || kill -KILL "$p"; done
+	for p in $(pgrep -x charon); do ! grep -qz "^STRONGSWAN_CONF=$LAB/ike-$1/" /proc/"$p"/environ || kill -"${2:-KILL}" "$p"; done
 }
 charon_begin() {
 	ike_start "$1" program "$1" || { echo "charon on $1: $(tail -n 2 "$LAB/ike-$1/out")"; return 1; }

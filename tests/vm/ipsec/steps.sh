@@ -194,8 +194,10 @@ step_gateway-reboot() { # everything it knew is gone; the hosts notice when they
 leases_again() { ctl --json bindings | js "len([b for b in d['bindings'] if b['host'] == '$(addr_of "$1")' and b['spis']])" | grep -q '[1-9]'; }
 # recharge NODE: the new leases are other ones: charon starts again with them (rsip-client status says that it must)
 recharge() {
-	charon_kill "$1"
+	charon_kill "$1" TERM
+	wait_for 20 eval "! grep -qsz '^STRONGSWAN_CONF=$LAB/ike-$1/' /proc/[0-9]*/environ" || charon_kill "$1"
 	rm -f "$LAB/ike-$1/vici"
+	inner_up "$1"
 	note_host "$1"
 	swan_host_conf "$1" # its transport selectors are ports of the new lease
 	charon_begin "$1" && swan_initiate "$1"

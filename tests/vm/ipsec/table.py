@@ -47,7 +47,7 @@ def cell(got, name, gateway, step):
     """yes, no (why), or a dash where there is nothing to say."""
     runs = got.get((name, gateway, step.lstrip("-")), [])
     if not runs:
-        return "not reached"
+        return "not reached" if (name, gateway, "up") in got else "not run"
     status, text = max(runs)
     if status == 2:
         return "-"
@@ -57,6 +57,8 @@ def cell(got, name, gateway, step):
 
 
 def wire(got, name, gateway):
+    if (name, gateway, "wire") not in got:
+        return "not run"
     texts = [t for s, t in got.get((name, gateway, "wire"), []) if s == 0]
     kinds = sorted({w.split(" ", 1)[1] for t in texts for w in t.split(", ") if w[0].isdigit()} - {"IKE"})
     return ", ".join(kinds) or "nothing"
