@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# RFC 3103 10.2, over UDP and over TCP: a gateway that has lost everything says so (301) at the host's next message, the host
+# ends its old registration and leases the same again; a host that has lost everything learns of its old registration
+# (302), ends it and starts anew.  The operator takes a registration away: the host stops, and comes back.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_LEASES='"default": 1800, "hold": 0'
+lab_up
+declare -A transport=([hosta]=udp [hostb]=tcp)
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+for h in hosta hostb; do
+	host_up $h --ports 8 --transport ${transport[$h]} || lab_abort "$h: $(cat $LAB/client-$h.log)"
+done
+talks() { inside "$1" "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 10 5 >"$LAB/talk-$1.json" 2>&1 && [ "$(js 'd["lost"]' <"$LAB/talk-$1.json")" = 0 ]; }
+client_id() { client "$1" status --json | js 'd["client-id"]'; }
+what() { client "$1" status --json | js '[(b["address"], b["ports"]) for b in d["bindings"]]'; }
+is_another() { [ "$(client_id "$1")" != "$2" ] && [ "$(client "$1" status --json | js 'd["bindings-wanted"]')" = 0 ] && [ "$(what "$1")" != "[]" ]; }
+for h in hosta hostb; do check "$h talks" talks $h; done
+
+declare -A id had
+for h in hosta hostb; do id[$h]=$(client_id $h) had[$h]=$(what $h); done
+stop $RSIPD
+loader detach --config $LAB/rsipd.json >$LAB/detach.log 2>&1 || not_ok "detach: $(cat $LAB/detach.log)"
+rm -rf $LAB/store /var/lib/rsip/lab-$RSIP_LAB_ID
+loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || lab_abort "attach: $(cat $LAB/attach.log)"
+rsipd_start
+for h in hosta hostb; do
+	check "$h, ${transport[$h]}: asks a gateway that lost everything, and gets what it wants" \
+		eval "client $h lease --json --ports 1 >$LAB/more"
+	check "$h: it is registered anew" wait_for 20 is_another $h "${id[$h]}"
+	client $h release "$(js 'd["bind-id"]' <$LAB/more)" || not_ok "$h: release"
+	check_eq "$h: with the same address and ports" "$(what $h)" "${had[$h]}"
+	check "$h talks again" wait_for 5 talks $h
+done
+
+check_eq "the gateway sent 301 to each" "$(ctl stats | awk '$1 == "REGISTER_FIRST" { print $2 }')" 4
+
+for h in hosta hostb; do
+	id[$h]=$(client_id $h)
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
+	umount "$LAB/client-$h/netns" 2>/dev/null
+	on $h ip link del rsip0 2>/dev/null
+	on $h tc qdisc del dev eth0 clsact 2>/dev/null
+	rm -rf "$LAB/client-$h"
+	check "$h, ${transport[$h]}: after a reboot of the host" host_up $h --ports 8 --transport ${transport[$h]}
+	check "$h: its registration is another" [ "$(client_id $h)" != "${id[$h]}" ]
+	check "$h talks again" talks $h
+done
+check_eq "the old registrations and bindings are gone" "$(ctl --json clients | js 'len(d["clients"])') $(bindings | wc -l)" "2 2"
+
+for h in hosta hostb; do
+	id[$h]=$(client_id $h)
+	ctl client remove "${id[$h]}" >/dev/null
+	check "$h, ${transport[$h]}: comes back after its registration was taken away" wait_for 20 is_another $h "${id[$h]}"
+	check "$h talks again" wait_for 5 talks $h
+done
+for h in hosta hostb; do client $h down; done
+check_eq "no binding is left" "$(bindings)" ""
+lab_end
