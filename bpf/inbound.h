@@ -54,12 +54,13 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	rsip_key_read(walk->ctx, &ip, &key);
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
+	walk->now = bpf_ktime_get_coarse_ns();
+	key.now_s = walk->now / RSIP_NS_PER_S;
 	res = rsip_demux(&key, addr_index);
 	if (res <= 0 && rsip_kernel_owns(&key, addr_index))
 		return RSIP_PASS;
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
-	walk->now = bpf_ktime_get_coarse_ns();
 	res = rsip_to_host(walk, &ip, &key, res);
 	return res ? res : RSIP_TO_HOST;
 }

@@ -55,7 +55,7 @@ struct rsip_key {
 	__u8 why; /* RSIP_DROP_* of RSIP_KEY_BAD */
 	__u8 ike_response; /* IKEv2: the response flag */
 	__u8 guessed; /* nothing but the remote told the owner */
-	__u8 pad[4];
+	__u32 now_s; /* CLOCK_MONOTONIC: what was learned grows old */
 	__u64 claimed; /* the cookie by whose claim the owner was found, or 0 */
 };
 _Static_assert(sizeof(struct rsip_key) == 64, "rsip_key has a hole");

@@ -89,6 +89,7 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
 	walk->now = bpf_ktime_get_coarse_ns();
+	key->now_s = walk->now / RSIP_NS_PER_S;
 	if (key->by_pair)
 		rec = rsip_pair_for_remote(walk, key, rec, rsip_key_is_ipsec(key) ? RSIP_REMOTE_IPSEC : 0, &slot);
 	walk->bind_id = rec->host == outer->saddr ? rec->bind_id : 0;

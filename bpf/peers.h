@@ -171,7 +171,7 @@ __noinline int rsip_ike_guess(struct rsip_key *key)
 	p = bpf_map_lookup_elem(&rsip_ike_peers, &k);
 	if (!p)
 		return 0;
-	now_s = bpf_ktime_get_coarse_ns() / RSIP_NS_PER_S;
+	now_s = key->now_s;
 	if (rsip_answer_is_live(RSIP_READ(p->crowded_s), now_s))
 		return -RSIP_DROP_IKE_AMBIGUOUS;
 	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {

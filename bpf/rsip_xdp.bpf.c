@@ -12,6 +12,7 @@
 #include "maps.h"
 #include "ctx_xdp.h"
 #include "walk.h"
+#include "explain.h"
 
 SEC("xdp")
 int rsip_xdp_pub(struct xdp_md *ctx)
@@ -27,6 +28,16 @@ int rsip_xdp_priv(struct xdp_md *ctx)
 	struct rsip_walk walk = { .ctx = ctx, .l2 = RSIP_ETH_LEN };
 
 	return rsip_walk_private(&walk);
+}
+
+/* Run by rsipd: which binding would get this packet? */
+SEC("syscall")
+int rsip_explain(struct rsip_explain *x)
+{
+	x->slot = x->bind_id = 0;
+	x->guessed = 0;
+	x->result = rsip_explain_packet(x);
+	return 0;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -117,6 +117,11 @@ struct rsip_dataplane_ops {
 
 	/* Violations: a descriptor that is readable when there are some, -1 for none ever; hands over all there are. */
 	int (*events_fd)(struct rsip_dataplane *dp);
+	/*
+	 * Which binding would get a packet: the data plane's own program says it, and nothing is changed.
+	 * -EOPNOTSUPP: there is no such program here.
+	 */
+	int (*explain)(struct rsip_dataplane *dp, struct rsip_explain *x);
 	void (*events)(struct rsip_dataplane *dp, rsip_dp_event_fn fn, void *arg);
 
 	void (*close)(struct rsip_dataplane *dp); /* forgets; what is installed goes on forwarding */

@@ -43,6 +43,7 @@ struct bpf_dp {
 	bool grace_warned;
 	struct ring_buffer *ring; /* rsip_events */
 	int ring_fd; /* our own descriptor of it */
+	int explain_fd; /* program; -1: none */
 	rsip_dp_event_fn event_fn; /* while the ring is read */
 	void *event_arg;
 };
@@ -129,6 +130,29 @@ static int open_ring(struct bpf_dp *d, int fd, char *why, size_t why_len)
 		return 0;
 	return refuse(why, why_len, -errno, "cannot read map %s: %s (run as root)", map_names[RSIP_DP_EVENTS],
 		      strerror(errno));
+}
+
+/* ---- explain --------------------------------------------------------------------------------- */
+
+/* A program of this type can be run, but attached to nothing: rsipd may keep it. */
+static int bpf_explain(void *core, struct rsip_explain *x)
+{
+	struct bpf_dp *d = core;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = x, .ctx_size_in = sizeof(*x));
+
+	if (d->explain_fd < 0)
+		return -EOPNOTSUPP;
+	return bpf_prog_test_run_opts(d->explain_fd, &opts) ? -errno : 0;
+}
+
+int rsip_dataplane_explain_with(struct rsip_dataplane *dp, int fd)
+{
+	struct bpf_dp *d = (struct bpf_dp *)dp;
+
+	if (d->explain_fd >= 0)
+		close(d->explain_fd);
+	d->explain_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return d->explain_fd < 0 ? -errno : 0;
 }
 
 /* ---- stale claims ---------------------------------------------------------------------------- */
@@ -221,6 +245,8 @@ static void bpf_release(void *core)
 	ring_buffer__free(d->ring);
 	if (d->ring_fd >= 0)
 		close(d->ring_fd);
+	if (d->explain_fd >= 0)
+		close(d->explain_fd);
 	free(d);
 }
 
@@ -228,6 +254,7 @@ static const struct rsip_dp_back bpf_back = {
 	.grace = bpf_grace,
 	.sweep = bpf_sweep,
 	.events_fd = bpf_events_fd,
+	.explain = bpf_explain,
 	.events = bpf_events,
 	.release = bpf_release,
 };
@@ -348,7 +375,7 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 	if (!d)
 		return refuse(why, why_len, -ENOMEM, "out of memory");
 	d->core.back = &bpf_back;
-	d->ring_fd = -1;
+	d->ring_fd = d->explain_fd = -1;
 	for (int i = 0; i < HASHES; i++)
 		d->hash_fd[i] = -1;
 	err = read_config(d, fd[RSIP_DP_CONFIG], why, why_len);
@@ -412,12 +439,12 @@ static int check_folder(const char *path, char *why, size_t why_len)
 	return 0;
 }
 
-static int open_pin(const char *folder, int map, char *why, size_t why_len)
+static int open_pin(const char *folder, const char *name, char *why, size_t why_len)
 {
 	char path[4096];
 	int fd, err;
 
-	if (snprintf(path, sizeof(path), "%s/%s", folder, map_names[map]) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", folder, name) >= (int)sizeof(path))
 		return refuse(why, why_len, -ENAMETOOLONG, "the pin path is too long: %s", folder);
 	err = check_owner(path, false, why, why_len);
 	if (err)
@@ -430,13 +457,24 @@ static int open_pin(const char *folder, int map, char *why, size_t why_len)
 	return fd;
 }
 
+static int open_explain(const char *pin_path, struct rsip_dataplane *dp, char *why, size_t why_len)
+{
+	int fd = open_pin(pin_path, "prog_explain", why, why_len), err;
+
+	if (fd < 0)
+		return fd;
+	err = rsip_dataplane_explain_with(dp, fd);
+	close(fd);
+	return err ? refuse(why, why_len, err, "cannot keep program prog_explain: %s", strerror(-err)) : 0;
+}
+
 int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why,
 			size_t why_len)
 {
 	int fd[RSIP_DP_MAPS], opened = 0, err = check_folder(pin_path, why, why_len);
 
 	for (; opened < RSIP_DP_MAPS && !err; opened++) {
-		fd[opened] = open_pin(pin_path, opened, why, why_len);
+		fd[opened] = open_pin(pin_path, map_names[opened], why, why_len);
 		if (fd[opened] < 0) {
 			err = fd[opened];
 			break;
@@ -446,5 +484,10 @@ int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char 
 		err = rsip_dataplane_from_fds(fd, out, why, why_len);
 	while (opened)
 		close(fd[--opened]);
+	if (err)
+		return err;
+	err = open_explain(pin_path, *out, why, why_len);
+	if (err)
+		(*out)->ops->close(*out);
 	return err;
 }

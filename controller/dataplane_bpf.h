@@ -38,4 +38,7 @@ const char *rsip_dp_map_name(enum rsip_dp_map map); /* the map's name: "rsip_con
 int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **out, char *why,
 			    size_t why_len);
 
+/* The program rsip_explain; fd stays the caller's.  0 or negative errno. */
+int rsip_dataplane_explain_with(struct rsip_dataplane *dp, int fd);
+
 #endif

@@ -258,6 +258,11 @@ static int op_foreach(struct rsip_dataplane *dp, uint64_t now_ns, rsip_dp_found_
 	return rsip_dp_scan(core(dp), now_ns, fn, arg);
 }
 
+static int op_explain(struct rsip_dataplane *dp, struct rsip_explain *x)
+{
+	return core(dp)->back->explain(core(dp), x);
+}
+
 static int op_events_fd(struct rsip_dataplane *dp)
 {
 	return core(dp)->back->events_fd(core(dp));
@@ -296,6 +301,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.foreach = op_foreach,
 	.housekeep = op_housekeep,
 	.events_fd = op_events_fd,
+	.explain = op_explain,
 	.events = op_events,
 	.close = op_close,
 };

@@ -89,6 +89,7 @@ struct rsip_dp_back {
 	void (*sweep)(void *core); /* some of the stale claims go; called where learned records were
 				      freed */
 	int (*events_fd)(void *core);
+	int (*explain)(void *core, struct rsip_explain *x);
 	void (*events)(void *core, rsip_dp_event_fn fn, void *arg);
 	void (*release)(void *core); /* unmaps or frees; core itself too */
 };

@@ -44,6 +44,13 @@ static void mem_sweep(void *core)
 	((struct rsip_dp_core *)core)->stale = 0;
 }
 
+static int mem_explain(void *core, struct rsip_explain *x)
+{
+	(void)core;
+	(void)x;
+	return -EOPNOTSUPP;
+}
+
 static int mem_events_fd(void *core)
 {
 	(void)core;
@@ -80,6 +87,7 @@ static const struct rsip_dp_back mem_back = {
 	.grace = mem_grace,
 	.sweep = mem_sweep,
 	.events_fd = mem_events_fd,
+	.explain = mem_explain,
 	.events = mem_events,
 	.release = mem_release,
 };

@@ -20,6 +20,7 @@ static const struct command {
 	{"pools", "", "what is free, leased and held", ctl_pools, false},
 	{"watch", "", "bindings, rates and drops, refreshed in place", ctl_watch, false},
 	{"events", "[KIND...]", "what happens, as it happens: bindings, violations, limits", ctl_events, true},
+	{"explain", "PACKET", "which binding would get this packet, or why none", ctl_explain, true},
 	{"client", "ID|HOST", "one registration; client remove ID ends it", ctl_client, true},
 	{"binding", "ID", "one binding; binding remove ID ends it", ctl_binding, true},
 	{"config", "", "the configuration in effect; config test FILE checks one", ctl_config,
@@ -179,7 +180,7 @@ int main(int argc, char **argv)
 		if (!cmd) {
 			snprintf(why, sizeof(why),
 				 "'%.40s' is no command: status, stats, clients, bindings, pools, "
-				 "watch, events, "
+				 "watch, events, explain, "
 				 "client, binding, config, commands, raw",
 				 run.arg[0]);
 			return ctl_fail(&run, EXIT_USAGE, why);

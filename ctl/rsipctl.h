@@ -45,6 +45,7 @@ int ctl_commands(struct ctl_run *run);
 int ctl_raw(struct ctl_run *run);
 int ctl_watch(struct ctl_run *run);
 int ctl_events(struct ctl_run *run);
+int ctl_explain(struct ctl_run *run);
 
 /* ---- tables: cells are copied, numbers are right-aligned ---- */
 

@@ -48,11 +48,7 @@ static int pin(struct rsip_attach *a)
 	if (!err)
 		err = rsip_object_pin_maps(a->object, a->o->pin_path, "rsip_undo");
 	if (!err)
-		err = rsip_pins_replace(a->o->pin_path, "prog_pub",
-					rsip_object_prog(a->object, RSIP_ROLE_PUBLIC));
-	if (!err)
-		err = rsip_pins_replace(a->o->pin_path, "prog_priv",
-					rsip_object_prog(a->object, RSIP_ROLE_PRIVATE));
+		err = rsip_object_pin_progs(a->object, a->o->pin_path);
 	return err;
 }
 

@@ -217,6 +217,17 @@ int rsip_object_prog(const struct rsip_xdp_bpf *object, uint8_t role)
 							: object->progs.rsip_xdp_priv);
 }
 
+int rsip_object_pin_progs(const struct rsip_xdp_bpf *object, const char *folder)
+{
+	int err = rsip_pins_replace(folder, "prog_pub", rsip_object_prog(object, RSIP_ROLE_PUBLIC));
+
+	if (!err)
+		err = rsip_pins_replace(folder, "prog_priv", rsip_object_prog(object, RSIP_ROLE_PRIVATE));
+	if (!err)
+		err = rsip_pins_replace(folder, "prog_explain", bpf_program__fd(object->progs.rsip_explain));
+	return err;
+}
+
 bool rsip_object_takes_frags(void)
 {
 	struct rsip_xdp_bpf *object = rsip_xdp_bpf__open();

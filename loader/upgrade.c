@@ -80,11 +80,7 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 		return err;
 	err = update_links(o->pin_path, p, object);
 	if (!err)
-		err = rsip_pins_replace(o->pin_path, "prog_pub",
-					rsip_object_prog(object, RSIP_ROLE_PUBLIC));
-	if (!err)
-		err = rsip_pins_replace(o->pin_path, "prog_priv",
-					rsip_object_prog(object, RSIP_ROLE_PRIVATE));
+		err = rsip_object_pin_progs(object, o->pin_path);
 	p->config.tunnels = RSIP_CONFIG_TUNNELS; /* what these programs can; rsipd offers it when it starts */
 	if (!err)
 		err = rsip_object_write_config(object, &p->config);

@@ -402,6 +402,40 @@ struct rsip_event_gate {
 };
 _Static_assert(sizeof(struct rsip_event_gate) == 8 * RSIP_EVENT_SLOTS + 16, "rsip_event_gate");
 
+/* ---- rsip_explain: which binding would get this packet? -------------------------------------------------- */
+
+/*
+ * Context of the program of that name (BPF_PROG_RUN), which takes the same steps as a packet and changes nothing.
+ * What a packet does not have is 0.
+ */
+struct rsip_explain {
+	__be32 local; /* the leased address */
+	__be32 remote;
+	__be32 host; /* outbound: the outer source */
+	__be32 spi;
+	__u64 icookie; /* IKE: as on the wire */
+	__u64 rcookie;
+	__u16 local_port; /* host order */
+	__u16 remote_port;
+	__u8 outbound; /* a host's packet; else one from the public realm */
+	__u8 proto;
+	__u8 ike; /* enum rsip_explain_ike: what UDP 500 or 4500 carries */
+	__u8 ike_major; /* 1, 2 */
+	__u8 ike_initiator; /* IKEv2: the sender began the IKE SA */
+	__u8 ike_response;
+	__u8 quoted; /* inbound: the packet is quoted in an ICMP error, and was a host's */
+	__u8 guessed; /* answer: nothing but the remote told the owner */
+	__s32 result; /* answer: RSIP_EXPLAIN_*, or -RSIP_DROP_* */
+	__u32 slot; /* answer: the binding that was found, whatever the result; 0: none */
+	__u32 bind_id; /* answer: of that binding */
+	__u64 now_ns; /* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct rsip_explain) == 64, "rsip_explain");
+
+enum rsip_explain_ike { RSIP_EXPLAIN_NO_IKE, RSIP_EXPLAIN_COOKIES, RSIP_EXPLAIN_ESP_IN_UDP };
+#define RSIP_EXPLAIN_TO_KERNEL 0 /* the machine's own */
+#define RSIP_EXPLAIN_OWNED 1 /* by the binding in slot */
+
 /* ---- hashing: the same in BPF and in user space -------------------------------------------------------- */
 
 static inline __attribute__((always_inline)) __u64 rsip_hash(__u64 key, __u64 seed)

@@ -37,6 +37,17 @@ check "an event says so" wait_for 5 saw event=refusal reason=LOCAL_ADDRPORT_UNAV
 judge hosta private-spoof >$LAB/judge.log
 check "packets that break a rule: an event" wait_for 5 saw event=violation reason=not-owner host=$HOSTA local=$POOL
 
+# the data plane's own answer, from an rsipd without privileges
+port=$(lease hosta port)
+explain() { reads explain "$@" | head -n 1; }
+bind=$(reads --json bindings | js '[b["bind-id"] for b in d["bindings"] if b["host"] == "'$HOSTA'"][0]')
+check_eq "explain: host A's port" "$(explain in udp local=$POOL local-port="$port" remote=$PEER remote-port=7)" \
+	"delivered by binding $bind of host $HOSTA"
+check_eq "explain: a port nobody leases" "$(explain in udp local=$POOL local-port=1999)" \
+	"dropped: nobody leases this port of a shared address"
+check_eq "explain: host B may not use it" "$(explain out udp host=$HOSTB local=$POOL local-port="$port" remote=$PEER remote-port=7)" \
+	"dropped: a host's packet that uses another host's resource (the binding it would belong to is shown)"
+
 bind=$(reads --json bindings | js '[b["bind-id"] for b in d["bindings"] if b["host"] == "'$HOSTB'"][0]')
 removed() { reads binding remove "$bind" 2>&1; }
 check_eq "the read-only socket removes nothing" "$(removed)" "rsipctl: binding-remove changes something, and this socket is read-only"

@@ -138,6 +138,7 @@ void gateway_up(void)
 	put_iface(IF_PRIV, "priv0", RSIP_ROLE_PRIVATE, MAC_GW_PRIV, GW_PRIV);
 	put_iface(IF_PRIV2, "priv1", RSIP_ROLE_PRIVATE, MAC_GW_PRIV2, GW_PRIV2);
 	cr_assert_eq(rsip_dataplane_from_fds(gw.fd, &gw.dp, why, sizeof(why)), 0, "%s", why);
+	cr_assert_eq(rsip_dataplane_explain_with(gw.dp, gw.fd_explain), 0);
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 0, PUB_1, 0), 0);
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 1, PUB_2, 0), 0);
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 2, PUB_IDLE, 0), 0);

@@ -76,6 +76,7 @@ static int collect(struct gateway *gw, struct rsip_xdp_bpf *o)
 		if (gw->fd[i] < 0)
 			return -ENOENT;
 	}
+	gw->fd_explain = bpf_program__fd(o->progs.rsip_explain);
 	gw->fd_ifaces = bpf_map__fd(o->maps.rsip_ifaces);
 	gw->fd_iftab = bpf_map__fd(o->maps.rsip_iftab);
 	gw->fd_devs = bpf_map__fd(o->maps.rsip_devs);

@@ -63,8 +63,20 @@ static uint32_t lease(struct rsip_lease_client *c, uint8_t method, uint16_t port
 	return b->bind_id;
 }
 
+/* As the data plane's program would answer: nobody leases it.  explained: what it was asked. */
+static struct rsip_explain explained;
+
+static int explain(struct rsip_dataplane *dp, struct rsip_explain *x)
+{
+	(void)dp;
+	explained = *x;
+	x->result = -RSIP_DROP_NO_PORT;
+	return 0;
+}
+
 static void gateway_up(void)
 {
+	static struct rsip_dataplane_ops ops;
 	static const char text[] = "{\"interfaces\": {\"public\": [\"pub0\"], \"private\": "
 				   "[{\"name\": \"priv0\", \"endpoint\": \"10.0.0.1\"}]},"
 				   "\"pools\": [{\"name\": \"shared\", \"addresses\": "
@@ -82,6 +94,9 @@ static void gateway_up(void)
 					      .pool_cnt = conf.pool_cnt,
 					      .limits = conf.limits};
 	cr_assert_eq(rsip_dataplane_mem(1024, 16, &ctx.dp), 0);
+	ops = *ctx.dp->ops;
+	ops.explain = explain;
+	ctx.dp->ops = &ops;
 	cr_assert_eq(rsip_lease_create(&lease_conf, ctx.dp, random_bytes, NULL, &ctx.lm), 0);
 	cr_assert_eq(rsip_lease_adopt(ctx.lm, T0, &binds, &clients), 0);
 	ctx.conf = &conf;

@@ -222,6 +222,52 @@ Test(ctl, what_does_not_exist_is_empty)
 		      RSIP_CTL_EMPTY);
 }
 
+/* ---- explain ------------------------------------------------------------------------------------------------------ */
+
+Test(ctl, explain_asks_for_the_packet_that_was_described)
+{
+	expect_result("{\"command\": \"explain\", \"arguments\": {\"direction\": \"out\", \"protocol\": \"ike\", \"local\": "
+		      "\"203.0.113.1\", \"remote\": \"192.0.2.2\", \"host\": \"10.0.0.11\", \"icookie\": \"0x1122334455667788\", "
+		      "\"initiator\": true}}",
+		      RSIP_CTL_OK);
+	cr_assert_eq(explained.local, htonl(0xcb007101));
+	cr_assert_eq(explained.host, htonl(0x0a00000b));
+	cr_assert_eq(explained.proto, 17);
+	cr_assert_eq(explained.local_port, 500);
+	cr_assert_eq(explained.remote_port, 500);
+	cr_assert_eq(explained.ike, RSIP_EXPLAIN_COOKIES);
+	cr_assert_eq(explained.ike_major, 2);
+	cr_assert_eq(explained.ike_initiator, 1);
+	cr_assert_arr_eq((uint8_t *)&explained.icookie, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
+	expect_result("{\"command\": \"explain\", \"arguments\": {\"protocol\": 50, \"local\": \"203.0.113.1\", \"spi\": \"0xc0010000\"}}",
+		      RSIP_CTL_OK);
+	cr_assert_eq(explained.proto, 50);
+	cr_assert_eq(explained.spi, htonl(0xc0010000));
+	cr_assert_eq(explained.outbound, 0);
+}
+
+Test(ctl, explain_says_what_it_cannot_read)
+{
+	static const char *const bad[] = {
+		"\"protocol\": \"udp\"", "\"local\": \"203.0.113.1\"", "\"protocol\": \"gre\", \"local\": \"203.0.113.1\"",
+		"\"protocol\": 256, \"local\": \"203.0.113.1\"", "\"protocol\": \"udp\", \"local\": \"203.0.113\"",
+		"\"protocol\": \"udp\", \"local\": \"203.0.113.1\", \"local-port\": 65536",
+		"\"protocol\": \"esp\", \"local\": \"203.0.113.1\", \"spi\": \"0xnothing\"",
+		"\"protocol\": \"esp\", \"local\": \"203.0.113.1\", \"spi\": \"-1\"",
+		"\"protocol\": \"ike\", \"local\": \"203.0.113.1\", \"local-port\": 4000",
+		"\"protocol\": \"udp\", \"local\": \"203.0.113.1\", \"direction\": \"out\"",
+		"\"protocol\": \"udp\", \"local\": \"203.0.113.1\", \"direction\": \"up\"",
+		"\"protocol\": \"udp\", \"local\": \"203.0.113.1\", \"quoted\": 1",
+	};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		char request[300];
+
+		snprintf(request, sizeof(request), "{\"command\": \"explain\", \"arguments\": {%s}}", bad[i]);
+		expect_result(request, RSIP_CTL_ERROR);
+	}
+}
+
 /* ---- what the answers say
  * ------------------------------------------------------------------------------------------- */
 
