@@ -100,17 +100,20 @@ static bool somebody_listens(const struct rsip_engine *e)
 	return rsip_flow_default.listen;
 }
 
+static bool any_pool_offers(const struct rsip_engine *e, uint8_t method)
+{
+	return rsip_lease_methods(e->lm, NULL) & RSIP_METHOD_BIT(method);
+}
+
 /* Optional messages (App. B) that the configuration leaves out; all others are served. */
 bool rsip_engine_is_supported(const struct rsip_request *rq)
 {
-	uint32_t methods = rsip_lease_methods(rq->e->lm, NULL);
-
 	switch (rq->in->type) {
 	case RSIP_MSG_ASSIGN_REQUEST_RSA_IP:
-		return methods & RSIP_METHOD_BIT(RSIP_METHOD_RSA_IP) &&
-		       rsip_engine_local_policy(rq) != RSIP_LOCAL_MICRO;
+		return rsip_engine_local_policy(rq) != RSIP_LOCAL_MICRO &&
+		       any_pool_offers(rq->e, RSIP_METHOD_RSA_IP);
 	case RSIP_MSG_ASSIGN_REQUEST_RSIPSEC:
-		return methods & RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);
+		return any_pool_offers(rq->e, RSIP_METHOD_RSIPSEC);
 	case RSIP_MSG_LISTEN_REQUEST:
 		return somebody_listens(rq->e);
 	}

@@ -226,7 +226,9 @@ static void bind_row(struct table *t, const cJSON *b)
 	table_cell(t, 0, "%llu", (unsigned long long)num(b, "bind-id"));
 	table_cell(t, 1, "%s", str(b, "host"));
 	table_cell(t, 2, "%s", str(b, "local"));
-	table_cell(t, 3, "%s", str(b, "method"));
+	table_cell(t, 3, "%s%s%s%s", str(b, "method"),
+		   cJSON_IsTrue(sub(b, "listen")) ? " listen" : "", sub(b, "remote") ? " to " : "",
+		   str(b, "remote"));
 	table_cell(t, 4, "%s", text_list(sub(b, "ports"), 3));
 	table_cell(t, 5, "%s", text_list(sub(b, "spis"), 2));
 	table_cell(t, 6, "%s", text_count((double)num(b, "in-packets")));
