@@ -47,7 +47,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) \
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
 BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Werror -Iinclude -Ivmlinux -Ibpf
 
-LIBS_BASE := -lcjson
+LIBS_BASE := -lcjson -lnettle
 LIBS_BPF := -lbpf -lelf -lz
 
 srcs = $(sort $(wildcard $(1)/*.c))

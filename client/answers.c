@@ -33,6 +33,12 @@ static void refused(struct rsip_session *s, const struct rsip_request *r,
 			return;
 		}
 		break;
+	case RSIP_ERR_REGISTRATION_DENIED:
+		if (r->type == RSIP_MSG_REGISTER_REQUEST && rsip_session_resync(s, a)) {
+			s->act_ns = now;
+			return;
+		}
+		break;
 	}
 	switch (r->type) {
 	case RSIP_MSG_REGISTER_REQUEST:
@@ -146,7 +152,10 @@ void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, 
 	}
 	log_debug("got %s counter %u%s%s", rsip_msg_name(a.type), a.counter, a.error ? " " : "",
 		  a.error ? rsip_err_name(a.error) : "");
-	if (is_answer(s, &a))
+	if (!rsip_session_is_genuine(s, buf, len, &a)) {
+		s->stats.unproven++;
+		s->stats.ignored++;
+	} else if (is_answer(s, &a))
 		answered(s, &a, now);
 	else if (a.counter == 0)
 		of_its_own(s, &a, now);

@@ -144,9 +144,16 @@ static void session_changed(void *ctx)
 	d->dirty = true;
 }
 
+static uint64_t session_wall_us(void *ctx)
+{
+	(void)ctx;
+	return rsip_wall_us();
+}
+
 static const struct rsip_session_sink sink = {
 	.send = session_send,
 	.random = session_random,
+	.wall_us = session_wall_us,
 	.granted = session_granted,
 	.lost = session_lost,
 	.failed = session_failed,
@@ -400,6 +407,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 				 : 0;
 	d->demand.idle_s = d->set.ports_idle;
 	d->session.private_ok = d->set.private_addresses;
+	rsip_session_set_key(&d->session, &d->key);
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
 		 d->state.transport == kind;
 	if (!resume || !d->state.lease_cnt) {
@@ -436,6 +444,17 @@ static int take_lock(struct rsip_daemon *d)
 			? "a client is running (rsip-client status, or another --state-dir)"
 			: strerror(errno));
 	return -errno;
+}
+
+static int find_key(struct rsip_daemon *d)
+{
+	char why[400];
+	int err = rsip_settings_key(&d->set, &d->key, why, sizeof(why));
+
+	if (err)
+		log_err("%s", why);
+	explicit_bzero(d->set.key_secret, sizeof(d->set.key_secret));
+	return err;
 }
 
 static int open_loop(struct rsip_daemon *d)
@@ -488,6 +507,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	d->jail.fd = d->jail.home = -1;
 	signal(SIGPIPE, SIG_IGN);
 	err = take_lock(d);
+	err = err ? err : find_key(d);
 	err = err ? err : rsip_daemon_locate(d);
 	if (!err) {
 		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;

@@ -24,6 +24,7 @@ struct rsip_daemon {
 			      *d); /* called before the one at ready_fd is told (or NULL) */
 	bool patient;		   /* no answer from the gateway is no reason to end */
 	bool leave;		   /* end what a past of ours left, and do no more */
+	struct rsip_auth_key key; /* id 0: none */
 	struct rsip_session session;
 	struct rsip_transport_io io;
 	bool connected; /* TCP: the connection stands; UDP: always */

@@ -49,7 +49,7 @@ struct command {
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
 	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel device "
-	 "private-addresses "
+	 "private-addresses key-id key-file "
 	 "wait place whole-address strongswan ike-ports ike-spis strongswan-dir "
 	 "strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},

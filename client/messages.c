@@ -104,6 +104,7 @@ long rsip_request_write(struct rsip_session *s, uint32_t client_id)
 	struct rsip_request *r = &s->req;
 	const struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
 	struct rsip_message m;
+	int len;
 
 	rsip_message_init(&m, r->type);
 	m.counter = r->counter;
@@ -131,7 +132,11 @@ long rsip_request_write(struct rsip_session *s, uint32_t client_id)
 		put_lease_time(&m, lease->want.lease_s);
 		break;
 	}
-	return rsip_encode(&m, r->buf, sizeof(r->buf));
+	rsip_session_authenticate(s, &m);
+	len = rsip_encode(&m, r->buf, sizeof(r->buf));
+	if (len > 0)
+		rsip_session_sign(s, r->buf, (size_t)len);
+	return len;
 }
 
 /* Neighbours become one run; the codec says that no number is there twice. */

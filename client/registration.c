@@ -60,6 +60,7 @@ void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a,
 	s->tunnels = a->tunnels;
 	s->methods = a->methods;
 	s->state = RSIP_SESSION_UP;
+	s->resynced = s->told_plain = false;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
 	log_info("registered with %s as client %u for %u s", rsip_ip4(s->gateway), a->client_id,
 		 a->lease_s);
@@ -70,6 +71,7 @@ void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a,
 void rsip_registration_found(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
 {
 	s->act_ns = now;
+	s->resynced = s->told_plain = false;
 	if (a->client_id == s->client_id) {
 		s->state = RSIP_SESSION_UP;
 		log_info("still registered with %s as client %u", rsip_ip4(s->gateway),

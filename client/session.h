@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "auth.h"
 #include "codec.h"
 #include "rsip/wire.h"
 #include "util.h"
@@ -99,6 +100,7 @@ struct rsip_answer {
 	uint32_t counter; /* 0 also stands for "none" */
 	uint32_t client_id, bind_id;
 	uint16_t error;
+	uint64_t auth_seq; /* where its MAC was checked and is right */
 	uint32_t lease_s;
 	uint8_t local_policy, remote_policy; /* 0: not given */
 	uint8_t tunnel;
@@ -135,6 +137,8 @@ struct rsip_session_sink {
 	void *ctx;
 	void (*send)(void *ctx, const uint8_t *buf, size_t len);
 	uint32_t (*random)(void *ctx);
+	/* Microseconds since 1970, for the numbers of authenticated messages; NULL: they count from 1. */
+	uint64_t (*wall_us)(void *ctx);
 	/* A lease was granted.  Nonzero: it cannot be used; the session gives it back. */
 	int (*granted)(void *ctx, const struct rsip_lease *lease);
 	/* No longer ours: every use of it must have stopped when this returns (RFC
@@ -175,18 +179,26 @@ struct rsip_session {
 	uint32_t next_counter;
 	uint64_t expires_ns; /* of the registration */
 	uint32_t backoff_s;
+	struct rsip_auth_key key; /* id 0: none */
+	uint64_t auth_sent, auth_seen; /* highest number of ours, and of an unasked message of the gateway's */
+	bool resynced;		       /* it has told us a higher number; not twice in a row */
+	bool told_plain;	       /* the log knows that somebody answers without proof */
 	unsigned int silent; /* requests in a row that nobody answered */
 	struct rsip_request req;
 	struct rsip_query queries[RSIP_QUERIES_MAX];
 	struct rsip_lease leases[RSIP_LEASES_MAX];
 	struct {
-		uint64_t sent, resent, received, ignored, timeouts, renewals;
+		uint64_t sent, resent, received, ignored, timeouts, renewals,
+			unproven; /* of ignored: without the right MAC */
 	} stats;
 };
 
 /* Begins at a random counter (RFC 3103 leaves it open; a guesser of answers must not know it). */
 void rsip_session_init(struct rsip_session *s, const struct rsip_session_sink *sink,
 		       enum rsip_transport transport, __be32 local, __be32 gateway);
+
+/* From now on all is signed, and only what is signed is believed. */
+void rsip_session_set_key(struct rsip_session *s, const struct rsip_auth_key *key);
 
 /*
  * Takes up a registration from before a crash: after rsip_session_init() the owner fills client_id,
@@ -242,6 +254,16 @@ void rsip_registration_out_of_step(struct rsip_session *s, uint64_t now_ns);
 void rsip_registration_lose(struct rsip_session *s, const char *why, uint64_t retry_ns);
 /* A DE-REGISTER of ours was answered, or never will be. */
 void rsip_registration_ended(struct rsip_session *s, const char *why, uint64_t now_ns);
+
+/* ---- authentic.c: who speaks ---- */
+
+/* Both do nothing without a key. */
+void rsip_session_authenticate(struct rsip_session *s, struct rsip_message *m);
+void rsip_session_sign(struct rsip_session *s, uint8_t *msg, size_t len);
+/* Is it the gateway?  Fills a->auth_seq. */
+bool rsip_session_is_genuine(struct rsip_session *s, const uint8_t *buf, size_t len, struct rsip_answer *a);
+/* A genuine 304 to a REGISTER: are we only behind with our numbers?  Then register again at once. */
+bool rsip_session_resync(struct rsip_session *s, const struct rsip_answer *a);
 
 /* ---- leases.c: what becomes of a lease ---- */
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "json.h"
 #include "log.h"
 #include "settings.h"
@@ -66,6 +67,9 @@ const struct rsip_setting rsip_setting_table[] = {
 	     "lease an address of its own, with all its ports and SPIs (default no)"),
 	FLAG("private-addresses", private_addresses,
 	     "a leased address may be a private one (default no)"),
+	NUMBER("key-id", key_id, UINT32_MAX,
+	       "N", "authenticate with this key, and believe the gateway only with it"),
+	TEXT("key-file", key_file, "FILE", "file with its secret: 32 to 128 hexadecimal digits, mode 0600"),
 	NUMBER("wait", wait, 3600, "S",
 	       "up: give up when there is no lease after S seconds (default 15)"),
 };
@@ -176,12 +180,39 @@ int rsip_settings_set(struct rsip_settings *s, const char *name, const char *val
 	return -ENOENT;
 }
 
+/* "key": { "id": N, "secret": HEX } or { "id": N, "file": PATH } */
+static int load_key(struct rsip_settings *s, const cJSON *key, const char *path)
+{
+	const cJSON *item;
+	uint64_t id;
+
+	cJSON_ArrayForEach (item, key) {
+		const char *text = cJSON_GetStringValue(item);
+		bool fits = text && strlen(text) < sizeof(s->key_secret);
+
+		if (!strcmp(item->string, "id") && rsip_json_integer(item, &id) && id && id <= UINT32_MAX)
+			s->key_id = (uint32_t)id;
+		else if (!strcmp(item->string, "secret") && fits)
+			strcpy(s->key_secret, text);
+		else if (!strcmp(item->string, "file") && text && strlen(text) < sizeof(s->key_file))
+			strcpy(s->key_file, text);
+		else {
+			log_err("%s:%d: key: { \"id\": 1 to %u, and \"secret\": HEX or \"file\": PATH } is needed",
+				path, rsip_json_line(item), UINT32_MAX);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static int load_item(struct rsip_settings *s, const cJSON *item, const char *path)
 {
 	char number[32], why[160] = "";
 	const char *value = number;
 	uint64_t n;
 
+	if (!strcmp(item->string, "key") && cJSON_IsObject(item))
+		return load_key(s, item, path);
 	if (cJSON_IsString(item)) {
 		value = item->valuestring;
 	} else if (cJSON_IsBool(item)) {
@@ -215,6 +246,7 @@ int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exis
 		return err;
 	}
 	root = rsip_json_parse(text, len, RSIP_JSON_COMMENTS, &bad);
+	explicit_bzero(text, len);
 	free(text);
 	if (!root) {
 		log_err("%s:%d: %s", path, bad.line, bad.text);
@@ -277,4 +309,25 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 	if (!s->method_set && !s->whole_address)
 		s->ports = 64;
 	return 0;
+}
+
+int rsip_settings_key(const struct rsip_settings *s, struct rsip_auth_key *key, char *why, size_t size)
+{
+	const char *fault = NULL;
+
+	memset(key, 0, sizeof(*key));
+	if (!s->key_id && !*s->key_file && !*s->key_secret)
+		return 0;
+	if (!s->key_id || !*s->key_file == !*s->key_secret) {
+		snprintf(why, size, "a key needs its id, and either its secret (in the configuration) or a file");
+		return -EINVAL;
+	}
+	if (*s->key_file)
+		fault = rsip_auth_secret_load(s->key_file, geteuid(), key);
+	else if (!rsip_auth_secret_parse(s->key_secret, key))
+		fault = "the secret must be 32 to 128 hexadecimal digits";
+	key->id = s->key_id;
+	if (fault)
+		snprintf(why, size, "key %u: %s%s%s", s->key_id, s->key_file, *s->key_file ? ": " : "", fault);
+	return fault ? -EINVAL : 0;
 }

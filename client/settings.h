@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "auth.h"
 #include "netlink.h"
 
 #define RSIP_CLIENT_CONFIG "/etc/rsip/client.json"
@@ -32,6 +33,9 @@ struct rsip_settings {
 	char strongswan_dir[200], strongswan_vici[108];
 	bool whole_address;	/* lease one of its own (RSA-IP) */
 	bool private_addresses; /* a leased address may be private */
+	uint32_t key_id; /* 0: no authentication */
+	char key_file[200];
+	char key_secret[2 * RSIP_AUTH_SECRET_MAX + 1]; /* of the configuration file; never an option, where all see it */
 	uint32_t method_set;	/* internal: ports or spis were given */
 };
 
@@ -62,5 +66,7 @@ int rsip_settings_set(struct rsip_settings *s, const char *name, const char *val
 int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exist);
 /* Fills what depends on other settings (the socket's path) and checks the whole. */
 int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size);
+/* The key that the settings name; key->id 0: none.  0, or -EINVAL with why. */
+int rsip_settings_key(const struct rsip_settings *s, struct rsip_auth_key *key, char *why, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 /* Writing and reading the state file. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ void rsip_state_take(struct rsip_state *st, const struct rsip_session *s)
 	/* A request on its way has used its number up. */
 	st->next_counter = s->next_counter + s->req.active;
 	st->expires_ns = s->expires_ns;
+	st->auth_sent = s->auth_sent;
+	st->auth_seen = s->auth_seen;
 	st->lease_cnt = 0;
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		if (s->leases[i].state == RSIP_LEASE_HELD ||
@@ -35,6 +38,8 @@ void rsip_state_give(const struct rsip_state *st, struct rsip_session *s, uint64
 	s->client_id = st->client_id;
 	s->next_counter = st->next_counter;
 	s->expires_ns = st->expires_ns;
+	s->auth_sent = st->auth_sent;
+	s->auth_seen = st->auth_seen;
 	for (int i = 0; i < st->lease_cnt; i++) {
 		s->leases[i] = st->leases[i];
 		s->leases[i].act_ns = now_ns;
@@ -68,6 +73,15 @@ static void add_pair(cJSON *array, uint64_t first, uint64_t cnt)
 static void add_time(cJSON *obj, const char *name, uint64_t ns)
 {
 	rsip_json_add_u64(obj, name, ns == UINT64_MAX ? 0 : ns / 1000000);
+}
+
+/* 64 bits do not fit a double. */
+static void add_number(cJSON *obj, const char *name, uint64_t n)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, n);
+	cJSON_AddStringToObject(obj, name, text);
 }
 
 static cJSON *lease_json(const struct rsip_lease *l)
@@ -134,6 +148,8 @@ static char *state_text(const struct rsip_state *st)
 	rsip_json_add_u64(obj, "client-id", st->client_id);
 	rsip_json_add_u64(obj, "next-counter", st->next_counter);
 	add_time(obj, "expires-ms", st->expires_ns);
+	add_number(obj, "auth-sent", st->auth_sent);
+	add_number(obj, "auth-seen", st->auth_seen);
 	if (st->sw.on)
 		add_strongswan(obj, &st->sw);
 	for (int i = 0; i < st->lease_cnt; i++)
@@ -259,6 +275,8 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	st->client_id = rsip_json_get_u64(obj, "client-id", 0);
 	st->next_counter = rsip_json_get_u64(obj, "next-counter", 0);
 	st->expires_ns = get_time(obj, "expires-ms");
+	st->auth_sent = strtoull(rsip_json_get_string(obj, "auth-sent", "0"), NULL, 10);
+	st->auth_seen = strtoull(rsip_json_get_string(obj, "auth-seen", "0"), NULL, 10);
 	read_strongswan(&st->sw, cJSON_GetObjectItemCaseSensitive(obj, "strongswan"));
 	cJSON_ArrayForEach (lease, cJSON_GetObjectItemCaseSensitive(obj, "leases"))
 		if (st->lease_cnt < RSIP_LEASES_MAX)

@@ -18,6 +18,7 @@ struct rsip_state {
 	enum rsip_transport transport;
 	uint32_t client_id, next_counter;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME */
+	uint64_t auth_sent, auth_seen;
 	struct rsip_strongswan sw;
 	int lease_cnt;
 	struct rsip_lease leases[RSIP_LEASES_MAX]; /* HELD and WANTED ones */

@@ -95,6 +95,8 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	cJSON_AddStringToObject(obj, "interface", d->nic_name);
 	cJSON_AddStringToObject(obj, "transport", d->set.transport);
 	rsip_json_add_u64(obj, "client-id", s->client_id);
+	if (s->key.id)
+		rsip_json_add_u64(obj, "key-id", s->key.id);
 	tunnel = cJSON_AddObjectToObject(obj, "tunnel");
 	cJSON_AddStringToObject(tunnel, "kind", rsip_tunnel_kind(d->tunnel));
 	cJSON_AddStringToObject(tunnel, "device", d->set.device);
@@ -114,6 +116,7 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	rsip_json_add_u64(messages, "resent", s->stats.resent);
 	rsip_json_add_u64(messages, "received", s->stats.received);
 	rsip_json_add_u64(messages, "ignored", s->stats.ignored);
+	rsip_json_add_u64(messages, "unproven", s->stats.unproven);
 	rsip_json_add_u64(messages, "timeouts", s->stats.timeouts);
 	rsip_json_add_u64(messages, "renewals", s->stats.renewals);
 	return obj;

@@ -52,6 +52,15 @@ void rsip_conf_init(struct rsip_conf *conf)
 	strcpy(conf->user, "rsip");
 }
 
+void rsip_conf_free(struct rsip_conf *conf)
+{
+	if (conf->auth.key)
+		explicit_bzero(conf->auth.key, conf->auth.cnt * sizeof(*conf->auth.key));
+	free(conf->auth.key);
+	conf->auth.key = NULL;
+	conf->auth.cnt = 0;
+}
+
 void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,
 		    const char *fmt, ...)
 {
@@ -300,6 +309,7 @@ static const struct rsip_conf_read_key root_keys[] = {
 	{"local_networks", rsip_conf_read_nets, AT(local_nets), 0, 0},
 	{"leases", read_leases, 0, 0, 0},
 	{"limits", read_limits, 0, 0, 0},
+	{"auth", rsip_conf_read_auth, 0, 0, 0},
 	{"udp", rsip_conf_read_bool, AT(udp), 0, 0},
 	{"control", read_control, 0, 0, 0},
 	{"log", read_log, 0, 0, 0},

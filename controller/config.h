@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "flow.h"
+#include "keys.h"
 #include "lease.h"
 #include "log.h"
 
@@ -32,6 +33,12 @@ struct rsip_conf_nets {
 	struct rsip_net net[RSIP_MAX_NETS];
 	uint32_t cnt;
 	bool given; /* written in the file; else the default */
+};
+
+struct rsip_conf_key {
+	struct rsip_key_conf k; /* the secret of a file only after rsip_conf_load_keys() */
+	char file[108];		/* empty: the secret is in the configuration itself */
+	int line;
 };
 
 struct rsip_conf {
@@ -57,6 +64,11 @@ struct rsip_conf {
 	uint32_t messages_per_s,
 		message_burst; /* of one source; burst: twice the rate unless given */
 	uint32_t tcp_connections, tcp_connections_per_client, tcp_idle_s;
+	struct {
+		enum rsip_auth_mode mode;
+		struct rsip_conf_key *key; /* owned: rsip_conf_free() */
+		uint32_t cnt;
+	} auth;
 	bool udp;
 	bool check_mac;
 
@@ -88,7 +100,13 @@ struct rsip_conf_report {
 /* The defaults. */
 void rsip_conf_init(struct rsip_conf *conf);
 
-/* Reads text into conf (initialised here).  0, or -EINVAL with at least one error in report. */
+/* Frees what conf owns, and wipes its secrets. */
+void rsip_conf_free(struct rsip_conf *conf);
+
+/*
+ * Reads text into conf (initialised here; the caller frees it, also after an error).  0, or -EINVAL with at least one
+ * error in report.
+ */
 int rsip_conf_parse(const char *text, size_t len, struct rsip_conf *conf,
 		    struct rsip_conf_report *report);
 
@@ -101,6 +119,17 @@ void rsip_conf_check_machine(const struct rsip_conf *conf, struct rsip_conf_repo
 
 /* How many tunnel endpoints the policies name, each once; the first RSIP_MAX_ENDPOINTS go to out, if there is one. */
 uint32_t rsip_conf_endpoints(const struct rsip_conf *conf, __be32 out[RSIP_MAX_ENDPOINTS]);
+
+/* Reads the secrets that are in files of their own; those must belong to root or to user, and to nobody else's eyes. */
+void rsip_conf_load_keys(struct rsip_conf *conf, uid_t user, struct rsip_conf_report *report);
+/* Warns of secrets in a configuration file, open as fd, that others may read. */
+void rsip_conf_check_secrecy(const struct rsip_conf *conf, int fd, struct rsip_conf_report *report);
+
+/*
+ * The file with all that belongs to it: rsip_conf_parse(), secrets, and the machine's word.  0 (errors are in report),
+ * or negative errno: the file cannot be read.
+ */
+int rsip_conf_load(const char *path, struct rsip_conf *conf, struct rsip_conf_report *report);
 
 /* Adds a finding; path is printed as it stands. */
 void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,

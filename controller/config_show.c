@@ -131,6 +131,7 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 	show_nets(&conf->client_nets, cJSON_AddObjectToObject(out, "clients"), "networks");
 	show_nets(&conf->local_nets, out, "local_networks");
 	show_numbers(conf, out);
+	rsip_conf_show_auth(conf, out);
 	cJSON_AddBoolToObject(out, "udp", conf->udp);
 	obj = cJSON_AddObjectToObject(out, "control");
 	cJSON_AddStringToObject(obj, "socket", conf->control.socket);

@@ -31,6 +31,7 @@ void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats)
 	rsip_json_add_u64(out, "async", stats->async);
 	rsip_json_add_u64(out, "evicted", stats->evicted);
 	rsip_json_add_u64(out, "violations", stats->violations);
+	rsip_json_add_u64(out, "authenticated", stats->authenticated);
 	rsip_json_add_u64(out, "unverified", stats->unechoed);
 	rsip_json_add_u64(out, "departed", stats->departed);
 	rsip_json_add_u64(out, "async-waiting", stats->async_waiting);

@@ -268,6 +268,7 @@ enum rsip_ctl_result rsip_ctl_fn_CONFIG_TEST(struct rsip_ctl_call *call)
 	rsip_conf_parse(text, strlen(text), &conf, &report);
 	add_findings(call, &report, false);
 	add_findings(call, &report, true);
+	rsip_conf_free(&conf);
 	if (report.errors)
 		return rsip_ctl_say(call, RSIP_CTL_ERROR, "%u errors, %u warnings", report.errors,
 				    report.warnings);

@@ -34,9 +34,11 @@ int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine *
 	conf->random(&e->hash_key, sizeof(e->hash_key));
 	if (rsip_engine_set_nets(e, conf->client_nets, conf->client_net_cnt, conf->local_nets,
 				 conf->local_net_cnt) ||
-	    rsip_engine_set_policies(e, conf->policies, conf->policy_cnt)) {
+	    rsip_engine_set_policies(e, conf->policies, conf->policy_cnt) ||
+	    rsip_keys_create(conf->keys, conf->key_cnt, &e->keys)) {
 		free(e->client_nets);
 		free(e->local_nets);
+		free(e->policies);
 		free(e);
 		return -ENOMEM;
 	}
@@ -66,6 +68,7 @@ void rsip_engine_destroy(struct rsip_engine *e)
 	free(e->client_nets);
 	free(e->local_nets);
 	free(e->policies);
+	rsip_keys_destroy(e->keys);
 	free(e);
 }
 
@@ -168,6 +171,10 @@ static enum rsip_err accept_host(struct rsip_request *rq)
 	s->port = rq->from->port;
 	s->local_policy = rsip_engine_local_policy(rq);
 	s->remote_policy = rsip_engine_remote_policy(rq);
+	if (rq->key) {
+		s->key_id = rq->auth.key_id;
+		s->mac_seq = rq->auth.seq;
+	}
 	if (rq->from->transport == RSIP_TRANSPORT_UDP)
 		rsip_engine_session_serve(rq, s);
 	e->conf.resolve(e->conf.arg, rq->c->host, rq->c->iface, &rq->nexthop, &rq->endpoint,
@@ -185,6 +192,8 @@ static enum rsip_err serve(struct rsip_request *rq, enum rsip_err head)
 
 	if (!err)
 		err = check_session(rq);
+	if (!err && !rq->is_dropped)
+		err = rsip_engine_auth_check(rq);
 	if (err || rq->is_dropped)
 		return err;
 	if (rq->in->type == RSIP_MSG_REGISTER_REQUEST)
@@ -278,7 +287,7 @@ static int write_answer(struct rsip_request *rq, enum rsip_err err, uint8_t *ans
 
 	if (!err) {
 		write_counter(rq);
-		len = rsip_encode(rq->out, answer, limit);
+		len = rsip_engine_auth_encode(rq, answer, limit);
 		if (len >= 0)
 			return len;
 		if (len == -ENOSPC && rq->from->transport == RSIP_TRANSPORT_UDP)
@@ -292,7 +301,7 @@ static int write_answer(struct rsip_request *rq, enum rsip_err err, uint8_t *ans
 		rq->e->conf.refused(rq->e->conf.arg, rq->from, rq->in->type, err);
 	write_error(rq, err);
 	write_counter(rq);
-	return rsip_encode(rq->out, answer, limit);
+	return rsip_engine_auth_encode(rq, answer, limit);
 }
 
 /*
@@ -380,6 +389,7 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 	a = rsip_engine_session_duplicate(rq);
 	if (a)
 		return replay(rq, a, answer, size);
+	rsip_engine_auth_read(rq);
 	return finish(rq, serve(rq, head), answer, size);
 }
 

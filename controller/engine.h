@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "flow.h"
+#include "keys.h"
 #include "lease.h"
 #include "rsip/maps.h"
 #include "rsip/wire.h"
@@ -38,6 +39,9 @@ struct rsip_from { /* where a message came from, or is to go */
 	  "a source outside the client networks, more than one a second")                          \
 	X(UNECHOED_LIMIT, "unechoed-limit", "too many registrations whose hosts stayed silent")    \
 	X(NO_PORT, "no-port", "an asynchronous message for a host whose port is not known")        \
+	X(NO_MAC, "no-mac", "without the authentication that this host must use")                 \
+	X(BAD_MAC, "bad-mac", "a wrong MAC, or a key that is not this host's")                     \
+	X(OLD_MAC, "old-mac", "an authentication sequence not above the highest one seen")         \
 	X(NO_MEMORY, "no-memory", "memory ran out")
 
 enum rsip_engine_drop {
@@ -59,6 +63,7 @@ struct rsip_engine_stats { /* since start; see rsip_engine_err_at() for the inde
 	uint64_t async;	   /* of sent: asynchronous, repetitions included */
 	uint64_t evicted;  /* unechoed registrations that made room */
 	uint64_t violations; /* of hosts' packets, as the data plane reported them */
+	uint64_t authenticated; /* messages with a right MAC and a new sequence */
 	uint32_t unechoed, departed, async_waiting; /* now */
 };
 
@@ -75,6 +80,9 @@ struct rsip_engine_conf {
 	/* The first that holds a host counts, then rsip_flow_default. Copied. */
 	const struct rsip_flow_policy *policies;
 	uint32_t policy_cnt;
+	enum rsip_auth_mode auth;
+	const struct rsip_key_conf *keys; /* copied */
+	uint32_t key_cnt;
 	uint32_t tunnels; /* RSIP_TUNNEL_BIT()s that the data plane can; 0: IP-IP */
 	uint32_t unechoed_max; /* registrations without an echo of their client ID; 0: 65536; an
 				  interface: half */
@@ -142,6 +150,20 @@ int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_ne
 /* Likewise the policies.  A host keeps the policy it was told of until it registers again. */
 int rsip_engine_set_policies(struct rsip_engine *e, const struct rsip_flow_policy *policies,
 			     uint32_t cnt);
+
+/*
+ * Likewise the keys; those that stay keep their sequences.  A registration that was made with a key that is gone
+ * cannot be served any more and is ended.
+ */
+int rsip_engine_set_keys(struct rsip_engine *e, enum rsip_auth_mode mode, const struct rsip_key_conf *keys,
+			 uint32_t cnt, uint64_t now_ns);
+/*
+ * Microseconds since 1970 minus now_ns / 1000: asynchronous messages are numbered by it, so that their numbers rise
+ * over a restart too.
+ */
+void rsip_engine_set_wall(struct rsip_engine *e, uint64_t offset_us);
+/* Start-up: this sequence of the key was seen before (the lease store keeps it).  Unknown keys are ignored. */
+void rsip_engine_auth_seen(struct rsip_engine *e, uint32_t key_id, uint64_t seq);
 
 const struct rsip_engine_stats *rsip_engine_stats(const struct rsip_engine *e);
 /* The error counted at this index, 0 behind the last. */

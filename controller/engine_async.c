@@ -29,6 +29,7 @@ void rsip_engine_async_queue(struct rsip_engine *e, const struct rsip_lease_clie
 				    .transport = c->transport,
 				    .iface = c->iface };
 	a->type = type;
+	a->key_id = rsip_engine_auth_key_of(e, c);
 	a->client_id = c->client_id;
 	a->bind_id = bind_id;
 	a->error = error;
@@ -56,10 +57,10 @@ static bool is_stale(const struct rsip_engine *e, const struct rsip_async *a)
 	return !c || c->client_id != a->client_id;
 }
 
-static void transmit(struct rsip_engine *e, const struct rsip_async *a)
+static void transmit(struct rsip_engine *e, const struct rsip_async *a, uint64_t now_ns)
 {
 	struct rsip_message *m = &e->async;
-	uint8_t buf[64];
+	uint8_t buf[96];
 	int len;
 
 	rsip_message_init(m, a->type);
@@ -68,7 +69,7 @@ static void transmit(struct rsip_engine *e, const struct rsip_async *a)
 	m->bind_id = a->bind_id;
 	m->error = a->error;
 	m->has |= (a->bind_id ? RSIP_HAS_BIND_ID : 0) | (a->error ? RSIP_HAS_ERROR : 0);
-	len = rsip_encode(m, buf, sizeof(buf));
+	len = rsip_engine_auth_encode_async(e, a->key_id, m, now_ns, buf, sizeof(buf));
 	if (len < 0)
 		return;
 	e->stats.async++;
@@ -82,7 +83,7 @@ static void send_one(struct rsip_engine *e, struct rsip_async *a, uint64_t now_n
 		drop(e, a);
 		return;
 	}
-	transmit(e, a);
+	transmit(e, a, now_ns);
 	if (a->to.transport != RSIP_TRANSPORT_UDP || a->error || ++a->tries == RSIP_ASYNC_TRIES) {
 		drop(e, a);
 		return;

@@ -43,6 +43,8 @@ struct rsip_engine_session {
 	uint8_t local_policy, remote_policy; /* it was told of these; 0: by an earlier rsipd */
 	uint64_t told_ns[RSIP_TOLD];	     /* engine_violation.c: when it last heard of each */
 	uint16_t port;	  /* of the last message that was served; 0: not known */
+	uint32_t key_id;  /* it registered, or spoke last, with this key; 0: without */
+	uint64_t mac_seq; /* sequence of its last message that was served; the store keeps it */
 
 	/*
 	 * The first sequence, and the one that a REGISTER of a registered source opened beside it.
@@ -71,6 +73,7 @@ struct rsip_async {
 	uint8_t tries;
 	uint16_t error; /* of an ERROR_RESPONSE */
 	uint32_t client_id, bind_id;
+	uint32_t key_id; /* 0: without */
 	uint64_t next_ns;
 };
 TAILQ_HEAD(rsip_async_list, rsip_async);
@@ -79,6 +82,8 @@ struct rsip_engine {
 	struct rsip_engine_conf conf;
 	struct rsip_net *client_nets, *local_nets; /* owned */
 	struct rsip_flow_policy *policies;	   /* owned */
+	struct rsip_keys *keys;			   /* owned */
+	uint64_t wall_us; /* now_ns / 1000 plus this: microseconds since 1970 */
 	struct rsip_lease *lm;
 	struct rsip_engine_stats stats;
 	uint64_t hash_key;
@@ -97,6 +102,8 @@ struct rsip_engine {
 	struct rsip_spi_range spi_range[RSIP_SPI_LIST_MAX];
 };
 
+enum rsip_request_auth { RSIP_REQUEST_PLAIN, RSIP_REQUEST_FORGED, RSIP_REQUEST_GENUINE };
+
 /* One message on its way through. */
 struct rsip_request {
 	struct rsip_engine *e;
@@ -113,6 +120,10 @@ struct rsip_request {
 	uint64_t nexthop; /* as resolved, where the host has shown its client ID */
 	__be32 endpoint;
 	uint16_t mtu;
+	enum rsip_request_auth how;
+	struct rsip_key *key;	      /* GENUINE: the answer is made with it */
+	struct rsip_auth auth;	      /* GENUINE: as in the request */
+	bool out_of_step;	      /* its sequence is old: it is told the highest */
 	uint32_t undo_bind_id;	      /* granted just now; 0: none */
 	uint32_t error_client_id;     /* 302: the true one */
 	struct rsip_answered *record; /* where the answer is kept; NULL: not at all */
@@ -152,6 +163,20 @@ bool rsip_engine_unechoed_evict(struct rsip_engine *e, struct rsip_engine_sessio
 struct rsip_answered *rsip_engine_departed_add(struct rsip_request *rq);
 void rsip_engine_departed_expire(struct rsip_engine *e, uint64_t now_ns);
 void rsip_engine_departed_clear(struct rsip_engine *e);
+
+/* ---- engine_auth.c --------------------------------------------------------------------------- */
+
+/* Looks whether the message carries a right MAC of a key of this source. */
+void rsip_engine_auth_read(struct rsip_request *rq);
+/* May it be served as it is?  304 for a REGISTER that may not; all else that may not is silent. */
+enum rsip_err rsip_engine_auth_check(struct rsip_request *rq);
+/* rsip_encode(), with a MAC where the request was GENUINE. */
+int rsip_engine_auth_encode(struct rsip_request *rq, uint8_t *answer, size_t size);
+/* The key in which this host is spoken to unasked; 0: none. */
+uint32_t rsip_engine_auth_key_of(struct rsip_engine *e, const struct rsip_lease_client *c);
+/* The same for a message of our own accord. */
+int rsip_engine_auth_encode_async(struct rsip_engine *e, uint32_t key_id, struct rsip_message *m, uint64_t now_ns,
+				  uint8_t *buf, size_t size);
 
 /* ---- engine_async.c -------------------------------------------------------------------------- */
 

@@ -81,6 +81,8 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 		return RSIP_ERR_INTERNAL_SERVER_ERROR;
 	}
 	s->port = rq->from->port;
+	s->key_id = rq->key ? rq->auth.key_id : 0;
+	s->mac_seq = rq->key ? rq->auth.seq : 0;
 	s->local_policy = rq->policy->local;
 	s->remote_policy = rq->policy->remote;
 	if (udp) {

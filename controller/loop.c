@@ -41,6 +41,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
 	rsip_engine_tick(s->engine, now_ns);
 	if (s->routes_pending) {
 		s->routes_pending = false;

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "config.h"
-#include "json.h"
 #include "log.h"
 #include "privs.h"
 #include "rsip/ctl.h"
@@ -179,21 +178,16 @@ int main(int argc, char **argv)
 {
 	struct options o = {.config = RSIP_CONFIG_PATH_DEFAULT};
 	int code = read_options(argc, argv, &o);
-	size_t len;
-	char *text;
 	int err;
 
 	if (code >= 0)
 		return code;
 	rsip_log_open("rsipd", RSIP_LOG_INFO);
-	err = rsip_json_read_file(o.config, RSIP_CONF_SIZE_MAX, &text, &len);
+	err = rsip_conf_load(o.config, &conf, &report);
 	if (err) {
 		log_err("cannot read the configuration: %s: %s", o.config, strerror(-err));
 		return 1;
 	}
-	rsip_conf_parse(text, len, &conf, &report);
-	free(text);
-	rsip_conf_check_machine(&conf, &report);
 	if (o.check)
 		return check_config(o.config);
 	rsip_log_set_level(o.debug ? RSIP_LOG_DEBUG : conf.log_level);

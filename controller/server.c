@@ -365,8 +365,26 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
  * -----------------------------------------------------------------------------------------------------------------
  */
 
+/* The keys without what only the configuration cares for; the caller wipes and frees them.  NULL: out of memory. */
+static struct rsip_key_conf *keys_of(const struct rsip_conf *conf)
+{
+	struct rsip_key_conf *keys = calloc(conf->auth.cnt + 1, sizeof(*keys));
+
+	for (uint32_t i = 0; keys && i < conf->auth.cnt; i++)
+		keys[i] = conf->auth.key[i].k;
+	return keys;
+}
+
+static void forget_keys(struct rsip_key_conf *keys, uint32_t cnt)
+{
+	explicit_bzero(keys, cnt * sizeof(*keys));
+	free(keys);
+}
+
 static int create_engine(struct rsip_server *s, uint32_t tunnels)
 {
+	struct rsip_key_conf *keys = keys_of(s->conf);
+	int err;
 	const struct rsip_engine_conf conf = {
 		.client_nets = s->conf->client_nets.net,
 		.client_net_cnt = s->conf->client_nets.cnt,
@@ -374,6 +392,9 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 		.local_net_cnt = s->conf->local_nets.cnt,
 		.policies = s->conf->policy,
 		.policy_cnt = s->conf->policy_cnt,
+		.auth = s->conf->auth.mode,
+		.keys = keys,
+		.key_cnt = s->conf->auth.cnt,
 		.tunnels = tunnels,
 		.random = rsip_random,
 		.arg = s,
@@ -387,7 +408,13 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 			     .bind_end = on_bind_end},
 	};
 
-	return rsip_engine_create(&conf, &s->engine);
+	if (!keys)
+		return -ENOMEM;
+	err = rsip_engine_create(&conf, &s->engine);
+	forget_keys(keys, s->conf->auth.cnt);
+	if (!err)
+		rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
+	return err;
 }
 
 static int create_leases(struct rsip_server *s)

@@ -27,6 +27,16 @@ uint64_t rsip_wall_ns(void)
 	return (uint64_t)ts.tv_sec * RSIP_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t rsip_wall_us(void)
+{
+	return rsip_wall_ns() / 1000;
+}
+
+uint64_t rsip_wall_offset_us(void)
+{
+	return rsip_wall_us() - rsip_now_ns() / 1000;
+}
+
 void rsip_random(void *buf, size_t len)
 {
 	unsigned char *at = buf;

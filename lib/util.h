@@ -17,6 +17,9 @@
 uint64_t rsip_now_ns(void);
 /* CLOCK_REALTIME, nanoseconds since 1970: for people and records, never for arithmetic with leases. */
 uint64_t rsip_wall_ns(void);
+/* In microseconds; and what is to be added to rsip_now_ns() / 1000 to have them. */
+uint64_t rsip_wall_us(void);
+uint64_t rsip_wall_offset_us(void);
 /* Fills buf from the kernel's CSPRNG; ends the program if there is none (getrandom cannot fail after boot). */
 void rsip_random(void *buf, size_t len);
 

@@ -76,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (rsip_conf_parse((const char *)data, size, &conf, &report)) {
 		must(report.errors && report.cnt);
 		check_findings(&report);
+		rsip_conf_free(&conf);
 		return 0;
 	}
 	check_findings(&report);
@@ -86,5 +87,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(!rsip_conf_parse((const char *)data, size, &twice, &again));
 	must(!memcmp(&conf.pool, &twice.pool, sizeof(conf.pool)) && conf.pool_cnt == twice.pool_cnt);
 	must(again.warnings == report.warnings);
+	must(conf.auth.cnt == twice.auth.cnt);
+	for (uint32_t i = 0; i < conf.auth.cnt; i++)
+		must(!memcmp(&conf.auth.key[i], &twice.auth.key[i], sizeof(conf.auth.key[i])) && conf.auth.key[i].k.key.id);
+	rsip_conf_free(&conf);
+	rsip_conf_free(&twice);
 	return 0;
 }

@@ -20,6 +20,8 @@
 
 #define T0 (1000 * RSIP_NS_PER_S)
 
+#define SECRET "000102030405060708090a0b0c0d0e0f"
+
 static struct rsip_conf conf;
 static struct rsip_conf_report report;
 static struct rsip_ctl_context ctx;
@@ -84,6 +86,8 @@ static void gateway_up(void)
 				   "\"policies\": [{\"name\": \"branch\", \"clients\": "
 				   "[\"10.0.1.0/24\"], \"remote\": \"macro\", "
 				   "\"deny\": [\"198.51.100.0/24\"]}], "
+				   "\"auth\": {\"mode\": \"optional\", \"keys\": [{\"id\": 1, "
+				   "\"secret\": \"" SECRET "\", \"hosts\": [\"10.0.0.11\"]}]}, "
 				   "\"private_networks\": [\"10.0.0.0/8\"], \"clients\": "
 				   "{\"networks\": [\"10.0.0.0/8\"]}}";
 	struct rsip_lease_conf lease_conf;

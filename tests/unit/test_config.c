@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config.h"
 #include "json.h"
@@ -112,12 +114,88 @@ Test(config, everything_that_can_be_said_is_read)
 	cr_assert_eq(conf.log_level, RSIP_LOG_DEBUG);
 }
 
+#define SECRET "\"secret\": \"000102030405060708090a0b0c0d0e0f\""
+
+Test(config, keys_are_read)
+{
+	cr_assert_eq(parse("{\"auth\": {\"mode\": \"required\", \"keys\": ["
+			   "{\"id\": 1, " SECRET ", \"hosts\": [\"10.0.0.5\", \"10.1.0.0/16\"]},"
+			   "{\"id\": 4294967295, \"file\": \"/etc/rsip/key\", \"hosts\": [\"10.0.0.6\"]}]}}"),
+		     0);
+	cr_assert_eq(conf.auth.mode, RSIP_AUTH_REQUIRED);
+	cr_assert_eq(conf.auth.cnt, 2);
+	cr_assert_eq(conf.auth.key[0].k.key.len, 16);
+	cr_assert_eq(conf.auth.key[0].k.key.secret[15], 15);
+	cr_assert_eq(conf.auth.key[0].k.net_cnt, 2);
+	cr_assert_eq(conf.auth.key[0].k.net[1].addr, ip("10.1.0.0"));
+	cr_assert_eq(conf.auth.key[1].k.key.id, UINT32_MAX);
+	cr_assert_str_eq(conf.auth.key[1].file, "/etc/rsip/key");
+	rsip_conf_free(&conf);
+	cr_assert_eq(conf.auth.cnt, 0);
+}
+
+/* A file with text and mode as the only key; true where it is taken. */
+static bool key_file_loads(const char *path, const char *text, mode_t mode)
+{
+	FILE *f = fopen(path, "w");
+	char buf[300];
+
+	cr_assert_not_null(f);
+	fputs(text, f);
+	fclose(f);
+	cr_assert_eq(chmod(path, mode), 0);
+	snprintf(buf, sizeof(buf), "{\"auth\": {\"keys\": [{\"id\": 1, \"file\": \"%s\", \"hosts\": [\"10.0.0.5\"]}]}}",
+		 path);
+	cr_assert_eq(parse(buf), 0);
+	rsip_conf_load_keys(&conf, getuid(), &report);
+	return !report.errors;
+}
+
+Test(config, key_files_must_be_closed_to_others)
+{
+	static const char good[] = "000102030405060708090a0b0c0d0e0f\n";
+	char path[] = "/tmp/rsip-key-XXXXXX";
+	int fd = mkstemp(path);
+
+	cr_assert_geq(fd, 0);
+	close(fd);
+	cr_expect(key_file_loads(path, good, 0600));
+	cr_expect_eq(conf.auth.key[0].k.key.secret[15], 15);
+	rsip_conf_free(&conf);
+	cr_expect(key_file_loads(path, good, 0640), "its group may read it");
+	rsip_conf_free(&conf);
+	cr_expect_not(key_file_loads(path, good, 0644), "others may read it");
+	cr_expect(found(false, 1, "auth.keys[0].file", "0640"));
+	rsip_conf_free(&conf);
+	cr_expect_not(key_file_loads(path, good, 0660), "its group may change it");
+	rsip_conf_free(&conf);
+	cr_expect_not(key_file_loads(path, "no secret\n", 0600));
+	cr_expect_null(strstr(report.issue[0].text, "no secret\n"), "what it says is not quoted");
+	rsip_conf_free(&conf);
+	unlink(path);
+	rsip_conf_load_keys(&conf, getuid(), &report);
+}
+
 static const struct mistake {
 	const char *text;
 	int line;
 	const char *path, *part;
 	bool warning;
 } mistakes[] = {
+	/* keys */
+	{"{\"auth\": {\"mode\": \"on\"}}", 1, "auth.mode", "\"required\"", false},
+	{"{\"auth\": {\"mode\": \"required\"}}", 1, "auth", "nobody could register", false},
+	{"{\"auth\": {\"keys\": {}}}", 1, "auth.keys", "list", false},
+	{"{\"auth\": {\"keys\": [{}]}}", 1, "auth.keys[0]", "id is missing", false},
+	{"{\"auth\": {\"keys\": [{}]}}", 1, "auth.keys[0]", "hosts is missing", false},
+	{"{\"auth\": {\"keys\": [{}]}}", 1, "auth.keys[0]", "secret or file", false},
+	{"{\"auth\": {\"keys\": [{\"id\": 0}]}}", 1, "auth.keys[0].id", "from 1", false},
+	{"{\"auth\": {\"keys\": [{\"secret\": \"00\"}]}}", 1, "auth.keys[0].secret", "hexadecimal", false},
+	{"{\"auth\": {\"keys\": [{\"file\": \"key\"}]}}", 1, "auth.keys[0].file", "absolute", false},
+	{"{\"auth\": {\"keys\": [{\"hosts\": []}]}}", 1, "auth.keys[0].hosts", "1 to 4", false},
+	{"{\"auth\": {\"keys\": [{\"hosts\": [\"10.0.0.1/8\"]}]}}", 1, "auth.keys[0].hosts[0]", "zero host bits", false},
+	{"{\"auth\": {\"keys\": [{\"id\": 3, " SECRET ", \"hosts\": [\"10.0.0.1\"]},\n"
+	 "{\"id\": 3, " SECRET ", \"hosts\": [\"10.0.0.2\"]}]}}", 2, "auth.keys", "the id 3", false},
 	/* the text */
 	{"", 1, "", "ends where a value", false},
 	{"{\n\"udp\": true,\n}", 3, "", "double quotes", false},

@@ -48,6 +48,18 @@ static const cJSON *at(const cJSON *obj, const char *path)
 	return obj;
 }
 
+Test(ctl, secrets_are_not_shown)
+{
+	static const char request[] = "{\"command\": \"config-get\"}";
+	struct rsip_ctl_peer peer = { .who = "test" };
+	char *line = rsip_ctl_answer(&ctx, request, strlen(request), T0, &peer);
+
+	cr_assert_not_null(line);
+	cr_expect_null(strstr(line, SECRET));
+	cr_expect_not_null(strstr(line, "\"masked\""));
+	free(line);
+}
+
 /* ---- the samples
  * ---------------------------------------------------------------------------------------------------
  */

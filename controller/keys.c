@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "keys.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+/* A network that a key names.  By network and mask, so that a look-up costs one probe for each length in use. */
+struct place {
+	struct rsip_net net;
+	struct rsip_key *key;
+	UT_hash_handle hh;
+};
+
+struct entry {
+	struct rsip_key key; /* first: handed out */
+	struct place place[RSIP_KEY_NETS_MAX];
+	UT_hash_handle hh;
+};
+
+struct rsip_keys {
+	struct entry *entry; /* all of them */
+	uint32_t cnt;
+	struct entry *by_id;
+	struct place *by_net;
+	uint64_t lengths; /* a bit for each prefix length in use */
+};
+
+static unsigned int length_of(__be32 mask)
+{
+	return (unsigned int)__builtin_popcount(mask);
+}
+
+static void add_places(struct rsip_keys *keys, struct entry *e)
+{
+	for (uint32_t i = 0; i < e->key.conf.net_cnt; i++) {
+		struct place *p = &e->place[i], *known;
+
+		p->net = e->key.conf.net[i];
+		p->key = &e->key;
+		keys->lengths |= 1ULL << length_of(p->net.mask);
+		HASH_FIND(hh, keys->by_net, &p->net, sizeof(p->net), known);
+		if (!known) /* else the first key of the configuration stands for the source */
+			HASH_ADD(hh, keys->by_net, net, sizeof(p->net), p);
+	}
+}
+
+int rsip_keys_create(const struct rsip_key_conf *conf, uint32_t cnt, struct rsip_keys **out)
+{
+	struct rsip_keys *keys = calloc(1, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	keys->entry = calloc(cnt + 1, sizeof(*keys->entry));
+	if (!keys->entry) {
+		free(keys);
+		return -ENOMEM;
+	}
+	keys->cnt = cnt;
+	for (uint32_t i = 0; i < cnt; i++) {
+		struct entry *e = &keys->entry[i];
+
+		e->key.conf = conf[i];
+		HASH_ADD(hh, keys->by_id, key.conf.key.id, sizeof(uint32_t), e);
+		add_places(keys, e);
+	}
+	*out = keys;
+	return 0;
+}
+
+void rsip_keys_destroy(struct rsip_keys *keys)
+{
+	if (!keys)
+		return;
+	HASH_CLEAR(hh, keys->by_id);
+	HASH_CLEAR(hh, keys->by_net);
+	explicit_bzero(keys->entry, (keys->cnt + 1) * sizeof(*keys->entry));
+	free(keys->entry);
+	free(keys);
+}
+
+struct rsip_key *rsip_keys_find(struct rsip_keys *keys, uint32_t id)
+{
+	struct entry *e;
+
+	HASH_FIND(hh, keys->by_id, &id, sizeof(id), e);
+	return e ? &e->key : NULL;
+}
+
+static struct rsip_key *find_in(struct rsip_keys *keys, __be32 source, unsigned int length)
+{
+	__be32 mask = length ? htonl(~0U << (32 - length)) : 0;
+	struct rsip_net net = { .addr = source & mask, .mask = mask };
+	struct place *p;
+
+	HASH_FIND(hh, keys->by_net, &net, sizeof(net), p);
+	return p ? p->key : NULL;
+}
+
+struct rsip_key *rsip_keys_of(struct rsip_keys *keys, __be32 source)
+{
+	for (int length = 32; length >= 0; length--) { /* the closest network first */
+		struct rsip_key *key =
+			keys->lengths >> length & 1 ? find_in(keys, source, (unsigned int)length) : NULL;
+
+		if (key)
+			return key;
+	}
+	return NULL;
+}
+
+bool rsip_key_is_of(const struct rsip_key *key, __be32 source)
+{
+	for (uint32_t i = 0; i < key->conf.net_cnt; i++)
+		if ((source & key->conf.net[i].mask) == key->conf.net[i].addr)
+			return true;
+	return false;
+}
+
+void rsip_keys_inherit(struct rsip_keys *keys, const struct rsip_keys *old)
+{
+	for (uint32_t i = 0; i < old->cnt; i++) {
+		const struct rsip_key *was = &old->entry[i].key;
+		struct rsip_key *is = rsip_keys_find(keys, was->conf.key.id);
+
+		if (!is || is->conf.key.len != was->conf.key.len ||
+		    memcmp(is->conf.key.secret, was->conf.key.secret, was->conf.key.len))
+			continue;
+		is->seen = was->seen;
+		is->sent = was->sent;
+	}
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A host with a key: what it sends, whom it believes. */
+#include "client_fixture.h"
+
+static struct rsip_auth_key key = { .id = 7, .len = 16, .secret = "one host's secret" };
+static uint8_t request[RSIP_REQUEST_MAX];
+static size_t request_len;
+static uint64_t wall;
+
+static void on_send_kept(void *ctx, const uint8_t *buf, size_t len)
+{
+	memcpy(request, buf, len);
+	request_len = len;
+	on_send(ctx, buf, len);
+}
+
+static uint64_t on_wall(void *ctx)
+{
+	(void)ctx;
+	return wall;
+}
+
+static void with_key(void)
+{
+	wall = 5000;
+	begin();
+	s.sink.send = on_send_kept;
+	s.sink.wall_us = on_wall;
+	rsip_session_set_key(&s, &key);
+	want_ports();
+	tick();
+}
+
+TestSuite(client_auth, .init = with_key);
+
+static uint64_t sent_seq(void)
+{
+	struct rsip_auth a;
+
+	cr_assert(rsip_auth_find(request, request_len, &a), "no MAC");
+	cr_assert(rsip_auth_check(&key, RSIP_AUTH_TO_GATEWAY, NULL, request, request_len));
+	return a.seq;
+}
+
+/* As the gateway's answer to the last request, or (unasked) of its own accord. */
+static void deliver_signed(struct rsip_message *m, uint64_t seq, bool unasked)
+{
+	uint8_t buf[2048];
+	int len;
+
+	rsip_auth_add(m, key.id, seq);
+	len = rsip_encode(m, buf, sizeof(buf));
+	cr_assert_gt(len, 0);
+	rsip_auth_sign(&key, RSIP_AUTH_FROM_GATEWAY,
+		       unasked ? NULL : request + request_len - RSIP_AUTH_MAC_LEN, buf, len);
+	rsip_session_input(&s, buf, len, now);
+	tick();
+}
+
+static struct rsip_message register_response(void)
+{
+	struct rsip_message m = from_gateway(RSIP_MSG_REGISTER_RESPONSE, last.counter);
+
+	m.lease_s = 3600;
+	m.local_policy = RSIP_LOCAL_MACRO;
+	m.remote_policy = RSIP_REMOTE_NONE;
+	m.has |= RSIP_HAS_LEASE | RSIP_HAS_POLICY;
+	return m;
+}
+
+static struct rsip_message denied(void)
+{
+	struct rsip_message m = from_gateway(RSIP_MSG_ERROR_RESPONSE, last.counter);
+
+	m.has = (m.has | RSIP_HAS_ERROR) & ~RSIP_HAS_CLIENT_ID;
+	m.error = RSIP_ERR_REGISTRATION_DENIED;
+	return m;
+}
+
+static void registered(void)
+{
+	struct rsip_message m = register_response();
+
+	deliver_signed(&m, 1, false);
+	cr_assert_eq(s.state, RSIP_SESSION_UP);
+}
+
+Test(client_auth, each_request_has_a_new_number_and_a_retransmission_the_old_one)
+{
+	cr_expect_eq(sent_seq(), 5000);
+	now = rsip_session_due(&s);
+	tick();
+	cr_expect_eq(s.stats.resent, 1);
+	cr_expect_eq(sent_seq(), 5000);
+	wall = 10;
+	registered();
+	cr_expect_eq(sent_seq(), 5001, "a clock that went back");
+}
+
+Test(client_auth, an_answer_without_proof_is_ignored)
+{
+	struct rsip_message m = register_response();
+
+	deliver(&m);
+	cr_expect_eq(s.state, RSIP_SESSION_DOWN);
+	m = denied();
+	deliver(&m);
+	cr_expect_eq(failed, 0, "a 304 that anybody may have made");
+	cr_expect_eq(s.stats.unproven, 2);
+	cr_expect(s.req.active, "it goes on waiting for the gateway");
+	registered();
+}
+
+Test(client_auth, an_answer_to_another_request_proves_nothing)
+{
+	struct rsip_message m = register_response();
+	uint8_t old[RSIP_REQUEST_MAX];
+	size_t old_len = request_len;
+
+	memcpy(old, request, old_len);
+	registered(); /* the ASSIGN is under way now */
+	m = grant_of(PUB_1, 600);
+	memcpy(request, old, old_len);
+	request_len = old_len;
+	deliver_signed(&m, 2, false);
+	cr_expect_eq(granted, 0);
+	cr_expect_eq(s.stats.unproven, 1);
+}
+
+Test(client_auth, behind_with_its_numbers_it_goes_on_above_the_gateways_once)
+{
+	struct rsip_message m = denied();
+
+	deliver_signed(&m, 900000, false);
+	cr_assert_eq(last.type, RSIP_MSG_REGISTER_REQUEST);
+	cr_expect_eq(failed, 0);
+	cr_expect_eq(sent_seq(), 900001);
+	m = denied();
+	deliver_signed(&m, 900002, false);
+	cr_expect_eq(failed, 1, "twice is a refusal");
+	cr_expect_eq(last_failure, RSIP_ERR_REGISTRATION_DENIED);
+}
+
+Test(client_auth, a_refusal_with_a_lower_number_is_a_refusal)
+{
+	struct rsip_message m = denied();
+
+	deliver_signed(&m, 4999, false);
+	cr_expect_eq(failed, 1);
+}
+
+Test(client_auth, unasked_messages_must_be_signed_and_newer)
+{
+	struct rsip_message m;
+
+	registered();
+	m = grant_of(PUB_1, 600);
+	deliver_signed(&m, 2, false);
+	cr_assert_eq(granted, 1);
+	m = from_gateway(RSIP_MSG_FREE_RESPONSE, 0);
+	m.bind_id = BIND + 1; /* not ours: only the number is taken */
+	m.has |= RSIP_HAS_BIND_ID;
+	deliver_signed(&m, 70, true);
+	m.bind_id = BIND;
+	m.has &= ~RSIP_HAS_AUTH;
+	deliver(&m);
+	cr_expect_eq(lost, 0, "without proof");
+	deliver_signed(&m, 70, true);
+	cr_expect_eq(lost, 0, "seen before");
+	deliver_signed(&m, 71, true);
+	cr_expect_eq(lost, 1);
+}
+
+Test(client_auth, a_signed_answer_is_no_unasked_message)
+{
+	struct rsip_message m = from_gateway(RSIP_MSG_DE_REGISTER_RESPONSE, 0);
+
+	registered();
+	deliver_signed(&m, 70, false);
+	cr_expect_eq(s.state, RSIP_SESSION_UP);
+	deliver_signed(&m, 70, true);
+	cr_expect_eq(s.state, RSIP_SESSION_DOWN);
+}
