@@ -438,13 +438,18 @@ enum rsip_explain_ike { RSIP_EXPLAIN_NO_IKE, RSIP_EXPLAIN_COOKIES, RSIP_EXPLAIN_
 
 /* ---- hashing: the same in BPF and in user space -------------------------------------------------------- */
 
+/*
+ * The upper half is folded down before the first multiplication: keys that differ in the last byte of a network
+ * order address, their topmost bits, would otherwise change both bucket numbers in the same way.
+ */
 static inline __attribute__((always_inline)) __u64 rsip_hash(__u64 key, __u64 seed)
 {
 	key ^= seed;
+	key ^= key >> 32;
 	key *= 0x9e3779b97f4a7c15ULL;
 	key ^= key >> 32;
 	key *= 0xd6e8feb86659fd93ULL;
-	key ^= key >> 32;
+	key ^= key >> 29;
 	return key;
 }
 

@@ -82,6 +82,28 @@ Test(util, the_two_buckets_of_a_key_differ)
 	}
 }
 
+/* Two choices are two only where keys that share the one do not share the other. */
+Test(util, hosts_of_one_network_share_no_pair_of_buckets)
+{
+	static uint8_t seen[512 * 512];
+
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		uint32_t distinct = 0;
+
+		memset(seen, 0, sizeof(seen));
+		for (uint32_t i = 0; i < 1000; i++) {
+			uint64_t h = rsip_hash(RSIP_PAIR_KEY(htonl(0x0a010000 + i), htonl(0xcb007101)),
+					       seed * 0x9e3779b97f4a7c15ULL);
+			uint8_t *pair = &seen[rsip_bucket1(h, 511) * 512 + rsip_bucket2(h, 511)];
+
+			distinct += !*pair;
+			*pair = 1;
+		}
+		cr_assert_gt(distinct, 980, "seed %llu: 1000 hosts have %u pairs of buckets",
+			     (unsigned long long)seed, distinct);
+	}
+}
+
 Test(util, random_bytes_are_not_the_same_twice)
 {
 	unsigned char a[32] = { 0 }, b[32] = { 0 };
