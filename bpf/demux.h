@@ -49,7 +49,7 @@ static __always_inline int rsip_demux_port(struct rsip_key *key, __u32 addr_inde
 }
 
 /* Slot of the binding that the packet is for, or -RSIP_DROP_*. */
-__noinline int rsip_demux(struct rsip_key *key, __u32 addr_index)
+static __always_inline int rsip_demux(struct rsip_key *key, __u32 addr_index)
 {
 	struct rsip_addr_info *info = bpf_map_lookup_elem(&rsip_addr_info, &addr_index);
 	__u32 whole;

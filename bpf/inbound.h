@@ -7,7 +7,7 @@
 static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
 					int slot)
 {
-	struct rsip_binding *rec = rsip_binding_get(slot);
+	struct rsip_binding *rec = rsip_binding_fetch(walk->cpu, slot);
 	struct rsip_hop hop = {};
 	int err;
 
@@ -54,7 +54,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	rsip_key_read(walk->ctx, &ip, &key);
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
-	walk->now = bpf_ktime_get_coarse_ns();
+	walk->now = rsip_now(walk->cpu);
 	key.now_s = walk->now / RSIP_NS_PER_S;
 	res = rsip_demux(&key, addr_index);
 	if (res <= 0 && rsip_kernel_owns(&key, addr_index))

@@ -186,7 +186,7 @@ static __always_inline void rsip_key_ports(struct rsip_ctx *ctx, struct rsip_key
  * Fills the key from a packet's own headers; key->host_sent says which side is local.  Never fails: what
  * cannot be read becomes RSIP_KEY_BAD, which still finds the owner of a whole address.
  */
-__noinline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *key)
+static __always_inline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *key)
 {
 	__u32 off, len, min;
 	__be16 *l4;
@@ -221,6 +221,14 @@ __noinline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, str
 	else
 		rsip_key_ports(ctx, key, off, len, l4);
 	return 0;
+}
+
+/* The same, for those who seldom need it. */
+__noinline int rsip_key_read_again(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *key)
+{
+	if (!ip || !key)
+		return -RSIP_DROP_INTERNAL;
+	return rsip_key_read(ctx, ip, key);
 }
 
 #endif

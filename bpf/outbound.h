@@ -22,7 +22,7 @@ static __always_inline void rsip_key_turn_ike(struct rsip_ctx *ctx, const struct
 	if (back->kind != RSIP_KEY_PORTS || back->local_port == back->remote_port)
 		return;
 	back->ike = RSIP_IKE_NONE;
-	rsip_key_read(ctx, ip, back);
+	rsip_key_read_again(ctx, ip, back);
 }
 
 /* The inner destination is leased by one of our hosts. */
@@ -85,10 +85,10 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	slot = rsip_owner(key, outer->saddr, addr_index);
 	if (slot <= 0)
 		return slot ? slot : -RSIP_DROP_INTERNAL;
-	rec = rsip_binding_get(slot);
+	rec = rsip_binding_fetch(walk->cpu, slot);
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
-	walk->now = bpf_ktime_get_coarse_ns();
+	walk->now = rsip_now(walk->cpu);
 	key->now_s = walk->now / RSIP_NS_PER_S;
 	if (key->by_pair)
 		rec = rsip_pair_for_remote(walk, key, rec, rsip_key_is_ipsec(key) ? RSIP_REMOTE_IPSEC : 0, &slot);

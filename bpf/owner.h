@@ -32,7 +32,7 @@ static __always_inline int rsip_owner_any(struct rsip_key *key, __be32 host)
 }
 
 /* Slot of the binding under which the host may send the packet, or -RSIP_DROP_*. */
-__noinline int rsip_owner(struct rsip_key *key, __be32 host, __u32 addr_index)
+static __always_inline int rsip_owner(struct rsip_key *key, __be32 host, __u32 addr_index)
 {
 	struct rsip_addr_info *info = bpf_map_lookup_elem(&rsip_addr_info, &addr_index);
 	__u32 slot;

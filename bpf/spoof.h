@@ -4,7 +4,7 @@
 #define RSIP_BPF_SPOOF_H
 
 /* 1: inside one of the private networks of the configuration. */
-__noinline int rsip_net_private(__be32 addr)
+static __always_inline int rsip_net_private(__be32 addr)
 {
 	struct rsip_policy *policy = rsip_policy_get();
 

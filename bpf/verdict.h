@@ -26,15 +26,14 @@ static __always_inline __u32 rsip_passed_len(const struct rsip_walk *walk)
 
 static __always_inline void rsip_count_binding(const struct rsip_walk *walk)
 {
-	__u32 row = walk->cpu * rsip_slots, in = row + walk->in_slot, out = row + walk->out_slot;
 	struct rsip_bind_cnt *c;
 
-	c = walk->in_slot ? bpf_map_lookup_elem(&rsip_bind_cnt, &in) : NULL;
+	c = walk->in_slot ? rsip_bind_cnt_get(walk->cpu, walk->in_slot) : NULL;
 	if (c) {
 		c->in_packets++;
 		c->in_bytes += walk->bytes;
 	}
-	c = walk->out_slot ? bpf_map_lookup_elem(&rsip_bind_cnt, &out) : NULL;
+	c = walk->out_slot ? rsip_bind_cnt_get(walk->cpu, walk->out_slot) : NULL;
 	if (c) {
 		c->out_packets++;
 		c->out_bytes += walk->bytes;

@@ -4,6 +4,7 @@
 #define RSIP_BPF_WALK_H
 
 #include "parse.h"
+#include "clock.h"
 #include "tables.h"
 #include "key.h"
 #include "icmp.h"

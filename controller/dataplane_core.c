@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Addresses, interfaces, policy, counters, housekeeping: what is left of dataplane.h beside the
  * bindings. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,15 @@ static void clear_ports(struct rsip_dp_core *c, uint32_t index)
 				line[i].slot[p] = 0;
 }
 
+/* Packets look only between the bounds for a pool address: they must hold it before it is published. */
+static void widen_pool(struct rsip_policy *policy, uint32_t addr)
+{
+	if (!policy->pool_last || addr < policy->pool_first)
+		__atomic_store_n(&policy->pool_first, addr, __ATOMIC_RELEASE);
+	if (addr > policy->pool_last)
+		__atomic_store_n(&policy->pool_last, addr, __ATOMIC_RELEASE);
+}
+
 static int op_addr_add(struct rsip_dataplane *dp, uint32_t index, __be32 addr, uint32_t pool)
 {
 	struct rsip_dp_core *c = core(dp);
@@ -130,6 +140,7 @@ static int op_addr_add(struct rsip_dataplane *dp, uint32_t index, __be32 addr, u
 	}
 	if (!info->addr)
 		clear_ports(c, index);
+	widen_pool(c->m.policy, ntohl(addr));
 	__atomic_store_n(&info->addr, addr, __ATOMIC_RELEASE);
 	__atomic_store_n(&info->pool, pool, __ATOMIC_RELAXED);
 	/* what an earlier process said of it holds until addr_rules */

@@ -26,7 +26,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 5
+#define RSIP_LAYOUT_VERSION 6
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
@@ -81,10 +81,12 @@ struct rsip_policy {
 	__u32 net_cnt; /* entries used of private_nets */
 	__u32 endpoint_cnt; /* and of endpoints */
 	__u64 alive_ns; /* CLOCK_MONOTONIC: rsipd was at work; see RSIP_ALIVE_NS */
+	__u32 pool_first; /* host order: no pool address is outside pool_first .. pool_last, which only widen */
+	__u32 pool_last; /* 0: there is none */
 	struct rsip_net private_nets[RSIP_MAX_NETS];
 	__be32 endpoints[RSIP_MAX_ENDPOINTS]; /* tunnels end here too; a binding says which is its own */
 };
-_Static_assert(sizeof(struct rsip_policy) == 24 + 8 * RSIP_MAX_NETS + 4 * RSIP_MAX_ENDPOINTS, "rsip_policy");
+_Static_assert(sizeof(struct rsip_policy) == 32 + 8 * RSIP_MAX_NETS + 4 * RSIP_MAX_ENDPOINTS, "rsip_policy");
 
 /* Without a sign of life for so long, nobody keeps the bindings' next hops right: the kernel is asked first. */
 #define RSIP_ALIVE_NS 3000000000ULL

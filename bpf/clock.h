@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The time of a packet.  The coarse clock moves once a tick, as jiffies do, which a program can read without a call:
+ * so each CPU asks the clock once a tick.  It is late by two ticks at most, some 8 ms of a lease.
+ */
+#ifndef RSIP_BPF_CLOCK_H
+#define RSIP_BPF_CLOCK_H
+
+#define RSIP_CLOCKS 256 /* CPUs that share one (256 apart) share the time, too: no harm */
+
+struct rsip_clock {
+	__u64 ns;
+	__u64 jiffies; /* when ns was read */
+	__u64 pad[6];
+};
+
+static struct rsip_clock rsip_clocks[RSIP_CLOCKS] __attribute__((aligned(64)));
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+static __always_inline __u64 rsip_now(__u32 cpu)
+{
+	struct rsip_clock *clock = &rsip_clocks[cpu & (RSIP_CLOCKS - 1)];
+	__u64 jiffies = bpf_jiffies64();
+
+	if (clock->jiffies != jiffies) {
+		*(volatile __u64 *)&clock->ns = bpf_ktime_get_coarse_ns();
+		*(volatile __u64 *)&clock->jiffies = jiffies;
+	}
+	return clock->ns;
+}
+
+#endif
