@@ -62,7 +62,7 @@ PROGRAMS := $(if $(wildcard loader/main.c),rsip-loader) $(if $(wildcard controll
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(O)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 BPF_TESTS := $(patsubst tests/bpf/%.c,$(O)/tests/bpf/%,$(wildcard tests/bpf/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BPF_SRCS := $(wildcard bpf/*.bpf.c client/*.bpf.c)
+BPF_SRCS := $(wildcard bpf/*.bpf.c client/*.bpf.c bench/plane/*.bpf.c)
 SKELS := $(patsubst %.bpf.c,$(O)/gen/%.skel.h,$(notdir $(BPF_SRCS)))
 
 .PHONY: all
@@ -70,7 +70,7 @@ all: check-deps $(addprefix $(O)/,$(PROGRAMS)) ## build all programs
 
 # ---- BPF objects and skeletons ----------------------------------------------------------------------------
 
-vpath %.bpf.c bpf client
+vpath %.bpf.c bpf client bench/plane
 $(O)/gen/%.bpf.o: %.bpf.c vmlinux/vmlinux.h
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
@@ -185,6 +185,18 @@ fuzzers: $(FUZZERS)
 fuzz: deps ## run each fuzzer for FUZZ_SECONDS (default 60)
 	$(Q)$(MAKE) --no-print-directory fuzzers
 	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
+
+# ---- benches --------------------------------------------------------------------------------------------------
+
+PLANE_BENCH_OBJS := $(call objs,$(call c_only,bench/plane))
+$(PLANE_BENCH_OBJS): ALL_CFLAGS += -Iloader
+$(O)/bench/plane: $(PLANE_BENCH_OBJS) $(O)/libcontroller.a $(O)/libloader.a $(O)/librsip.a
+	$(call msg,LINK,$@)
+	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd)
+
+.PHONY: bench
+bench: all $(O)/bench/plane ## measure the data plane against its floor, the kernel and nftables (BENCH_ARGS=--quick)
+	$(Q)$(O)/bench/plane $(BENCH_ARGS)
 
 # ---- dependencies, installation, housekeeping --------------------------------------------------------------------
 
