@@ -23,6 +23,7 @@ static struct gateway gw;
 
 static const char topology[] =
 	"link set lo up\n"
+	"link add idle0 type veth peer name idle1\n"
 	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n"
 	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n"
 	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n"
@@ -121,6 +122,16 @@ void given_rsipd(bool alive)
 	gw.dp->ops->alive(gw.dp, alive ? UINT64_MAX / 2 : 0);
 }
 
+/*
+ * The kernel waits for two grace periods around each test run of a program that is on no device.  These devices
+ * stay down.
+ */
+static void put_on_idle_devices(void)
+{
+	cr_assert_eq(bpf_xdp_attach((int)if_nametoindex("idle0"), gw.fd_pub, 0, NULL), 0);
+	cr_assert_eq(bpf_xdp_attach((int)if_nametoindex("idle1"), gw.fd_priv, 0, NULL), 0);
+}
+
 void gateway_up(void)
 {
 	char why[256];
@@ -134,6 +145,7 @@ void gateway_up(void)
 	if (err == -EPERM)
 		cr_skip_test("needs CAP_BPF: run as root");
 	cr_assert_eq(err, 0, "cannot load the programs: %s", strerror(-err));
+	put_on_idle_devices();
 	put_iface(IF_PUB, "pub0", RSIP_ROLE_PUBLIC, MAC_GW_PUB, 0);
 	put_iface(IF_PRIV, "priv0", RSIP_ROLE_PRIVATE, MAC_GW_PRIV, GW_PRIV);
 	put_iface(IF_PRIV2, "priv1", RSIP_ROLE_PRIVATE, MAC_GW_PRIV2, GW_PRIV2);
