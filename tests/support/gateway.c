@@ -400,6 +400,29 @@ static uint64_t expected(const struct expect *want, int iface, int cnt)
 	return 0;
 }
 
+static bool binding_agrees(const struct snapshot *old, const struct snapshot *new,
+			   const struct expect *want, uint32_t s)
+{
+	const struct rsip_bind_cnt *a = &old->bind[s], *b = &new->bind[s];
+	uint64_t in = s && s == want->in_slot, out = s && s == want->out_slot;
+
+	return b->in_packets - a->in_packets == in && b->in_bytes - a->in_bytes == in * want->bytes &&
+	       b->out_packets - a->out_packets == out && b->out_bytes - a->out_bytes == out * want->bytes;
+}
+
+/* The same as check_counters(), without a word: an assertion for each counter of each packet takes its time. */
+static bool counters_agree(const struct snapshot *old, const struct snapshot *new, const struct expect *want)
+{
+	for (int i = 0; i < IF_CNT; i++)
+		for (int n = 0; n < RSIP_CNT_MAX; n++)
+			if (new->iface[i].cnt[n] - old->iface[i].cnt[n] != expected(want, i, n))
+				return false;
+	for (uint32_t s = 0; s < GATEWAY_BINDINGS; s++)
+		if (!binding_agrees(old, new, want, s))
+			return false;
+	return true;
+}
+
 static void check_counters(const struct snapshot *old, const struct snapshot *new,
 			   const struct expect *want, const char *file, int line)
 {
@@ -415,13 +438,9 @@ static void check_counters(const struct snapshot *old, const struct snapshot *ne
 		}
 	for (uint32_t s = 0; s < GATEWAY_BINDINGS; s++) {
 		const struct rsip_bind_cnt *a = &old->bind[s], *b = &new->bind[s];
-		uint64_t in = s && s == want->in_slot, out = s && s == want->out_slot;
 
 		cr_expect(
-			b->in_packets - a->in_packets == in &&
-				b->in_bytes - a->in_bytes == in * want->bytes &&
-				b->out_packets - a->out_packets == out &&
-				b->out_bytes - a->out_bytes == out * want->bytes,
+			binding_agrees(old, new, want, s),
 			"%s:%d: binding %u counted %llu packets, %llu bytes in and %llu, %llu out",
 			file, line, s, (unsigned long long)(b->in_packets - a->in_packets),
 			(unsigned long long)(b->in_bytes - a->in_bytes),
@@ -438,7 +457,12 @@ static const char *action_name(uint32_t action)
 	return action < 5 ? names[action] : "unknown";
 }
 
-void gateway_expect(const struct pkt *in, const struct expect *want, const char *file, int line)
+static bool same_bytes(const struct pkt *want, const struct ran *ran)
+{
+	return ran->len == want->len && !memcmp(ran->data, want->data, want->len);
+}
+
+bool gateway_expect(const struct pkt *in, const struct expect *want, const char *file, int line)
 {
 	static struct snapshot old, new;
 	const struct ran *ran;
@@ -447,6 +471,9 @@ void gateway_expect(const struct pkt *in, const struct expect *want, const char 
 	snapshot(&old);
 	ran = gateway_run(want->iface, in->data, in->len);
 	snapshot(&new);
+	if (ran->action == want->action && counters_agree(&old, &new, want) &&
+	    (ran->action == XDP_DROP || same_bytes(want->want ? want->want : in, ran)))
+		return true;
 	cr_expect_eq(ran->action, want->action, "%s:%d: wanted %s, got %s", file, line,
 		     action_name(want->action), action_name(ran->action));
 	difference = want->action == XDP_DROP
@@ -455,4 +482,5 @@ void gateway_expect(const struct pkt *in, const struct expect *want, const char 
 	cr_expect_null(difference, "%s:%d: another packet came out\n%s", file, line, difference);
 	free(difference);
 	check_counters(&old, &new, want, file, line);
+	return false;
 }

@@ -81,8 +81,11 @@ struct expect {
 	uint32_t bytes; /* of that packet */
 };
 
-/* Runs the packet through the interface's program and checks bytes, action and every counter. */
-void gateway_expect(const struct pkt *in, const struct expect *want, const char *file, int line);
+/*
+ * Runs the packet through the interface's program and checks bytes, action and every counter.  false: something
+ * differed, and has been said.
+ */
+bool gateway_expect(const struct pkt *in, const struct expect *want, const char *file, int line);
 
 /* What came out of the last run, for tests that look closer. */
 struct ran {

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Random packets against random bindings, through the programs and through the reference
+ * (tests/support/ reference.h): the same action, bytes, counters and learned claims, or the test
+ * shows the packet.  Packets are built from the cast's addresses, ports, SPIs and cookies that
+ * matter, then often damaged a little.
+ *
+ * RSIP_FUZZ_RUNS packets (default 20000), RSIP_FUZZ_SEED; a failure names the seed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gateway.h"
+#include "reference.h"
+#include "util.h"
+
+#define PACKETS_A_WORLD 400
+
+static struct reference ref;
+static uint64_t rnd;
+static const struct given *theme; /* most packets are about one binding, or few would find any */
+
+TestSuite(differential);
+
+/* ---- chance
+ * -------------------------------------------------------------------------------------- */
+
+static uint32_t below(uint32_t n)
+{
+	rnd ^= rnd << 13;
+	rnd ^= rnd >> 7;
+	rnd ^= rnd << 17;
+	return (uint32_t)(((rnd >> 32) * n) >> 32);
+}
+
+static bool one_in(uint32_t n)
+{
+	return !below(n);
+}
+
+#define PICK(type, ...)                                                                            \
+	({                                                                                         \
+		static const type from[] = {__VA_ARGS__};                                          \
+		from[below(sizeof(from) / sizeof(from[0]))];                                       \
+	})
+
+static bool to_theme(void)
+{
+	return theme && !one_in(6);
+}
+
+static __be32 some_host(void)
+{
+	if (to_theme())
+		return theme->host;
+	return PICK(__be32, HOST_A, HOST_A, HOST_B, HOST_B, HOST_C, STRANGER);
+}
+
+static __be32 some_local(void)
+{
+	if (to_theme())
+		return theme->local;
+	return PICK(__be32, PUB_1, PUB_1, PUB_1, PUB_2, PUB_2, PUB_IDLE);
+}
+
+static __be32 some_remote(void)
+{
+	if (theme && one_in(2))
+		return theme->remote ? theme->remote : REMOTE;
+	return PICK(__be32, REMOTE, REMOTE, REMOTE, REMOTE, REMOTE_2, REMOTE_2, ROUTER, UNREACHABLE,
+		    GW_PUB, PUB_1, PUB_2, HOST_B, GW_PRIV, NOT_OURS, CAST_IP(224, 0, 0, 5),
+		    CAST_IP(127, 0, 0, 1), CAST_IP(0, 1, 2, 3), CAST_IP(255, 255, 255, 255));
+}
+
+static uint16_t some_port(void)
+{
+	if (theme && theme->remote_port_cnt && one_in(2)) /* and one beside each edge */
+		return (uint16_t)(theme->remote_port - 1 + below(theme->remote_port_cnt + 2U));
+	if (theme && theme->port_cnt && one_in(2))
+		return (uint16_t)(theme->port_first + below(theme->port_cnt));
+	return PICK(uint16_t, 4000, 4003, 4007, 4008, 4010, 4015, 4016, 500, 500, 4500, 4500, 53,
+		    443, 0, 65535);
+}
+
+static uint32_t some_spi(void)
+{
+	if (theme && one_in(3))
+		return theme->spi[0].first;
+	return PICK(uint32_t, 0xa0000000, 0xa0000003, 0xa0000004, 0xb0000000, 0xb0000005,
+		    0xc0000000, 0x77, 0);
+}
+
+static uint64_t some_cookie(void)
+{
+	return PICK(uint64_t, 0, 1, 2, 3, 0xa000000100000001, 0xb000000200000001,
+		    0xa000000400000009);
+}
+
+/* ---- bindings
+ * ------------------------------------------------------------------------------------ */
+
+static void bind_both(struct given g)
+{
+	struct ref_binding *b = &ref.bindings[ref.binding_cnt++];
+
+	g.expired = one_in(10);
+	if (one_in(5))
+		g.remote = one_in(2) ? REMOTE : REMOTE_2;
+	if (g.remote && one_in(2)) {
+		g.remote_port = (uint16_t)(one_in(2) ? 443 : 50);
+		g.remote_port_cnt = (uint16_t)(1 + below(5));
+	}
+	if (one_in(6))
+		g.mtu = 100;
+	b->g = g;
+	b->slot = gateway_bind(&b->g);
+}
+
+static void new_world(void)
+{
+	memset(&ref, 0, sizeof(ref));
+	ref.check_mac = one_in(3);
+	given_policy(ref.check_mac ? RSIP_POLICY_CHECK_MAC : 0);
+	bind_both((struct given){
+		.host = HOST_A, .local = PUB_1, ports(4000, 8), spis(0xa0000000, 4)});
+	bind_both((struct given){
+		.host = HOST_B, .local = PUB_1, ports(4008, 8), spis(0xb0000000, 8)});
+	bind_both((struct given){.host = HOST_C, .local = PUB_1, ports(4016, 1)});
+	if (one_in(2))
+		bind_both((struct given){
+			.host = one_in(2) ? HOST_B : HOST_C, .local = PUB_2, .whole = true});
+	else
+		bind_both((struct given){.host = HOST_A, .local = PUB_2, spis(0xc0000000, 1)});
+}
+
+static void end_world(void)
+{
+	for (uint32_t i = 0; i < ref.binding_cnt; i++)
+		given_end_of(ref.bindings[i].slot);
+	gateway_dp()->ops->housekeep(gateway_dp(), rsip_now_ns());
+}
+
+/* ---- packets
+ * ------------------------------------------------------------------------------------- */
+
+struct layers {
+	struct pkt_layer l[12];
+	int n;
+};
+
+static void add(struct layers *to, struct pkt_layer layer)
+{
+	to->l[to->n++] = layer;
+}
+
+static void add_ip(struct layers *to, __be32 src, __be32 dst)
+{
+	struct pkt_layer l =
+		ip4(src, dst, .ttl = PICK(uint8_t, 64, 64, 64, 255, 2, 1),
+		    .tos = (uint8_t)below(256), .id = (uint16_t)below(65536), .df = one_in(3));
+
+	l.tos = one_in(2) ? 0 : l.tos;
+	l.mf = one_in(25);
+	l.frag = one_in(25) ? 3 : 0;
+	if (one_in(20)) {
+		l.options = "\x94\x04\0\0";
+		l.options_len = 4;
+	}
+	add(to, l);
+}
+
+static void add_ike(struct layers *to)
+{
+	add(to, one_in(3) ? ikev1(some_cookie(), some_cookie(), .non_esp = one_in(2))
+			  : ike(some_cookie(), some_cookie(),
+				.flags = PICK(uint8_t, 0, 8, 0x20, 0x28), .non_esp = one_in(2)));
+}
+
+static void add_transport(struct layers *to, bool may_quote);
+
+static void add_quote(struct layers *to)
+{
+	add(to, icmp(PICK(uint8_t, 3, 3, 4, 11, 12, 5, 0, 8), 4, .rest_lo = 1400));
+	add_ip(to, one_in(4) ? some_remote() : some_local(),
+	       one_in(4) ? some_local() : some_remote());
+	add_transport(to, false);
+}
+
+static void add_transport(struct layers *to, bool may_quote)
+{
+	switch (below(may_quote ? 10 : 8)) {
+	case 0:
+	case 1:
+		add(to, tcp(some_port(), some_port()));
+		break;
+	case 2:
+		add(to, udp(some_port(), some_port()));
+		break;
+	case 3:
+		add(to,
+		    one_in(2) ? udplite(some_port(), some_port()) : sctp(some_port(), some_port()));
+		break;
+	case 4:
+		add(to, (struct pkt_layer){.kind = PKT_ESP, .spi = some_spi()});
+		break;
+	case 5:
+		add(to, ah(some_spi()));
+		if (one_in(2))
+			add(to, udp(some_port(), some_port()));
+		break;
+	case 6:
+	case 7:
+		add(to, udp(PICK(uint16_t, 500, 4500, 53), PICK(uint16_t, 500, 4500, 53)));
+		if (one_in(4))
+			add(to, (struct pkt_layer){.kind = PKT_ESP, .spi = some_spi()});
+		else
+			add_ike(to);
+		break;
+	default:
+		add_quote(to);
+	}
+	add(to, bytes(one_in(8) ? 0 : below(80)));
+}
+
+static struct pkt random_packet(int iface)
+{
+	struct layers l = {.n = 0};
+
+	if (iface == IF_PUB) {
+		add(&l, eth(MAC_ROUTER, MAC_GW_PUB));
+		add_ip(&l, some_remote(), one_in(10) ? some_remote() : some_local());
+	} else {
+		__be32 host = some_host(), us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
+
+		add(&l, eth(host == HOST_A   ? MAC_HOST_A
+			    : host == HOST_B ? MAC_HOST_B
+					     : MAC_HOST_C,
+			    MAC_GW_PRIV));
+		add_ip(&l, host, one_in(15) ? GW_PRIV2 : us);
+		add_ip(&l, one_in(12) ? some_remote() : some_local(),
+		       one_in(4) ? some_local() : some_remote());
+	}
+	add_transport(&l, true);
+	if (one_in(10))
+		add(&l, pad(1 + below(30)));
+	l.l[l.n].kind = PKT_END;
+	return pkt_build(l.l);
+}
+
+/* The checksum of the header at `at` made right again, so that the damage is not found at once. */
+static void mend(struct pkt *p, uint32_t at)
+{
+	uint32_t hlen = at < p->len ? (p->data[at] & 15U) * 4 : 0;
+	uint16_t sum;
+
+	if (hlen < 20 || at + hlen > p->len)
+		return;
+	memset(p->data + at + 10, 0, 2);
+	sum = pkt_sum16(p->data + at, hlen, 0);
+	p->data[at + 10] = (uint8_t)(sum >> 8);
+	p->data[at + 11] = (uint8_t)sum;
+}
+
+static void damage(struct pkt *p, bool tunnelled)
+{
+	uint32_t at = 14;
+
+	for (uint32_t n = below(3); n; n--)
+		p->data[below(6) ? 14 + below(p->len - 14) : below(14)] = (uint8_t)below(256);
+	if (one_in(4)) /* 14 bytes at least: the kernel runs no shorter frame */
+		p->len = 14 + below(p->len - 13);
+	if (one_in(3))
+		return;
+	if (tunnelled && p->len > at)
+		at += (p->data[14] & 15U) * 4;
+	if (tunnelled)
+		mend(p, at);
+	mend(p, 14);
+}
+
+/* ---- both
+ * ---------------------------------------------------------------------------------------- */
+
+/* Of a packet that passes, its bytes are counted too; bytes are those of one binding's counters. */
+static struct expect expectation(const struct ref_result *r, int iface, const struct pkt *in)
+{
+	struct expect e = {.iface = iface,
+			   .action = r->action,
+			   .want = &r->out,
+			   .in_slot = r->in_slot,
+			   .out_slot = r->out_slot,
+			   .bytes = r->bytes,
+			   .counts = {{r->counter, 1}}};
+	int n = 1;
+
+	if (r->counter == RSIP_CNT_PASSED)
+		e.counts[n++] = (struct count){RSIP_CNT_PASSED_BYTES, in->len - 14};
+	if (r->counter == RSIP_CNT_ENCAPSULATED || r->counter == RSIP_CNT_DECAPSULATED ||
+	    r->counter == RSIP_CNT_HAIRPINNED)
+		e.counts[n++] = (struct count){r->counter + 1, r->bytes};
+	if (r->claimed)
+		e.counts[n++] = (struct count){RSIP_CNT_COOKIE_CLAIMED, r->claimed};
+	return e;
+}
+
+static uint64_t environment(const char *name, uint64_t fallback)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : fallback;
+}
+
+Test(differential, random_packets_against_the_reference, .init = gateway_up, .fini = gateway_down,
+     .timeout = 3600)
+{
+	uint64_t runs = environment("RSIP_FUZZ_RUNS", 20000),
+		 seed = environment("RSIP_FUZZ_SEED", rsip_now_ns());
+	static struct ref_result want;
+	char where[96];
+
+	rnd = seed * 0x9e3779b97f4a7c15ULL | 1;
+	for (uint64_t n = 0; n < runs; n++) {
+		int iface = PICK(int, IF_PUB, IF_PUB, IF_PRIV, IF_PRIV, IF_PRIV2);
+		struct expect e;
+		struct pkt in;
+
+		if (n % PACKETS_A_WORLD == 0) {
+			if (n)
+				end_world();
+			new_world();
+		}
+		theme = one_in(4) ? NULL : &ref.bindings[below(ref.binding_cnt)].g;
+		if (iface != IF_PUB && theme && !one_in(8))
+			iface = theme->host == HOST_C ? IF_PRIV2 : IF_PRIV;
+		in = random_packet(iface);
+		if (one_in(2))
+			damage(&in, iface != IF_PUB);
+		reference_run(&ref, iface, &in, &want);
+		e = expectation(&want, iface, &in);
+		snprintf(where, sizeof(where), "RSIP_FUZZ_SEED=%llu packet %llu",
+			 (unsigned long long)seed, (unsigned long long)n);
+		if (!gateway_expect(&in, &e, where, 0))
+			cr_assert_fail("%s\n%s", where, pkt_text(in.data, in.len));
+	}
+}
