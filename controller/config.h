@@ -82,6 +82,7 @@ struct rsip_conf {
 	enum rsip_log_level log_level;
 	char alloclog[256]; /* "": none */
 	char user[33];
+	const char *path; /* the file it was read from; NULL: none */
 };
 
 struct rsip_conf_issue {
@@ -130,6 +131,12 @@ void rsip_conf_check_secrecy(const struct rsip_conf *conf, int fd, struct rsip_c
  * or negative errno: the file cannot be read.
  */
 int rsip_conf_load(const char *path, struct rsip_conf *conf, struct rsip_conf_report *report);
+
+/*
+ * Makes fresh, just read, fit over what is in effect: its pools get the numbers that rsip_lease_set_pools() wants.  What
+ * cannot change in a running rsipd becomes an error in report.
+ */
+void rsip_conf_merge(struct rsip_conf *fresh, const struct rsip_conf *now, struct rsip_conf_report *report);
 
 /* Adds a finding; path is printed as it stands. */
 void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, const char *path,

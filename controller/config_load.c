@@ -21,6 +21,7 @@ int rsip_conf_load(const char *path, struct rsip_conf *conf, struct rsip_conf_re
 		return err;
 	}
 	rsip_conf_parse(text, len, conf, report);
+	conf->path = path;
 	explicit_bzero(text, len);
 	free(text);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

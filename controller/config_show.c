@@ -61,7 +61,9 @@ static void show_pools(const struct rsip_conf *conf, cJSON *out)
 	cJSON *list = cJSON_AddArrayToObject(out, "pools"), *pool = NULL;
 
 	for (uint32_t i = 0; i < conf->pool_cnt; i++) {
-		if (!i || strcmp(conf->pool[i].name, conf->pool[i - 1].name)) {
+		if (conf->pool[i].draining)
+			continue;
+		if (!pool || strcmp(conf->pool[i].name, cJSON_GetStringValue(cJSON_GetObjectItem(pool, "name")))) {
 			pool = show_pool(&conf->pool[i]);
 			cJSON_AddItemToArray(list, pool);
 		}

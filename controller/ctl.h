@@ -26,6 +26,7 @@ struct rsip_ctl_context { /* what commands work on */
 	uint64_t start_ns;
 	uint32_t adopted_binds, adopted_clients;
 	void *arg;
+	int (*reload)(void *arg, struct rsip_conf_report *report); /* reload.c; NULL: not possible here */
 	void (*add_stats)(void *arg,
 			  cJSON *obj); /* counters of protocol and transports; may be NULL */
 };
@@ -85,6 +86,8 @@ struct rsip_ctl_server;
 
 /* Does anybody want events of this kind?  If not, none need be made.  server may be NULL. */
 bool rsip_ctl_wanted(const struct rsip_ctl_server *server, enum rsip_ctl_event kind);
+/* Tells those who lost events and read again, where no event follows; to be called now and then. */
+void rsip_ctl_tell_lost(struct rsip_ctl_server *server);
 /* Takes event over and sends it to who wants it; wall_ns: since 1970. */
 void rsip_ctl_publish(struct rsip_ctl_server *server, enum rsip_ctl_event kind, cJSON *event, uint64_t wall_ns);
 

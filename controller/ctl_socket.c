@@ -192,21 +192,34 @@ bool rsip_ctl_wanted(const struct rsip_ctl_server *server, enum rsip_ctl_event k
 }
 
 /* A subscriber that reads too slowly loses events, and hears how many as soon as it reads again. */
-static void send_event(struct ctl_conn *c, const char *line, size_t len)
+/* false: it has no room for len bytes more. */
+static bool tell_lost(struct ctl_conn *c, size_t len)
 {
 	char lost[64];
+	int n;
 
-	if (rsip_stream_unsent(&c->stream) + len > RSIP_CTL_EVENTS_UNSENT_MAX) {
+	if (rsip_stream_unsent(&c->stream) + len > RSIP_CTL_EVENTS_UNSENT_MAX)
+		return false;
+	if (!c->peer.lost)
+		return true;
+	n = snprintf(lost, sizeof(lost), "{\"event\":\"lost\",\"count\":%llu}\n", (unsigned long long)c->peer.lost);
+	c->peer.lost = 0;
+	return rsip_stream_write(&c->stream, lost, (size_t)n);
+}
+
+static void send_event(struct ctl_conn *c, const char *line, size_t len)
+{
+	if (!tell_lost(c, len) || !rsip_stream_write(&c->stream, line, len))
 		c->peer.lost++;
-		return;
-	}
-	if (c->peer.lost) {
-		int n = snprintf(lost, sizeof(lost), "{\"event\":\"lost\",\"count\":%llu}\n", (unsigned long long)c->peer.lost);
+}
 
-		rsip_stream_write(&c->stream, lost, (size_t)n);
-		c->peer.lost = 0;
-	}
-	rsip_stream_write(&c->stream, line, len);
+void rsip_ctl_tell_lost(struct rsip_ctl_server *server)
+{
+	struct ctl_conn *c;
+
+	DL_FOREACH(server->conns, c)
+		if (c->peer.lost && !c->stream.closing)
+			tell_lost(c, 0);
 }
 
 void rsip_ctl_publish(struct rsip_ctl_server *server, enum rsip_ctl_event kind, cJSON *event, uint64_t wall_ns)

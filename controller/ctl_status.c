@@ -54,11 +54,12 @@ static void add_up(struct rsip_pool_stats *sum, const struct rsip_pool_stats *mo
 	sum->whole_leased += more->whole_leased;
 }
 
-static void show_pool(cJSON *list, const char *name, const struct rsip_pool_stats *s)
+static void show_pool(cJSON *list, const struct rsip_pool_conf *pool, const struct rsip_pool_stats *s)
 {
 	cJSON *obj = cJSON_CreateObject();
 
-	cJSON_AddStringToObject(obj, "name", name);
+	cJSON_AddStringToObject(obj, "name", pool->name);
+	cJSON_AddBoolToObject(obj, "draining", pool->draining);
 	rsip_json_add_u64(obj, "addresses", s->addrs);
 	rsip_json_add_u64(obj, "bindings", s->binds);
 	rsip_json_add_u64(obj, "ports", s->ports_total);
@@ -69,6 +70,13 @@ static void show_pool(cJSON *list, const char *name, const struct rsip_pool_stat
 	cJSON_AddItemToArray(list, obj);
 }
 
+static bool belongs(const struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t index)
+{
+	const struct rsip_pool_conf *other = rsip_lease_pool(lm, index);
+
+	return !other->gone && other->draining == pool->draining && !strcmp(other->name, pool->name);
+}
+
 static void add_pools(struct rsip_ctl_call *call)
 {
 	const struct rsip_conf *conf = call->ctx->conf;
@@ -76,17 +84,21 @@ static void add_pools(struct rsip_ctl_call *call)
 	uint32_t cnt = rsip_lease_pools(call->ctx->lm);
 
 	for (uint32_t i = 0; i < cnt && i < conf->pool_cnt;) {
+		const struct rsip_pool_conf *pool = rsip_lease_pool(call->ctx->lm, i);
 		struct rsip_pool_stats sum, one;
 		uint32_t j = i;
 
+		if (pool->gone) {
+			i++;
+			continue;
+		}
+
 		memset(&sum, 0, sizeof(sum));
-		for (; j < cnt && j < conf->pool_cnt &&
-		       !strcmp(conf->pool[i].name, conf->pool[j].name);
-		     j++) {
+		for (; j < cnt && j < conf->pool_cnt && belongs(call->ctx->lm, pool, j); j++) {
 			rsip_lease_pool_stats(call->ctx->lm, j, &one);
 			add_up(&sum, &one);
 		}
-		show_pool(list, conf->pool[i].name, &sum);
+		show_pool(list, pool, &sum);
 		i = j;
 	}
 }
@@ -224,53 +236,4 @@ enum rsip_ctl_result rsip_ctl_fn_STATS_GET(struct rsip_ctl_call *call)
 	return rsip_ctl_say(
 		call, RSIP_CTL_OK,
 		"counters since the data plane was attached; protocol since rsipd began");
-}
-
-/* ---- configuration
- * -----------------------------------------------------------------------------------------------------
- */
-
-enum rsip_ctl_result rsip_ctl_fn_CONFIG_GET(struct rsip_ctl_call *call)
-{
-	cJSON_AddItemToObject(call->out, "config", rsip_conf_to_json(call->ctx->conf));
-	return rsip_ctl_say(call, RSIP_CTL_OK, "the configuration in effect");
-}
-
-static void add_findings(struct rsip_ctl_call *call, const struct rsip_conf_report *report,
-			 bool warnings)
-{
-	cJSON *list = cJSON_AddArrayToObject(call->out, warnings ? "warnings" : "errors");
-
-	for (uint32_t i = 0; i < report->cnt; i++) {
-		cJSON *obj;
-
-		if (report->issue[i].warning != warnings)
-			continue;
-		obj = cJSON_CreateObject();
-		rsip_json_add_u64(obj, "line", (uint64_t)report->issue[i].line);
-		cJSON_AddStringToObject(obj, "path", report->issue[i].path);
-		cJSON_AddStringToObject(obj, "text", report->issue[i].text);
-		cJSON_AddItemToArray(list, obj);
-	}
-}
-
-enum rsip_ctl_result rsip_ctl_fn_CONFIG_TEST(struct rsip_ctl_call *call)
-{
-	/* Big, and only one call at a time. */
-	static struct rsip_conf_report report;
-	static struct rsip_conf conf;
-	const char *text =
-		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call->args, "config"));
-
-	if (!text)
-		return rsip_ctl_say(call, RSIP_CTL_ERROR,
-				    "config must be the text of a configuration, as a string");
-	rsip_conf_parse(text, strlen(text), &conf, &report);
-	add_findings(call, &report, false);
-	add_findings(call, &report, true);
-	rsip_conf_free(&conf);
-	if (report.errors)
-		return rsip_ctl_say(call, RSIP_CTL_ERROR, "%u errors, %u warnings", report.errors,
-				    report.warnings);
-	return rsip_ctl_say(call, RSIP_CTL_OK, "ok, %u warnings", report.warnings);
 }

@@ -273,7 +273,7 @@ enum rsip_err rsip_lease_extend(struct rsip_lease *lm, struct rsip_lease_client 
 	if (!b || b->timer.at_ns <= now_ns)
 		return RSIP_ERR_BAD_BIND_ID;
 	/* The host may shorten its lease; what is already granted is never taken by an extension it asked for. */
-	if (expires_ns > b->timer.at_ns) {
+	if (expires_ns > b->timer.at_ns && !lm->pool[b->pool].draining) {
 		if (lm->dp->ops->bind_extend(lm->dp, b->slot, expires_ns))
 			return RSIP_ERR_INTERNAL_SERVER_ERROR;
 		rsip_timer_set(&lm->timers, &b->timer, expires_ns);
@@ -343,7 +343,7 @@ uint32_t rsip_lease_methods(const struct rsip_lease *lm, const struct rsip_pool_
 	uint32_t methods = 0;
 
 	for (uint32_t i = 0; i < lm->pool_cnt; i++)
-		if (rsip_pool_in(pools, i))
+		if (rsip_pool_in(pools, i) && !lm->pool[i].draining)
 			methods |= lm->pool[i].methods;
 	return methods;
 }

@@ -41,6 +41,8 @@ struct rsip_pool_conf {
 	struct rsip_dp_addr_rules rules; /* what of these addresses is the machine's own is never leased */
 	uint32_t spi_min; /* gateway-chosen SPIs lie in [spi_min, spi_max]; default 256 .. 2^32-1 */
 	uint32_t spi_max;
+	bool draining; /* given up: nothing new is leased, nothing extended */
+	bool gone; /* drained: its addresses have left the data plane */
 };
 
 struct rsip_lease_limits {
@@ -176,6 +178,19 @@ void rsip_lease_walk_binds(struct rsip_lease *lm, uint64_t after_seq,
 /* All bindings of one client, newest first; at most limits.binds_per_client. */
 void rsip_lease_each_bind(struct rsip_lease *lm, const struct rsip_lease_client *c,
 			  void (*fn)(void *arg, const struct rsip_lease_bind *b), void *arg);
+
+/*
+ * A changed list of pools.  It begins with those that the manager has, in their order and with the same addresses; what is
+ * not wanted any more is `draining`, one that was drained may come back without `gone`; of the rest only the name may
+ * differ.  What follows is new.  0; -EINVAL: it is no such list; -ENOSPC: the data plane has no room for the addresses;
+ * -EEXIST: somebody has one of them; -ENOMEM.  On failure no pool was added or changed.
+ */
+int rsip_lease_set_pools(struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t cnt);
+/* Takes the addresses of pools away that are drained; true if there were any.  To be called now and then. */
+bool rsip_lease_drain(struct rsip_lease *lm);
+const struct rsip_pool_conf *rsip_lease_pool(const struct rsip_lease *lm, uint32_t pool); /* NULL: there is none */
+/* What is held beyond a smaller limit stays held. */
+void rsip_lease_set_limits(struct rsip_lease *lm, const struct rsip_lease_limits *limits);
 
 struct rsip_pool_stats {
 	uint64_t addrs, ports_total, ports_leased, ports_held, spis_leased, spis_held, binds;

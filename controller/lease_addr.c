@@ -36,6 +36,26 @@ static int fit_find(const struct rsip_lease *lm, uint32_t node, uint32_t left, u
 	return found >= 0 ? found : fit_find(lm, 2 * node + 1, left + size / 2, size / 2, lo, hi, need);
 }
 
+int lease_fit_widen(struct rsip_lease *lm, uint32_t addr_cnt)
+{
+	uint32_t leaves = lm->fit_leaves;
+	uint8_t *fit;
+
+	while (leaves < addr_cnt)
+		leaves *= 2;
+	if (leaves == lm->fit_leaves)
+		return 0;
+	fit = calloc(2, leaves);
+	if (!fit)
+		return -ENOMEM;
+	free(lm->fit);
+	lm->fit = fit;
+	lm->fit_leaves = leaves;
+	for (uint32_t i = 0; i < lm->addr_cnt; i++)
+		fit_update(lm, i);
+	return 0;
+}
+
 int lease_fit_in_pool(struct rsip_lease *lm, uint32_t pool, uint8_t need)
 {
 	uint32_t first = lm->pool_first[pool], last = first + lm->pool[pool].addr_cnt - 1;
@@ -68,7 +88,7 @@ static int addr_example(struct rsip_lease *lm, uint32_t pool, struct rsip_pool_a
 	return err;
 }
 
-static int pool_create(struct rsip_lease *lm, uint32_t pool)
+int lease_pool_create(struct rsip_lease *lm, uint32_t pool)
 {
 	const struct rsip_pool_conf *p = &lm->pool[pool];
 	struct rsip_pool_addr example;
@@ -114,7 +134,7 @@ int lease_addrs_create(struct rsip_lease *lm, const struct rsip_lease_conf *conf
 	for (uint32_t i = 0; i < conf->pool_cnt; i++) {
 		lm->pool_first[i] = index;
 		index += conf->pool[i].addr_cnt;
-		err = pool_create(lm, i);
+		err = lease_pool_create(lm, i);
 		if (err)
 			return err;
 	}
@@ -141,7 +161,7 @@ int lease_addr_index(const struct rsip_lease *lm, __be32 addr)
 	for (uint32_t i = 0; i < lm->pool_cnt; i++) {
 		uint32_t at = ntohl(addr) - ntohl(lm->pool[i].first);
 
-		if (at < lm->pool[i].addr_cnt)
+		if (at < lm->pool[i].addr_cnt && !lm->pool[i].gone)
 			return (int)(lm->pool_first[i] + at);
 	}
 	return -ENOENT;
@@ -156,7 +176,7 @@ bool lease_may_serve(const struct rsip_lease *lm, uint32_t addr_index, const str
 {
 	uint8_t method = ask->kind & RSIP_KIND_IKE ? RSIP_METHOD_RSIPSEC : ask->method;
 
-	return lease_pool_offers(lm, addr_index, method) && rsip_pool_in(ask->pools, lm->addr[addr_index].pool);
+	return !lm->pool[lm->addr[addr_index].pool].draining && lease_pool_offers(lm, addr_index, method) && rsip_pool_in(ask->pools, lm->addr[addr_index].pool);
 }
 
 /* ---- taking and giving ------------------------------------------------------------------------------------------------ */

@@ -118,6 +118,9 @@ int lease_addr_index(const struct rsip_lease *lm, __be32 addr); /* or -ENOENT */
 bool lease_pool_offers(const struct rsip_lease *lm, uint32_t addr_index, uint8_t method);
 /* May this ask be served from the address's pool? */
 bool lease_may_serve(const struct rsip_lease *lm, uint32_t addr_index, const struct rsip_lease_ask *ask);
+/* Addresses lm->pool_first[pool] and on, by lm->pool[pool]; lm->addr and lm->fit have room. */
+int lease_pool_create(struct rsip_lease *lm, uint32_t pool);
+int lease_fit_widen(struct rsip_lease *lm, uint32_t addr_cnt); /* 0 or -ENOMEM */
 int lease_fit_in_pool(struct rsip_lease *lm, uint32_t pool, uint8_t need); /* address index or -1 */
 /* lease_take.c: finds room for the ask: addr_index and a holding (caller frees), taken already.  RSIP_OK or the RFC's error. */
 enum rsip_err lease_take(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask,
@@ -147,6 +150,8 @@ void lease_rest_recall(struct rsip_lease *lm, __be32 host, uint32_t addr_index, 
 
 /* lease_whole.c: addresses leased whole, RSA-IP */
 int lease_whole_create(struct rsip_lease *lm);
+int lease_whole_widen(struct rsip_lease *lm, uint32_t addr_cnt); /* 0 or -ENOMEM */
+void lease_whole_begin(struct rsip_lease *lm, uint32_t pool); /* a new pool: all of it is free */
 void lease_whole_destroy(struct rsip_lease *lm);
 bool lease_whole_free(const struct rsip_lease *lm, uint32_t addr_index);
 void lease_whole_take(struct rsip_lease *lm, uint32_t addr_index);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lease_priv.h"
 
@@ -29,6 +30,25 @@ int lease_whole_create(struct rsip_lease *lm)
 		if (lease_pool_offers(lm, i, RSIP_METHOD_RSA_IP))
 			lease_whole_give(lm, i);
 	return 0;
+}
+
+int lease_whole_widen(struct rsip_lease *lm, uint32_t addr_cnt)
+{
+	struct whole_addr *wide = realloc(lm->whole, (addr_cnt + 1) * sizeof(*wide));
+
+	if (!wide)
+		return -ENOMEM;
+	memset(&wide[lm->addr_cnt], 0, (addr_cnt + 1 - lm->addr_cnt) * sizeof(*wide));
+	lm->whole = wide;
+	return 0;
+}
+
+void lease_whole_begin(struct rsip_lease *lm, uint32_t pool)
+{
+	for (uint32_t i = 0; i < lm->pool[pool].addr_cnt; i++)
+		if (lease_pool_offers(lm, lm->pool_first[pool] + i, RSIP_METHOD_RSA_IP) &&
+		    !lm->whole[lm->pool_first[pool] + i].is_free)
+			lease_whole_give(lm, lm->pool_first[pool] + i);
 }
 
 void lease_whole_destroy(struct rsip_lease *lm)

@@ -52,6 +52,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	if (due(&s->housekeep_ns, now_ns, RSIP_NS_PER_S)) {
 		dp->ops->housekeep(dp, now_ns);
 		rsip_alloclog_check(s->alloclog);
+		rsip_ctl_tell_lost(s->ctl);
+		if (rsip_lease_drain(s->ctl_ctx.lm))
+			log_info("a pool that was given up is empty: its addresses are no longer ours");
 	}
 	tell_service(s, now_ns);
 }
@@ -96,8 +99,7 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 
 	(void)what;
 	if (sig == SIGHUP) {
-		log_info("a changed configuration takes effect by a restart: leases are kept, no "
-			 "packet is lost");
+		rsip_server_reload_by_signal(s);
 		return;
 	}
 	log_info("stopping: %s; %u bindings stay and go on", sig == SIGTERM ? "SIGTERM" : "SIGINT",

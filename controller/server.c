@@ -263,9 +263,8 @@ static int read_ifaces(struct rsip_server *s, char *why, size_t why_len)
 }
 
 /* Networks that the configuration leaves to the machine. */
-static void complete_nets(struct rsip_server *s)
+void rsip_server_complete_nets(const struct rsip_server *s, struct rsip_conf *conf)
 {
-	struct rsip_conf *conf = s->conf;
 	int cnt;
 
 	if (!conf->private_nets.given) {
@@ -332,7 +331,7 @@ static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_
 	if (err)
 		snprintf(why, why_len, "cannot read the neighbour table: %s", strerror(-err));
 	else
-		complete_nets(s);
+		rsip_server_complete_nets(s, s->conf);
 	return err;
 }
 
@@ -349,6 +348,7 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
 	s->ctl_ctx.conf = conf;
 	s->ctl_ctx.arg = s;
 	s->ctl_ctx.add_stats = on_add_stats;
+	s->ctl_ctx.reload = rsip_server_reload;
 	s->transports = calloc(1, sizeof(*s->transports));
 	s->base = event_base_new();
 	if (s->transports && s->base)
@@ -366,7 +366,7 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
  */
 
 /* The keys without what only the configuration cares for; the caller wipes and frees them.  NULL: out of memory. */
-static struct rsip_key_conf *keys_of(const struct rsip_conf *conf)
+struct rsip_key_conf *rsip_server_keys(const struct rsip_conf *conf)
 {
 	struct rsip_key_conf *keys = calloc(conf->auth.cnt + 1, sizeof(*keys));
 
@@ -375,7 +375,7 @@ static struct rsip_key_conf *keys_of(const struct rsip_conf *conf)
 	return keys;
 }
 
-static void forget_keys(struct rsip_key_conf *keys, uint32_t cnt)
+void rsip_server_forget_keys(struct rsip_key_conf *keys, uint32_t cnt)
 {
 	explicit_bzero(keys, cnt * sizeof(*keys));
 	free(keys);
@@ -383,7 +383,7 @@ static void forget_keys(struct rsip_key_conf *keys, uint32_t cnt)
 
 static int create_engine(struct rsip_server *s, uint32_t tunnels)
 {
-	struct rsip_key_conf *keys = keys_of(s->conf);
+	struct rsip_key_conf *keys = rsip_server_keys(s->conf);
 	int err;
 	const struct rsip_engine_conf conf = {
 		.client_nets = s->conf->client_nets.net,
@@ -411,7 +411,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 	if (!keys)
 		return -ENOMEM;
 	err = rsip_engine_create(&conf, &s->engine);
-	forget_keys(keys, s->conf->auth.cnt);
+	rsip_server_forget_keys(keys, s->conf->auth.cnt);
 	if (!err)
 		rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
 	return err;
@@ -434,7 +434,7 @@ static int create_leases(struct rsip_server *s)
 	return err;
 }
 
-static int set_policy(struct rsip_server *s)
+int rsip_server_set_policy(struct rsip_server *s)
 {
 	struct rsip_dataplane *dp = s->ctl_ctx.dp;
 	struct rsip_policy policy;
@@ -466,7 +466,7 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 	uint64_t now_ns = rsip_now_ns();
 	const char *step = "set the policy of the data plane";
 	struct rsip_config plane = { 0 };
-	int err = set_policy(s);
+	int err = rsip_server_set_policy(s);
 
 	if (!err)
 		err = ctx->dp->ops->config(ctx->dp, &plane);

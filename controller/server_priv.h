@@ -39,6 +39,18 @@ struct rsip_server {
 	uint64_t watchdog_ns;
 };
 
+/* server.c */
+/* The keys without what only the configuration cares for; to be given back.  NULL: out of memory. */
+struct rsip_key_conf *rsip_server_keys(const struct rsip_conf *conf);
+void rsip_server_forget_keys(struct rsip_key_conf *keys, uint32_t cnt);
+/* Networks that the configuration leaves to the machine. */
+void rsip_server_complete_nets(const struct rsip_server *s, struct rsip_conf *conf);
+int rsip_server_set_policy(struct rsip_server *s); /* of the data plane */
+
+/* reload.c: reads the file again; arg is the server.  0, or negative errno with errors in report and nothing changed. */
+int rsip_server_reload(void *arg, struct rsip_conf_report *report);
+void rsip_server_reload_by_signal(struct rsip_server *s); /* what is wrong goes to the log */
+
 int rsip_server_listen(struct rsip_server *s);
 void rsip_server_unlisten(struct rsip_server *s);
 

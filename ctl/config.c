@@ -72,6 +72,28 @@ int ctl_config(struct ctl_run *run)
 	return EXIT_DONE;
 }
 
+int ctl_reload(struct ctl_run *run)
+{
+	const cJSON *out;
+	cJSON *reply;
+	char why[256];
+	int code;
+
+	if (rsip_ctlsock_command(run->sock, "config-reload", NULL, &reply, why, sizeof(why)))
+		return ctl_fail(run, EXIT_FAILED, why);
+	out = cJSON_GetObjectItemCaseSensitive(reply, "arguments");
+	code = rsip_json_get_u64(reply, "result", 1) == RSIP_CTL_OK ? EXIT_DONE : EXIT_FAILED;
+	if (run->json) {
+		ctl_print_json(reply);
+	} else {
+		print_findings("configuration", cJSON_GetObjectItemCaseSensitive(out, "errors"), "");
+		print_findings("configuration", cJSON_GetObjectItemCaseSensitive(out, "warnings"), "warning: ");
+		printf("%s\n", rsip_json_get_string(reply, "text", ""));
+	}
+	cJSON_Delete(reply);
+	return code;
+}
+
 int ctl_commands(struct ctl_run *run)
 {
 	static const char *const heads[] = {"COMMAND", "ARGUMENTS", "WHAT IT DOES"};

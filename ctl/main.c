@@ -25,6 +25,7 @@ static const struct command {
 	{"binding", "ID", "one binding; binding remove ID ends it", ctl_binding, true},
 	{"config", "", "the configuration in effect; config test FILE checks one", ctl_config,
 	 true},
+	{"reload", "", "rsipd reads its configuration again; live leases stay", ctl_reload, false},
 	{"commands", "", "the commands of the control socket", ctl_commands, false},
 	{"raw", "JSON", "sends a request as it stands", ctl_raw, true},
 };
@@ -181,7 +182,7 @@ int main(int argc, char **argv)
 			snprintf(why, sizeof(why),
 				 "'%.40s' is no command: status, stats, clients, bindings, pools, "
 				 "watch, events, explain, "
-				 "client, binding, config, commands, raw",
+				 "client, binding, config, reload, commands, raw",
 				 run.arg[0]);
 			return ctl_fail(&run, EXIT_USAGE, why);
 		}

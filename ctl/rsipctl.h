@@ -41,6 +41,7 @@ int ctl_bindings(struct ctl_run *run);
 int ctl_client(struct ctl_run *run);
 int ctl_binding(struct ctl_run *run);
 int ctl_config(struct ctl_run *run);
+int ctl_reload(struct ctl_run *run);
 int ctl_commands(struct ctl_run *run);
 int ctl_raw(struct ctl_run *run);
 int ctl_watch(struct ctl_run *run);

@@ -47,6 +47,8 @@ enum rsip_ctl_result {
 	X(BINDING_REMOVE, "binding-remove", "ends a binding", "bind-id", true) \
 	X(CONFIG_GET, "config-get", "the configuration in effect, defaults filled in", "", false) \
 	X(CONFIG_TEST, "config-test", "checks a configuration given as text", "config", false) \
+	X(CONFIG_RELOAD, "config-reload", \
+	  "reads the configuration file again; live leases stay", "", true) \
 	X(EXPLAIN, "explain", "which binding would get this packet, or why none", \
 	  "[direction] protocol local [local-port] [remote] [remote-port] [spi] [host] [icookie] [rcookie] [ike-version] " \
 	  "[initiator] [response] [quoted]", false) \

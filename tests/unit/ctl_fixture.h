@@ -51,6 +51,13 @@ static void add_stats(void *arg, cJSON *obj)
 	rsip_ctl_show_alloclog(obj, (struct rsip_alloclog_stats){ 0, 0 });
 }
 
+static int reload(void *arg, struct rsip_conf_report *r)
+{
+	(void)arg;
+	*r = report;
+	return 0;
+}
+
 static uint32_t lease(struct rsip_lease_client *c, uint8_t method, uint16_t ports, uint16_t spis)
 {
 	struct rsip_lease_ask ask = {.method = method,
@@ -106,6 +113,7 @@ static void gateway_up(void)
 	ctx.conf = &conf;
 	ctx.start_ns = T0 - 60 * RSIP_NS_PER_S;
 	ctx.add_stats = add_stats;
+	ctx.reload = reload;
 	cr_assert_eq(
 		rsip_lease_register(ctx.lm, htonl(0x0a00000b), 2, RSIP_TRANSPORT_UDP, T0, &host_a),
 		RSIP_OK);

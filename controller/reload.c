@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A changed configuration in a running rsipd: all of it, or nothing of it. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "server_priv.h"
+#include "util.h"
+
+#define OUTSIDERS 256 /* looked up, then ended, at a time */
+
+/* ---- hosts that may not be here any more ------------------------------------------------------------------------- */
+
+struct outsiders {
+	const struct rsip_conf *conf;
+	uint64_t last_seq;
+	uint32_t id[OUTSIDERS];
+	uint32_t cnt;
+};
+
+static bool look_at(void *arg, const struct rsip_lease_client *c)
+{
+	struct outsiders *o = arg;
+
+	o->last_seq = c->seq;
+	if (!rsip_conf_in_nets(&o->conf->client_nets, c->host))
+		o->id[o->cnt++] = c->client_id;
+	return o->cnt < OUTSIDERS;
+}
+
+/* They hear a DE-REGISTER_RESPONSE.  Returns how many. */
+static uint32_t end_outsiders(struct rsip_server *s, uint64_t now_ns)
+{
+	struct rsip_lease *lm = s->ctl_ctx.lm;
+	struct outsiders o = { .conf = s->conf };
+	uint32_t ended = 0;
+
+	if (!s->conf->client_nets.cnt) /* everybody may */
+		return 0;
+	do {
+		o.cnt = 0;
+		rsip_lease_walk_clients(lm, o.last_seq, look_at, &o);
+		for (uint32_t i = 0; i < o.cnt; i++)
+			rsip_lease_deregister(lm, rsip_lease_by_id(lm, o.id[i]), RSIP_END_REFUSED, now_ns);
+		ended += o.cnt;
+	} while (o.cnt == OUTSIDERS);
+	return ended;
+}
+
+/* ---- applying ------------------------------------------------------------------------------------------------------ */
+
+static int apply_engine(struct rsip_server *s, const struct rsip_conf *fresh, uint64_t now_ns)
+{
+	struct rsip_key_conf *keys = rsip_server_keys(fresh);
+	int err = keys ? 0 : -ENOMEM;
+
+	if (!err)
+		err = rsip_engine_set_keys(s->engine, fresh->auth.mode, keys, fresh->auth.cnt, now_ns);
+	if (keys)
+		rsip_server_forget_keys(keys, fresh->auth.cnt);
+	if (!err)
+		err = rsip_engine_set_policies(s->engine, fresh->policy, fresh->policy_cnt);
+	if (!err)
+		err = rsip_engine_set_nets(s->engine, fresh->client_nets.net, fresh->client_nets.cnt,
+					   fresh->local_nets.net, fresh->local_nets.cnt);
+	return err;
+}
+
+static int apply_pools(struct rsip_server *s, const struct rsip_conf *fresh, struct rsip_conf_report *report)
+{
+	int err = rsip_lease_set_pools(s->ctl_ctx.lm, fresh->pool, fresh->pool_cnt);
+
+	if (err == -ENOSPC)
+		rsip_conf_find(report, false, 0, "pools",
+			       "more addresses than the data plane has room for: raise dataplane.max_addresses, then "
+			       "rsip-loader detach, rsip-loader attach --config FILE, and restart rsipd");
+	else if (err)
+		rsip_conf_find(report, false, 0, "pools", "cannot be changed: %s", strerror(-err));
+	return err;
+}
+
+static void take_over(struct rsip_server *s, struct rsip_conf *fresh, uint64_t now_ns)
+{
+	struct rsip_conf *conf = s->conf;
+	uint64_t seed;
+	uint32_t ended;
+
+	if (fresh->messages_per_s != conf->messages_per_s || fresh->message_burst != conf->message_burst) {
+		rsip_random(&seed, sizeof(seed));
+		rsip_ratelimit_init(&s->limit, fresh->messages_per_s, fresh->message_burst, seed);
+	}
+	if (fresh->log_level != conf->log_level)
+		rsip_log_set_level(fresh->log_level);
+	rsip_lease_set_limits(s->ctl_ctx.lm, &fresh->limits);
+	rsip_conf_free(conf);
+	*conf = *fresh;
+	if (rsip_server_set_policy(s))
+		log_err("cannot set the policy of the data plane");
+	ended = end_outsiders(s, now_ns);
+	log_info("the configuration is in effect: %s; %u hosts can no longer be served", conf->path, ended);
+}
+
+static int apply(struct rsip_server *s, struct rsip_conf *fresh, struct rsip_conf_report *report)
+{
+	uint64_t now_ns = rsip_now_ns();
+	int err;
+
+	for (uint32_t i = 0; i < s->conf->pool_cnt; i++) /* drained meanwhile */
+		s->conf->pool[i].gone = rsip_lease_pool(s->ctl_ctx.lm, i)->gone;
+	rsip_conf_merge(fresh, s->conf, report);
+	if (report->errors)
+		return -EINVAL;
+	err = apply_pools(s, fresh, report);
+	if (err)
+		return err;
+	err = apply_engine(s, fresh, now_ns);
+	if (err) {
+		rsip_conf_find(report, false, 0, "", "out of memory: do it again");
+		return err;
+	}
+	take_over(s, fresh, now_ns);
+	return 0;
+}
+
+int rsip_server_reload(void *arg, struct rsip_conf_report *report)
+{
+	static struct rsip_conf fresh; /* big; one at a time */
+	struct rsip_server *s = arg;
+	const char *path = s->conf->path;
+	int err;
+
+	memset(report, 0, sizeof(*report));
+	if (!path) {
+		rsip_conf_find(report, false, 0, "", "this rsipd was not started from a file");
+		return -ENOENT;
+	}
+	err = rsip_conf_load(path, &fresh, report);
+	if (err)
+		rsip_conf_find(report, false, 0, "",
+			       "cannot read %s: %s (rsipd's user must be able to: chgrp and chmod 0640)", path,
+			       strerror(-err));
+	rsip_server_complete_nets(s, &fresh);
+	err = report->errors ? -EINVAL : apply(s, &fresh, report);
+	if (err)
+		rsip_conf_free(&fresh);
+	return err;
+}
+
+void rsip_server_reload_by_signal(struct rsip_server *s)
+{
+	static struct rsip_conf_report report;
+
+	if (!rsip_server_reload(s, &report))
+		return;
+	for (uint32_t i = 0; i < report.cnt; i++)
+		log_err("not reloaded: line %d: %s: %s", report.issue[i].line, report.issue[i].path,
+			report.issue[i].text);
+}
