@@ -200,6 +200,23 @@ Test(engine_auth, replayed_messages_are_dropped_once_they_are_no_duplicates)
 	cr_expect_eq(rsip_lease_bind_count(gw.lm), 0);
 }
 
+/* 10.2.1: it is served whatever its counter, so nothing but the sequence of its MAC stands in the way. */
+Test(engine_auth, a_replayed_deregister_is_dropped)
+{
+	struct rsip_auth_key strange = keys[0].key;
+	uint32_t id = registered_with_key();
+
+	a_deregister(id);
+	cr_expect_eq(say_signed(gw_host(1), 9, &keys[0].key, SEQ), SILENCE);
+	cr_expect_eq(dropped(RSIP_ENGINE_DROP_OLD_MAC), 1);
+	strange.secret[3] ^= 1;
+	a_deregister(id);
+	cr_expect_eq(say_signed(gw_host(1), 9, &strange, SEQ + 9), SILENCE);
+	cr_expect_eq(rsip_lease_client_count(gw.lm), 1);
+	a_deregister(id);
+	cr_expect_eq(say_signed(gw_host(1), 9, &keys[0].key, SEQ + 1), RSIP_OK);
+}
+
 Test(engine_auth, reordered_messages_are_dropped_over_tcp_too)
 {
 	struct rsip_from host = over_tcp(gw_host(1));
