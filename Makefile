@@ -147,10 +147,10 @@ test-long: test-programs ## everything, with the long forms
 	$(Q)O=$(O) LONG=1 RSIP_MODEL_OPS=10000000 tests/run unit bpf lab
 
 .PHONY: test-vm
-test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS choose)
+test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS, SCENARIOS choose)
 	$(Q)packaging/deps.sh install vm
 	$(Q)$(MAKE) --no-print-directory test-programs
-	$(Q)O=$(O) tests/vm/run $(JOBS)
+	$(Q)O=$(O) KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" tests/vm/run $(JOBS)
 
 .PHONY: comparison
 comparison: ## write the table of docs/comparison.md from what test-vm saw last
