@@ -39,7 +39,7 @@ if [ ! -s "$dir/vmlinux" ]; then
 	rm -rf "$dir/x"; mkdir "$dir/x"
 	(cd "$dir/x" && apt-get "${apt[@]}" download "$pkg" >>"$dir/apt.log" 2>&1 && dpkg -x ./*.deb . && rm -f ./*.deb)
 	ver=${pkg#linux-image-}
-	rm -rf "$dir/lib"; mkdir -p "$dir/lib"
+	rm -rf "${dir:?}/lib"; mkdir -p "$dir/lib"
 	if [ -d "$dir/x/usr/lib/modules" ]; then mv "$dir/x/usr/lib/modules" "$dir/lib/"; else mv "$dir/x/lib/modules" "$dir/lib/"; fi
 	depmod -b "$dir" "$ver"
 	mv "$dir/x/boot/config-$ver" "$dir/config"
