@@ -110,7 +110,7 @@ $(O)/rsip-loader: $(O)/obj/loader/main.o $(O)/libloader.a $(O)/librsip.a
 	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl)
 $(O)/rsipd: $(O)/obj/controller/main.o $(O)/libcontroller.a $(O)/librsip.a
 	$(call msg,LINK,$@)
-	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd)
+	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lsqlite3 -pthread)
 $(O)/rsipctl: $(call objs,$(call c_only,ctl)) $(O)/librsip.a
 	$(call msg,LINK,$@)
 	$(call link,$(LIBS_BASE))
@@ -120,7 +120,7 @@ $(O)/rsip-client: $(O)/obj/client/main.o $(O)/libclient.a $(O)/librsip.a
 
 # ---- tests ----------------------------------------------------------------------------------------------------
 
-TEST_LIBS := $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lcriterion
+TEST_LIBS := $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lsqlite3 -pthread -lcriterion
 TEST_ARCHIVES := $(O)/libsupport.a $(O)/libcontroller.a $(O)/libloader.a $(O)/libclient.a $(O)/librsip.a
 
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_ARCHIVES)
@@ -177,7 +177,7 @@ $(O)/fuzz/obj/%.o: %.c | $(SKELS)
 $(O)/fuzz/libfuzz.a: $(FUZZ_OBJS)
 $(O)/fuzz/fuzz_%: $(O)/fuzz/obj/tests/fuzz/fuzz_%.o $(O)/fuzz/libfuzz.a
 	$(call msg,FUZZER,$@)
-	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -o $@
+	$(Q)$(CLANG) -fsanitize=fuzzer,address,undefined $^ $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lsqlite3 -pthread -o $@
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzzers fuzz

@@ -28,6 +28,7 @@ void rsip_conf_init(struct rsip_conf *conf)
 	conf->dataplane.max_cookies = 262144;
 	strcpy(conf->dataplane.mode, "auto");
 	strcpy(conf->dataplane.pin_path, RSIP_PIN_PATH_DEFAULT);
+	strcpy(conf->store_path, RSIP_STORE_PATH_DEFAULT);
 	conf->limits = (struct rsip_lease_limits){
 		.clients = 65536,
 		.binds_per_client = 64,
@@ -193,6 +194,18 @@ static void read_path(struct rsip_conf_read *r, const cJSON *item,
 		rsip_conf_read_text(r, item, key, out);
 }
 
+/* "": none */
+static void read_store_path(struct rsip_conf_read *r, const cJSON *item,
+			    const struct rsip_conf_read_key *key, void *out)
+{
+	const char *text = cJSON_GetStringValue(item);
+
+	if (text && !*text)
+		*(char *)out = '\0';
+	else
+		read_path(r, item, key, out);
+}
+
 static void read_file_mode(struct rsip_conf_read *r, const cJSON *item,
 			   const struct rsip_conf_read_key *key, void *out)
 {
@@ -283,6 +296,11 @@ static const struct rsip_conf_read_key log_keys[] = {
 	END,
 };
 
+static const struct rsip_conf_read_key store_keys[] = {
+	{"path", read_store_path, AT(store_path), 0, 255},
+	END,
+};
+
 /* Sections: out is the whole configuration, and the offsets in their tables count from there. */
 #define SECTION(fn, table)                                                                         \
 	static void fn(struct rsip_conf_read *r, const cJSON *item,                                \
@@ -298,6 +316,7 @@ SECTION(read_leases, leases_keys)
 SECTION(read_limits, limits_keys)
 SECTION(read_control, control_keys)
 SECTION(read_log, log_keys)
+SECTION(read_store, store_keys)
 
 static const struct rsip_conf_read_key root_keys[] = {
 	{"interfaces", read_interfaces, 0, 0, 0},
@@ -308,6 +327,7 @@ static const struct rsip_conf_read_key root_keys[] = {
 	{"clients", read_clients, 0, 0, 0},
 	{"local_networks", rsip_conf_read_nets, AT(local_nets), 0, 0},
 	{"leases", read_leases, 0, 0, 0},
+	{"store", read_store, 0, 0, 0},
 	{"limits", read_limits, 0, 0, 0},
 	{"auth", rsip_conf_read_auth, 0, 0, 0},
 	{"udp", rsip_conf_read_bool, AT(udp), 0, 0},

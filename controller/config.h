@@ -18,6 +18,7 @@
 #include "lease.h"
 #include "log.h"
 
+#define RSIP_STORE_PATH_DEFAULT "/var/lib/rsip/leases.sqlite"
 #define RSIP_CONF_SIZE_MAX (1024 * 1024) /* bytes of a configuration file */
 #define RSIP_CONF_POOLS_MAX RSIP_POOLS_MAX /* ranges of addresses, all pools together */
 #define RSIP_CONF_POLICIES_MAX 32
@@ -81,6 +82,7 @@ struct rsip_conf {
 	} control;
 	enum rsip_log_level log_level;
 	char alloclog[256]; /* "": none */
+	char store_path[256]; /* "": leases are kept in memory only */
 	char user[33];
 	const char *path; /* the file it was read from; NULL: none */
 };

@@ -106,6 +106,7 @@ static void show_numbers(const struct rsip_conf *conf, cJSON *out)
 	rsip_json_add_u64(obj, "default", conf->limits.lease_default_s);
 	rsip_json_add_u64(obj, "registration", conf->limits.register_s);
 	rsip_json_add_u64(obj, "hold", conf->limits.hold_s);
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(out, "store"), "path", conf->store_path);
 	obj = cJSON_AddObjectToObject(out, "limits");
 	rsip_json_add_u64(obj, "clients", conf->limits.clients);
 	rsip_json_add_u64(obj, "bindings_per_client", conf->limits.binds_per_client);

@@ -29,6 +29,7 @@ struct rsip_ctl_context { /* what commands work on */
 	int (*reload)(void *arg, struct rsip_conf_report *report); /* reload.c; NULL: not possible here */
 	void (*add_stats)(void *arg,
 			  cJSON *obj); /* counters of protocol and transports; may be NULL */
+	void (*add_status)(void *arg, cJSON *obj); /* of the lease store; may be NULL */
 };
 
 struct rsip_ctl_peer { /* who asks */
@@ -77,6 +78,12 @@ void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char
 void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats);
 void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *stats,
 			      uint64_t use_tcp);
+
+struct rsip_ctl_store { /* for add_status */
+	const char *backend, *path, *why; /* path, why: NULL where there is none */
+	uint64_t failing_for_s, commits, changes, failures, largest_batch, waiting_changes, waiting_answers, shed;
+};
+void rsip_ctl_show_store(cJSON *obj, const struct rsip_ctl_store *store);
 
 void rsip_ctl_show_alloclog(cJSON *obj, struct rsip_alloclog_stats stats);
 

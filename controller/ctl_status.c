@@ -103,6 +103,30 @@ static void add_pools(struct rsip_ctl_call *call)
 	}
 }
 
+/* ---- the lease store
+ * ---------------------------------------------------------------------------------------------- */
+
+void rsip_ctl_show_store(cJSON *out, const struct rsip_ctl_store *store)
+{
+	cJSON *obj = cJSON_AddObjectToObject(out, "store");
+
+	cJSON_AddStringToObject(obj, "backend", store->backend);
+	if (store->path)
+		cJSON_AddStringToObject(obj, "path", store->path);
+	cJSON_AddStringToObject(obj, "state", store->why ? "failing" : "ok");
+	if (store->why) {
+		cJSON_AddStringToObject(obj, "why", store->why);
+		rsip_json_add_u64(obj, "failing-for", store->failing_for_s);
+	}
+	rsip_json_add_u64(obj, "commits", store->commits);
+	rsip_json_add_u64(obj, "changes", store->changes);
+	rsip_json_add_u64(obj, "failures", store->failures);
+	rsip_json_add_u64(obj, "largest-batch", store->largest_batch);
+	rsip_json_add_u64(obj, "waiting-changes", store->waiting_changes);
+	rsip_json_add_u64(obj, "waiting-answers", store->waiting_answers);
+	rsip_json_add_u64(obj, "shed", store->shed);
+}
+
 /* ---- version, status
  * ------------------------------------------------------------------------------------------------
  */
@@ -156,6 +180,8 @@ enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
 	rsip_json_add_u64(call->out, "bindings-max", ctx->dp->ops->max_bindings(ctx->dp));
 	rsip_json_add_u64(call->out, "adopted-clients", ctx->adopted_clients);
 	rsip_json_add_u64(call->out, "adopted-bindings", ctx->adopted_binds);
+	if (ctx->add_status)
+		ctx->add_status(ctx->arg, call->out);
 	add_interfaces(call);
 	add_pools(call);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "running for %llu s, %u clients, %u bindings",

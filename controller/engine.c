@@ -277,7 +277,7 @@ static void undo(struct rsip_request *rq)
 {
 	if (rq->undo_bind_id && rq->c)
 		rsip_lease_free(rq->e->lm, rq->c, rq->undo_bind_id, RSIP_END_REFUSED, rq->now_ns);
-	rq->undo_bind_id = 0;
+	rq->undo_bind_id = rq->grant.bind_id = 0;
 }
 
 static int write_answer(struct rsip_request *rq, enum rsip_err err, uint8_t *answer, size_t size)
@@ -357,6 +357,7 @@ static size_t finish(struct rsip_request *rq, enum rsip_err err, uint8_t *answer
 	rq->e->stats.sent[type_index(rq->out->type)]++;
 	if (rq->record)
 		rsip_engine_answered_keep(rq, rq->record, answer, len);
+	rsip_engine_store(rq);
 	log_exchange(rq, rq->out, "answer to");
 	return len;
 }
@@ -387,6 +388,8 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 	if (rq->from->iface >= RSIP_MAX_IFACES || (rq->c && rq->c->iface != rq->from->iface))
 		return drop(rq, RSIP_ENGINE_DROP_WRONG_IFACE);
 	a = rsip_engine_session_duplicate(rq);
+	if (a && rsip_engine_store_waits(e, a))
+		return drop(rq, RSIP_ENGINE_DROP_STORE_WAITS);
 	if (a)
 		return replay(rq, a, answer, size);
 	rsip_engine_auth_read(rq);
@@ -410,6 +413,9 @@ size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, 
 	rsip_engine_departed_expire(e, now_ns);
 	if (from->transport == RSIP_TRANSPORT_UDP)
 		rq.hash = rsip_engine_hash(e, msg, len);
+	rq.changes = e->conf.journal ? rsip_journal_changes(e->conf.journal) : 0;
+	e->waits = 0;
+	e->grant.bind_id = 0;
 	n = take(&rq, answer, size);
 	rsip_engine_async_flush(e, now_ns);
 	e->busy = false;

@@ -38,6 +38,7 @@ struct rsip_from { /* where a message came from, or is to go */
 	X(DENIED_LIMIT, "denied-limit",                                                            \
 	  "a source outside the client networks, more than one a second")                          \
 	X(UNECHOED_LIMIT, "unechoed-limit", "too many registrations whose hosts stayed silent")    \
+	X(STORE_WAITS, "store-waits", "a duplicate whose answer waits for the lease store")        \
 	X(NO_PORT, "no-port", "an asynchronous message for a host whose port is not known")        \
 	X(NO_MAC, "no-mac", "without the authentication that this host must use")                 \
 	X(BAD_MAC, "bad-mac", "a wrong MAC, or a key that is not this host's")                     \
@@ -108,6 +109,8 @@ struct rsip_engine_conf {
 	 * be NULL.
 	 */
 	struct rsip_lease_sink observer;
+	/* Where sessions are kept, as the lease manager keeps leases; NULL: nowhere. */
+	struct rsip_journal *journal;
 };
 
 struct rsip_engine;
@@ -130,6 +133,30 @@ void rsip_engine_destroy(struct rsip_engine *e);
  */
 size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, const uint8_t *msg,
 			   size_t len, uint64_t now_ns, uint8_t *answer, size_t size);
+
+/*
+ * Of the answer that rsip_engine_receive() gave last: it may leave when this batch of the journal is durable; 0: at
+ * once.  With a grant, *grant is what rsip_engine_withdraw() needs if that fails; else grant->bind_id is 0.
+ */
+struct rsip_engine_grant {
+	uint32_t client_id, bind_id;
+	uint32_t counter;
+	uint8_t type; /* of the request */
+	uint8_t method;
+	uint16_t port_cnt;
+	bool counted;
+};
+uint64_t rsip_engine_waits(const struct rsip_engine *e, struct rsip_engine_grant *grant);
+/* The store cannot keep this grant, and the host has not heard of it: it ends, and the answer is an error. */
+size_t rsip_engine_withdraw(struct rsip_engine *e, const struct rsip_from *from, const struct rsip_engine_grant *grant,
+			    uint64_t now_ns, uint8_t *answer, size_t size);
+
+/* Start-up: the store's secret keys the hash of requests from now on. */
+void rsip_engine_secret(struct rsip_engine *e, uint64_t secret);
+/* A row of the store; c as restored by the lease manager, NULL: de-registered.  0 or -ENOMEM. */
+int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, const struct rsip_store_client *row);
+/* The registration goes to the store now (one that was taken over from the data plane). */
+void rsip_engine_keep(struct rsip_engine *e, struct rsip_lease_client *c);
 
 /*
  * Ends what expired, sends and repeats what is due.  Returns when to call it again (~0ULL: never).

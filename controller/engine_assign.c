@@ -101,6 +101,15 @@ enum rsip_err rsip_engine_assign(struct rsip_request *rq)
 	if (!b)
 		return RSIP_ERR_INTERNAL_SERVER_ERROR;
 	rq->undo_bind_id = b->bind_id; /* until the answer is known to fit */
+	rq->grant = (struct rsip_engine_grant){
+		.client_id = rq->c->client_id,
+		.bind_id = b->bind_id,
+		.counter = rq->in->counter,
+		.counted = rq->in->has & RSIP_HAS_COUNTER,
+		.type = rq->in->type,
+		.method = b->method,
+		.port_cnt = b->ports.cnt,
+	};
 	return grant(rq, b) ? RSIP_OK : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 }
 

@@ -135,6 +135,8 @@ static void client_end(void *arg, const struct rsip_lease_client *c, enum rsip_e
 
 	if (why != RSIP_END_HOST)
 		rsip_engine_async_queue(e, c, RSIP_MSG_DE_REGISTER_RESPONSE, 0, RSIP_OK);
+	if (c->session && c->session->stored)
+		rsip_engine_store_gone(e, &c->session->mark, c->seq);
 	if (c->session)
 		rsip_engine_session_end(e, c->session);
 	if (e->conf.observer.client_end)

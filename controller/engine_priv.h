@@ -8,6 +8,7 @@
 
 #include "codec.h"
 #include "engine.h"
+#include "journal.h"
 #include "util.h"
 
 #define RSIP_REGISTER_REPLAY_NS                                                                    \
@@ -31,12 +32,16 @@ struct rsip_answered {
 	uint16_t port;
 	uint16_t len;
 	uint8_t type;
+	uint64_t batch; /* of the journal: the answer leaves when it is durable; 0: at once */
 	uint8_t *bytes; /* owned; NULL: nothing was answered yet */
 };
 
 struct rsip_engine_session {
 	TAILQ_ENTRY(rsip_engine_session) all, waiting, iface_waiting;
 	struct rsip_lease_client *client;
+	bool stored; /* its row is in the lease store */
+	struct rsip_journal_mark mark;
+	uint64_t batch; /* with its last change that was kept */
 	bool is_waiting; /* unechoed, over UDP */
 	uint64_t since_ns;
 	uint64_t nexthop; /* last one given to the lease manager */
@@ -62,6 +67,8 @@ struct rsip_departed {
 	TAILQ_ENTRY(rsip_departed) link;
 	__be32 host;
 	uint16_t iface;
+	uint64_t seq; /* of its row in the store; 0: none */
+	struct rsip_journal_mark mark;
 	struct rsip_answered last;
 };
 TAILQ_HEAD(rsip_departed_list, rsip_departed);
@@ -87,6 +94,8 @@ struct rsip_engine {
 	struct rsip_lease *lm;
 	struct rsip_engine_stats stats;
 	uint64_t hash_key;
+	uint64_t waits; /* of the last answer: rsip_engine_waits() */
+	struct rsip_engine_grant grant;
 	bool busy; /* inside receive or tick: what is queued is sent at the end */
 
 	struct rsip_sessions all, waiting, iface_waiting[RSIP_MAX_IFACES];
@@ -127,6 +136,12 @@ struct rsip_request {
 	uint32_t undo_bind_id;	      /* granted just now; 0: none */
 	uint32_t error_client_id;     /* 302: the true one */
 	struct rsip_answered *record; /* where the answer is kept; NULL: not at all */
+	uint64_t changes; /* of the journal, before the request was served */
+	bool keep; /* the registration goes to the store, changed or not */
+	struct rsip_engine_grant grant; /* bind_id 0: none */
+	struct rsip_store_client leaving; /* DE-REGISTER of a stored host: its row */
+	struct rsip_journal_mark leaving_mark;
+	struct rsip_departed *departed;
 };
 
 /* ---- engine_session.c: counters and duplicates ----------------------------------------------- */
@@ -160,7 +175,7 @@ bool rsip_engine_unechoed_evict(struct rsip_engine *e, struct rsip_engine_sessio
 				uint64_t now_ns);
 
 /* A record for the answer to a DE-REGISTER; NULL: out of memory. */
-struct rsip_answered *rsip_engine_departed_add(struct rsip_request *rq);
+struct rsip_departed *rsip_engine_departed_add(struct rsip_engine *e, __be32 host, uint16_t iface, uint64_t now_ns);
 void rsip_engine_departed_expire(struct rsip_engine *e, uint64_t now_ns);
 void rsip_engine_departed_clear(struct rsip_engine *e);
 
@@ -177,6 +192,17 @@ uint32_t rsip_engine_auth_key_of(struct rsip_engine *e, const struct rsip_lease_
 /* The same for a message of our own accord. */
 int rsip_engine_auth_encode_async(struct rsip_engine *e, uint32_t key_id, struct rsip_message *m, uint64_t now_ns,
 				  uint8_t *buf, size_t size);
+
+/* ---- engine_store.c: what is kept ------------------------------------------------------------ */
+
+/* After the answer is known: what the request changed goes to the store with it. */
+void rsip_engine_store(struct rsip_request *rq);
+/* Before a DE-REGISTER ends rq->c: its row is not lost with it. */
+void rsip_engine_store_leave(struct rsip_request *rq);
+/* Its answer is on its way to the disk. */
+bool rsip_engine_store_waits(const struct rsip_engine *e, const struct rsip_answered *a);
+/* The registration, or the memory of one that ended, is over. */
+void rsip_engine_store_gone(struct rsip_engine *e, struct rsip_journal_mark *mark, uint64_t seq);
 
 /* ---- engine_async.c -------------------------------------------------------------------------- */
 

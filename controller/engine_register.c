@@ -90,6 +90,7 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 		rsip_engine_session_serve(rq, s);
 	} else {
 		rq->c->echoed = true; /* the handshake has shown that the source is real */
+		rq->keep = true;
 	}
 	confirm(rq);
 	return RSIP_OK;
@@ -99,10 +100,13 @@ enum rsip_err rsip_engine_deregister(struct rsip_request *rq)
 {
 	uint32_t id = rq->c->client_id;
 
+	rsip_engine_store_leave(rq);
 	rsip_lease_deregister(rq->e->lm, rq->c, RSIP_END_HOST, rq->now_ns);
 	rq->c = NULL;
-	rq->record =
-		rq->from->transport == RSIP_TRANSPORT_UDP ? rsip_engine_departed_add(rq) : NULL;
+	if (rq->from->transport == RSIP_TRANSPORT_UDP)
+		rq->departed = rsip_engine_departed_add(rq->e, rq->from->addr, rq->from->iface, rq->now_ns);
+	if (rq->departed)
+		rq->record = &rq->departed->last;
 	rsip_message_init(rq->out, RSIP_MSG_DE_REGISTER_RESPONSE);
 	rq->out->has = RSIP_HAS_CLIENT_ID;
 	rq->out->client_id = id;

@@ -192,6 +192,8 @@ bool rsip_engine_unechoed_room(struct rsip_engine *e, uint16_t iface, uint64_t n
 
 static void departed_remove(struct rsip_engine *e, struct rsip_departed *d)
 {
+	if (d->seq)
+		rsip_engine_store_gone(e, &d->mark, d->seq);
 	HASH_DEL(e->departed, d);
 	TAILQ_REMOVE(&e->departed_order, d, link);
 	free(d->last.bytes);
@@ -199,12 +201,11 @@ static void departed_remove(struct rsip_engine *e, struct rsip_departed *d)
 	e->stats.departed--;
 }
 
-struct rsip_answered *rsip_engine_departed_add(struct rsip_request *rq)
+struct rsip_departed *rsip_engine_departed_add(struct rsip_engine *e, __be32 host, uint16_t iface, uint64_t now_ns)
 {
-	struct rsip_engine *e = rq->e;
 	struct rsip_departed *d;
 
-	HASH_FIND(hh, e->departed, &rq->from->addr, sizeof(rq->from->addr), d);
+	HASH_FIND(hh, e->departed, &host, sizeof(host), d);
 	if (d)
 		departed_remove(e, d);
 	if (e->stats.departed >= RSIP_DEPARTED_MAX)
@@ -212,13 +213,13 @@ struct rsip_answered *rsip_engine_departed_add(struct rsip_request *rq)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
-	d->host = rq->from->addr;
-	d->iface = rq->from->iface;
-	d->last.at_ns = rq->now_ns;
+	d->host = host;
+	d->iface = iface;
+	d->last.at_ns = now_ns;
 	HASH_ADD(hh, e->departed, host, sizeof(d->host), d);
 	TAILQ_INSERT_TAIL(&e->departed_order, d, link);
 	e->stats.departed++;
-	return &d->last;
+	return d;
 }
 
 void rsip_engine_departed_expire(struct rsip_engine *e, uint64_t now_ns)
@@ -229,8 +230,13 @@ void rsip_engine_departed_expire(struct rsip_engine *e, uint64_t now_ns)
 		departed_remove(e, d);
 }
 
+/* At the end of rsipd: the store remembers them. */
 void rsip_engine_departed_clear(struct rsip_engine *e)
 {
-	while (!TAILQ_EMPTY(&e->departed_order))
-		departed_remove(e, TAILQ_FIRST(&e->departed_order));
+	struct rsip_departed *d;
+
+	while ((d = TAILQ_FIRST(&e->departed_order))) {
+		d->seq = 0;
+		departed_remove(e, d);
+	}
 }

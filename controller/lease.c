@@ -16,16 +16,45 @@
 
 /* ---- ends ------------------------------------------------------------------------------------------------------------ */
 
-void lease_end(struct rsip_lease *lm, struct rsip_store_lease *row, uint32_t addr_index, struct holding *held,
-	       uint64_t now_ns)
+void lease_keep(struct rsip_lease *lm, struct rsip_journal_mark *mark, const struct rsip_store_lease *row,
+		const struct holding *held)
 {
-	row->rest_ns = now_ns + lm->limits.hold_s * RSIP_NS_PER_S;
-	if (lm->limits.hold_s && lease_rest(lm, row, addr_index, held)) {
-		lease_leased_less(lm, addr_index, held);
+	struct rsip_store_lease full = *row;
+
+	if (!lm->journal)
+		return;
+	full.range = held->range;
+	full.port_ranges = held->port_ranges;
+	full.spi_ranges = held->spi_ranges;
+	rsip_journal_lease(lm->journal, mark, &full);
+}
+
+void lease_keep_bind(struct rsip_lease *lm, struct bind *b)
+{
+	b->row.expires_ns = b->timer.at_ns;
+	lease_keep(lm, &b->mark, &b->row, b->held);
+}
+
+/* What was held rests: until its time is over, and its end is durable. */
+static void let_rest(struct rsip_lease *lm, struct bind *b, uint64_t now_ns)
+{
+	struct resting *r = NULL;
+
+	b->row.expires_ns = b->timer.at_ns;
+	b->row.rest_ns = now_ns + lm->limits.hold_s * RSIP_NS_PER_S;
+	if (lm->limits.hold_s || lm->journal)
+		r = lease_rest(lm, &b->row, b->addr_index, b->held);
+	if (r) {
+		lease_leased_less(lm, b->addr_index, b->held);
+		r->mark = b->mark;
+		lease_keep(lm, &r->mark, &r->row, r->held);
+		r->batch = lm->journal ? rsip_journal_open(lm->journal) : 0;
 		return;
 	}
-	lease_give(lm, addr_index, held);
-	free(held);
+	if (lm->journal)
+		rsip_journal_gone(lm->journal, &b->mark, RSIP_STORE_LEASE, b->row.seq);
+	lease_give(lm, b->addr_index, b->held);
+	free(b->held);
 }
 
 static void bind_end(struct rsip_lease *lm, struct bind *b, enum rsip_end why, uint64_t now_ns)
@@ -35,8 +64,7 @@ static void bind_end(struct rsip_lease *lm, struct bind *b, enum rsip_end why, u
 	lm->dp->ops->bind_remove(lm->dp, b->slot);
 	if (lm->sink.bind_end && v)
 		lm->sink.bind_end(lm->sink.arg, &b->client->pub, v, why);
-	b->row.expires_ns = b->timer.at_ns;
-	lease_end(lm, &b->row, b->addr_index, b->held, now_ns);
+	let_rest(lm, b, now_ns);
 	lease_bind_forget(lm, b);
 }
 
@@ -62,6 +90,7 @@ int rsip_lease_create(const struct rsip_lease_conf *conf, struct rsip_dataplane 
 	if (!lm)
 		return -ENOMEM;
 	lm->limits = conf->limits;
+	lm->journal = conf->journal;
 	lm->dp = dp;
 	lm->random = random;
 	if (sink)
@@ -89,6 +118,7 @@ void rsip_lease_destroy(struct rsip_lease *lm)
 	HASH_ITER(by_id, lm->by_id, c, next)
 		lease_client_forget(lm, c);
 	lease_rest_clear(lm);
+	lease_found_clear(lm);
 	lease_index_free(&lm->clients);
 	lease_index_free(&lm->bind_order);
 	lease_addrs_destroy(lm);
@@ -156,14 +186,16 @@ static enum rsip_err quota(const struct rsip_lease *lm, const struct client *c, 
 	return RSIP_OK;
 }
 
+/* There is no room, in the data plane or on the disk. */
+static enum rsip_err nothing_new(const struct rsip_lease_ask *ask)
+{
+	return rsip_lease_none_left(ask->method, ask->port_cnt);
+}
+
 static enum rsip_err not_installed(const struct bind *b, const struct rsip_lease_ask *ask, int err)
 {
 	log_warn("cannot install a binding: client %u, bind %u: %s", b->row.client_id, b->row.bind_id, strerror(-err));
-	if (err != -ENOSPC)
-		return RSIP_ERR_INTERNAL_SERVER_ERROR;
-	if (ask->method == RSIP_METHOD_RSA_IP)
-		return RSIP_ERR_LOCAL_ADDR_UNAVAILABLE;
-	return ask->port_cnt ? RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
+	return err == -ENOSPC ? nothing_new(ask) : RSIP_ERR_INTERNAL_SERVER_ERROR;
 }
 
 int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop)
@@ -228,6 +260,8 @@ enum rsip_err rsip_lease_assign(struct rsip_lease *lm, struct rsip_lease_client 
 	struct bind *b;
 	int failed;
 
+	if (!err && lm->journal && rsip_journal_failing(lm->journal))
+		err = nothing_new(ask);
 	if (!err)
 		err = lease_take(lm, c, ask, &addr_index, &held);
 	if (err)
@@ -247,6 +281,7 @@ enum rsip_err rsip_lease_assign(struct rsip_lease *lm, struct rsip_lease_client 
 		goto give;
 	}
 	lease_client_outlive(lm, c, b->timer.at_ns);
+	lease_keep_bind(lm, b);
 	*out = lease_view(lm, b);
 	if (lm->sink.bind_start)
 		lm->sink.bind_start(lm->sink.arg, pub, *out);
@@ -278,6 +313,7 @@ enum rsip_err rsip_lease_extend(struct rsip_lease *lm, struct rsip_lease_client 
 			return RSIP_ERR_INTERNAL_SERVER_ERROR;
 		rsip_timer_set(&lm->timers, &b->timer, expires_ns);
 		lease_client_outlive(lm, b->client, expires_ns);
+		lease_keep_bind(lm, b);
 	}
 	*out = lease_view(lm, b);
 	return RSIP_OK;
@@ -313,9 +349,16 @@ uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns)
 	}
 	lease_rest_end(lm, now_ns);
 	next = t ? t->at_ns : ~0ULL;
-	if (lm->rest_first && lm->rest_first->row.rest_ns < next)
-		next = lm->rest_first->row.rest_ns;
+	if (lm->rest_first && lm->rest_first->row.rest_ns < next && lm->rest_first->row.rest_ns > now_ns)
+		next = lm->rest_first->row.rest_ns; /* else it waits for the store */
 	return next;
+}
+
+enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt)
+{
+	if (method == RSIP_METHOD_RSA_IP)
+		return RSIP_ERR_LOCAL_ADDR_UNAVAILABLE;
+	return method == RSIP_METHOD_RSAP_IP || port_cnt ? RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 }
 
 uint32_t rsip_lease_pools(struct rsip_lease *lm)

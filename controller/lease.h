@@ -58,10 +58,15 @@ struct rsip_lease_limits {
 	uint32_t hold_s; /* freed ports and SPIs rest: 120 (RFC 3102 6.1) */
 };
 
+struct rsip_journal; /* journal.h */
+struct rsip_store_client; /* store.h */
+struct rsip_store_lease;
+
 struct rsip_lease_conf {
 	const struct rsip_pool_conf *pool;
 	uint32_t pool_cnt;
 	struct rsip_lease_limits limits;
+	struct rsip_journal *journal; /* where changes are kept; NULL: nowhere */
 };
 
 /* Why a registration or binding ended, for logs, events and the host. */
@@ -139,7 +144,25 @@ int rsip_lease_create(const struct rsip_lease_conf *conf, struct rsip_dataplane 
 		      void (*random)(void *buf, size_t len), const struct rsip_lease_sink *sink, struct rsip_lease **out);
 void rsip_lease_destroy(struct rsip_lease *lm); /* what is installed stays installed */
 
-/* Start-up: takes over what the data plane holds (registrations are rebuilt from their bindings). */
+/*
+ * Start-up with a lease store: scan, then a restore for each row (clients first), then settle.  What the store holds is
+ * what was acknowledged: it is found in the data plane, or installed there; what is installed and not in the store goes,
+ * unless the store is fresh: then it is taken over.  A binding lives until the later of the two expiries.
+ */
+int rsip_lease_scan(struct rsip_lease *lm, uint64_t now_ns);
+/* 0, or -EEXIST: it contradicts a row before it, -ENOENT: what it holds is not in the configuration any more, -ENOMEM. */
+/* *c is NULL for a host that has de-registered. */
+int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, struct rsip_lease_client **c);
+int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_lease *row, uint64_t now_ns);
+
+struct rsip_lease_found {
+	uint32_t clients, binds; /* live, all in all */
+	uint32_t resting; /* holdings */
+	uint32_t installed; /* bindings that the data plane had not */
+	uint32_t removed; /* bindings that only the data plane had */
+};
+int rsip_lease_settle(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct rsip_lease_found *found);
+/* The same without a store: takes over what the data plane holds (registrations are rebuilt from their bindings). */
 int rsip_lease_adopt(struct rsip_lease *lm, uint64_t now_ns, uint32_t *binds, uint32_t *clients);
 
 /* Look-ups; NULL where there is none or it has expired at now_ns. */
@@ -161,6 +184,8 @@ enum rsip_err rsip_lease_extend(struct rsip_lease *lm, struct rsip_lease_client 
 				uint64_t now_ns, const struct rsip_lease_bind **b); /* 306 */
 enum rsip_err rsip_lease_free(struct rsip_lease *lm, struct rsip_lease_client *c, uint32_t bind_id, enum rsip_end why,
 			      uint64_t now_ns); /* 306 */
+/* What a host is told when nothing can be given: 308, 309, 402 by method (port_cnt: of an RSIPSEC ask). */
+enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt);
 /* Next hop of a host changed: all its bindings follow. */
 void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint64_t nexthop);
 

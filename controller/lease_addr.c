@@ -209,6 +209,24 @@ static int spis_take(struct rsip_lease *lm, uint32_t addr_index, const struct rs
 	return 0;
 }
 
+bool lease_is_free(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held)
+{
+	const struct rsip_store_range *r = held->range;
+
+	if (held->ike_remote)
+		return true; /* lease_ike_take() looks itself */
+	if (held->whole && !lease_whole_free(lm, addr_index))
+		return false;
+	for (uint32_t i = 0; i < held->port_ranges; i++, r++)
+		for (uint32_t j = 0; j < r->cnt; j++)
+			if (!rsip_port_free(&lm->addr[addr_index], (uint16_t)(r->first + j)))
+				return false;
+	for (uint32_t i = 0; i < held->spi_ranges; i++, r++)
+		if (!rsip_spis_free(&lm->spis, addr_index, r->first, r->cnt))
+			return false;
+	return true;
+}
+
 int lease_take_up(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held)
 {
 	struct rsip_pool_addr *a = &lm->addr[addr_index];

@@ -1,11 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Start-up: registrations and bindings rebuilt from what is installed in the data plane. */
+/*
+ * Start-up: registrations, bindings and rests rebuilt from the lease store, and the data plane made to say the same.
+ * Without a store they are rebuilt from what is installed.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lease_priv.h"
 #include "log.h"
+#include "util.h"
+
+/* An installed binding that no row of the store has claimed yet. */
+struct found_bind {
+	uint32_t bind_id, slot;
+	struct rsip_store_lease row;
+	uint16_t iface;
+	uint8_t transport;
+	struct holding *held;
+	UT_hash_handle hh;
+};
+
+/* ---- what is installed -------------------------------------------------------------------------------------------- */
 
 static struct holding *holding_of(const struct rsip_dp_binding *found)
 {
@@ -29,30 +46,6 @@ static struct holding *holding_of(const struct rsip_dp_binding *found)
 	return h;
 }
 
-struct adoption {
-	struct rsip_lease *lm;
-	uint64_t now_ns;
-	uint32_t *lost; /* slots that fit nowhere: removed after the walk */
-	uint32_t lost_cnt, lost_size;
-	uint32_t binds, clients;
-	int err;
-};
-
-static int adopt_lost(struct adoption *a, uint32_t slot)
-{
-	if (a->lost_cnt == a->lost_size) {
-		uint32_t size = a->lost_size ? a->lost_size * 2 : 64;
-		uint32_t *lost = realloc(a->lost, size * sizeof(*lost));
-
-		if (!lost)
-			return a->err = -ENOMEM;
-		a->lost = lost;
-		a->lost_size = size;
-	}
-	a->lost[a->lost_cnt++] = slot;
-	return 0;
-}
-
 static struct rsip_store_lease row_of(const struct rsip_binding *rec, uint64_t now_ns)
 {
 	return (struct rsip_store_lease){
@@ -73,75 +66,352 @@ static struct rsip_store_lease row_of(const struct rsip_binding *rec, uint64_t n
 	};
 }
 
-static struct client *client_of_record(struct adoption *a, const struct rsip_binding *rec)
+static void found_free(struct rsip_lease *lm, struct found_bind *f)
+{
+	HASH_DEL(lm->found, f);
+	free(f->held);
+	free(f);
+}
+
+void lease_found_clear(struct rsip_lease *lm)
+{
+	struct found_bind *f, *next;
+
+	HASH_ITER(hh, lm->found, f, next)
+		found_free(lm, f);
+}
+
+static struct found_bind *found_by_id(struct rsip_lease *lm, uint32_t bind_id)
+{
+	struct found_bind *f;
+
+	HASH_FIND(hh, lm->found, &bind_id, sizeof(bind_id), f);
+	return f;
+}
+
+struct scan {
+	struct rsip_lease *lm;
+	uint64_t now_ns;
+	uint32_t twice_slot; /* one bind ID in two records: the later one goes */
+};
+
+static int found_one(void *arg, uint32_t slot, const struct rsip_dp_binding *found)
+{
+	struct scan *s = arg;
+	struct found_bind *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->bind_id = found->rec.bind_id;
+	f->slot = slot;
+	f->row = row_of(&found->rec, s->now_ns);
+	f->iface = found->rec.iface;
+	f->transport = found->rec.transport;
+	f->held = holding_of(found);
+	if (!f->held || found_by_id(s->lm, f->bind_id)) {
+		int err = f->held ? 0 : -ENOMEM;
+
+		s->twice_slot = slot;
+		free(f->held);
+		free(f);
+		return err;
+	}
+	HASH_ADD(hh, s->lm->found, bind_id, sizeof(f->bind_id), f);
+	return 0;
+}
+
+int rsip_lease_scan(struct rsip_lease *lm, uint64_t now_ns)
+{
+	struct scan s = { .lm = lm, .now_ns = now_ns };
+	int err = lm->dp->ops->foreach(lm->dp, now_ns, found_one, &s);
+
+	if (!err && s.twice_slot)
+		lm->dp->ops->bind_remove(lm->dp, s.twice_slot);
+	return err;
+}
+
+/* ---- what the store holds ------------------------------------------------------------------------------------------- */
+
+int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, struct rsip_lease_client **out)
 {
 	const struct rsip_lease_client as = {
-		.client_id = rec->client_id,
-		.host = rec->host,
-		.iface = rec->iface,
-		.transport = rec->transport,
-		.echoed = true, /* it once asked for a binding under its client ID */
-		.start_ns = a->now_ns,
-		.expires_ns = rec->expires_ns,
+		.seq = row->seq,
+		.client_id = row->client_id,
+		.host = row->host,
+		.iface = row->iface,
+		.transport = row->transport,
+		.echoed = true, /* it was stored because it asked for something under its client ID */
+		.start_ns = row->start_ns,
+		.expires_ns = row->expires_ns,
 	};
-	struct client *c = lease_client_by_host(a->lm, rec->host);
-
-	if (c)
-		return c;
-	c = lease_client_add(a->lm, &as);
-	a->clients += c != NULL;
-	return c;
-}
-
-static bool contradicts(struct rsip_lease *lm, const struct rsip_binding *rec)
-{
-	const struct client *c = lease_client_by_host(lm, rec->host);
-
-	if (c ? c->pub.client_id != rec->client_id : lease_client_by_id(lm, rec->client_id) != NULL)
-		return true;
-	return lease_bind_by_id(lm, rec->bind_id) != NULL;
-}
-
-static int adopt_one(void *arg, uint32_t slot, const struct rsip_dp_binding *found)
-{
-	struct adoption *a = arg;
-	struct rsip_lease *lm = a->lm;
-	struct rsip_store_lease row = row_of(&found->rec, a->now_ns);
-	int index = lease_addr_index(lm, row.local);
-	struct holding *held;
 	struct client *c;
+
+	lease_index_skip(&lm->clients, row->seq - 1);
+	*out = NULL;
+	if (row->departed_ns) {
+		lease_index_skip(&lm->clients, row->seq);
+		return 0;
+	}
+	if (lease_client_by_host(lm, row->host) || lease_client_by_id(lm, row->client_id))
+		return -EEXIST;
+	c = lease_client_add(lm, &as);
+	if (!c)
+		return -ENOMEM;
+	*out = &c->pub;
+	return 0;
+}
+
+static struct holding *holding_of_row(const struct rsip_store_lease *row)
+{
+	size_t cnt = row->port_ranges + row->spi_ranges;
+	struct holding *h = calloc(1, sizeof(*h) + cnt * sizeof(*row->range));
+
+	if (!h)
+		return NULL;
+	h->whole = row->method == RSIP_METHOD_RSA_IP;
+	h->ike_remote = row->kind & RSIP_KIND_IKE ? row->remote : 0;
+	h->port_ranges = row->port_ranges;
+	h->spi_ranges = row->spi_ranges;
+	if (cnt)
+		memcpy(h->range, row->range, cnt * sizeof(*row->range));
+	return h;
+}
+
+static uint32_t numbers(const struct holding *h)
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t i = 0; i < (uint32_t)h->port_ranges + h->spi_ranges; i++)
+		cnt += h->range[i].cnt;
+	return cnt;
+}
+
+/* The data plane keeps SPIs in blocks, so its ranges may be cut otherwise: what counts is which numbers they hold. */
+static bool same_numbers(const struct holding *a, const struct holding *b)
+{
+	struct holding *left;
+	bool same;
+
+	if (a->whole != b->whole || a->ike_remote != b->ike_remote || numbers(a) != numbers(b))
+		return false;
+	left = lease_without(a, b);
+	same = left && !numbers(left);
+	free(left);
+	return same;
+}
+
+static bool is_installed(const struct found_bind *f, const struct rsip_store_lease *row, const struct holding *held)
+{
+	const struct rsip_store_lease *r = &f->row;
+
+	return r->client_id == row->client_id && r->host == row->host && r->local == row->local &&
+	       r->endpoint == row->endpoint && r->remote == row->remote && r->remote_port == row->remote_port &&
+	       r->remote_port_cnt == row->remote_port_cnt && r->method == row->method && r->tunnel == row->tunnel &&
+	       r->kind == row->kind && same_numbers(f->held, held);
+}
+
+static struct client *client_of_row(struct rsip_lease *lm, const struct rsip_store_lease *row, uint16_t iface,
+				    uint8_t transport)
+{
+	const struct rsip_lease_client as = {
+		.client_id = row->client_id,
+		.host = row->host,
+		.iface = iface,
+		.transport = transport,
+		.echoed = true, /* it once asked for a binding under its client ID */
+		.start_ns = row->start_ns,
+		.expires_ns = row->expires_ns,
+	};
+	struct client *c = lease_client_by_host(lm, row->host);
+
+	if (c ? c->pub.client_id != row->client_id : lease_client_by_id(lm, row->client_id) != NULL)
+		return NULL;
+	return c ? c : lease_client_add(lm, &as);
+}
+
+/* Resources first; on success they are the binding's. */
+static int add_live(struct rsip_lease *lm, struct client *c, const struct rsip_store_lease *row, uint32_t addr_index,
+		    struct holding *held, struct bind **out)
+{
+	int err = lease_bind_by_id(lm, row->bind_id) || !lease_is_free(lm, addr_index, held) ? -EEXIST : 0;
+
+	if (!err)
+		err = lease_take_found(lm, addr_index, held);
+	if (err)
+		return err;
+	*out = lease_bind_add(lm, c, row, addr_index, held);
+	if (*out) {
+		lease_client_outlive(lm, c, row->expires_ns);
+		return 0;
+	}
+	lease_give(lm, addr_index, held);
+	return -ENOMEM;
+}
+
+static int restore_live(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
+			struct holding *held)
+{
+	struct client *c = lease_client_by_host(lm, row->host);
+	struct found_bind *f = found_by_id(lm, row->bind_id);
+	struct rsip_store_lease as = *row;
+	struct bind *b;
+	int err;
+
+	if (!c || c->pub.client_id != row->client_id)
+		return -EEXIST;
+	if (f && !is_installed(f, row, held))
+		f = NULL;
+	/* An extension may be in the data plane and not yet in the store: it was acknowledged if the store failed. */
+	if (f && f->row.expires_ns > as.expires_ns)
+		as.expires_ns = f->row.expires_ns;
+	err = add_live(lm, c, &as, addr_index, held, &b);
+	if (err)
+		return err;
+	if (f) {
+		b->slot = f->slot;
+		if (f->row.expires_ns < as.expires_ns)
+			lm->dp->ops->bind_extend(lm->dp, b->slot, as.expires_ns);
+		found_free(lm, f);
+	}
+	if (as.expires_ns != row->expires_ns)
+		lease_keep_bind(lm, b);
+	return 0;
+}
+
+static int restore_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
+			struct holding *held)
+{
+	int err = lease_is_free(lm, addr_index, held) ? lease_take_up(lm, addr_index, held) : -EEXIST;
+
+	if (err)
+		return err;
+	lease_index_skip(&lm->bind_order, row->seq);
+	if (!lease_rest(lm, row, addr_index, held)) {
+		lease_give_back(lm, addr_index, held);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* It ran out while nobody looked: what it held rests from then on. */
+static bool has_ended(struct rsip_lease *lm, const struct rsip_store_lease *row, uint64_t now_ns)
+{
+	return row->rest_ns || (row->expires_ns <= now_ns && !found_by_id(lm, row->bind_id));
+}
+
+/* It cannot be served any more: the store forgets it. */
+static int drop_row(struct rsip_lease *lm, const struct rsip_store_lease *row, int err)
+{
+	struct rsip_journal_mark mark = { 0, 0 };
+
+	log_warn("a lease of the store is dropped: bind %u of client %u (%s): %s", row->bind_id, row->client_id,
+		 rsip_ip4(row->host), err == -ENOENT ? "no pool offers it any more" : "it contradicts another");
+	lease_index_skip(&lm->bind_order, row->seq);
+	if (lm->journal)
+		rsip_journal_gone(lm->journal, &mark, RSIP_STORE_LEASE, row->seq);
+	return err;
+}
+
+int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_lease *row, uint64_t now_ns)
+{
+	int index = lease_addr_index(lm, row->local), err;
+	struct rsip_store_lease as = *row;
+	struct holding *held;
+
+	if (index < 0 || !lease_pool_offers(lm, (uint32_t)index, row->kind & RSIP_KIND_IKE ? RSIP_METHOD_RSIPSEC : row->method))
+		return drop_row(lm, row, -ENOENT);
+	held = holding_of_row(row);
+	if (!held)
+		return -ENOMEM;
+	if (has_ended(lm, row, now_ns)) {
+		if (!as.rest_ns)
+			as.rest_ns = as.expires_ns + lm->limits.hold_s * RSIP_NS_PER_S;
+		err = restore_rest(lm, &as, (uint32_t)index, held);
+	} else {
+		err = restore_live(lm, row, (uint32_t)index, held);
+	}
+	if (!err)
+		return 0;
+	free(held);
+	return err == -ENOMEM ? err : drop_row(lm, row, err);
+}
+
+/* ---- both made equal -------------------------------------------------------------------------------------------------- */
+
+static int adopt(struct rsip_lease *lm, struct found_bind *f)
+{
+	int index = lease_addr_index(lm, f->row.local), err;
+	struct client *c = index < 0 ? NULL : client_of_row(lm, &f->row, f->iface, f->transport);
 	struct bind *b;
 
-	if (index < 0 || contradicts(lm, &found->rec))
-		return adopt_lost(a, slot);
-	held = holding_of(found);
-	if (!held)
-		return a->err = -ENOMEM;
-	if (lease_take_found(lm, (uint32_t)index, held)) {
-		free(held);
-		return adopt_lost(a, slot);
+	if (!c)
+		return -ENOENT;
+	err = add_live(lm, c, &f->row, (uint32_t)index, f->held, &b);
+	if (err)
+		return err;
+	f->held = NULL;
+	b->slot = f->slot;
+	lease_keep_bind(lm, b);
+	return 0;
+}
+
+static void settle_found(struct rsip_lease *lm, bool fresh, struct rsip_lease_found *out)
+{
+	struct found_bind *f, *next;
+
+	HASH_ITER(hh, lm->found, f, next) {
+		if (!fresh || adopt(lm, f)) {
+			lm->dp->ops->bind_remove(lm->dp, f->slot);
+			out->removed++;
+		}
+		found_free(lm, f);
 	}
-	c = client_of_record(a, &found->rec);
-	b = c ? lease_bind_add(lm, c, &row, (uint32_t)index, held) : NULL;
-	if (!b)
-		return a->err = -ENOMEM;
-	b->slot = slot;
-	lease_client_outlive(lm, c, row.expires_ns);
-	a->binds++;
+	if (out->removed && fresh)
+		log_warn("%u installed bindings fit no pool of the configuration: removed", out->removed);
+	else if (out->removed)
+		log_info("%u installed bindings were never acknowledged: removed", out->removed);
+}
+
+/* After a reboot the data plane is empty: all that the store holds is put there. */
+static void install_missing(struct rsip_lease *lm, uint64_t now_ns, struct rsip_lease_found *out)
+{
+	struct bind *b;
+
+	for (uint64_t seq = 0; (b = lease_index_after(&lm->bind_order, seq));) {
+		bool missing = !b->slot;
+		int err = missing ? lease_install(lm, b, 0) : 0;
+
+		seq = b->row.seq;
+		out->installed += missing && !err;
+		if (err) {
+			log_err("cannot install a binding of the lease store: bind %u of client %u: %s", b->row.bind_id,
+				b->row.client_id, strerror(-err));
+			rsip_lease_free(lm, &b->client->pub, b->row.bind_id, RSIP_END_OPERATOR, now_ns);
+		}
+	}
+}
+
+int rsip_lease_settle(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct rsip_lease_found *out)
+{
+	*out = (struct rsip_lease_found){ .binds = 0 };
+	lease_rest_sort(lm);
+	settle_found(lm, fresh, out);
+	install_missing(lm, now_ns, out);
+	out->binds = rsip_lease_bind_count(lm);
+	out->clients = rsip_lease_client_count(lm);
+	for (const struct resting *r = lm->rest_first; r; r = r->next)
+		out->resting++;
 	return 0;
 }
 
 int rsip_lease_adopt(struct rsip_lease *lm, uint64_t now_ns, uint32_t *binds, uint32_t *clients)
 {
-	struct adoption a = { .lm = lm, .now_ns = now_ns };
-	int err = lm->dp->ops->foreach(lm->dp, now_ns, adopt_one, &a);
+	struct rsip_lease_found found;
+	int err = rsip_lease_scan(lm, now_ns);
 
-	for (uint32_t i = 0; i < a.lost_cnt; i++)
-		lm->dp->ops->bind_remove(lm->dp, a.lost[i]);
-	if (a.lost_cnt)
-		log_warn("%u installed bindings fit no pool of the configuration: removed", a.lost_cnt);
-	free(a.lost);
-	*binds = a.binds;
-	*clients = a.clients;
-	return a.err ? a.err : err;
+	if (!err)
+		err = rsip_lease_settle(lm, now_ns, true, &found);
+	*binds = err ? 0 : found.binds;
+	*clients = err ? 0 : found.clients;
+	return err;
 }

@@ -63,6 +63,12 @@ int lease_index_add(struct lease_index *x, void *item, uint64_t seq, uint64_t *o
 	return 0;
 }
 
+void lease_index_skip(struct lease_index *x, uint64_t seq)
+{
+	if (seq > x->last)
+		x->last = seq;
+}
+
 void lease_index_remove(struct lease_index *x, uint64_t seq)
 {
 	struct lease_chunk **c = &x->chunk[(seq >> SHIFT) - x->base];

@@ -22,6 +22,8 @@ struct lease_index {
 
 /* Puts the item under a number above all before: seq, or the next one where seq is 0.  -EINVAL, -ENOMEM. */
 int lease_index_add(struct lease_index *x, void *item, uint64_t seq, uint64_t *out);
+/* Numbers up to seq are taken, whoever has them.  Start-up, in ascending order. */
+void lease_index_skip(struct lease_index *x, uint64_t seq);
 void lease_index_remove(struct lease_index *x, uint64_t seq);
 /* The first item behind this number, NULL: none. */
 void *lease_index_after(const struct lease_index *x, uint64_t seq);

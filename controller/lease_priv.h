@@ -5,6 +5,7 @@
 
 #include <uthash.h>
 
+#include "journal.h"
 #include "lease.h"
 #include "lease_index.h"
 #include "pool.h"
@@ -23,6 +24,7 @@ struct holding {
 
 struct bind {
 	struct rsip_store_lease row; /* what is kept of it; expiry is the timer's, ranges are in held */
+	struct rsip_journal_mark mark;
 	struct rsip_timer timer; /* expiry */
 	struct client *client;
 	struct bind *next, *prev; /* of the client */
@@ -47,6 +49,8 @@ struct resting {
 	struct resting *before, *later; /* of the same host */
 	struct rest_host *host;
 	struct rsip_store_lease row; /* the ended binding; rest_ns is the end of the rest */
+	struct rsip_journal_mark mark;
+	uint64_t batch; /* the rest ends only when this one is durable, or two might hold the same after a crash */
 	uint32_t addr_index;
 	struct holding *held;
 };
@@ -75,6 +79,8 @@ struct rsip_lease {
 	struct lease_index bind_order;
 	struct resting *rest_first, *rest_last;
 	struct rest_host *rest_hosts;
+	struct rsip_journal *journal;
+	struct found_bind *found; /* lease_adopt.c: installed, and not met in the store yet */
 	struct rsip_lease_bind view; /* what look-ups hand out: valid until the next call */
 	struct rsip_spi_range *view_spis;
 	uint32_t view_spi_size;
@@ -107,9 +113,10 @@ void lease_client_forget(struct rsip_lease *lm, struct client *c);
 
 /* lease.c */
 int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop); /* in the data plane */
-/* Ends the lease of what is held: it rests. */
-void lease_end(struct rsip_lease *lm, struct rsip_store_lease *row, uint32_t addr_index, struct holding *held,
-	       uint64_t now_ns);
+/* The row as it is now goes to the store. */
+void lease_keep(struct rsip_lease *lm, struct rsip_journal_mark *mark, const struct rsip_store_lease *row,
+		const struct holding *held);
+void lease_keep_bind(struct rsip_lease *lm, struct bind *b);
 
 /* lease_addr.c: addresses and what they give */
 int lease_addrs_create(struct rsip_lease *lm, const struct rsip_lease_conf *conf);
@@ -128,6 +135,7 @@ enum rsip_err lease_take(struct rsip_lease *lm, struct client *c, const struct r
 int lease_take_found(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 void lease_give(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 /* The same without the statistics of what is leased. */
+bool lease_is_free(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 int lease_take_up(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 void lease_give_back(struct rsip_lease *lm, uint32_t addr_index, const struct holding *held);
 /* What was leased is no longer counted as such. */
@@ -136,15 +144,22 @@ uint32_t lease_count(const struct holding *held, bool spis);
 /* Copies the result of a search into memory that fits. */
 struct holding *lease_holding_fit(struct holding *h);
 
+/* lease_adopt.c */
+void lease_found_clear(struct rsip_lease *lm);
+
 /* lease_rest.c: what rests after its binding's end */
-/* Begins the rest until row->rest_ns; held passes on success.  false: memory is out. */
-bool lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index, struct holding *held);
+/* Begins the rest until row->rest_ns; held passes on success.  NULL: memory is out. */
+struct resting *lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
+			   struct holding *held);
 void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns);
+void lease_rest_sort(struct rsip_lease *lm); /* after a start: by the end of the rest */
 void lease_rest_clear(struct rsip_lease *lm);
 /* Does this port or SPI rest after a binding of this very host? */
 bool lease_rest_owned(struct rsip_lease *lm, __be32 host, uint32_t addr_index, uint32_t number, bool spi);
 /* Address index + 1 of what this host gave back last and rests; 0: nothing does. */
 uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host);
+/* What is left of a without what b holds, in memory of its own; NULL: there is none. */
+struct holding *lease_without(const struct holding *a, const struct holding *b);
 /* What held names and rests after bindings of this host is free at once: the host takes it again. */
 void lease_rest_recall(struct rsip_lease *lm, __be32 host, uint32_t addr_index, const struct holding *held);
 

@@ -113,31 +113,68 @@ static void resting_free(struct rsip_lease *lm, struct resting *r)
 
 /* ---- begin and end ------------------------------------------------------------------------------------------------- */
 
-bool lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index, struct holding *held)
+struct resting *lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
+			   struct holding *held)
 {
 	struct resting *r = resting_new(lm, row->host);
 
 	if (!r)
-		return false;
+		return NULL;
 	r->row = *row;
 	r->addr_index = addr_index;
 	r->held = held;
 	stats_add(lm, r, held, 1);
 	queue_append(lm, r);
-	return true;
+	return r;
 }
 
 static void rest_over(struct rsip_lease *lm, struct resting *r)
 {
 	stats_add(lm, r, r->held, -1);
 	lease_give_back(lm, r->addr_index, r->held);
+	if (lm->journal)
+		rsip_journal_gone(lm->journal, &r->mark, RSIP_STORE_LEASE, r->row.seq);
 	resting_free(lm, r);
+}
+
+static bool is_durable(const struct rsip_lease *lm, const struct resting *r)
+{
+	return !lm->journal || r->batch <= rsip_journal_durable(lm->journal);
 }
 
 void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns)
 {
-	while (lm->rest_first && lm->rest_first->row.rest_ns <= now_ns)
+	while (lm->rest_first && lm->rest_first->row.rest_ns <= now_ns && is_durable(lm, lm->rest_first))
 		rest_over(lm, lm->rest_first);
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct resting *const *x = a, *const *y = b;
+
+	return (*x)->row.rest_ns < (*y)->row.rest_ns ? -1 : (*x)->row.rest_ns > (*y)->row.rest_ns;
+}
+
+void lease_rest_sort(struct rsip_lease *lm)
+{
+	struct resting **all;
+	size_t cnt = 0;
+
+	for (struct resting *r = lm->rest_first; r; r = r->next)
+		cnt++;
+	all = malloc((cnt + 1) * sizeof(struct resting *));
+	if (!all)
+		return; /* some rest longer, behind others */
+	cnt = 0;
+	for (struct resting *r = lm->rest_first; r; r = r->next)
+		all[cnt++] = r;
+	qsort(all, cnt, sizeof(struct resting *), by_end);
+	lm->rest_first = lm->rest_last = NULL;
+	for (size_t i = 0; i < cnt; i++) {
+		all[i]->next = NULL;
+		queue_append(lm, all[i]);
+	}
+	free(all);
 }
 
 void lease_rest_clear(struct rsip_lease *lm)
@@ -226,8 +263,7 @@ static uint32_t drop_empty(struct rsip_store_range *from, const struct rsip_stor
 	return cnt;
 }
 
-/* What is left of a without what b holds, in memory of its own; NULL: there is none. */
-static struct holding *without(const struct holding *a, const struct holding *b)
+struct holding *lease_without(const struct holding *a, const struct holding *b)
 {
 	size_t room = a->port_ranges + a->spi_ranges + 2 * (b->port_ranges + b->spi_ranges) + 2;
 	struct holding *h = calloc(1, sizeof(*h) + room * sizeof(struct rsip_store_range));
@@ -246,7 +282,7 @@ static struct holding *without(const struct holding *a, const struct holding *b)
 
 static void rest_without(struct rsip_lease *lm, struct resting *r, const struct holding *held)
 {
-	struct holding *left = without(r->held, held);
+	struct holding *left = lease_without(r->held, held);
 
 	if (!left)
 		return;
@@ -261,6 +297,7 @@ static void rest_without(struct rsip_lease *lm, struct resting *r, const struct 
 	r->held = left;
 	lease_take_up(lm, r->addr_index, left); /* SPIs need memory: without it these are free a little early */
 	stats_add(lm, r, left, 1);
+	lease_keep(lm, &r->mark, &r->row, left);
 }
 
 /* Has one of the ports, for the same remote. */

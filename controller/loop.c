@@ -43,6 +43,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
 	rsip_engine_tick(s->engine, now_ns);
+	rsip_server_store_kick(s);
 	if (s->routes_pending) {
 		s->routes_pending = false;
 		dp->ops->routes_changed(dp);
@@ -59,6 +60,20 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	tell_service(s, now_ns);
 }
 
+static void on_kick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	rsip_server_store_kick(arg);
+}
+
+static void on_committed(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	rsip_server_store_collect(arg, rsip_now_ns());
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
 	struct rsip_server *s = arg;
@@ -66,6 +81,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	rsip_engine_tick(s->engine, rsip_now_ns());
+	rsip_server_store_kick(s);
 }
 
 static void on_netlink(evutil_socket_t fd, short what, void *arg)
@@ -117,6 +133,10 @@ static int add_events(struct rsip_server *s)
 	s->netlink = event_new(s->base, rsip_hops_fd(s->hops), EV_READ | EV_PERSIST, on_netlink, s);
 	s->violations = event_new(s->base, dp->ops->events_fd(dp), EV_READ | EV_PERSIST,
 				  on_violations, s);
+	s->kick = event_new(s->base, -1, 0, on_kick, s);
+	s->committed = event_new(s->base, s->store_fd, EV_READ | EV_PERSIST, on_committed, s);
+	if (!s->kick || !s->committed || event_add(s->committed, NULL))
+		return -ENOMEM;
 	if (!s->tick || !s->wake || !s->netlink || !s->violations || event_add(s->tick, &tick) ||
 	    event_add(s->netlink, NULL) || event_add(s->violations, NULL))
 		return -ENOMEM;
@@ -145,7 +165,8 @@ int rsip_server_listen(struct rsip_server *s)
 void rsip_server_unlisten(struct rsip_server *s)
 {
 	struct event **all[] = {&s->tick,      &s->wake,      &s->netlink,   &s->violations,
-				&s->signal[0], &s->signal[1], &s->signal[2]};
+				&s->kick,      &s->committed, &s->signal[0], &s->signal[1],
+				&s->signal[2]};
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(all); i++) {
 		if (*all[i])

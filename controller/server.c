@@ -49,7 +49,7 @@ static size_t answer_use_tcp(const uint8_t *msg, size_t len, uint8_t *answer, si
 }
 
 static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len,
-			 uint64_t now_ns, uint8_t *answer, size_t size)
+			 uint64_t now_ns, uint8_t *answer, size_t size, bool *held)
 {
 	struct rsip_server *s = arg;
 	const struct rsip_from from = {.addr = peer->host,
@@ -62,7 +62,12 @@ static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t 
 		s->use_tcp++;
 		return answer_use_tcp(msg, len, answer, size);
 	}
-	return rsip_engine_receive(s->engine, &from, msg, len, now_ns, answer, size);
+	if (s->hold.cnt >= RSIP_HOLD_MAX && peer->transport == RSIP_TRANSPORT_UDP) {
+		s->shed++;
+		return 0;
+	}
+	len = rsip_engine_receive(s->engine, &from, msg, len, now_ns, answer, size);
+	return rsip_server_store_hold(s, peer, answer, len, held);
 }
 
 static void on_async(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len)
@@ -324,6 +329,8 @@ static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_
 	if (!err)
 		err = open_alloclog(s, owner, why, why_len);
 	if (!err)
+		err = rsip_server_store_folder(s, owner, why, why_len);
+	if (!err)
 		err = rsip_ctl_open(s->base, &s->ctl_ctx, owner, &s->ctl, why, why_len);
 	if (err)
 		return err;
@@ -349,6 +356,7 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
 	s->ctl_ctx.arg = s;
 	s->ctl_ctx.add_stats = on_add_stats;
 	s->ctl_ctx.reload = rsip_server_reload;
+	s->ctl_ctx.add_status = rsip_server_store_status;
 	s->transports = calloc(1, sizeof(*s->transports));
 	s->base = event_base_new();
 	if (s->transports && s->base)
@@ -406,6 +414,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 			     .client_end = on_client_end,
 			     .bind_start = on_bind_start,
 			     .bind_end = on_bind_end},
+		.journal = s->journal,
 	};
 
 	if (!keys)
@@ -423,6 +432,7 @@ static int create_leases(struct rsip_server *s)
 		.pool = s->conf->pool,
 		.pool_cnt = s->conf->pool_cnt,
 		.limits = s->conf->limits,
+		.journal = s->journal,
 	};
 	struct rsip_lease_sink sink;
 	int err;
@@ -473,6 +483,9 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 
 	if (!err) {
 		step = "create the protocol engine";
+		err = rsip_journal_create(&s->journal);
+	}
+	if (!err) {
 		err = create_engine(s, plane.tunnels);
 	}
 	if (!err) {
@@ -481,10 +494,10 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 		err = create_leases(s);
 	}
 	if (!err) {
-		step = "take over what is installed";
-		err = rsip_lease_adopt(ctx->lm, now_ns, &ctx->adopted_binds, &ctx->adopted_clients);
-	}
-	if (!err) {
+		err = rsip_server_store_start(s, why, why_len);
+		if (err)
+			return err;
+		rsip_server_store_kick(s);
 		rsip_lease_walk_clients(ctx->lm, 0, refresh_hop, s);
 		ctx->start_ns = now_ns;
 		step = "listen";
@@ -500,6 +513,7 @@ void rsip_server_close(struct rsip_server *s)
 	if (!s)
 		return;
 	rsip_server_unlisten(s);
+	rsip_server_store_close(s);
 	rsip_ctl_close(s->ctl);
 	rsip_udp_close(s->udp);
 	rsip_tcp_close(s->tcp);
@@ -507,6 +521,7 @@ void rsip_server_close(struct rsip_server *s)
 		rsip_engine_destroy(s->engine);
 	if (s->ctl_ctx.lm)
 		rsip_lease_destroy(s->ctl_ctx.lm);
+	rsip_journal_destroy(s->journal);
 	rsip_hops_close(s->hops);
 	rsip_alloclog_close(s->alloclog);
 	if (s->ctl_ctx.dp)

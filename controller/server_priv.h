@@ -6,8 +6,10 @@
 #include <event2/event.h>
 
 #include "alloclog.h"
+#include "commit.h"
 #include "ctl.h"
 #include "engine.h"
+#include "hold.h"
 #include "nexthop.h"
 #include "ratelimit.h"
 #include "server.h"
@@ -31,6 +33,16 @@ struct rsip_server {
 	struct rsip_ratelimit limit;
 	uint64_t use_tcp; /* told to use TCP because UDP is off */
 
+	/* server_store.c */
+	struct rsip_journal *journal;
+	struct rsip_store *store;
+	struct rsip_committer *committer;
+	struct rsip_store_clock clock;
+	struct rsip_hold hold;
+	struct event *kick, *committed;
+	int store_fd;
+	uint64_t shed; /* messages not served because too many answers wait */
+
 	/* loop.c */
 	struct event *tick, *wake, *netlink, *violations, *signal[RSIP_SIGNALS];
 	bool routes_pending; /* a route changed; the data plane is told at the next tick, ten times
@@ -50,6 +62,20 @@ int rsip_server_set_policy(struct rsip_server *s); /* of the data plane */
 /* reload.c: reads the file again; arg is the server.  0, or negative errno with errors in report and nothing changed. */
 int rsip_server_reload(void *arg, struct rsip_conf_report *report);
 void rsip_server_reload_by_signal(struct rsip_server *s); /* what is wrong goes to the log */
+/* As root: the store's folder, for the user that rsipd becomes. */
+int rsip_server_store_folder(const struct rsip_server *s, uid_t owner, char *why, size_t why_len);
+/* Leases from the store, the data plane made to say the same, and the thread that commits. */
+int rsip_server_store_start(struct rsip_server *s, char *why, size_t why_len);
+/* Begins a commit, if there is something to commit. */
+void rsip_server_store_kick(struct rsip_server *s);
+/* The answer to send now: len, or 0 with *held if it waits for the store. */
+size_t rsip_server_store_hold(struct rsip_server *s, const struct rsip_peer *to, const uint8_t *answer, size_t len,
+			      bool *held);
+/* A commit has ended: answers leave. */
+void rsip_server_store_collect(struct rsip_server *s, uint64_t now_ns);
+/* Commits what there is, sends what waits for it. */
+void rsip_server_store_close(struct rsip_server *s);
+void rsip_server_store_status(void *arg, cJSON *out);
 
 int rsip_server_listen(struct rsip_server *s);
 void rsip_server_unlisten(struct rsip_server *s);

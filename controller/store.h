@@ -120,7 +120,7 @@ int rsip_store_mem(struct rsip_store **out);
 /* Its faults, for tests: every commit fails with this -errno; 0: none. */
 void rsip_store_mem_fail(struct rsip_store *s, int err);
 
-/* Fills in the clock: CLOCK_MONOTONIC, CLOCK_REALTIME and the kernel's boot ID.  0 or -errno. */
+/* Fills in the clock: CLOCK_MONOTONIC, CLOCK_REALTIME and, where it is still empty, the kernel's boot ID.  0 or -errno. */
 int rsip_store_clock_read(struct rsip_store_clock *now);
 /*
  * What is to be added to times of the boot that wrote `then`, to have times of the boot that reads `now`; 0 within

@@ -38,6 +38,11 @@ void rsip_stream_pause(struct rsip_stream *s, unsigned int ms)
 	event_add(s->resume, &tv);
 }
 
+void rsip_stream_hold(struct rsip_stream *s)
+{
+	bufferevent_disable(s->bev, EV_READ);
+}
+
 void rsip_stream_patience(struct rsip_stream *s, unsigned int read_s, unsigned int write_s)
 {
 	struct timeval read_tv = { .tv_sec = read_s }, write_tv = { .tv_sec = write_s };

@@ -41,6 +41,8 @@ int rsip_stream_start(struct rsip_stream *s);
 void rsip_stream_patience(struct rsip_stream *s, unsigned int read_s, unsigned int write_s);
 /* Reads no more for that long, then serves what is there.  The peer's bytes wait in its own socket. */
 void rsip_stream_pause(struct rsip_stream *s, unsigned int ms);
+/* Reads no more until rsip_stream_pause() says for how long. */
+void rsip_stream_hold(struct rsip_stream *s);
 /* Bytes written that the peer has not taken yet. */
 size_t rsip_stream_unsent(const struct rsip_stream *s);
 bool rsip_stream_write(struct rsip_stream *s, const void *data, size_t len);

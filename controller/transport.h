@@ -7,6 +7,7 @@
 #define RSIP_TRANSPORT_H
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct rsip_peer { /* where a message came from, or is to go */
 	uint16_t port;	   /* host order */
 	uint16_t iface;	   /* index in rsip_ifaces */
 	uint8_t transport; /* enum rsip_transport */
+	uint64_t conn;	   /* TCP: number of the connection */
 };
 
 struct rsip_transport_stats { /* since start */
@@ -34,9 +36,11 @@ struct rsip_transport_stats { /* since start */
 /*
  * Takes one message and fills answer; returns its length, 0 for no answer.  Of a TCP stream whose
  * framing is lost msg is the 4-byte header alone: the connection is closed after the answer.
+ * *held is set where an answer will come later, by rsip_udp_answer() or rsip_tcp_answer().
  */
 typedef size_t (*rsip_receive_fn)(void *arg, const struct rsip_peer *from, const uint8_t *msg,
-				  size_t len, uint64_t now_ns, uint8_t *answer, size_t size);
+				  size_t len, uint64_t now_ns, uint8_t *answer, size_t size,
+				  bool *held);
 
 struct rsip_transports { /* what both share */
 	struct event_base *base;
@@ -61,6 +65,9 @@ int rsip_udp_start(struct rsip_udp *udp);
 /* An asynchronous message; it may be lost. */
 void rsip_udp_send(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg,
 		   size_t len);
+/* A held answer.  It leaves with the next rsip_udp_flush() at the latest. */
+void rsip_udp_answer(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg, size_t len);
+void rsip_udp_flush(struct rsip_udp *udp);
 void rsip_udp_close(struct rsip_udp *udp);
 
 int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
@@ -69,6 +76,8 @@ int rsip_tcp_start(struct rsip_tcp *tcp);
 /* An asynchronous message: by the host's newest connection, or it waits for the next one. */
 void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg,
 		   size_t len);
+/* A held answer, for the connection that the request came by; nothing if that is gone. */
+void rsip_tcp_answer(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg, size_t len);
 void rsip_tcp_close(struct rsip_tcp *tcp);
 
 /* A non-blocking socket of this type on one private interface. */

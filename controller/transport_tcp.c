@@ -41,6 +41,7 @@ struct conn {
 	struct rsip_tcp *tcp;
 	struct tcp_host *owner;
 	struct rsip_peer peer;
+	bool held; /* an answer is to come: what follows waits in the peer's socket */
 	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does
 				not */
 	bool silent; /* no whole message has come yet */
@@ -79,6 +80,7 @@ struct rsip_tcp {
 	int cnt;
 	struct tcp_host *hosts;
 	struct conn *conns, *silents;
+	uint64_t opened; /* connections so far */
 	struct waiting *waits;
 };
 
@@ -228,7 +230,8 @@ static bool answer_one(struct conn *c, struct evbuffer *in, size_t len, uint64_t
 		return false;
 	t->stats.tcp_received++;
 	conn_spoke(c);
-	answer_len = t->receive(t->arg, &c->peer, msg, len, now_ns, t->answer, sizeof(t->answer));
+	answer_len = t->receive(t->arg, &c->peer, msg, len, now_ns, t->answer, sizeof(t->answer),
+				&c->held);
 	evbuffer_drain(in, len);
 	if (!answer_len)
 		return true;
@@ -253,6 +256,10 @@ static bool serve(struct rsip_stream *s)
 		c->partial_ns = 0;
 		if (!answer_one(c, in, (size_t)len, now_ns) || s->closing)
 			return false;
+		if (c->held) {
+			rsip_stream_hold(s);
+			return true;
+		}
 	}
 	if (len < 0) {
 		c->tcp->t->stats.tcp_bad_closed++;
@@ -294,6 +301,7 @@ static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_i
 	c->tcp = l->tcp;
 	c->owner = h;
 	c->peer = (struct rsip_peer){
+		.conn = ++l->tcp->opened,
 		.host = h->addr,
 		.port = ntohs(from->sin_port),
 		.iface = l->iface,
@@ -459,6 +467,23 @@ void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8
 		wait_for_next(tcp, h, msg, len);
 		rsip_stream_abort(&c->stream);
 	}
+}
+
+void rsip_tcp_answer(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg, size_t len)
+{
+	struct tcp_host *h = host_find(tcp, to->host);
+	struct conn *c;
+
+	for (c = h ? h->conns : NULL; c && c->peer.conn != to->conn; c = c->next)
+		;
+	if (!c)
+		return;
+	c->held = false;
+	tcp->t->stats.tcp_answered++;
+	if (conn_write(c, msg, len))
+		rsip_stream_pause(&c->stream, 0); /* what followed is served from the event loop */
+	else
+		rsip_stream_abort(&c->stream);
 }
 
 void rsip_tcp_close(struct rsip_tcp *tcp)

@@ -14,13 +14,23 @@
 
 #define BATCH 32	  /* datagrams of one recvmmsg */
 #define ROUNDS 8	  /* batches before other events get their turn */
+#define ANSWER_MAX 1280	  /* the engine keeps answers over UDP below */
 #define DATAGRAM_MAX 4096 /* requests are shorter; what is cut off is answered as a bad length */
+
+/* Answers that leave together. */
+struct out {
+	int cnt;
+	struct sockaddr_in to[BATCH];
+	struct iovec iov[BATCH];
+	uint8_t msg[BATCH][ANSWER_MAX];
+};
 
 struct udp_sock {
 	struct rsip_udp *udp;
 	int fd;
 	uint16_t iface; /* index in rsip_ifaces */
 	struct event *ev;
+	struct out out;
 };
 
 struct rsip_udp {
@@ -40,7 +50,48 @@ static void send_to(struct rsip_udp *udp, const struct udp_sock *s, const struct
 	}
 }
 
-static void take(struct rsip_udp *udp, const struct udp_sock *s, const struct sockaddr_in *from,
+static void flush(struct udp_sock *s)
+{
+	struct mmsghdr msg[BATCH];
+	int sent = 0;
+
+	memset(msg, 0, sizeof(msg[0]) * (size_t)s->out.cnt);
+	for (int i = 0; i < s->out.cnt; i++)
+		msg[i].msg_hdr = (struct msghdr){
+			.msg_name = &s->out.to[i],
+			.msg_namelen = sizeof(s->out.to[i]),
+			.msg_iov = &s->out.iov[i],
+			.msg_iovlen = 1,
+		};
+	while (sent < s->out.cnt) {
+		int got = sendmmsg(s->fd, msg + sent, (unsigned int)(s->out.cnt - sent), MSG_DONTWAIT);
+
+		if (got <= 0) { /* the first one of these; its host repeats its request (RFC 3103 10.1) */
+			s->udp->t->stats.udp_send_failed++;
+			got = 1;
+		}
+		sent += got;
+	}
+	s->out.cnt = 0;
+}
+
+static void answer(struct udp_sock *s, const struct sockaddr_in *to, const uint8_t *msg, size_t len)
+{
+	struct out *o = &s->out;
+
+	s->udp->t->stats.udp_answered++;
+	if (len > ANSWER_MAX) {
+		send_to(s->udp, s, to, msg, len);
+		return;
+	}
+	memcpy(o->msg[o->cnt], msg, len);
+	o->iov[o->cnt] = (struct iovec){ .iov_base = o->msg[o->cnt], .iov_len = len };
+	o->to[o->cnt] = *to;
+	if (++o->cnt == BATCH)
+		flush(s);
+}
+
+static void take(struct rsip_udp *udp, struct udp_sock *s, const struct sockaddr_in *from,
 		 const uint8_t *msg, size_t len, uint64_t now_ns)
 {
 	struct rsip_transports *t = udp->t;
@@ -50,6 +101,7 @@ static void take(struct rsip_udp *udp, const struct udp_sock *s, const struct so
 		.iface = s->iface,
 		.transport = RSIP_TRANSPORT_UDP,
 	};
+	bool held = false;
 	size_t answer_len;
 
 	t->stats.udp_received++;
@@ -59,14 +111,12 @@ static void take(struct rsip_udp *udp, const struct udp_sock *s, const struct so
 		t->stats.udp_limited++;
 		return;
 	}
-	answer_len = t->receive(t->arg, &peer, msg, len, now_ns, t->answer, sizeof(t->answer));
-	if (answer_len) {
-		t->stats.udp_answered++;
-		send_to(udp, s, from, t->answer, answer_len);
-	}
+	answer_len = t->receive(t->arg, &peer, msg, len, now_ns, t->answer, sizeof(t->answer), &held);
+	if (answer_len)
+		answer(s, from, t->answer, answer_len);
 }
 
-static int receive_batch(struct rsip_udp *udp, const struct udp_sock *s)
+static int receive_batch(struct rsip_udp *udp, struct udp_sock *s)
 {
 	struct sockaddr_in from[BATCH];
 	struct iovec iov[BATCH];
@@ -91,6 +141,7 @@ static int receive_batch(struct rsip_udp *udp, const struct udp_sock *s)
 	for (int i = 0; i < got; i++)
 		if (msg[i].msg_hdr.msg_namelen == sizeof(from[i]))
 			take(udp, s, &from[i], udp->buf[i], msg[i].msg_len, now_ns);
+	flush(s);
 	return got;
 }
 
@@ -165,6 +216,25 @@ void rsip_udp_send(struct rsip_udp *udp, const struct rsip_peer *to, const uint8
 		return;
 	}
 	udp->t->stats.async_dropped++;
+}
+
+void rsip_udp_answer(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg, size_t len)
+{
+	const struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(to->port),
+		.sin_addr.s_addr = to->host,
+	};
+
+	for (int i = 0; i < udp->cnt; i++)
+		if (udp->sock[i].iface == to->iface)
+			answer(&udp->sock[i], &addr, msg, len);
+}
+
+void rsip_udp_flush(struct rsip_udp *udp)
+{
+	for (int i = 0; i < udp->cnt; i++)
+		flush(&udp->sock[i]);
 }
 
 void rsip_udp_close(struct rsip_udp *udp)

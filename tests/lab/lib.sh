@@ -191,7 +191,7 @@ lab_net() {
 
 # ---- the programs ----------------------------------------------------------------------------------------------
 
-# lab_conf: the gateway's configuration; LAB_POOL, LAB_LEASES, LAB_CLIENTS, LAB_LIMITS, LAB_TOP, LAB_CONTROL, LAB_PUBLIC, LAB_PRIVATE change a part (JSON)
+# lab_conf: the gateway's configuration; LAB_POOL, LAB_LEASES, LAB_STORE, LAB_CLIENTS, LAB_LIMITS, LAB_TOP, LAB_CONTROL, LAB_PUBLIC, LAB_PRIVATE change a part (JSON)
 lab_conf() {
 	local pool='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ] }'
 	local clients='"10.99.0.0/24"' leases='"default": 1800' limits='"messages_per_second": 100000'
@@ -204,6 +204,7 @@ lab_conf() {
 			"pools": [ ${LAB_POOL:-$pool} ],
 			"clients": { "networks": [ ${LAB_CLIENTS:-$clients} ] },
 			"leases": { ${LAB_LEASES:-$leases} },
+			"store": { "path": "${LAB_STORE-$LAB/store/leases.sqlite}" },
 			"limits": { ${LAB_LIMITS:-$limits} },
 			"control": { ${LAB_CONTROL:-}"socket": "$LAB/rsipd.sock", "group": "nogroup" },
 			"user": "nobody"

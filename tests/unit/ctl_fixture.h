@@ -58,6 +58,13 @@ static int reload(void *arg, struct rsip_conf_report *r)
 	return 0;
 }
 
+static void add_status(void *arg, cJSON *obj)
+{
+	(void)arg;
+	rsip_ctl_show_store(obj, &(struct rsip_ctl_store){ .backend = "sqlite", .path = "/var/lib/rsip/leases.sqlite",
+							    .why = "database or disk is full", .commits = 1 });
+}
+
 static uint32_t lease(struct rsip_lease_client *c, uint8_t method, uint16_t ports, uint16_t spis)
 {
 	struct rsip_lease_ask ask = {.method = method,
@@ -114,6 +121,7 @@ static void gateway_up(void)
 	ctx.start_ns = T0 - 60 * RSIP_NS_PER_S;
 	ctx.add_stats = add_stats;
 	ctx.reload = reload;
+	ctx.add_status = add_status;
 	cr_assert_eq(
 		rsip_lease_register(ctx.lm, htonl(0x0a00000b), 2, RSIP_TRANSPORT_UDP, T0, &host_a),
 		RSIP_OK);

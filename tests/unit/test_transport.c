@@ -27,8 +27,9 @@ static size_t last_len;
 static unsigned int received;
 
 static size_t echo(void *arg, const struct rsip_peer *from, const uint8_t *msg, size_t len,
-		   uint64_t now_ns, uint8_t *answer, size_t size)
+		   uint64_t now_ns, uint8_t *answer, size_t size, bool *held)
 {
+	(void)held;
 	(void)arg;
 	(void)now_ns;
 	cr_assert_leq(len, size);

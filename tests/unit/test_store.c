@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The lease store, in memory and in SQLite: what comes back, what a failure changes, versions, reboots, power cuts. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cutvfs.h"
+#include "journal.h"
+#include "store_sqlite.h"
+#include "util.h"
+
+#define S RSIP_NS_PER_S
+
+static char folder[64], path[96];
+static struct rsip_store *store;
+static struct rsip_store_info info;
+static struct rsip_store_clock boot = { .boot_id = "boot-1", .mono_ns = 1000 * S, .real_ns = 5000000 * S };
+
+static void make_folder(void)
+{
+	strcpy(folder, "/tmp/rsip-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/leases.sqlite", folder);
+}
+
+static void drop_folder(void)
+{
+	static const char *const ends[] = { "", "-wal", "-journal", "-shm" };
+	char name[160];
+
+	if (store)
+		store->ops->close(store);
+	store = NULL;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(ends); i++) {
+		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+		unlink(name);
+	}
+	rmdir(folder);
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------------- */
+
+static const struct rsip_store_range ranges[] = { { 1024, 64 }, { 4000, 1 }, { 0xfffffff0, 16 } };
+
+static struct rsip_store_lease a_lease(uint64_t seq)
+{
+	return (struct rsip_store_lease){
+		.seq = seq, .start_ns = 900 * S, .expires_ns = 2000 * S, .client_id = 0xfffffffe, .bind_id = 7,
+		.host = htonl(0x0a000001), .local = htonl(0xcb007101), .endpoint = htonl(0x0a0000fe), .remote = htonl(0xc6336401),
+		.remote_port = 443, .remote_port_cnt = 2, .mtu = 1480, .method = 3, .tunnel = 1, .kind = 4,
+		.port_ranges = 2, .spi_ranges = 1, .range = ranges,
+	};
+}
+
+static struct rsip_store_client a_client(uint64_t seq)
+{
+	return (struct rsip_store_client){
+		.seq = seq, .start_ns = 900 * S, .expires_ns = 2000 * S, .mac_seq = 1ULL << 50, .client_id = 0xfffffffe,
+		.host = htonl(0x0a000001), .iface = 2, .transport = 2, .local_policy = 1, .remote_policy = 3,
+		.last = { .hash = 0xfedcba9876543210, .at_ns = 950 * S, .n = 0xffffffff, .port = 65535, .len = 4, .type = 22,
+			  .bytes = (const uint8_t *)"\0\1\2\3" },
+	};
+}
+
+static struct read_back {
+	uint32_t leases, clients;
+	struct rsip_store_lease lease;
+	struct rsip_store_range range[3];
+	struct rsip_store_client client;
+	uint8_t answer[4];
+	uint64_t sum; /* of all that was read, whatever the order */
+} got;
+
+static uint64_t mix(uint64_t sum, const void *bytes, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ULL;
+	return sum;
+}
+
+static int on_lease(void *arg, const struct rsip_store_lease *row)
+{
+	struct read_back *r = arg;
+	uint64_t facts[] = { row->seq, row->bind_id, row->expires_ns, row->rest_ns, row->host, row->local };
+	uint64_t sum = mix(1, facts, sizeof(facts));
+
+	r->leases++;
+	r->lease = *row;
+	if (row->port_ranges + row->spi_ranges == 3)
+		memcpy(r->range, row->range, sizeof(r->range));
+	r->sum += mix(sum, row->range, (row->port_ranges + row->spi_ranges) * sizeof(*row->range));
+	return 0;
+}
+
+static int on_client(void *arg, const struct rsip_store_client *row)
+{
+	struct read_back *r = arg;
+	uint64_t facts[] = { row->seq, row->client_id, row->expires_ns, row->last.n, row->last.hash };
+
+	r->clients++;
+	r->client = *row;
+	if (row->last.len == 4)
+		memcpy(r->answer, row->last.bytes, 4);
+	r->sum += mix(mix(2, facts, sizeof(facts)), row->last.bytes, row->last.len);
+	return 0;
+}
+
+static void load_at(const struct rsip_store_clock *now)
+{
+	const struct rsip_store_reader reader = { .arg = &got, .client = on_client, .lease = on_lease };
+
+	memset(&got, 0, sizeof(got));
+	cr_assert_eq(store->ops->load(store, now, &reader, &info), 0, "%s", store->ops->why(store));
+}
+
+static void open_sqlite(void)
+{
+	char why[256] = "";
+
+	cr_assert_eq(rsip_store_sqlite(path, &store, why, sizeof(why)), 0, "%s", why);
+}
+
+static void reopen(void)
+{
+	store->ops->close(store);
+	open_sqlite();
+	load_at(&boot);
+}
+
+static void commit_both(void)
+{
+	struct rsip_store_change c[] = { { .kind = RSIP_STORE_CLIENT, .seq = 3, .client = a_client(3) },
+					 { .kind = RSIP_STORE_LEASE, .seq = 5, .lease = a_lease(5) } };
+
+	cr_assert_eq(store->ops->commit(store, c, 2, &boot), 0);
+}
+
+static void expect_both(void)
+{
+	struct rsip_store_lease l = a_lease(5);
+	struct rsip_store_client c = a_client(3);
+
+	cr_assert_eq(got.leases, 1);
+	cr_assert_eq(got.clients, 1);
+	l.range = got.lease.range;
+	cr_assert_eq(memcmp(&l, &got.lease, sizeof(l)), 0);
+	cr_assert_eq(memcmp(ranges, got.range, sizeof(ranges)), 0);
+#define SAME(field) cr_assert_eq(c.field, got.client.field, #field)
+	SAME(seq);
+	SAME(start_ns);
+	SAME(expires_ns);
+	SAME(departed_ns);
+	SAME(mac_seq);
+	SAME(client_id);
+	SAME(host);
+	SAME(iface);
+	SAME(transport);
+	SAME(local_policy);
+	SAME(remote_policy);
+	SAME(last.hash);
+	SAME(last.at_ns);
+	SAME(last.n);
+	SAME(last.port);
+	SAME(last.len);
+	SAME(last.type);
+	cr_assert_eq(memcmp(got.answer, "\0\1\2\3", 4), 0);
+}
+
+TestSuite(store, .init = make_folder, .fini = drop_folder);
+
+Test(store, every_field_comes_back_from_the_file)
+{
+	uint64_t secret;
+
+	open_sqlite();
+	load_at(&boot);
+	cr_assert(info.fresh);
+	secret = info.secret;
+	cr_assert_neq(secret, 0);
+	commit_both();
+	reopen();
+	cr_assert(!info.fresh);
+	cr_assert_eq(info.secret, secret);
+	expect_both();
+}
+
+Test(store, the_twin_in_memory_answers_alike)
+{
+	cr_assert_eq(rsip_store_mem(&store), 0);
+	load_at(&boot);
+	cr_assert(info.fresh);
+	commit_both();
+	load_at(&boot);
+	cr_assert(!info.fresh);
+	expect_both();
+	rsip_store_mem_fail(store, -ENOSPC);
+	cr_assert_eq(store->ops->commit(store, NULL, 0, &boot), -ENOSPC);
+}
+
+Test(store, a_row_that_is_gone_is_gone_and_one_that_changed_has_changed)
+{
+	struct rsip_store_change c[] = { { .kind = RSIP_STORE_CLIENT, .seq = 3, .gone = true },
+					 { .kind = RSIP_STORE_LEASE, .seq = 5, .lease = a_lease(5) } };
+
+	open_sqlite();
+	load_at(&boot);
+	commit_both();
+	c[1].lease.rest_ns = 2100 * S;
+	c[1].lease.port_ranges = 1;
+	c[1].lease.spi_ranges = 0;
+	cr_assert_eq(store->ops->commit(store, c, 2, &boot), 0);
+	reopen();
+	cr_assert_eq(got.clients, 0);
+	cr_assert_eq(got.lease.rest_ns, 2100 * S);
+	cr_assert_eq(got.lease.port_ranges, 1);
+	cr_assert_eq(got.lease.spi_ranges, 0);
+}
+
+/* ---- boots and clocks ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t left_after(struct rsip_store_clock now)
+{
+	store->ops->close(store);
+	open_sqlite();
+	load_at(&now);
+	return got.lease.expires_ns > now.mono_ns ? got.lease.expires_ns - now.mono_ns : 0;
+}
+
+Test(store, after_a_reboot_a_lease_has_what_the_wall_clock_left_of_it)
+{
+	struct rsip_store_clock later = { .boot_id = "boot-2", .mono_ns = 20 * S, .real_ns = 5000400 * S };
+
+	open_sqlite();
+	load_at(&boot);
+	commit_both(); /* at 1000 s of the boot: 1000 s are left */
+	cr_assert_eq(left_after(later), 600 * S, "400 s have passed since");
+	cr_assert_eq(got.client.expires_ns - later.mono_ns, 600 * S);
+	cr_assert_eq(got.lease.rest_ns, 0, "leased stays leased");
+	later.mono_ns = 100 * S;
+	later.real_ns = 4000000 * S;
+	cr_assert_eq(left_after(later), 520 * S, "the same boot: a clock that was set says nothing");
+	later = (struct rsip_store_clock){ .boot_id = "boot-3", .mono_ns = 5 * S, .real_ns = 1 * S };
+	cr_assert_leq(left_after(later), 600 * S, "no clock after the reboot: at most what was left when last written");
+	cr_assert_geq(left_after(later), 500 * S);
+}
+
+Test(store, a_clock_that_was_set_during_a_boot_counts_as_it_is_set)
+{
+	struct rsip_store_clock set = boot, later;
+	struct rsip_store_change none = { .kind = RSIP_STORE_CLIENT, .seq = 99, .gone = true };
+
+	open_sqlite();
+	boot.real_ns = 100 * S; /* no clock yet */
+	load_at(&boot);
+	commit_both();
+	set.mono_ns += S;
+	set.real_ns = 7000001 * S; /* the network told the time */
+	cr_assert_eq(store->ops->commit(store, &none, 1, &set), 0);
+	later = (struct rsip_store_clock){ .boot_id = "boot-2", .mono_ns = 10 * S, .real_ns = 7000101 * S };
+	cr_assert_eq(left_after(later), 899 * S);
+}
+
+/* ---- versions and damage ---------------------------------------------------------------------------------------------------- */
+
+static void run_sql(const char *text)
+{
+	sqlite3 *db;
+	char *why = NULL;
+
+	cr_assert_eq(sqlite3_open(path, &db), SQLITE_OK);
+	cr_assert_eq(sqlite3_exec(db, text, NULL, NULL, &why), SQLITE_OK, "%s", why);
+	sqlite3_close(db);
+}
+
+/* As version 1 wrote it. */
+static const char version_1[] =
+	"CREATE TABLE made (secret INTEGER NOT NULL); INSERT INTO made VALUES (77);"
+	"CREATE TABLE written (boot_id TEXT NOT NULL, mono_ns INTEGER NOT NULL, real_ns INTEGER NOT NULL);"
+	"INSERT INTO written VALUES ('boot-1', 1000000000000, 5000000000000000);"
+	"CREATE TABLE lease (seq INTEGER PRIMARY KEY, bind_id INTEGER NOT NULL, client_id INTEGER NOT NULL,"
+	" host INTEGER NOT NULL, local INTEGER NOT NULL, endpoint INTEGER NOT NULL, remote INTEGER NOT NULL,"
+	" remote_port INTEGER NOT NULL, remote_port_cnt INTEGER NOT NULL, mtu INTEGER NOT NULL, method INTEGER NOT NULL,"
+	" tunnel INTEGER NOT NULL, kind INTEGER NOT NULL, start_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,"
+	" rest_ns INTEGER NOT NULL, ports TEXT NOT NULL, spis TEXT NOT NULL);"
+	"INSERT INTO lease VALUES (5, 7, 9, 167772161, 3405803777, 0, 0, 0, 0, 1480, 2, 1, 0, 1, 2000000000000, 0, '1024-1087 2000', '');"
+	"CREATE TABLE client (seq INTEGER PRIMARY KEY, client_id INTEGER NOT NULL, host INTEGER NOT NULL,"
+	" iface INTEGER NOT NULL, transport INTEGER NOT NULL, local_policy INTEGER NOT NULL, remote_policy INTEGER NOT NULL,"
+	" start_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, departed_ns INTEGER NOT NULL, n INTEGER NOT NULL,"
+	" port INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, at_ns INTEGER NOT NULL, answer BLOB);"
+	"INSERT INTO client VALUES (3, 9, 167772161, 2, 2, 2, 1, 1, 2000000000000, 0, 41, 4555, 8, -1, 1, x'00010203');"
+	"PRAGMA user_version = 1;";
+
+Test(store, a_file_of_version_1_is_brought_up_to_date_with_all_its_rows)
+{
+	run_sql(version_1);
+	open_sqlite();
+	load_at(&boot);
+	cr_assert(!info.fresh);
+	cr_assert_eq(info.secret, 77);
+	cr_assert_eq(got.leases, 1);
+	cr_assert_eq(got.lease.port_ranges, 2);
+	cr_assert_eq(got.client.last.n, 41);
+	cr_assert_eq(got.client.last.hash, UINT64_MAX);
+	cr_assert_eq(got.client.mac_seq, 0);
+	commit_both();
+	reopen();
+	expect_both();
+}
+
+static int open_fails(char *why, size_t len)
+{
+	struct rsip_store *s = NULL;
+	int err = rsip_store_sqlite(path, &s, why, len);
+
+	if (!err)
+		s->ops->close(s);
+	return err;
+}
+
+Test(store, what_cannot_be_used_is_refused_with_a_reason)
+{
+	char why[256];
+	FILE *f;
+
+	run_sql("CREATE TABLE x (y); PRAGMA user_version = 99;");
+	cr_assert_eq(open_fails(why, sizeof(why)), -EPROTO);
+	cr_assert_not_null(strstr(why, "newer rsipd"), "%s", why);
+	unlink(path);
+	f = fopen(path, "w");
+	fputs("this is a text, and longer than the header of a database, which has one hundred bytes, all in all........", f);
+	fclose(f);
+	cr_assert_eq(open_fails(why, sizeof(why)), -EBADMSG);
+	unlink(path);
+	open_sqlite();
+	cr_assert_eq(open_fails(why, sizeof(why)), -EBUSY);
+	cr_assert_not_null(strstr(why, "another rsipd"), "%s", why);
+	strcat(folder, "/none");
+	snprintf(path, sizeof(path), "%s/leases", folder);
+	cr_assert_eq(open_fails(why, sizeof(why)), -ENOENT);
+	*strrchr(folder, '/') = '\0';
+	snprintf(path, sizeof(path), "%s/leases.sqlite", folder);
+}
+
+/* ---- the journal -------------------------------------------------------------------------------------------------------------- */
+
+Test(journal, a_row_that_changes_again_before_its_commit_is_written_once)
+{
+	struct rsip_journal_mark mark = { 0, 0 };
+	struct rsip_store_lease l = a_lease(5);
+	const struct rsip_batch *b;
+	struct rsip_journal *j;
+
+	cr_assert_eq(rsip_journal_create(&j), 0);
+	cr_assert_null(rsip_journal_take(j), "nothing to commit");
+	for (int i = 0; i < 100000; i++) {
+		l.expires_ns++;
+		rsip_journal_lease(j, &mark, &l);
+	}
+	cr_assert_eq(rsip_journal_changes(j), 100000);
+	b = rsip_journal_take(j);
+	cr_assert_eq(b->cnt, 1);
+	cr_assert_eq(b->change[0].lease.expires_ns, l.expires_ns);
+	cr_assert_eq(memcmp(b->change[0].lease.range, ranges, sizeof(ranges)), 0);
+	rsip_journal_gone(j, &mark, RSIP_STORE_LEASE, 5);
+	cr_assert_eq(b->change[0].gone, false, "what is under way does not change");
+	cr_assert_null(rsip_journal_take(j), "one at a time");
+	rsip_journal_done(j, -ENOSPC);
+	cr_assert(rsip_journal_failing(j));
+	cr_assert_eq(rsip_journal_durable(j), 0);
+	cr_assert_eq(rsip_journal_take(j), b, "the same again");
+	rsip_journal_done(j, 0);
+	cr_assert(!rsip_journal_failing(j));
+	cr_assert_eq(rsip_journal_durable(j), 1);
+	b = rsip_journal_take(j);
+	cr_assert_eq(b->cnt, 1);
+	cr_assert(b->change[0].gone);
+	rsip_journal_destroy(j);
+}
+
+/* ---- faults and power cuts -------------------------------------------------------------------------------------------------------- */
+
+static uint64_t seed;
+
+static uint32_t pick(uint32_t below)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(seed >> 33) % below;
+}
+
+static void cut_up(void)
+{
+	seed = 1;
+	strcpy(path, "leases.sqlite");
+	cut_start();
+	open_sqlite();
+	load_at(&boot);
+	cut_save();
+}
+
+static void cut_down(void)
+{
+	if (store)
+		store->ops->close(store);
+	store = NULL;
+	cut_stop();
+}
+
+TestSuite(power, .init = cut_up, .fini = cut_down, .timeout = 1200);
+
+Test(power, a_disk_that_is_full_or_read_only_changes_nothing_and_recovers)
+{
+	static const struct {
+		enum cut_fault fault;
+		int err;
+	} table[] = { { CUT_FULL, -ENOSPC }, { CUT_READONLY, -EROFS }, { CUT_SYNC, -EIO } };
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(table); i++) {
+		struct rsip_store_change c = { .kind = RSIP_STORE_LEASE, .seq = 10 + i, .lease = a_lease(10 + i) };
+
+		cut_fault(table[i].fault);
+		cr_assert_eq(store->ops->commit(store, &c, 1, &boot), table[i].err, "fault %zu: %s", i, store->ops->why(store));
+		cr_assert_eq(store->ops->commit(store, &c, 1, &boot), table[i].err, "and again");
+		cr_assert(*store->ops->why(store));
+		cut_fault(CUT_NONE);
+		cr_assert_eq(store->ops->commit(store, &c, 1, &boot), 0, "fault %zu: %s", i, store->ops->why(store));
+	}
+	reopen();
+	cr_assert_eq(got.leases, 3);
+}
+
+/* What must be found after a cut: the rows as of each commit, as one number. */
+struct commit {
+	uint32_t ops; /* operations in the log when it had returned */
+	uint64_t sum;
+};
+
+static struct rsip_store_change random_change(void)
+{
+	struct rsip_store_range r = { 1024 + 64 * pick(900), 1 + pick(64) };
+	static struct rsip_store_range kept[64];
+	static unsigned int at;
+	struct rsip_store_change c = { .kind = pick(3) ? RSIP_STORE_LEASE : RSIP_STORE_CLIENT, .seq = 1 + pick(3000) };
+
+	c.gone = pick(4) == 0;
+	if (c.kind == RSIP_STORE_CLIENT) {
+		c.client = a_client(c.seq);
+		c.client.last.n = pick(1000000);
+		return c;
+	}
+	kept[at % 64] = r;
+	c.lease = a_lease(c.seq);
+	c.lease.range = &kept[at++ % 64];
+	c.lease.port_ranges = 1;
+	c.lease.spi_ranges = 0;
+	c.lease.bind_id = pick(1000000);
+	return c;
+}
+
+/* Random commits to the file and to the twin in memory; the twin says what each one made. */
+static void make_history(struct commit *made, int cnt)
+{
+	struct rsip_store *file = store;
+	struct rsip_store *twin;
+
+	cr_assert_eq(rsip_store_mem(&twin), 0);
+	made[0] = (struct commit){ cut_ops(), 0 };
+	for (int i = 1; i <= cnt; i++) {
+		struct rsip_store_change c[60];
+		uint32_t n = 1 + pick(60);
+
+		for (uint32_t k = 0; k < n; k++)
+			c[k] = random_change();
+		if (pick(20) == 0) { /* a sync that failed, and then did not */
+			cut_fault(CUT_SYNC);
+			cr_assert_neq(file->ops->commit(file, c, n, &boot), 0);
+			cut_fault(CUT_NONE);
+		}
+		cr_assert_eq(file->ops->commit(file, c, n, &boot), 0);
+		cr_assert_eq(twin->ops->commit(twin, c, n, &boot), 0);
+		store = twin;
+		load_at(&boot);
+		store = file;
+		made[i] = (struct commit){ cut_ops(), got.sum };
+	}
+	twin->ops->close(twin);
+}
+
+#define COMMITS 400
+
+Test(power, a_cut_anywhere_loses_no_commit_and_leaves_no_half_of_one)
+{
+	static struct commit made[COMMITS + 1];
+	int cuts = getenv("LONG") ? 1000 : 60, later = 0;
+	uint32_t ops;
+
+	make_history(made, COMMITS);
+	store->ops->close(store);
+	ops = made[COMMITS].ops;
+	for (int i = 0; i < cuts; i++) {
+		uint32_t at = pick(ops + 1);
+		int last = COMMITS;
+
+		while (last && made[last].ops > at)
+			last--;
+		cut_power(at, seed);
+		open_sqlite();
+		load_at(&boot);
+		cr_assert(got.sum == made[last].sum || (last < COMMITS && got.sum == made[last + 1].sum),
+			  "cut %d behind operation %u of %u: not the rows of commit %d", i, at, ops, last);
+		later += got.sum != made[last].sum;
+		commit_both(); /* and it can be written */
+		store->ops->close(store);
+		store = NULL;
+		cut_restore();
+	}
+	cr_log_info("%d cuts, %d of them found the commit that was under way", cuts, later);
+}
