@@ -278,18 +278,23 @@ static int restore_live(struct rsip_lease *lm, const struct rsip_store_lease *ro
 	return 0;
 }
 
+/* row as it is from now on; changed: the store says otherwise. */
 static int restore_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
-			struct holding *held)
+			struct holding *held, bool changed)
 {
+	struct resting *r;
 	int err = lease_is_free(lm, addr_index, held) ? lease_take_up(lm, addr_index, held) : -EEXIST;
 
 	if (err)
 		return err;
 	lease_index_skip(&lm->bind_order, row->seq);
-	if (!lease_rest(lm, row, addr_index, held)) {
+	r = lease_rest(lm, row, addr_index, held);
+	if (!r) {
 		lease_give_back(lm, addr_index, held);
 		return -ENOMEM;
 	}
+	if (changed)
+		lease_keep(lm, &r->mark, &r->row, held);
 	return 0;
 }
 
@@ -326,7 +331,7 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 	if (has_ended(lm, row, now_ns)) {
 		if (!as.rest_ns)
 			as.rest_ns = as.expires_ns + lm->limits.hold_s * RSIP_NS_PER_S;
-		err = restore_rest(lm, &as, (uint32_t)index, held);
+		err = restore_rest(lm, &as, (uint32_t)index, held, !row->rest_ns);
 	} else {
 		err = restore_live(lm, row, (uint32_t)index, held);
 	}
