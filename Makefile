@@ -158,6 +158,13 @@ comparison: ## write the table of docs/comparison.md from what test-vm saw last
 	$(Q)tests/vm/ipsec/table.py build/vm/results >build/vm/table
 	$(Q)sed -i -e '/^<!-- table:/r build/vm/table' -e '/^<!-- table:/,/^<!-- end of table/{/^<!--/!d}' docs/comparison.md
 
+.PHONY: bench-rsipd
+$(O)/bench/rsipd_load: $(O)/obj/bench/rsipd_load.o
+	$(call msg,LINK,$@)
+	$(call link,)
+bench-rsipd: all $(O)/bench/rsipd_load ## leases a second, their latency, rsipd's CPU time (needs root, some minutes)
+	$(Q)O=$(O) bench/rsipd.sh
+
 demo: deps ## the main job in a lab of its own: two hosts, one address, one peer; then kernel IPsec
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)O=$(O) tests/lab/demo.sh
