@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "restore.h"
 #include "server_priv.h"
 #include "util.h"
 
@@ -43,69 +43,17 @@ int rsip_server_store_folder(const struct rsip_server *s, uid_t owner, char *why
 	return 0;
 }
 
-struct restoring {
-	struct rsip_server *s;
-	uint64_t now_ns;
-	uint32_t dropped;
-};
-
-static int on_client(void *arg, const struct rsip_store_client *row)
-{
-	struct restoring *r = arg;
-	struct rsip_lease_client *c;
-	int err = rsip_lease_restore_client(r->s->ctl_ctx.lm, row, &c);
-	struct rsip_journal_mark mark = { 0, 0 };
-
-	if (!err)
-		return rsip_engine_restore(r->s->engine, c, row);
-	if (err == -ENOMEM)
-		return err;
-	log_warn("a registration of the store is dropped: client %u (%s): it contradicts another", row->client_id,
-		 rsip_ip4(row->host));
-	rsip_journal_gone(r->s->journal, &mark, RSIP_STORE_CLIENT, row->seq);
-	r->dropped++;
-	return 0;
-}
-
-static int on_lease(void *arg, const struct rsip_store_lease *row)
-{
-	struct restoring *r = arg;
-	int err = rsip_lease_restore_lease(r->s->ctl_ctx.lm, row, r->now_ns);
-
-	r->dropped += err != 0;
-	return err == -ENOMEM ? err : 0;
-}
-
-static bool keep_client(void *arg, const struct rsip_lease_client *c)
-{
-	struct rsip_server *s = arg;
-
-	rsip_engine_keep(s->engine, rsip_lease_by_id(s->ctl_ctx.lm, c->client_id));
-	return true;
-}
-
 static int load(struct rsip_server *s, char *why, size_t why_len)
 {
-	struct restoring r = { .s = s, .now_ns = s->clock.mono_ns };
-	const struct rsip_store_reader reader = { .arg = &r, .client = on_client, .lease = on_lease };
 	struct rsip_ctl_context *ctx = &s->ctl_ctx;
+	const struct rsip_restore parts = { .store = s->store, .journal = s->journal, .engine = s->engine, .lm = ctx->lm };
 	struct rsip_lease_found found;
-	struct rsip_store_info info;
-	int err = s->store->ops->load(s->store, &s->clock, &reader, &info);
+	int err = rsip_restore(&parts, &s->clock, &found);
 
-	if (err) {
+	if (err)
 		snprintf(why, why_len, "cannot read the lease store: %s: %s", s->conf->store_path, strerror(-err));
-		return err;
-	}
-	rsip_engine_secret(s->engine, info.secret);
-	err = rsip_lease_settle(ctx->lm, r.now_ns, info.fresh, &found);
 	ctx->adopted_binds = found.binds;
 	ctx->adopted_clients = found.clients;
-	if (info.fresh)
-		rsip_lease_walk_clients(ctx->lm, 0, keep_client, s);
-	else
-		log_info("lease store: %u bindings of %u clients, %u resting; %u installed anew, %u removed, %u rows dropped",
-			 found.binds, found.clients, found.resting, found.installed, found.removed, r.dropped);
 	return err;
 }
 
@@ -114,10 +62,8 @@ int rsip_server_store_start(struct rsip_server *s, char *why, size_t why_len)
 	int err, fd;
 
 	err = rsip_store_clock_read(&s->clock);
-	if (!err)
-		err = rsip_lease_scan(s->ctl_ctx.lm, s->clock.mono_ns);
 	if (err) {
-		snprintf(why, why_len, "cannot take over what is installed: %s", strerror(-err));
+		snprintf(why, why_len, "cannot read the boot ID: %s", strerror(-err));
 		return err;
 	}
 	err = *s->conf->store_path ? rsip_store_sqlite(s->conf->store_path, &s->store, why, why_len) : rsip_store_mem(&s->store);
