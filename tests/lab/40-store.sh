@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# The lease store on a disk of its own: leases survive kills, a reboot (the maps are gone), a disk that is full and one
-# that is read-only.
+# The lease store on a disk of its own: leases survive kills, a reboot (the maps are gone), and a disk that is full.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
 LAB_STORE=/run/rsip-lab/disk/store/leases.sqlite
@@ -16,9 +15,10 @@ check_eq "the store is rsipd's own" "$(stat -c %U:%a $LAB/disk/store/leases.sqli
 
 store_is() { [ "$(ctl --json status | js 'd.get("arguments", d)["store"]["'"$1"'"]')" = "$2" ]; }
 binds() { bindings | wc -l; }
-clients() { ctl --json clients | js 'len(d["clients"])'; }
-# speak NODE WHAT...: RSIP as a host, by hand; prints the answers' types and errors
-speak() { on "$1" "$PY" "$LAB_SRC/speak.py" $GW_PRIV "${@:2}"; }
+# speak WHAT...: a third host, by hand
+speak() { on hostb "$PY" "$LAB_SRC/speak.py" $GW_PRIV 10.99.0.13 $LAB/speak.json "$@"; }
+on hostb ip addr add 10.99.0.13/24 dev eth0
+check_eq "a third host leases" "$(speak register assign:8)" "ok ok"
 
 before=$(bindings)
 for i in 1 2 3; do
@@ -35,34 +35,27 @@ loader detach --config $LAB/rsipd.json >$LAB/out 2>&1 || lab_abort "rsip-loader 
 loader attach --config $LAB/rsipd.json >$LAB/out 2>&1 || lab_abort "rsip-loader attach: $(cat $LAB/out)"
 rsipd_start
 check_eq "without the maps: the same bindings, installed again" "$(bindings)" "$before"
-check "it says so" grep -q "2 installed anew" $LAB/rsipd.log
+check "it says so" grep -q "3 installed anew" $LAB/rsipd.log
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 check "host A's programs go on with their ports" inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 200 3
 
 # full
 head -c 4m /dev/zero >$LAB/disk/filler 2>/dev/null
-check_eq "a new lease on a full disk" "$(speak hostb register assign:8)" "302 309"
+check_eq "a new lease on a full disk" "$(speak assign:8)" "309"
 check "status says that the store fails" store_is state failing
 ctl --json status | js 'd.get("arguments", d)["store"].get("why")' >$LAB/why
 check "and why" grep -qi full $LAB/why
-check "a renewal goes on" speak hosta extend
+check_eq "a renewal is granted all the same" "$(speak extend)" ok
 check_eq "nothing was lost" "$(bindings)" "$before"
 kill -KILL $RSIPD
 wait $RSIPD 2>/dev/null
-rm $LAB/disk/filler
 rsipd_start
-check_eq "killed while full: the same bindings" "$(bindings)" "$before"
+check_eq "killed and started while full: the same bindings" "$(bindings)" "$before"
+check_eq "a new lease" "$(speak assign:8)" 309
+rm $LAB/disk/filler
 check "there is room again: the store works" wait_for 10 store_is state ok
-check_eq "and leases are granted" "$(speak hostb register assign:8)" "302 ok"
-check_eq "one more binding" "$(binds)" 3
-
-# read-only
-mount -o remount,ro $LAB/disk
-check_eq "a new lease on a read-only disk" "$(speak hostb register assign:8)" "302 309"
-check "status says that the store fails" store_is state failing
-mount -o remount,rw $LAB/disk
-check "it recovers by itself" wait_for 10 store_is state ok
-check_eq "and leases are granted" "$(speak hostb register assign:8)" "302 ok"
+check_eq "and leases are granted" "$(speak assign:8)" ok
+check_eq "one more binding" "$(binds)" 4
 
 # SIGTERM leaves nothing unwritten
 last=$(bindings)
@@ -70,5 +63,4 @@ kill -TERM $RSIPD
 wait $RSIPD 2>/dev/null
 rsipd_start
 check_eq "after SIGTERM: the same bindings" "$(bindings)" "$last"
-check "the file is sound" "$PY" -c "import sqlite3; c = sqlite3.connect('file:$LAB/disk/store/leases.sqlite?mode=ro', uri=True)" 
 lab_end
