@@ -5,6 +5,7 @@
 # load share this machine.  Prints JSON lines; docs/performance.md explains them.
 #   BENCH_STORE=FOLDER   where the store lies (default /var/tmp; a disk, or the numbers mean nothing)
 #   BENCH_LIVE="N..."    live bindings to fill up to (default 1000 100000 1000000)
+#   BENCH_OVERLOAD=N     hosts that ask at the same time, far beyond its capacity (default 20000; empty: none)
 #   BENCH_SECONDS=N      of each run (default 10)
 . "$(dirname "$0")/../tests/lab/lib.sh"
 lab_enter "$@"
@@ -37,12 +38,13 @@ load() { # NAME OPTION...
 	on hosta "$LOAD" --pid $RSIPD --seconds "${BENCH_SECONDS:-10}" "${@:2}" | tr -d '\n'
 	echo "}"
 }
-for n in ${BENCH_RUNS:-1 100 256 10000}; do
+for n in ${BENCH_RUNS-1 100 256 10000}; do
 	load "cycle, $n hosts" --hosts $((n < 256 ? n : n < 4096 ? 4096 : n)) --busy "$n"
 done
-for live in ${BENCH_LIVE:-1000 100000 1000000}; do
+for live in ${BENCH_LIVE-1000 100000 1000000}; do
 	hosts=$((live < 60000 ? live : 60000))
 	load "fill to $live" --mode fill --hosts $hosts --busy 256 --binds $(((live + hosts - 1) / hosts)) --leases "$live"
 	load "cycle, 256 hosts, $live live" --net 10.98.240.0 --hosts 2048 --busy 256
 done
+[ -z "${BENCH_OVERLOAD-20000}" ] || load "overload, ${BENCH_OVERLOAD-20000} at once" --hosts 60000 --busy "${BENCH_OVERLOAD-20000}"
 ctl --json status | js 'd.get("arguments", d)["store"]'

@@ -273,11 +273,17 @@ static void go_on(uint32_t index, const uint8_t *msg, size_t len, uint64_t now)
 	}
 }
 
-static void refused(uint32_t index, uint32_t err, uint64_t now)
+static void refused(uint32_t index, const uint8_t *msg, size_t len, uint64_t now)
 {
 	struct host *h = &host[index];
+	uint32_t err = parameter(msg, len, 8);
 
 	errors[err % 1024]++;
+	if (err == 302) { /* an earlier run's registration: it goes on */
+		h->id = parameter(msg, len, 4);
+		begin(index, ASSIGN, now);
+		return;
+	}
 	if (h->step == REGISTER || h->step == LEAVE || err == 301 || err == 305) {
 		h->binds = 0;
 		release(h);
@@ -298,7 +304,7 @@ static void take(uint32_t index, const uint8_t *msg, size_t len, uint64_t now)
 	if (msg[1] == answer_type[h->step])
 		go_on(index, msg, len, now);
 	else
-		refused(index, parameter(msg, len, 8), now);
+		refused(index, msg, len, now);
 }
 
 static void repeat_late(uint64_t now)

@@ -69,8 +69,9 @@ int rsip_ports_ready(struct rsip_pool_addr *a)
 	a->best = calloc(2, LEAVES);
 	if (!a->best)
 		return -ENOMEM;
-	for (uint32_t port = 0; port < LEAVES; port++)
-		a->best[LEAVES + port] = rsip_port_allowed(a, (uint16_t)port);
+	memset(&a->best[LEAVES + a->port_first], 1, a->port_last - a->port_first + 1U);
+	a->best[LEAVES + 500] = rsip_port_allowed(a, 500);
+	a->best[LEAVES + 4500] = rsip_port_allowed(a, 4500);
 	rejoin(a->best, 0, LEAVES - 1);
 	return 0;
 }

@@ -62,7 +62,7 @@ static int set_up(sqlite3 *db, char *why, size_t why_len)
 
 	if (sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL) ||
 	    one_value(db, "PRAGMA journal_mode = WAL", mode, sizeof(mode)) ||
-	    sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 2000;"
+	    sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000;"
 			     "BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL))
 		return failed(db, why, why_len);
 	if (!strcmp(mode, "wal"))
