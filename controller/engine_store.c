@@ -39,6 +39,8 @@ static struct rsip_store_client row_of(const struct rsip_lease_client *c)
 		.transport = c->transport,
 		.local_policy = s->local_policy,
 		.remote_policy = s->remote_policy,
+		.key_id = s->key_id,
+		.mac_seq = s->mac_seq,
 	};
 
 	fill_answer(&row.last, &s->last);
@@ -216,12 +218,16 @@ int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, cons
 {
 	struct rsip_engine_session *s;
 
+	if (row->key_id)
+		rsip_engine_auth_seen(e, row->key_id, row->mac_seq);
 	if (!c)
 		return restore_departed(e, row);
 	s = rsip_engine_session_of(e, c);
 	if (!s)
 		return -ENOMEM;
 	s->stored = true;
+	s->key_id = row->key_id;
+	s->mac_seq = row->mac_seq;
 	s->local_policy = row->local_policy;
 	s->remote_policy = row->remote_policy;
 	s->port = row->last.port;

@@ -51,6 +51,7 @@ struct rsip_store_client {
 	uint64_t start_ns, expires_ns;
 	uint64_t departed_ns; /* 0: registered; else it has de-registered, and this is kept until then */
 	uint64_t mac_seq; /* highest sequence of its key's MACs that was seen; 0: none */
+	uint32_t key_id; /* of that key; 0: it uses none */
 	uint32_t client_id;
 	__be32 host;
 	uint16_t iface;

@@ -31,7 +31,8 @@ static const char *const step[RSIP_STORE_SCHEMA] = {
 	" port INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, at_ns INTEGER NOT NULL, answer BLOB);",
 
 	/* 2: authenticated hosts */
-	"ALTER TABLE client ADD COLUMN mac_seq INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE client ADD COLUMN mac_seq INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE client ADD COLUMN key_id INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int failed(sqlite3 *db, char *why, size_t why_len)

@@ -28,8 +28,8 @@ static const char *const sql[STATEMENTS] = {
 		      " remote_port_cnt, mtu, method, tunnel, kind, start_ns, expires_ns, rest_ns, ports, spis)"
 		      " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
 	[PUT_CLIENT] = "INSERT OR REPLACE INTO client (seq, client_id, host, iface, transport, local_policy, remote_policy,"
-		       " start_ns, expires_ns, departed_ns, mac_seq, n, port, type, hash, at_ns, answer)"
-		       " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
+		       " start_ns, expires_ns, departed_ns, mac_seq, n, port, type, hash, at_ns, answer, key_id)"
+		       " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
 	[DEL_LEASE] = "DELETE FROM lease WHERE seq = ?1",
 	[DEL_CLIENT] = "DELETE FROM client WHERE seq = ?1",
 	[BEGIN] = "BEGIN IMMEDIATE",
@@ -182,6 +182,7 @@ static int put_client(struct sqlite_store *s, const struct rsip_store_client *c)
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(cols); i++)
 		sqlite3_bind_int64(stmt, (int)i + 1, cols[i]);
 	sqlite3_bind_blob(stmt, 17, c->last.bytes, c->last.len, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 18, c->key_id);
 	return run(s, PUT_CLIENT);
 }
 
@@ -326,6 +327,7 @@ static int read_client(sqlite3_stmt *q, const struct rsip_store_reader *reader)
 		.expires_ns = (uint64_t)sqlite3_column_int64(q, 8),
 		.departed_ns = (uint64_t)sqlite3_column_int64(q, 9),
 		.mac_seq = (uint64_t)sqlite3_column_int64(q, 10),
+		.key_id = (uint32_t)sqlite3_column_int64(q, 17),
 		.last = {
 			.n = (uint32_t)sqlite3_column_int64(q, 11),
 			.port = (uint16_t)sqlite3_column_int(q, 12),
@@ -420,7 +422,7 @@ static int sqlite_load(struct rsip_store *store, const struct rsip_store_clock *
 	if (!err)
 		err = read_rows(s,
 				"SELECT seq, client_id, host, iface, transport, local_policy, remote_policy, start_ns, expires_ns,"
-				" departed_ns, mac_seq, n, port, type, hash, at_ns, answer FROM client ORDER BY seq",
+				" departed_ns, mac_seq, n, port, type, hash, at_ns, answer, key_id FROM client ORDER BY seq",
 				reader, read_client);
 	if (!err)
 		err = read_rows(s,

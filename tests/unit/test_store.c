@@ -61,7 +61,7 @@ static struct rsip_store_lease a_lease(uint64_t seq)
 static struct rsip_store_client a_client(uint64_t seq)
 {
 	return (struct rsip_store_client){
-		.seq = seq, .start_ns = 900 * S, .expires_ns = 2000 * S, .mac_seq = 1ULL << 50, .client_id = 0xfffffffe,
+		.seq = seq, .start_ns = 900 * S, .expires_ns = 2000 * S, .mac_seq = 1ULL << 50, .key_id = 0xfffffffd, .client_id = 0xfffffffe,
 		.host = htonl(0x0a000001), .iface = 2, .transport = 2, .local_policy = 1, .remote_policy = 3,
 		.last = { .hash = 0xfedcba9876543210, .at_ns = 950 * S, .n = 0xffffffff, .port = 65535, .len = 4, .type = 22,
 			  .bytes = (const uint8_t *)"\0\1\2\3" },
@@ -157,6 +157,7 @@ static void expect_both(void)
 	SAME(expires_ns);
 	SAME(departed_ns);
 	SAME(mac_seq);
+	SAME(key_id);
 	SAME(client_id);
 	SAME(host);
 	SAME(iface);
