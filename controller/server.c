@@ -389,6 +389,19 @@ void rsip_server_forget_keys(struct rsip_key_conf *keys, uint32_t cnt)
 	free(keys);
 }
 
+/*
+ * What was said before this start is old, whoever says it again: sequences count microseconds since 1970.  A host whose
+ * clock is behind ours hears the number with its next REGISTER and goes on above it.
+ */
+static void start_sequences(struct rsip_server *s)
+{
+	uint64_t now_us = rsip_wall_us();
+
+	rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
+	for (uint32_t i = 0; i < s->conf->auth.cnt; i++)
+		rsip_engine_auth_seen(s->engine, s->conf->auth.key[i].k.key.id, now_us);
+}
+
 static int create_engine(struct rsip_server *s, uint32_t tunnels)
 {
 	struct rsip_key_conf *keys = rsip_server_keys(s->conf);
@@ -422,7 +435,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 	err = rsip_engine_create(&conf, &s->engine);
 	rsip_server_forget_keys(keys, s->conf->auth.cnt);
 	if (!err)
-		rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
+		start_sequences(s);
 	return err;
 }
 

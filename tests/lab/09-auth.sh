@@ -49,6 +49,8 @@ check_eq "the bindings are as they were" "$(bindings)" "$before"
 check_eq "hosta ends its lease" "$(client hosta down && echo yes)" yes
 stop $RSIPD
 rsipd_start
+echo "what was said before the restart, once more:"
+judged on hosta "$PY" "$LAB_SRC/authreplay.py" $LAB/hosta.pcap $HOSTA $GW_PRIV "$BIN/rsipctl" $LAB/rsipd.sock
 check "hosta leases again after a restart of rsipd" host_up hosta --key-id 1 --key-file $LAB/key-a
 client hosta down
 client hostb down
