@@ -114,8 +114,7 @@ int ctl_commands(struct ctl_run *run)
 			table_cell(&t, 1, "%s", rsip_json_get_string(item, "arguments", ""));
 			table_cell(&t, 2, "%s", rsip_json_get_string(item, "text", ""));
 		}
-		table_print(&t, stdout, true, 0);
-		table_clear(&t);
+		table_finish(&t);
 	}
 	cJSON_Delete(reply);
 	return EXIT_DONE;

@@ -66,6 +66,7 @@ void table_cell(struct table *t, int col, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void table_next(struct table *t); /* begins a row */
 void table_print(const struct table *t, FILE *f, bool with_head, int max_rows);
+void table_finish(struct table *t); /* prints it with its head and forgets the rows */
 void table_clear(struct table *t); /* forgets the rows, keeps the widths */
 
 /* Text of numbers, in one of some static buffers in turn. */

@@ -42,8 +42,7 @@ static void print_interfaces(const cJSON *list)
 		table_cell(&t, 2, "%llu", (unsigned long long)num(item, "mtu"));
 		table_cell(&t, 3, "%s", str(item, "endpoint"));
 	}
-	table_print(&t, stdout, true, 0);
-	table_clear(&t);
+	table_finish(&t);
 }
 
 static void print_pools(const cJSON *list)
@@ -59,12 +58,11 @@ static void print_pools(const cJSON *list)
 	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
 	cJSON_ArrayForEach (item, list) {
 		table_next(&t);
-		table_cell(&t, 0, "%s", str(item, "name"));
+		table_cell(&t, 0, "%s%s", str(item, "name"), cJSON_IsTrue(sub(item, "draining")) ? " (draining)" : "");
 		for (int i = 1; i < (int)RSIP_ARRAY_LEN(keys); i++)
 			table_cell(&t, i, "%llu", (unsigned long long)num(item, keys[i]));
 	}
-	table_print(&t, stdout, true, 0);
-	table_clear(&t);
+	table_finish(&t);
 }
 
 int ctl_status(struct ctl_run *run)
@@ -149,20 +147,18 @@ static void print_counters(const cJSON *out, const char *part, const char *title
 		}
 	}
 	if (t.rows)
-		table_print(&t, stdout, true, 0);
+		table_finish(&t);
 	else
 		printf("%s: none\n", title);
-	table_clear(&t);
 }
 
 static void print_group(const cJSON *group, const char *title)
 {
-	static const char *const none[] = {"", ">COUNT"};
-	const char *heads[] = {title, none[1]};
+	const char *heads[] = {title, ">COUNT"};
 	const cJSON *item;
 	struct table t;
 
-	table_init(&t, heads, 2);
+	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
 	cJSON_ArrayForEach (item, group) {
 		if (!cJSON_IsNumber(item) || item->valuedouble == 0)
 			continue;
@@ -170,12 +166,23 @@ static void print_group(const cJSON *group, const char *title)
 		table_cell(&t, 0, "%s", item->string);
 		table_cell(&t, 1, "%.0f", item->valuedouble);
 	}
-	if (t.rows) {
-		putchar('\n');
-		table_print(&t, stdout, true, 0);
-	}
-	table_clear(&t);
+	if (!t.rows)
+		return;
+	putchar('\n');
+	table_finish(&t);
 }
+
+static const struct {
+	const char *name, *title;
+} groups[] = {
+	{"received", "RECEIVED"},
+	{"sent", "SENT"},
+	{"errors", "ERRORS SENT"},
+	{"unanswered", "UNANSWERED"},
+	{"protocol", "PROTOCOL"},
+	{"transport", "TRANSPORT"},
+	{"allocation-log", "ALLOCATION LOG"},
+};
 
 int ctl_stats(struct ctl_run *run)
 {
@@ -191,13 +198,8 @@ int ctl_stats(struct ctl_run *run)
 		print_counters(out, "events", "PACKETS");
 		putchar('\n');
 		print_counters(out, "drops", "DROPPED");
-		print_group(sub(out, "received"), "RECEIVED");
-		print_group(sub(out, "sent"), "SENT");
-		print_group(sub(out, "errors"), "ERRORS SENT");
-		print_group(sub(out, "unanswered"), "UNANSWERED");
-		print_group(sub(out, "protocol"), "PROTOCOL");
-		print_group(sub(out, "transport"), "TRANSPORT");
-		print_group(sub(out, "allocation-log"), "ALLOCATION LOG");
+		for (size_t i = 0; i < RSIP_ARRAY_LEN(groups); i++)
+			print_group(sub(out, groups[i].name), groups[i].title);
 	}
 	cJSON_Delete(reply);
 	return EXIT_DONE;

@@ -77,6 +77,12 @@ void table_clear(struct table *t)
 	t->rows = t->room = 0;
 }
 
+void table_finish(struct table *t)
+{
+	table_print(t, stdout, true, 0);
+	table_clear(t);
+}
+
 #define BUFFERS 16
 static char *buffer(void)
 {

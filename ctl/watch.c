@@ -133,8 +133,7 @@ static void print_bindings(struct watch *w, const cJSON *list, double seconds, i
 		table_cell(&t, 8, "%s", text_count(line[i].bits));
 		table_cell(&t, 9, "%s", text_seconds((uint64_t)num(b, "expires-in")));
 	}
-	table_print(&t, stdout, true, 0);
-	table_clear(&t);
+	table_finish(&t);
 	free(line);
 }
 
