@@ -16,7 +16,7 @@
 #include "server_priv.h"
 #include "util.h"
 
-#define STATE_FOLDER "/var/lib/rsip" /* systemd makes it, as root's */
+#define STATE_FOLDER "/var/lib/rsip" /* ours alone: where somebody else has it, it is given to our user */
 
 /* ---- open ----------------------------------------------------------------------------------------------------------- */
 
