@@ -67,7 +67,7 @@ def differ(want, got, where):
 
 
 # Keys that depend on the configuration or on what is leased, so that the sample may have more than the live answer.
-OPTIONAL = {"why", "remote", "remote-ports", "endpoint", "next", "clients", "allocations"}
+OPTIONAL = {"why", "failing-for", "remote", "remote-ports", "endpoint", "next", "clients", "allocations"}
 
 
 def prune(want, got):
