@@ -143,16 +143,24 @@ static void show_findings(const struct findings *f)
 static void show(const struct rsip_cli *cli, const cJSON *args, const struct findings *f)
 {
 	const cJSON *sw = member(args, "strongswan");
+	const char *netns = rsip_json_get_string(member(args, "tunnel"), "namespace", "");
 	cJSON *copy;
 	char *text;
 
+	if (!cli->json && !*netns) {
+		rsip_show_strongswan(sw);
+		printf("\nThese settings hold for all connections of that charon; its local_addrs "
+		       "is "
+		       "the leased address.\n");
+		return;
+	}
 	if (!cli->json) {
 		rsip_show_strongswan(sw);
 		printf("\nThese settings hold for all connections of that charon.  It must run "
 		       "where the leased\naddress is: `rsip-client exec -- COMMAND`, or "
 		       "NetworkNamespacePath=%s in its\nunit.  A host that serves other peers, "
 		       "too, gives RSIP a second charon: rsip-charon.service.\n",
-		       rsip_json_get_string(member(args, "tunnel"), "namespace", "?"));
+		       netns);
 		return;
 	}
 	copy = cJSON_Duplicate(sw, true);

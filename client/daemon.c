@@ -101,7 +101,7 @@ static int lease_index(const struct rsip_daemon *d, const struct rsip_lease *lea
 static int session_granted(void *ctx, const struct rsip_lease *lease)
 {
 	struct rsip_daemon *d = ctx;
-	int err = rsip_daemon_is_own(lease->addr) ? -EADDRINUSE : rsip_daemon_use(d, lease);
+	int err = rsip_daemon_is_own(d, lease) ? -EADDRINUSE : rsip_daemon_use(d, lease);
 
 	if (!err)
 		log_info("binding %u: leased %s", lease->bind_id, rsip_ip4(lease->addr));
@@ -228,9 +228,9 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 		d->look_ns = next;
 	if (rsip_session_due(&d->session) <= now && d->connected)
 		rsip_session_tick(&d->session, now); /* they may have asked for something */
-	answer_waiting(d);
 	if (d->dirty)
-		save(d);
+		save(d); /* before anybody hears of it: a kill must not forget what was promised */
+	answer_waiting(d);
 	if (d->session.state == RSIP_SESSION_CLOSED)
 		event_base_loopbreak(d->base);
 	set_timer(d, now);

@@ -75,8 +75,8 @@ int rsip_daemon_locate(struct rsip_daemon *d);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 void rsip_daemon_raze(struct rsip_daemon *d);
-/* Is it an address of this host already?  Then no lease may bring it a second time. */
-bool rsip_daemon_is_own(__be32 addr);
+/* Is its address one of this host's already, and by no lease of ours? */
+bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease);
 /* Looks at the ports that programs use: when to look again; UINT64_MAX: never. */
 uint64_t rsip_daemon_look_at_ports(struct rsip_daemon *d, uint64_t now_ns);
 int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease);

@@ -91,8 +91,8 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 	}
 	spec.keep = spec.ours && d->state.local == d->io.local &&
 		    d->state.gateway == d->io.gateway && d->state.nic == d->nic;
-	for (int i = 0; have_state && !spec.keep && d->state.table && i < d->state.lease_cnt; i++)
-		rsip_tunnel_rules_clear(d->state.table, d->state.leases[i].addr);
+	if (have_state && !spec.keep && d->state.table)
+		rsip_tunnel_rules_clear(d->state.table);
 	err = rsip_tunnel_open(&spec, &d->tunnel);
 	if (err) {
 		rsip_jail_close(&d->jail, true);
@@ -123,19 +123,6 @@ void rsip_daemon_raze(struct rsip_daemon *d)
 	rsip_tunnel_close(d->tunnel);
 	d->tunnel = NULL;
 	rsip_jail_close(&d->jail, true);
-}
-
-bool rsip_daemon_is_own(__be32 addr)
-{
-	struct rsip_route route = {0};
-	struct rsip_nl *nl;
-
-	if (rsip_nl_open(&nl))
-		return false;
-	if (rsip_nl_route_get(nl, addr, 0, &route))
-		route.local = false;
-	rsip_nl_close(nl);
-	return route.local;
 }
 
 static bool in_use(const struct rsip_lease *l)
@@ -207,6 +194,19 @@ static const struct rsip_lease *another_with(struct rsip_daemon *d, __be32 addr,
 			return l;
 	}
 	return NULL;
+}
+
+bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease)
+{
+	struct rsip_route route = {0};
+	struct rsip_nl *nl;
+
+	if (another_with(d, lease->addr, lease) || rsip_nl_open(&nl))
+		return false;
+	if (rsip_nl_route_get(nl, lease->addr, 0, &route))
+		route.local = false;
+	rsip_nl_close(nl);
+	return route.local;
 }
 
 int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease)

@@ -275,9 +275,10 @@ static int rule_order(struct rsip_nl *nl, uint16_t type, uint16_t flags, uint32_
 	struct fib_rule_hdr *rule = mnl_nlmsg_put_extra_header(h, sizeof(*rule));
 
 	rule->family = AF_INET;
-	rule->src_len = 32;
+	rule->src_len = from ? 32 : 0;
 	rule->action = FR_ACT_TO_TBL;
-	mnl_attr_put_u32(h, FRA_SRC, from);
+	if (from)
+		mnl_attr_put_u32(h, FRA_SRC, from);
 	mnl_attr_put_u32(h, FRA_PRIORITY, priority);
 	mnl_attr_put_u32(h, FRA_TABLE, table);
 	return order(nl, h);

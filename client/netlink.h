@@ -51,6 +51,7 @@ int rsip_nl_addr_del(struct rsip_nl *nl, uint32_t ifindex, __be32 addr);
 int rsip_nl_default_route(struct rsip_nl *nl, uint32_t table, uint32_t ifindex, __be32 src);
 /* What comes from the address is routed by the table.  Adding what is there already is no error. */
 int rsip_nl_rule_add(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table);
+/* from 0: one of that priority and table, whatever its address. */
 int rsip_nl_rule_del(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table);
 int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
 /* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):

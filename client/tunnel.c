@@ -253,6 +253,8 @@ void rsip_tunnel_close(struct rsip_tunnel *t)
 	if (!t)
 		return;
 	rsip_tunnel_bpf_close(t->bpf, t->outside);
+	if (t->app && t->jail->shared)
+		rsip_tunnel_rules_clear(table_of(t));
 	if (t->dev)
 		rsip_nl_link_del(t->outside, t->dev);
 	else if (t->app)
@@ -318,13 +320,14 @@ uint32_t rsip_tunnel_table(const struct rsip_tunnel *t)
 	return table_of(t);
 }
 
-void rsip_tunnel_rules_clear(uint32_t table, __be32 addr)
+void rsip_tunnel_rules_clear(uint32_t table)
 {
 	struct rsip_nl *nl;
 
 	if (rsip_nl_open(&nl))
 		return;
-	rsip_nl_rule_del(nl, RSIP_RULE_PRIORITY, addr, table);
+	while (!rsip_nl_rule_del(nl, RSIP_RULE_PRIORITY, 0, table))
+		;
 	rsip_nl_close(nl);
 }
 

@@ -48,8 +48,8 @@ int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src);
 
 /* Of the rules of a shared namespace; 0: there are none. */
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
-/* Removes the rules of a past of ours. */
-void rsip_tunnel_rules_clear(uint32_t table, __be32 addr);
+/* Removes all rules that lead to this table. */
+void rsip_tunnel_rules_clear(uint32_t table);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);

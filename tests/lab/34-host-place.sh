@@ -5,6 +5,7 @@
 # request for it is answered on any interface; nothing but the gateway's packets for leased addresses comes out of the
 # tunnel; and `down` puts everything back, after a crash, too.  With a whole address (RSA-IP) as well.
 . "$(dirname "$0")/lib.sh"
+. "$LAB_SRC/ike.sh"
 lab_enter "$@"
 WHOLE=203.0.113.9
 LAB_POOL='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ] },
@@ -97,7 +98,37 @@ check "and it answers ping itself" on peer ping -c 1 -W 2 $WHOLE
 stop $STARTED
 check "down" client hosta down
 as_before
-# the same in a namespace: all ports are the program's
+# an unmodified charon beside the host's other programs, bound to the leased address
+if ike_have; then
+	mkdir -p $LAB/ike-hosta/drop
+	host_up hosta --place host --ports 8 --strongswan yes --strongswan-dir $LAB/ike-hosta/drop \
+		--strongswan-vici $LAB/ike-hosta/vici || not_ok "hosta with strongSwan: $(cat $LAB/client-hosta.log)"
+	ike_conf peer $PEER $POOL
+	ike_start peer nsenter "--net=/run/netns/$(ns peer)" || not_ok "charon on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+	ike_conf hosta $POOL $PEER
+	echo "include $LAB/ike-hosta/drop/*.conf" >>$LAB/ike-hosta/strongswan.conf
+	ike_start hosta nsenter "--net=/run/netns/$(ns hosta)" || not_ok "charon: $(tail -n 3 $LAB/ike-hosta/out)"
+	charon=$STARTED
+	check "charon in the host's own namespace: IKE_SA from the leased address" ike_initiate hosta
+	check "at the leased port" eval 'ike_sas peer | grep -q "\[$(sed -n "s/^\tport = //p" $LAB/ike-hosta/drop/*.conf)\]"'
+	ike_ctl hosta --terminate --ike peer >/dev/null 2>&1
+	kill "$(on hosta ss -Hlunp | grep charon | grep -o 'pid=[0-9]*' | head -n 1 | cut -d = -f 2)" $charon 2>/dev/null
+	ended() { ! on hosta ss -Hlunp | grep -q charon; }
+	wait_for 10 ended
+	check "down" client hosta down
+	as_before
+	check_eq "and its file is gone" "$(ls $LAB/ike-hosta/drop)" ""
+else
+	skip "ike: strongSwan is missing (make deps installs it)"
+fi
+
+on hosta ip addr add $POOL/32 dev lo
+check "an address that this host has already is refused and given back" eval \
+	'! host_up hosta --ports 8 && grep -q "has already" $LAB/client-hosta.log'
+on hosta ip addr del $POOL/32 dev lo
+as_before
+
+# a whole address in a namespace: all ports are the program's
 host_up hostb --whole-address yes || not_ok "hostb: a whole address: $(cat $LAB/client-hostb.log)"
 whole=$(client hostb status --json | js 'd["bindings"][0]["address"]')
 start hostb web-b.log "$BIN/rsip-client" exec --state-dir $LAB/client-hostb -- "$PY" -m http.server 81 --directory $LAB/www
