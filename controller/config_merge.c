@@ -131,6 +131,8 @@ static void find_fixed(const struct rsip_conf *fresh, const struct rsip_conf *no
 		rsip_conf_find(report, false, 0, "control", RESTART);
 	if (strcmp(fresh->user, now->user))
 		rsip_conf_find(report, false, 0, "user", RESTART);
+	if (strcmp(fresh->store_path, now->store_path))
+		rsip_conf_find(report, false, 0, "store.path", RESTART);
 	if (strcmp(fresh->alloclog, now->alloclog))
 		rsip_conf_find(report, false, 0, "log.allocations", RESTART);
 }

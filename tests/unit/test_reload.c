@@ -170,8 +170,9 @@ Test(reload, what_needs_a_restart_or_the_loader_is_refused)
 	strcpy(now_conf.user, "other");
 	strcpy(now_conf.control.group, "other");
 	strcpy(now_conf.public_if[0].name, "eth9");
+	strcpy(now_conf.store_path, "/elsewhere");
 	cr_expect_not(reloaded(TWO, ""));
-	cr_assert_eq(report.errors, 4);
+	cr_assert_eq(report.errors, 5);
 	cr_expect_str_eq(report.issue[0].path, "interfaces");
 	cr_expect_not_null(strstr(report.issue[0].text, "rsip-loader"));
 	cr_expect_str_eq(report.issue[1].path, "dataplane");
