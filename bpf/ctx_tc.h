@@ -9,6 +9,7 @@
 #define RSIP_TC_SHOT 2
 #define RSIP_TC_REDIRECT 7
 
+#define RSIP_CTX_IS_XDP false
 #define RSIP_ACT_PASS RSIP_TC_UNSPEC /* other filters on the device go on */
 #define RSIP_ACT_DROP RSIP_TC_SHOT
 
@@ -116,6 +117,26 @@ static __always_inline int rsip_ctx_redirect(__u32 iface)
 	struct rsip_iface *out = bpf_map_lookup_elem(&rsip_ifaces, &iface);
 
 	return out && out->ifindex ? (int)bpf_redirect(out->ifindex, 0) : RSIP_ACT_DROP;
+}
+
+static __always_inline void rsip_ctx_mark(struct rsip_ctx *ctx, __u32 mark)
+{
+	ctx->mark = mark;
+}
+
+static __always_inline __u32 rsip_ctx_marked(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, mark);
+}
+
+static __always_inline int rsip_ctx_up(struct rsip_ctx *ctx, __u32 iface)
+{
+	struct rsip_iface *in = bpf_map_lookup_elem(&rsip_ifaces, &iface);
+
+	/* addressed to that interface, or the kernel takes it for another host's */
+	if (!in || bpf_skb_store_bytes(ctx, 0, in->mac, 6, 0))
+		return RSIP_ACT_DROP;
+	return in->ifindex ? (int)bpf_redirect(in->ifindex, BPF_F_INGRESS) : RSIP_ACT_DROP;
 }
 
 static __always_inline int rsip_ctx_turn_back(struct rsip_ctx *ctx)

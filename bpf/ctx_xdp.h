@@ -8,6 +8,7 @@
 
 #define rsip_ctx xdp_md /* struct rsip_ctx */
 
+#define RSIP_CTX_IS_XDP true
 #define RSIP_ACT_PASS XDP_PASS
 #define RSIP_ACT_DROP XDP_DROP
 
@@ -90,6 +91,22 @@ static __always_inline long rsip_ctx_cut_up(struct rsip_ctx *ctx, int cut)
 static __always_inline int rsip_ctx_redirect(__u32 iface)
 {
 	return bpf_redirect_map(&rsip_devs, iface, XDP_DROP);
+}
+
+/* Tells the kernel, which gets the packet next, what it is: XDP cannot; the TC program behind it will. */
+static __always_inline void rsip_ctx_mark(struct rsip_ctx *ctx, __u32 mark)
+{
+}
+
+static __always_inline __u32 rsip_ctx_marked(const struct rsip_ctx *ctx)
+{
+	return 0;
+}
+
+/* From the slow-path device up to the kernel, as if it had come in by an interface of ours: TC only. */
+static __always_inline int rsip_ctx_up(struct rsip_ctx *ctx, __u32 iface)
+{
+	return RSIP_ACT_DROP;
 }
 
 /* Sends the frame back out by the interface it came in. */

@@ -34,12 +34,13 @@ static __always_inline void rsip_inner_set(struct iphdr *ip, __be16 *p, __u8 *by
 	rsip_csum_replace(&ip->check, old, *p);
 }
 
-/* TTL down by one; ECN as rsip_ecn_decap() decided. */
-static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos)
+/* TTL down by one, unless the kernel has done so; ECN as rsip_ecn_decap() decided. */
+static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos, bool forwarded)
 {
 	if (ip->tos != tos)
 		rsip_inner_set(ip, (__be16 *)ip, &ip->tos, tos);
-	rsip_inner_set(ip, (__be16 *)&ip->ttl, &ip->ttl, ip->ttl - 1);
+	if (!forwarded)
+		rsip_inner_set(ip, (__be16 *)&ip->ttl, &ip->ttl, ip->ttl - 1);
 }
 
 /* RFC 6040 4.2: combines the outer ECN field into the inner one (*tos).  0 or -RSIP_DROP_ECN_CE_NOT_ECT. */
@@ -113,7 +114,7 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 	inner = (void *)outer + RSIP_IP_LEN;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	rsip_inner_update(inner, ip->tos);
+	rsip_inner_update(inner, ip->tos, walk->forwarded);
 	rsip_eth_write(eth, hop);
 	rsip_outer_write(outer, inner, ip->len, rec->endpoint, rec->host);
 	return 0;
@@ -147,35 +148,33 @@ static __always_inline int rsip_decap(const struct rsip_walk *walk, const struct
 	inner = rsip_data(ctx) + RSIP_ETH_LEN;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	rsip_inner_update(inner, ip->tos);
+	rsip_inner_update(inner, ip->tos, false);
 	return 0;
 }
 
 /*
  * Out of the tunnel and up to the kernel, which forwards it and so takes the TTL down itself.  The link-layer
- * header stays: to the kernel it came in just so.
+ * header stays, addressed to the interface of arrival: to the kernel it came in just so.
  */
 static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
+	struct rsip_iface *iface = rsip_iface_get(walk->iface);
 	struct rsip_ctx *ctx = walk->ctx;
-	struct ethhdr *eth = rsip_data(ctx);
+	struct rsip_hop hop = {};
+	struct ethhdr *eth;
 	struct iphdr *inner;
-	struct ethhdr old;
 
-	if (rsip_trim(ctx, ip))
+	if (!iface || rsip_trim(ctx, ip) || rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
-	if ((void *)(eth + 1) > rsip_data_end(ctx))
+	inner = (void *)eth + walk->l2;
+	if ((void *)(eth + 1) > rsip_data_end(ctx) || (void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	old = *eth;
-	if (rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2)))
-		return -RSIP_DROP_INTERNAL;
-	eth = rsip_data(ctx);
-	inner = rsip_data(ctx) + walk->l2;
-	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
-		return -RSIP_DROP_INTERNAL;
-	if (walk->l2)
-		*eth = old;
+	if (walk->l2) {
+		__builtin_memcpy(hop.dst_mac, iface->mac, 6);
+		__builtin_memcpy(hop.src_mac, eth->h_source, 6);
+		rsip_eth_write(eth, &hop);
+	}
 	if (inner->tos != ip->tos)
 		rsip_inner_set(inner, (__be16 *)inner, &inner->tos, ip->tos);
 	return 0;

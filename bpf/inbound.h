@@ -3,7 +3,10 @@
 #ifndef RSIP_BPF_INBOUND_H
 #define RSIP_BPF_INBOUND_H
 
-/* A packet whose binding is found: the last checks, then into the tunnel.  0 or -RSIP_DROP_*. */
+/*
+ * A packet whose binding is found: the last checks, then into the tunnel.  0, RSIP_PASS_SLOW (it must be
+ * fragmented: untouched as yet) or -RSIP_DROP_*.
+ */
 static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
 					int slot)
 {
@@ -21,10 +24,10 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	err = rsip_remote_check(rec, key);
 	if (err)
 		return err;
-	if (ip->ttl <= 1)
+	if (ip->ttl <= 1 && !walk->forwarded)
 		return -RSIP_DROP_TTL_EXCEEDED;
-	if (rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen) > rec->mtu)
-		return -RSIP_DROP_TOO_BIG;
+	if (ip->seg > rec->mtu)
+		return ip->df || walk->forwarded ? -RSIP_DROP_TOO_BIG : RSIP_PASS_SLOW;
 	err = rsip_host_hop(walk, rec, &hop);
 	if (err)
 		return err;
@@ -34,6 +37,43 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	walk->out_iface = hop.iface;
 	walk->bytes = ip->len;
 	return rsip_encap(walk, ip, rec, &hop);
+}
+
+#define RSIP_FRAG_KERNEL 0x7fffffff /* in place of a slot: the machine's own */
+
+static __always_inline int rsip_demux_or_kernel(struct rsip_key *key, __u32 addr_index)
+{
+	int res = rsip_demux(key, addr_index);
+
+	return res <= 0 && rsip_kernel_owns(key, addr_index) ? RSIP_FRAG_KERNEL : res;
+}
+
+/* On the slow-path device fragments of one packet follow each other: the first tells whose all of them are. */
+static __always_inline int rsip_inbound_owner(const struct rsip_walk *walk, const struct rsip_ip *ip,
+					      struct rsip_key *key, __u32 addr_index)
+{
+	struct rsip_frag *frag;
+	__u32 cpu = walk->cpu;
+	int res;
+
+	if (!walk->forwarded || !ip->frag)
+		return rsip_demux_or_kernel(key, addr_index);
+	frag = bpf_map_lookup_elem(&rsip_frags, &cpu);
+	if (!frag)
+		return -RSIP_DROP_INTERNAL;
+	if (ip->frag & RSIP_FRAG_OFFSET) {
+		if (frag->saddr != ip->saddr || frag->daddr != ip->daddr || frag->id != ip->id ||
+		    frag->proto != ip->proto || !frag->slot)
+			return -RSIP_DROP_FRAGMENT_LOST;
+		return (int)frag->slot;
+	}
+	res = rsip_demux_or_kernel(key, addr_index);
+	frag->saddr = ip->saddr;
+	frag->daddr = ip->daddr;
+	frag->id = ip->id;
+	frag->proto = ip->proto;
+	frag->slot = res > 0 ? (__u32)res : 0; /* RSIP_FRAG_KERNEL too */
+	return res;
 }
 
 /* IPv4 to an address of a pool. */
@@ -46,21 +86,25 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	res = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &ip);
 	if (res)
 		return res;
-	if (ip.frag)
-		return RSIP_PASS_FRAGMENT; /* RFC 3102 3.1: the kernel reassembles */
 	res = rsip_src_check(ip.saddr);
 	if (res)
 		return res;
+	walk->mark = RSIP_MARK_POOL; /* should the kernel get it */
+	if (ip.frag && !walk->forwarded && !rsip_addr_whole(addr_index))
+		return RSIP_PASS_FRAGMENT; /* RFC 3102 3.1: the kernel reassembles */
 	rsip_key_read(walk->ctx, &ip, &key);
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
 	walk->now = rsip_now(walk->cpu);
 	key.now_s = walk->now / RSIP_NS_PER_S;
-	res = rsip_demux(&key, addr_index);
-	if (res <= 0 && rsip_kernel_owns(&key, addr_index))
+	res = rsip_inbound_owner(walk, &ip, &key, addr_index);
+	if (res == RSIP_FRAG_KERNEL) {
+		walk->mark = walk->forwarded ? RSIP_MARK_KERNEL : 0;
 		return RSIP_PASS;
+	}
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
+	ip.seg = rsip_ctx_segment(walk->ctx, ip.len, ip.hlen, ip.proto, ip.off + ip.hlen);
 	res = rsip_to_host(walk, &ip, &key, res);
 	return res ? res : RSIP_TO_HOST;
 }

@@ -87,7 +87,7 @@ static __always_inline int rsip_route_lookup(const struct rsip_walk *walk, const
 
 	fib.family = RSIP_AF_INET;
 	fib.l4_protocol = ip->proto;
-	fib.tot_len = ip->len;
+	fib.tot_len = ip->seg;
 	fib.tos = ip->tos & 0x1c;
 	fib.ipv4_src = ip->saddr;
 	fib.ipv4_dst = ip->daddr;
@@ -128,7 +128,7 @@ static __always_inline int rsip_route(const struct rsip_walk *walk, const struct
 	out = rsip_iface_get(cache->iface);
 	if (!out)
 		return -RSIP_DROP_INTERNAL;
-	if (ip->len > out->mtu)
+	if (ip->seg > out->mtu)
 		return -RSIP_DROP_TOO_BIG;
 	__builtin_memcpy(hop->dst_mac, cache->dst_mac, 6);
 	__builtin_memcpy(hop->src_mac, cache->src_mac, 6);

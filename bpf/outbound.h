@@ -25,6 +25,17 @@ static __always_inline void rsip_key_turn_ike(struct rsip_ctx *ctx, const struct
 	rsip_key_read_again(ctx, ip, back);
 }
 
+/*
+ * Opened and up to the kernel, which forwards it: by its routes, or with RSIP_MARK_POOL to the slow path.  XDP
+ * leaves the packet as it is: the TC program behind it walks the same way and opens it.
+ */
+static __always_inline int rsip_to_kernel(const struct rsip_walk *walk, const struct rsip_ip *ip, int end)
+{
+	int err = RSIP_CTX_IS_XDP ? 0 : rsip_decap_to_kernel(walk, ip);
+
+	return err ? err : end;
+}
+
 /* The inner destination is leased by one of our hosts. */
 static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
 					__u32 addr_index, __u32 self)
@@ -32,10 +43,9 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	struct rsip_key back;
 	int res;
 
-	if (ip->frag) {
-		res = rsip_decap_to_kernel(walk, ip);
-		return res ? res : RSIP_PASS_FRAGMENT;
-	}
+	walk->mark = RSIP_MARK_POOL; /* should the kernel get it */
+	if (ip->frag && !rsip_addr_whole(addr_index))
+		return rsip_to_kernel(walk, ip, RSIP_PASS_FRAGMENT);
 	rsip_key_turn(key, &back, self);
 	if (back.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, ip, &back);
@@ -49,6 +59,8 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
 	res = rsip_to_host(walk, ip, &back, res);
+	if (res == RSIP_PASS_SLOW)
+		return rsip_to_kernel(walk, ip, res);
 	return res ? res : RSIP_HAIRPIN;
 }
 
@@ -60,12 +72,10 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 	if (ip->ttl <= 1)
 		return -RSIP_DROP_TTL_EXCEEDED;
 	res = rsip_route(walk, ip, &hop);
-	if (res < 0)
-		return res;
-	if (res) {
-		res = rsip_decap_to_kernel(walk, ip);
-		return res ? res : RSIP_PASS_SLOW;
-	}
+	if (res == -RSIP_DROP_TOO_BIG && !ip->df)
+		res = RSIP_PASS_SLOW;
+	if (res)
+		return res < 0 ? res : rsip_to_kernel(walk, ip, res);
 	walk->out_iface = hop.iface;
 	res = rsip_decap(walk, ip, &hop);
 	return res ? res : RSIP_TO_PUBLIC;
@@ -123,6 +133,7 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 		return err;
 	walk->out_slot = slot;
 	walk->bytes = ip->len;
+	ip->seg = rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen);
 	if (dst_index != RSIP_NO_ADDR)
 		return rsip_hairpin(walk, ip, &key, dst_index, key.by_pair ? rec->learned : 0);
 	return rsip_to_public(walk, ip);
@@ -147,8 +158,10 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 		return RSIP_PASS;
 	if (err)
 		return err;
-	if (outer.frag)
+	if (outer.frag) {
+		walk->mark = RSIP_MARK_TUNNEL;
 		return RSIP_PASS_FRAGMENT;
+	}
 	err = rsip_ip_read(walk->ctx, walk->l2 + outer.hlen, outer.len - outer.hlen, &inner);
 	if (err)
 		return err;

@@ -19,11 +19,13 @@ struct rsip_ip {
 	__u32 off; /* of the header in the frame */
 	__u32 hlen; /* bytes, options included */
 	__u32 len; /* bytes of the packet, as it says itself */
+	__u32 seg; /* bytes of each packet that leaves: len, unless it is GRO's or TSO's */
 	__u16 frag; /* MF and offset; DF is masked out */
 	__u8 proto;
 	__u8 ttl;
 	__u8 tos;
-	__u8 pad[3];
+	__u8 df;
+	__be16 id;
 };
 
 /* What a walk carries along, and what the verdict reads. */
@@ -40,6 +42,10 @@ struct rsip_walk {
 	__u32 claims; /* IKE cookies claimed */
 	__u32 bind_id; /* outbound: the sender's binding, found but perhaps not allowing; 0: none */
 	__u32 guesses; /* 1: nothing but the remote told the owner */
+	__u32 row; /* interface that counts it: of arrival, or the slow-path device */
+	__u32 mark; /* for the kernel, if it gets the packet */
+	bool slow; /* on the slow-path device */
+	bool forwarded; /* there the kernel has taken the TTL down, and made fragments that fit */
 };
 
 /*
@@ -110,7 +116,10 @@ static __always_inline int rsip_ip_read(struct rsip_ctx *ctx, __u32 off, __u32 a
 	ip->daddr = h->daddr;
 	ip->hlen = (p[0] & 0xf) * 4;
 	ip->len = bpf_ntohs(h->tot_len);
+	ip->seg = ip->len;
 	ip->frag = bpf_ntohs(h->frag_off) & (RSIP_FRAG_MF | RSIP_FRAG_OFFSET);
+	ip->df = !!(bpf_ntohs(h->frag_off) & RSIP_FRAG_DF);
+	ip->id = h->id;
 	ip->proto = h->protocol;
 	ip->ttl = h->ttl;
 	ip->tos = h->tos;

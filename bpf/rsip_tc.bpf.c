@@ -45,4 +45,31 @@ int rsip_tc_priv_l3(struct __sk_buff *ctx)
 	return rsip_walk_private(&walk);
 }
 
+/*
+ * Egress of the slow-path device.  The kernel has routed here what carries our marks: packets for pool addresses
+ * that it has reassembled and fragmented anew, and reassembled tunnel packets.  All else that gets here is lost:
+ * going on, it would come in at the device's other end and run around until its TTL is gone.
+ */
+SEC("tc")
+int rsip_tc_slow(struct __sk_buff *ctx)
+{
+	struct rsip_walk walk = { .ctx = ctx, .l2 = RSIP_ETH_LEN, .slow = true };
+	__u32 mark = ctx->mark;
+	int res = RSIP_PASS;
+
+	walk.iface = rsip_iface_find(ctx->ingress_ifindex);
+	walk.row = rsip_iface_find(ctx->ifindex);
+	walk.cpu = bpf_get_smp_processor_id();
+	walk.forwarded = mark == RSIP_MARK_POOL;
+	ctx->mark = 0;
+	rsip_ctx_pull(ctx);
+	if (mark == RSIP_MARK_POOL)
+		res = rsip_inbound(&walk);
+	else if (mark == RSIP_MARK_TUNNEL)
+		res = rsip_outbound(&walk);
+	if (res == RSIP_PASS && walk.mark != RSIP_MARK_KERNEL)
+		res = -RSIP_DROP_STRAY;
+	return rsip_verdict(&walk, res);
+}
+
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -182,6 +182,14 @@ static __always_inline struct rsip_binding *rsip_binding_get(__u32 slot)
 	return bpf_map_lookup_elem(&rsip_bindings, &slot);
 }
 
+/* Slot that leases the whole address (RSA-IP), or 0. */
+static __always_inline __u32 rsip_addr_whole(__u32 addr_index)
+{
+	struct rsip_addr_info *info = bpf_map_lookup_elem(&rsip_addr_info, &addr_index);
+
+	return info && info->flags & RSIP_ADDR_LIVE ? RSIP_READ(info->whole_slot) : 0;
+}
+
 static __always_inline struct rsip_bind_cnt *rsip_bind_cnt_get(__u32 cpu, __u32 slot)
 {
 	__u32 place = cpu * rsip_slots + slot;

@@ -81,30 +81,41 @@ static __always_inline void rsip_count_drop(struct rsip_counters *c, int err)
 	c->cnt[reason & (RSIP_CNT_MAX - 1)]++;
 }
 
+/* What the kernel gets, it gets with the mark that says what to do. */
+static __always_inline int rsip_pass(const struct rsip_walk *walk, int res)
+{
+	if (res != RSIP_PASS || walk->slow)
+		rsip_ctx_mark(walk->ctx, walk->mark);
+	return walk->slow ? rsip_ctx_up(walk->ctx, walk->iface) : RSIP_ACT_PASS;
+}
+
+static __always_inline int rsip_act(const struct rsip_walk *walk, int res)
+{
+	if (res < 0)
+		return RSIP_ACT_DROP;
+	if (res <= RSIP_PASS_LAST)
+		return rsip_pass(walk, res);
+	return res == RSIP_ANSWER_ARP ? rsip_ctx_turn_back(walk->ctx) : rsip_ctx_redirect(walk->out_iface);
+}
+
 /* res: enum rsip_end or -RSIP_DROP_*. */
 static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 {
-	__u32 row = walk->cpu * RSIP_MAX_IFACES + walk->iface;
-	struct rsip_counters *c;
-	int action = RSIP_ACT_PASS;
+	__u32 row = walk->cpu * RSIP_MAX_IFACES + walk->row;
+	int action = rsip_act(walk, res);
+	struct rsip_counters *c = bpf_map_lookup_elem(&rsip_counters, &row);
 
-	if (res == RSIP_ANSWER_ARP) {
-		action = rsip_ctx_turn_back(walk->ctx);
-	} else if (res >= RSIP_TO_HOST) {
-		action = rsip_ctx_redirect(walk->out_iface);
-		if (action == RSIP_ACT_DROP)
-			res = -RSIP_DROP_INTERNAL;
-	}
-	c = bpf_map_lookup_elem(&rsip_counters, &row);
+	if (action == RSIP_ACT_DROP && res >= 0)
+		res = -RSIP_DROP_INTERNAL;
 	if (!c)
-		return res < 0 ? RSIP_ACT_DROP : action;
+		return action;
 	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
 	c->cnt[RSIP_CNT_IKE_GUESSED] += walk->guesses;
 	if (res < 0) {
 		rsip_count_drop(c, res);
-		return RSIP_ACT_DROP;
+		return action;
 	}
-	if (rsip_behind_xdp && res <= RSIP_PASS_LAST)
+	if (rsip_behind_xdp && res <= RSIP_PASS_LAST && !walk->slow)
 		return action; /* XDP has counted it */
 	rsip_count_end(walk, c, res);
 	rsip_count_binding(walk);

@@ -28,6 +28,7 @@ static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
 	walk->iface = rsip_iface_find(rsip_ctx_ifindex(walk->ctx));
 	if (!walk->iface)
 		return false;
+	walk->row = walk->iface;
 	walk->cpu = bpf_get_smp_processor_id();
 	rsip_ctx_pull(walk->ctx);
 	return true;
@@ -36,6 +37,8 @@ static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
 /* On an interface of the public realm. */
 static __always_inline int rsip_walk_public(struct rsip_walk *walk)
 {
+	if (rsip_ctx_marked(walk->ctx) == RSIP_MARK_KERNEL)
+		return RSIP_ACT_PASS;
 	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_inbound(walk)) : RSIP_ACT_PASS;
 }
 

@@ -9,7 +9,7 @@
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
- *            rsip_ike_peers rsip_bind_cnt rsip_counters rsip_nexthops
+ *            rsip_ike_peers rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -107,19 +107,30 @@ _Static_assert(sizeof(struct rsip_iftab_bucket) == 64, "rsip_iftab_bucket");
 
 #define RSIP_ROLE_PUBLIC 1
 #define RSIP_ROLE_PRIVATE 2
+#define RSIP_ROLE_SLOW 3 /* our own device: what the kernel has reassembled or fragmented for us */
 
 /* rsip_ifaces: array of RSIP_MAX_IFACES.  rsip_devs (DEVMAP) has the same index.  Index 0 is never used. */
 struct rsip_iface {
 	__u32 ifindex; /* 0: unused */
 	__u8 role; /* RSIP_ROLE_* */
-	__u8 pad0;
+	__u8 flags; /* RSIP_IFACE_* */
 	__u8 mac[6];
-	__be32 endpoint; /* private: our end of the hosts' tunnels; public: 0 */
+	__be32 endpoint; /* private: our end of the hosts' tunnels; public: its address, or 0 */
 	__u32 mtu; /* of the device, bytes of IP */
 	char name[16];
 	__u32 pad1[7];
 };
 _Static_assert(sizeof(struct rsip_iface) == 64, "rsip_iface");
+
+#define RSIP_IFACE_NO_ETHERNET 0x1 /* no Ethernet header (PPP, TUN): TC only */
+
+/*
+ * Marks (skb->mark, as `ip rule` and nftables know it) of what our TC programs leave to the kernel.  One rule,
+ * one route and one notrack line for each, made by the loader, bring it to the slow-path device.
+ */
+#define RSIP_MARK_POOL 0x52530001U /* for a pool address: to be reassembled or fragmented */
+#define RSIP_MARK_TUNNEL 0x52530002U /* a fragment of a tunnel packet to us */
+#define RSIP_MARK_KERNEL 0x52530003U /* back from the slow path: the machine's own */
 
 /* ---- addresses ---------------------------------------------------------------------------------------- */
 
@@ -351,6 +362,20 @@ struct rsip_ike_peer {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct rsip_ike_peer) == 64, "rsip_ike_peer");
+
+/*
+ * rsip_frags: array of cpus.  The kernel sends the fragments of one packet to the slow-path device one after
+ * the other, the first one first: that one says whose the others are.
+ */
+struct rsip_frag {
+	__be32 saddr;
+	__be32 daddr;
+	__be16 id;
+	__u8 proto;
+	__u8 pad;
+	__u32 slot; /* 0: the first was dropped */
+};
+_Static_assert(sizeof(struct rsip_frag) == 16, "rsip_frag");
 
 /* rsip_nexthops: array of cpus * RSIP_NEXTHOPS; a cache of route lookups toward the public realm. */
 struct rsip_nexthop_entry {

@@ -21,7 +21,7 @@
 	X(HAIRPINNED_BYTES, "hairpinned-bytes", "inner bytes turned around inside")             \
 	X(ARP_ANSWERED, "arp-answered", "ARP requests for a pool address answered")             \
 	X(FRAGMENT_PASSED, "fragment-passed", "fragments left to the kernel's reassembly")      \
-	X(SLOW_PATH, "slow-path", "handed to the kernel for its next hop")                      \
+	X(SLOW_PATH, "slow-path", "handed to the kernel: to find the next hop, or to fragment") \
 	X(COOKIE_CLAIMED, "cookie-claimed", "IKE cookies claimed by a host's first packet")    \
 	X(IKE_GUESSED, "ike-guessed", "IKE of an unknown exchange, to the only host that talks to its sender")
 
@@ -58,7 +58,9 @@
 	X(ECN_CE_NOT_ECT, "ecn-ce-not-ect", "congestion marked outside, not supported inside (RFC 6040 4.2)") \
 	X(MULTICAST, "multicast", "an inner multicast destination (RFC 3102 5.4)")              \
 	X(INTERNAL, "internal", "a helper or table failed where it should not")                 \
-	X(IKE_AMBIGUOUS, "ike-ambiguous", "IKE that its sender began: several hosts of the address talk to it")
+	X(IKE_AMBIGUOUS, "ike-ambiguous", "IKE that its sender began: several hosts of the address talk to it")    \
+	X(FRAGMENT_LOST, "fragment-lost", "a later fragment on the slow path whose first was dropped") \
+	X(STRAY, "stray", "on the slow-path device without having been sent there")
 
 enum rsip_counter {
 #define X(sym, name, text) RSIP_CNT_##sym,

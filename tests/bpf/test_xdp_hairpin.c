@@ -46,7 +46,8 @@ Test(xdp_hairpin, a_hairpin_obeys_the_same_rules)
 	struct pkt expired = pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(4001, 4009), text("x"));
 	struct pkt nobody = pkt(from_host_a(), ip4(PUB_1, PUB_IDLE), udp(4001, 4009), text("x"));
 	struct pkt policy = pkt(from_host_a(), ip4(PUB_1, PUB_2), udp(4001, 4001), text("x"));
-	struct pkt big = pkt(from_host_a(), ip4(PUB_1, PUB_2), udp(4001, 4009), bytes(73));
+	struct pkt big =
+		pkt(from_host_a(), ip4(PUB_1, PUB_2, .df = true), udp(4001, 4009), bytes(73));
 	struct pkt ttl =
 		pkt(from_host_a(), ip4(PUB_1, PUB_2, .ttl = 1), udp(4001, 4009), text("x"));
 	struct pkt spoofed = pkt(from_host_b(), ip4(PUB_1, PUB_1), udp(4001, 4002), text("x"));

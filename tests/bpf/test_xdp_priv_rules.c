@@ -209,8 +209,8 @@ Test(xdp_priv_rules, fragments_of_the_tunnel_go_to_the_kernel)
 		pkt(from_host_a(.mf = true), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(64));
 	struct pkt later = pkt(from_host_a(.frag = 20, .proto = 4), bytes(64));
 
-	expect_run(first, .iface = IF_PRIV, .action = XDP_PASS,
+	expect_run(first, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_TUNNEL,
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-	expect_run(later, .iface = IF_PRIV, .action = XDP_PASS,
+	expect_run(later, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_TUNNEL,
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
 }

@@ -297,11 +297,11 @@ Test(xdp_pub_rules, fragments_go_to_the_kernel)
 	struct pkt last_esp =
 		pkt(from_router, ip4(REMOTE, PUB_1, .frag = 180, .proto = 50), bytes(8));
 
-	expect_run(first, .iface = IF_PUB, .action = XDP_PASS,
+	expect_run(first, .iface = IF_PUB, .action = XDP_PASS, .mark = RSIP_MARK_POOL,
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-	expect_run(later, .iface = IF_PUB, .action = XDP_PASS,
+	expect_run(later, .iface = IF_PUB, .action = XDP_PASS, .mark = RSIP_MARK_POOL,
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-	expect_run(last_esp, .iface = IF_PUB, .action = XDP_PASS,
+	expect_run(last_esp, .iface = IF_PUB, .action = XDP_PASS, .mark = RSIP_MARK_POOL,
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
 }
 

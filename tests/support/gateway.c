@@ -27,6 +27,7 @@ static const char topology[] =
 	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n"
 	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n"
 	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n"
+	"link add slow0 numrxqueues 1 numtxqueues 1 type veth peer name slow0p\n"
 	"link set pub0 address 02:00:00:00:01:02\n"
 	"link set priv0 address 02:00:00:00:02:01\n"
 	"link set priv1 address 02:00:00:00:03:01\n"
@@ -148,6 +149,7 @@ void gateway_up(void)
 	put_on_idle_devices();
 	put_iface(IF_PUB, "pub0", RSIP_ROLE_PUBLIC, MAC_GW_PUB, 0);
 	put_iface(IF_PRIV, "priv0", RSIP_ROLE_PRIVATE, MAC_GW_PRIV, GW_PRIV);
+	put_iface(IF_SLOW, "slow0", RSIP_ROLE_SLOW, MAC_ALL, 0);
 	put_iface(IF_PRIV2, "priv1", RSIP_ROLE_PRIVATE, MAC_GW_PRIV2, GW_PRIV2);
 	cr_assert_eq(rsip_dataplane_from_fds(gw.fd, &gw.dp, why, sizeof(why)), 0, "%s", why);
 	cr_assert_eq(rsip_dataplane_explain_with(gw.dp, gw.fd_explain), 0);
@@ -285,16 +287,15 @@ static uint32_t as_xdp(uint32_t action, bool turned_back)
  * false: the kernel does not test-run TC programs on frames that end inside a network header (it does
  * hand them such frames in earnest).
  */
-static bool run_tc(int iface, struct ran *ran, const uint8_t *data, uint32_t len)
+static bool run_tc(int prog, struct __sk_buff ctx, struct ran *ran, const uint8_t *data,
+		   uint32_t len)
 {
 	uint64_t turned = gateway_counter(RSIP_CNT_ARP_ANSWERED);
-	struct __sk_buff ctx = { .ifindex = gw.ifindex[iface],
-				 .ingress_ifindex = gw.ifindex[iface] };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len,
 		    .data_out = ran->data, .data_size_out = sizeof(ran->data), .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .ctx_out = &ctx, .ctx_size_out = sizeof(ctx),
 		    .repeat = 1);
-	int err = bpf_prog_test_run_opts(iface == IF_PUB ? gw.fd_tc_pub : gw.fd_tc_priv, &opts);
+	int err = bpf_prog_test_run_opts(prog, &opts);
 
 	if (err == -EINVAL && len < ETH_ZLEN)
 		return false;
@@ -303,6 +304,14 @@ static bool run_tc(int iface, struct ran *ran, const uint8_t *data, uint32_t len
 	ran->len = opts.data_size_out;
 	ran->mark = ctx.mark;
 	return true;
+}
+
+static bool run_tc_ingress(int iface, struct ran *ran, const uint8_t *data, uint32_t len)
+{
+	struct __sk_buff ctx = { .ifindex = gw.ifindex[iface],
+				 .ingress_ifindex = gw.ifindex[iface] };
+
+	return run_tc(iface == IF_PUB ? gw.fd_tc_pub : gw.fd_tc_priv, ctx, ran, data, len);
 }
 
 static void run_xdp(int iface, struct ran *ran, const uint8_t *data, uint32_t len)
@@ -325,13 +334,25 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 	static struct ran ran;
 	static uint8_t passed[sizeof(ran.data)];
 
-	if (gw.tc && run_tc(iface, &ran, data, len))
+	if (gw.tc && run_tc_ingress(iface, &ran, data, len))
 		return &ran;
 	run_xdp(iface, &ran, data, len);
 	if (ran.action == XDP_PASS && !gw.tc) {
 		memcpy(passed, ran.data, ran.len);
-		run_tc(iface, &ran, passed, ran.len);
+		run_tc_ingress(iface, &ran, passed, ran.len);
 	}
+	return &ran;
+}
+
+/* On its way out by the slow-path device: TC's, in every mode. */
+static const struct ran *run_slow(const struct expect *want, const uint8_t *data, uint32_t len)
+{
+	static struct ran ran;
+	struct __sk_buff ctx = { .ifindex = gw.ifindex[IF_SLOW],
+				 .ingress_ifindex = gw.ifindex[want->from],
+				 .mark = want->with_mark };
+
+	run_tc(gw.fd_tc_slow, ctx, &ran, data, len);
 	return &ran;
 }
 
@@ -469,13 +490,16 @@ bool gateway_expect(const struct pkt *in, const struct expect *want, const char 
 	char *difference;
 
 	snapshot(&old);
-	ran = gateway_run(want->iface, in->data, in->len);
+	ran = want->iface == IF_SLOW ? run_slow(want, in->data, in->len)
+				     : gateway_run(want->iface, in->data, in->len);
 	snapshot(&new);
 	if (ran->action == want->action && counters_agree(&old, &new, want) &&
 	    (ran->action == XDP_DROP || same_bytes(want->want ? want->want : in, ran)))
 		return true;
 	cr_expect_eq(ran->action, want->action, "%s:%d: wanted %s, got %s", file, line,
 		     action_name(want->action), action_name(ran->action));
+	cr_expect_eq(ran->mark, want->mark, "%s:%d: wanted mark 0x%x, got 0x%x", file, line,
+		     want->mark, ran->mark);
 	difference = want->action == XDP_DROP
 			     ? NULL
 			     : pkt_difference(want->want ? want->want : in, ran->data, ran->len);

@@ -20,7 +20,7 @@
 #include "rsip/reasons.h"
 
 /* Indices of the interfaces in rsip_ifaces, and the programs on them. */
-enum { IF_PUB = 1, IF_PRIV = 2, IF_PRIV2 = 3, IF_CNT = 4 };
+enum { IF_PUB = 1, IF_PRIV = 2, IF_PRIV2 = 3, IF_SLOW = 4, IF_CNT = 5 };
 
 void gateway_up(void); /* .init of a suite */
 void gateway_down(void); /* .fini */
@@ -73,8 +73,11 @@ struct count { /* one counter of the interface that the packet comes in on */
 };
 
 struct expect {
-	int iface; /* the packet comes in here */
+	int iface; /* the packet comes in here, or goes out here: IF_SLOW */
+	int from; /* IF_SLOW: it had come in here, */
+	uint32_t with_mark; /* and got this mark */
 	uint32_t action;
+	uint32_t mark; /* of the packet when the kernel gets it */
 	const struct pkt *want; /* NULL: as it came */
 	struct count counts[6]; /* up to the first with add 0 */
 	uint32_t in_slot, out_slot; /* bindings that count one packet; 0: none */

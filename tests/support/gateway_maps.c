@@ -49,6 +49,7 @@ static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
 	bpf_map__set_max_entries(o->maps.rsip_counters, k->cpus * RSIP_MAX_IFACES);
 	bpf_map__set_max_entries(o->maps.rsip_event_gate, k->cpus);
 	bpf_map__set_max_entries(o->maps.rsip_nexthops, k->cpus * RSIP_NEXTHOPS);
+	bpf_map__set_max_entries(o->maps.rsip_frags, k->cpus);
 	bpf_map__set_max_entries(o->maps.rsip_cookies, 4096);
 	bpf_map__set_max_entries(o->maps.rsip_spis_out, 4096);
 	bpf_map__set_max_entries(o->maps.rsip_ike_peers, 4096);
@@ -109,6 +110,7 @@ static int load_tc(struct gateway *gw, struct rsip_xdp_bpf *xdp, const struct rs
 	gw->fd_tc_priv = bpf_program__fd(o->progs.rsip_tc_priv);
 	gw->fd_tc_pub_l3 = bpf_program__fd(o->progs.rsip_tc_pub_l3);
 	gw->fd_tc_priv_l3 = bpf_program__fd(o->progs.rsip_tc_priv_l3);
+	gw->fd_tc_slow = bpf_program__fd(o->progs.rsip_tc_slow);
 	return 0;
 }
 

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What XDP leaves to the kernel, the mark that says what to do with it, and what becomes of it when
+ * the kernel sends it out by the slow-path device: reassembled, forwarded (TTL one less), and
+ * fragmented anew, the first fragment first.
+ */
+#include "gateway.h"
+
+TestSuite(xdp_slow, .init = gateway_up, .fini = gateway_down);
+
+#define IP(...) ip4(REMOTE, PUB_1, __VA_ARGS__)
+
+/* Left to the kernel as it is, with a mark. */
+#define expect_marked(in, side, cnt, with, ...)                                                    \
+	expect_run(in, .iface = side, .action = XDP_PASS, .mark = with, .counts = { { cnt, 1 } },  \
+		   ##__VA_ARGS__)
+/* From the slow-path device to the host that has `slot`. */
+#define expect_slow_tunnelled(in, out, to)                                                         \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PUB, .with_mark = RSIP_MARK_POOL,              \
+		   .action = XDP_REDIRECT, .want = &(out), .in_slot = to, .bytes = inner_len(&(out)), \
+		   .counts = { { RSIP_CNT_ENCAPSULATED, 1 },                                       \
+			       { RSIP_CNT_ENCAPSULATED_BYTES, inner_len(&(out)) } })
+#define expect_slow_dropped(in, mark, reason)                                                      \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PUB, .with_mark = mark, .action = XDP_DROP,    \
+		   .counts = { { RSIP_DROP_##reason, 1 } })
+
+/* ---- to the kernel --------------------------------------------------------------------------- */
+
+Test(xdp_slow, too_big_without_df_is_marked_to_be_fragmented)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8), .mtu = 100);
+	struct pkt fits = pkt(from_router, IP(), udp(53, 4003), bytes(72));
+	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(73));
+	struct pkt want = pkt(to_host_a(), IP(.ttl = 63), udp(53, 4003), bytes(72));
+
+	expect_tunnelled(fits, want, 1);
+	expect_marked(big, IF_PUB, RSIP_CNT_SLOW_PATH, RSIP_MARK_POOL);
+}
+
+Test(xdp_slow, fragments_of_a_whole_address_need_no_kernel)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true);
+	struct pkt later = pkt(from_router, IP(.frag = 64, .proto = 17), bytes(32));
+	struct pkt first = pkt(from_router, IP(.mf = true), udp(53, 9), bytes(32));
+	struct pkt want_later =
+		pkt(to_host_a(), IP(.frag = 64, .proto = 17, .ttl = 63), bytes(32));
+	struct pkt want_first = pkt(to_host_a(), IP(.mf = true, .ttl = 63), udp(53, 9), bytes(32));
+
+	expect_tunnelled(later, want_later, slot);
+	expect_tunnelled(first, want_first, slot);
+}
+
+Test(xdp_slow, fragments_from_impossible_sources_take_no_memory)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, ip4(PUB_2, PUB_1, .mf = true), udp(53, 4003), bytes(32));
+
+	expect_dropped(in, IF_PUB, SRC_SPOOFED);
+}
+
+Test(xdp_slow, a_fragment_between_two_hosts_is_opened_and_marked)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	given_binding(HOST_B, PUB_1, ports(4008, 8));
+	struct pkt in =
+		pkt(from_host_a(), ip4(PUB_1, PUB_1, .mf = true), udp(4003, 4009), bytes(32));
+	struct pkt want = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, PUB_1, .mf = true),
+			      udp(4003, 4009), bytes(32));
+
+	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_POOL, .want = &want,
+		   .out_slot = slot, .bytes = outer_len(&want),
+		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
+}
+
+Test(xdp_slow, too_big_for_the_public_side_without_df_is_opened_for_the_kernel_to_fragment)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1473));
+	struct pkt want = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53),
+			      bytes(1473));
+
+	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .want = &want, .out_slot = slot,
+		   .bytes = outer_len(&want), .counts = { { RSIP_CNT_SLOW_PATH, 1 } });
+}
+
+/* ---- from the slow-path device --------------------------------------------------------------- */
+
+Test(xdp_slow, a_reassembled_datagram_reaches_its_host_and_its_ttl_is_left_alone)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, IP(.ttl = 63), udp(53, 4003), bytes(400));
+	struct pkt want = pkt(to_host_a(), IP(.ttl = 63), udp(53, 4003), bytes(400));
+
+	expect_slow_tunnelled(in, want, slot);
+}
+
+Test(xdp_slow, later_fragments_follow_their_first)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8), spis(0xa0000000, 4)),
+		 b = given_binding(HOST_B, PUB_1, ports(4008, 8), spis(0xb0000000, 4));
+	struct pkt first_a = pkt(from_router, IP(.mf = true, .id = 7), udp(53, 4003), bytes(64));
+	struct pkt later_a = pkt(from_router, IP(.frag = 9, .id = 7, .proto = 17), bytes(32));
+	struct pkt first_b = pkt(from_router, IP(.mf = true, .id = 7), esp(0xb0000001));
+	struct pkt later_b = pkt(from_router, IP(.frag = 6, .id = 7, .proto = 50), bytes(32));
+	struct pkt first_at_a = pkt(to_host_a(.id = 7), IP(.mf = true, .id = 7), udp(53, 4003),
+				    bytes(64));
+	struct pkt later_at_a =
+		pkt(to_host_a(.id = 7), IP(.frag = 9, .id = 7, .proto = 17), bytes(32));
+	struct pkt first_at_b = pkt(to_host_b(.id = 7), IP(.mf = true, .id = 7), esp(0xb0000001));
+	struct pkt later_at_b =
+		pkt(to_host_b(.id = 7), IP(.frag = 6, .id = 7, .proto = 50), bytes(32));
+
+	expect_slow_tunnelled(first_a, first_at_a, a);
+	expect_slow_tunnelled(later_a, later_at_a, a);
+	expect_slow_tunnelled(later_a, later_at_a, a);
+	expect_slow_tunnelled(first_b, first_at_b, b);
+	expect_slow_dropped(later_a, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_tunnelled(later_b, later_at_b, b);
+}
+
+Test(xdp_slow, later_fragments_of_another_packet_are_lost)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt first = pkt(from_router, IP(.mf = true, .id = 7), udp(53, 4003), bytes(64));
+	struct pkt refused = pkt(from_router, IP(.mf = true, .id = 7), udp(53, 999), bytes(64));
+	struct pkt want =
+		pkt(to_host_a(.id = 7), IP(.mf = true, .id = 7), udp(53, 4003), bytes(64));
+	struct pkt id = pkt(from_router, IP(.frag = 9, .id = 8, .proto = 17), bytes(32));
+	struct pkt proto = pkt(from_router, IP(.frag = 9, .id = 7, .proto = 6), bytes(32));
+	struct pkt from = pkt(from_router, ip4(REMOTE_2, PUB_1, .frag = 9, .id = 7, .proto = 17),
+			      bytes(32));
+	struct pkt same = pkt(from_router, IP(.frag = 9, .id = 7, .proto = 17), bytes(32));
+
+	expect_slow_dropped(same, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_tunnelled(first, want, 1);
+	expect_slow_dropped(id, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_dropped(proto, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_dropped(from, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_dropped(refused, RSIP_MARK_POOL, NO_PORT);
+	expect_slow_dropped(same, RSIP_MARK_POOL, FRAGMENT_LOST);
+}
+
+Test(xdp_slow, what_was_not_sent_here_is_lost)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt good = pkt(from_router, IP(), udp(53, 4003), bytes(40));
+	struct pkt other = pkt(from_router, ip4(REMOTE, NOT_OURS), udp(53, 4003), bytes(40));
+
+	expect_slow_dropped(good, 0, STRAY);
+	expect_slow_dropped(good, 1, STRAY);
+	expect_slow_dropped(other, RSIP_MARK_POOL, STRAY);
+	expect_slow_dropped(good, RSIP_MARK_TUNNEL, STRAY);
+}
+
+Test(xdp_slow, what_is_still_too_big_does_not_go_around_again)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8), .mtu = 100);
+	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(73));
+
+	expect_slow_dropped(big, RSIP_MARK_POOL, TOO_BIG);
+}
+
+/* ---- tunnel packets that the kernel has reassembled ------------------------------------------ */
+
+Test(xdp_slow, a_reassembled_tunnel_packet_is_opened)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
+	struct pkt want =
+		pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), bytes(1400));
+
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_REDIRECT, .want = &want, .out_slot = slot,
+		   .bytes = outer_len(&want),
+		   .counts = { { RSIP_CNT_DECAPSULATED, 1 },
+			       { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&want) } });
+}
+
+Test(xdp_slow, a_reassembled_tunnel_packet_obeys_the_same_rules)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt other = pkt(from_host_b(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
+	struct pkt good = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
+
+	expect_run(other, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_DROP, .counts = { { RSIP_DROP_NOT_OWNER, 1 } });
+	expect_run(good, .iface = IF_SLOW, .from = IF_PRIV2, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_DROP, .counts = { { RSIP_DROP_STRAY, 1 } });
+}
+
+Test(xdp_slow, a_reassembled_tunnel_packet_that_must_be_fragmented_goes_up_opened)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1600));
+	struct pkt want = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53),
+			      bytes(1600));
+
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_REDIRECT, .want = &want, .out_slot = slot,
+		   .bytes = outer_len(&want), .counts = { { RSIP_CNT_SLOW_PATH, 1 } });
+}
