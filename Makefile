@@ -107,7 +107,7 @@ link = $(Q)mkdir -p $(@D) && $(CC) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_A
 
 $(O)/rsip-loader: $(O)/obj/loader/main.o $(O)/libloader.a $(O)/librsip.a
 	$(call msg,LINK,$@)
-	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl)
+	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -lnftables)
 $(O)/rsipd: $(O)/obj/controller/main.o $(O)/libcontroller.a $(O)/librsip.a
 	$(call msg,LINK,$@)
 	$(call link,$(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lsqlite3 -pthread)
@@ -120,7 +120,7 @@ $(O)/rsip-client: $(O)/obj/client/main.o $(O)/libclient.a $(O)/librsip.a
 
 # ---- tests ----------------------------------------------------------------------------------------------------
 
-TEST_LIBS := $(LIBS_BPF) $(LIBS_BASE) -lmnl -levent_core -lcap-ng -lsystemd -lsqlite3 -pthread -lcriterion
+TEST_LIBS := $(LIBS_BPF) $(LIBS_BASE) -lmnl -lnftables -levent_core -lcap-ng -lsystemd -lsqlite3 -pthread -lcriterion
 TEST_ARCHIVES := $(O)/libsupport.a $(O)/libcontroller.a $(O)/libloader.a $(O)/libclient.a $(O)/librsip.a
 
 $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(TEST_ARCHIVES)

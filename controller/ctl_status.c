@@ -35,7 +35,9 @@ static cJSON *show_iface(const struct rsip_dp_iface *iface)
 	memcpy(name, iface->rec.name, sizeof(iface->rec.name));
 	cJSON_AddStringToObject(obj, "name", name);
 	cJSON_AddStringToObject(obj, "role",
-				iface->rec.role == RSIP_ROLE_PUBLIC ? "public" : "private");
+				iface->rec.role == RSIP_ROLE_PUBLIC	 ? "public"
+				: iface->rec.role == RSIP_ROLE_PRIVATE ? "private"
+								       : "slow");
 	return obj;
 }
 

@@ -234,6 +234,8 @@ static void compare_ifaces(const struct rsip_server *s)
 		const struct rsip_iface *rec = &s->iface[i].rec;
 		bool public_side = rec->role == RSIP_ROLE_PUBLIC;
 
+		if (rec->role == RSIP_ROLE_SLOW)
+			continue;
 		if (!named(public_side ? conf->public_if : conf->private_if,
 			   public_side ? conf->public_cnt : conf->private_cnt, rec->name))
 			log_warn("interface %s is attached as %s, but the configuration does not "

@@ -17,6 +17,7 @@
 #include "object.h"
 #include "pins.h"
 #include "plane.h"
+#include "slow.h"
 #include "undo.h"
 #include "util.h"
 
@@ -119,6 +120,8 @@ static int make_plane(struct rsip_attach *a)
 		err = stop_vlan_stripping(a);
 	if (!err)
 		err = rsip_attach_links(a);
+	if (!err)
+		err = rsip_attach_tc(a);
 	if (!err)
 		err = finish(a);
 	return err;
@@ -238,7 +241,7 @@ static int attach_locked(struct rsip_attach *a, char *unmount)
 	if (err == 1)
 		log_info("attached already, with the same interfaces and sizes: nothing to do");
 	if (err)
-		return err == 1 ? 0 : err;
+		return err == 1 ? rsip_slow_mend() : err;
 	err = rsip_attach_plan(a);
 	if (!err)
 		err = rsip_attach_check(a);
@@ -284,11 +287,6 @@ int rsip_loader_attach(const struct rsip_loader_options *o)
 	a = (struct rsip_attach){.o = o, .undo.fd = -1};
 	if (!asks_for_enough(o))
 		return RSIP_EXIT_USAGE;
-	if (o->mode == RSIP_MODE_TC) {
-		log_err("mode tc: this data plane has no TC programs yet (use auto, native or "
-			"generic)");
-		return RSIP_EXIT_FAILED;
-	}
 	/* it takes a second or less; a kill that cannot wait leaves what the next loader mends */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);
@@ -299,6 +297,8 @@ int rsip_loader_attach(const struct rsip_loader_options *o)
 	if (lock < 0)
 		return RSIP_EXIT_FAILED;
 	err = attach_locked(&a, unmount);
+	if (a.tc)
+		rsip_object_tc_close(a.tc);
 	if (a.object)
 		rsip_object_close(a.object);
 	close(lock);

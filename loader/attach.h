@@ -10,6 +10,7 @@
 #include "undo.h"
 
 struct rsip_xdp_bpf;
+struct rsip_tc_bpf;
 
 struct rsip_attach {
 	const struct rsip_loader_options *o;
@@ -19,6 +20,8 @@ struct rsip_attach {
 		iface[RSIP_MAX_IFACES]; /* public ones first; of dev with the same index */
 	uint32_t cnt;
 	struct rsip_xdp_bpf *object;
+	struct rsip_tc_bpf *tc;
+	struct rsip_iface slow; /* the slow path's device */
 	struct rsip_undo_log undo;
 	bool mounted;	 /* the BPF file system is ours */
 	char sorry[256]; /* why native mode was refused */
@@ -30,7 +33,9 @@ struct rsip_attach {
 int rsip_attach_plan(struct rsip_attach *a);
 /* Is anything fatal in the way? */
 int rsip_attach_check(struct rsip_attach *a);
-/* Chooses the mode, puts the programs on all interfaces and pins the links. */
+/* Chooses the mode, puts the XDP programs (unless in TC mode) on all interfaces and pins the links. */
 int rsip_attach_links(struct rsip_attach *a);
+/* The slow path, and the TC programs on it and on all interfaces. */
+int rsip_attach_tc(struct rsip_attach *a);
 
 #endif

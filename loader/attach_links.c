@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The programs onto the interfaces: native, or where that is refused generic. */
+/* The programs onto the interfaces: native, or where that is refused generic, or TC alone. */
 #include "attach.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include "log.h"
 #include "object.h"
 #include "pins.h"
+#include "slow.h"
 
 /* A BPF link does not say why the driver refuses; the older netlink way does. */
 static void ask_why(const struct rsip_iface *iface, int prog, char *why, size_t why_len, int err)
@@ -77,6 +78,15 @@ static int prepare_generic(struct rsip_attach *a)
 	return 0;
 }
 
+/* XDP cannot be on a device without Ethernet header, and all interfaces have one mode. */
+static bool needs_tc(const struct rsip_attach *a)
+{
+	for (uint32_t i = 0; i < a->cnt; i++)
+		if (a->iface[i].flags & RSIP_IFACE_NO_ETHERNET)
+			return true;
+	return a->o->mode == RSIP_MODE_TC;
+}
+
 static int choose_mode(struct rsip_attach *a, int *fd)
 {
 	int err;
@@ -107,9 +117,14 @@ static int choose_mode(struct rsip_attach *a, int *fd)
 
 int rsip_attach_links(struct rsip_attach *a)
 {
-	int fd[RSIP_MAX_IFACES], err = choose_mode(a, fd);
 	char path[RSIP_PINS_PATH_MAX];
+	int fd[RSIP_MAX_IFACES], err;
 
+	if (needs_tc(a)) {
+		a->config.mode = RSIP_MODE_TC;
+		return 0;
+	}
+	err = choose_mode(a, fd);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < a->cnt && !err; i++) {
@@ -120,5 +135,32 @@ int rsip_attach_links(struct rsip_attach *a)
 		}
 	}
 	close_links(fd, a->cnt);
+	return err;
+}
+
+static uint32_t narrowest_private(const struct rsip_attach *a)
+{
+	uint32_t mtu = UINT32_MAX;
+
+	for (uint32_t i = 0; i < a->cnt; i++)
+		if (a->iface[i].role == RSIP_ROLE_PRIVATE && a->iface[i].mtu < mtu)
+			mtu = a->iface[i].mtu;
+	return mtu;
+}
+
+int rsip_attach_tc(struct rsip_attach *a)
+{
+	int err = rsip_slow_make(&a->undo, narrowest_private(a), &a->slow);
+
+	if (!err)
+		err = rsip_object_add_iface(a->object, a->cnt + 1, &a->slow);
+	if (!err)
+		err = rsip_object_tc_load(a->o->pin_path, &a->config, &a->tc);
+	/* the way out first: nothing is marked before there is somebody to take it up */
+	if (!err)
+		err = rsip_undo_tc(&a->undo, &a->slow, true, rsip_object_tc_prog(a->tc, &a->slow));
+	for (uint32_t i = 0; i < a->cnt && !err; i++)
+		err = rsip_undo_tc(&a->undo, &a->iface[i], false,
+				   rsip_object_tc_prog(a->tc, &a->iface[i]));
 	return err;
 }

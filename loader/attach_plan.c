@@ -30,6 +30,7 @@ static int plan_iface(struct rsip_attach *a, const struct rsip_loader_iface *wan
 		.ifindex = dev->ifindex,
 		.role = want->role,
 		.mtu = dev->mtu,
+		.flags = dev->ethernet ? 0 : RSIP_IFACE_NO_ETHERNET,
 		.endpoint = want->endpoint,
 	};
 	memcpy(iface->mac, dev->mac, sizeof(iface->mac));
@@ -40,7 +41,7 @@ static int plan_iface(struct rsip_attach *a, const struct rsip_loader_iface *wan
 			rsip_ip4(want->endpoint), want->name, rsip_ip4(want->endpoint), want->name);
 		return -EADDRNOTAVAIL;
 	}
-	if (want->role == RSIP_ROLE_PRIVATE && !want->endpoint && dev->addr_cnt)
+	if (!want->endpoint && dev->addr_cnt)
 		iface->endpoint = dev->addr[0];
 	a->cnt++;
 	return 0;

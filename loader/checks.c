@@ -133,12 +133,10 @@ static void check_big_packets(const struct rsip_netdev *dev, int mode, struct rs
 void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bool takes_frags,
 		       struct rsip_findings *f)
 {
-	if (!dev->ethernet) {
+	if (!dev->ethernet && (mode == RSIP_MODE_NATIVE || mode == RSIP_MODE_GENERIC))
 		rsip_finding_add(f, RSIP_FATAL, dev->name,
-				 "has no Ethernet header: needs TC programs, which this data plane "
-				 "does not have yet");
-		return;
-	}
+				 "has no Ethernet header: XDP cannot be there (use --mode tc, or "
+				 "auto)");
 	if (!dev->up)
 		rsip_finding_add(f, RSIP_WARNING, dev->name, "is down (ip link set %s up)",
 				 dev->name);
@@ -152,7 +150,7 @@ void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bo
 		rsip_finding_add(f, RSIP_FATAL, dev->name,
 				 "driver %s has no native XDP (use --mode auto or generic)",
 				 dev->driver[0] ? dev->driver : "(unnamed)");
-	if (mode != RSIP_MODE_GENERIC && !takes_frags && dev->mtu > RSIP_NATIVE_MTU)
+	if (mode != RSIP_MODE_GENERIC && mode != RSIP_MODE_TC && !takes_frags && dev->mtu > RSIP_NATIVE_MTU)
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
 				 "MTU %u: in native mode most drivers take no more than about %d "
 				 "(ip link set %s mtu %d)",

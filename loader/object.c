@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "log.h"
+#include "object_constants.h"
 #include "pins.h"
 #include "sizes.h"
 #include "rsip_xdp.skel.h"
@@ -70,14 +71,7 @@ static struct rsip_xdp_bpf *open_object(const struct rsip_config *config)
 		log_err("cannot open the BPF object: %s", strerror(errno));
 		return NULL;
 	}
-	object->rodata->rsip_addr_mask = config->addr_buckets - 1;
-	object->rodata->rsip_spi_mask = config->spi_buckets - 1;
-	object->rodata->rsip_pair_mask = config->pair_buckets - 1;
-	object->rodata->rsip_remote_mask = config->remote_buckets - 1;
-	object->rodata->rsip_slots = config->max_bindings + 1;
-	object->rodata->rsip_max_addrs = config->max_addrs;
-	object->rodata->rsip_learned_cnt = config->max_learned + 1;
-	object->rodata->rsip_seed = config->hash_seed;
+	RSIP_SET_CONSTANTS(object, config);
 	return object;
 }
 
@@ -152,7 +146,7 @@ static bool is_internal(const struct bpf_map *map)
  * The kernel does not look whether a map that is reused has the layout that the programs were
  * written for.
  */
-static int reuse_map(struct bpf_map *map, const char *folder)
+int rsip_object_reuse_map(struct bpf_map *map, const char *folder)
 {
 	char path[RSIP_PINS_PATH_MAX];
 	struct bpf_map_info info = {0};
@@ -194,7 +188,7 @@ int rsip_object_load_onto(const char *folder, const struct rsip_config *config,
 	bpf_object__for_each_map(map, object->obj)
 	{
 		if (!err && !is_internal(map))
-			err = reuse_map(map, folder);
+			err = rsip_object_reuse_map(map, folder);
 	}
 	if (!err)
 		err = load_object(object);
@@ -299,6 +293,21 @@ int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config
 	for (uint32_t i = 0; i < RSIP_IFTAB_BUCKETS && !err; i++)
 		err = put(object, "rsip_iftab", i, &tab[i]);
 	return err;
+}
+
+int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
+			  const struct rsip_iface *iface)
+{
+	struct rsip_iftab_bucket tab[RSIP_IFTAB_BUCKETS];
+	uint32_t bucket = iface->ifindex % RSIP_IFTAB_BUCKETS;
+	int err = 0;
+
+	if (bpf_map_lookup_elem(rsip_object_map(object, "rsip_iftab"), &bucket, &tab[bucket]))
+		return -errno;
+	err = rsip_iftab_put(tab, iface->ifindex, index);
+	if (!err)
+		err = put(object, "rsip_ifaces", index, iface);
+	return err ? err : put(object, "rsip_iftab", bucket, &tab[bucket]);
 }
 
 int rsip_object_pass_program(void)

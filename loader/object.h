@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The BPF object: the only file that knows its skeleton. */
+/* The BPF objects: object.c and object_tc.c are the only files that know their skeletons. */
 #ifndef RSIP_LOADER_OBJECT_H
 #define RSIP_LOADER_OBJECT_H
 
@@ -8,6 +8,8 @@
 #include "rsip/maps.h"
 
 struct rsip_xdp_bpf;
+struct rsip_tc_bpf;
+struct bpf_map;
 
 /* libbpf's messages go to the log, one level quieter than ours. */
 void rsip_object_log_open(void);
@@ -32,6 +34,21 @@ int rsip_object_pin_progs(const struct rsip_xdp_bpf *object, const char *folder)
 /* Can the programs take frames of more than one page? */
 bool rsip_object_takes_frags(void);
 int rsip_object_map(const struct rsip_xdp_bpf *object, const char *name);
+
+/* Takes the map of this name in folder for the object that is to be loaded.  0 or negative errno (said). */
+int rsip_object_reuse_map(struct bpf_map *map, const char *folder);
+
+/*
+ * The TC programs, onto the maps pinned in folder; config->mode says whether XDP is before them.  0 or negative errno (said).
+ */
+int rsip_object_tc_load(const char *folder, const struct rsip_config *config, struct rsip_tc_bpf **out);
+void rsip_object_tc_close(struct rsip_tc_bpf *object);
+/* The program for this interface; the object keeps the descriptor. */
+int rsip_object_tc_prog(const struct rsip_tc_bpf *object, const struct rsip_iface *iface);
+
+/* One interface more, at this index of rsip_ifaces. */
+int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
+			  const struct rsip_iface *iface);
 
 /* Pins every map in folder, except (NULL or) one that is pinned already. */
 int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, const char *except);

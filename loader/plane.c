@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include "log.h"
 #include "pins.h"
+#include "tc.h"
 #include "undo.h"
 #include "util.h"
 
@@ -61,6 +62,17 @@ static void read_link(const char *folder, const char *ifname, struct rsip_plane_
 		link->ifindex = info.xdp.ifindex;
 	}
 	close(fd);
+}
+
+/* In TC mode, and on the slow path's device, there is a filter instead of a link. */
+static void read_filter(const struct rsip_iface *iface, struct rsip_plane_link *link)
+{
+	bool egress = iface->role == RSIP_ROLE_SLOW;
+
+	memset(link, 0, sizeof(*link));
+	link->prog_id = rsip_tc_prog_id(iface->ifindex, egress);
+	link->pinned = link->prog_id;
+	link->ifindex = link->prog_id ? iface->ifindex : 0;
 }
 
 static bool is_here(const char *folder)
@@ -121,7 +133,10 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 		all[i].name[sizeof(all[i].name) - 1] = '\0';
 		p->index[p->iface_cnt] = i;
 		p->iface[p->iface_cnt] = all[i];
-		read_link(folder, all[i].name, &p->link[p->iface_cnt++]);
+		if (p->config.mode == RSIP_MODE_TC || all[i].role == RSIP_ROLE_SLOW)
+			read_filter(&all[i], &p->link[p->iface_cnt++]);
+		else
+			read_link(folder, all[i].name, &p->link[p->iface_cnt++]);
 	}
 	p->here = is_here(folder);
 	return 0;
@@ -150,9 +165,9 @@ static int differ(char *why, size_t why_len, const char *fmt, ...)
 	return -EEXIST;
 }
 
-static const char *role_name(uint8_t role)
+const char *rsip_plane_role_name(uint8_t role)
 {
-	return role == RSIP_ROLE_PUBLIC ? "public" : "private";
+	return role == RSIP_ROLE_PUBLIC ? "public" : role == RSIP_ROLE_PRIVATE ? "private" : "slow";
 }
 
 static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *iface, uint32_t cnt,
@@ -162,12 +177,14 @@ static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *i
 		const struct rsip_iface *have = &p->iface[i],
 					*want = find_iface(iface, cnt, have->name);
 
+		if (have->role == RSIP_ROLE_SLOW)
+			continue;
 		if (!want)
 			return differ(why, why_len, "it is also on %s interface %s",
-				      role_name(have->role), have->name);
+				      rsip_plane_role_name(have->role), have->name);
 		if (want->role != have->role)
 			return differ(why, why_len, "%s is %s there, not %s", have->name,
-				      role_name(have->role), role_name(want->role));
+				      rsip_plane_role_name(have->role), rsip_plane_role_name(want->role));
 		if (want->endpoint != have->endpoint)
 			return differ(why, why_len, "the tunnels end at %s on %s there, not at %s",
 				      rsip_ip4(have->endpoint), have->name,
@@ -181,7 +198,7 @@ static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *i
 	for (uint32_t i = 0; i < cnt; i++)
 		if (!find_iface(p->iface, p->iface_cnt, iface[i].name))
 			return differ(why, why_len, "%s interface %s is not among its interfaces",
-				      role_name(iface[i].role), iface[i].name);
+				      rsip_plane_role_name(iface[i].role), iface[i].name);
 	return 0;
 }
 

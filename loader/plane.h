@@ -39,6 +39,9 @@ int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_opti
 		       const struct rsip_config *want, const struct rsip_iface *iface,
 		       uint32_t iface_cnt, char *why, size_t why_len);
 
+/* public, private, slow */
+const char *rsip_plane_role_name(uint8_t role);
+
 /* Opens a pin by its name; negative errno. */
 int rsip_plane_open(const char *folder, const char *name);
 

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "pins.h"
 #include "plane.h"
+#include "slow.h"
 #include "util.h"
 
 /* ---- interfaces ---------------------------------------------------- */
@@ -81,11 +82,12 @@ static cJSON *describe_iface(const struct rsip_plane *p, uint32_t i, int counter
 
 	cJSON_AddStringToObject(obj, "name", iface->name);
 	cJSON_AddStringToObject(obj, "role",
-				iface->role == RSIP_ROLE_PUBLIC ? "public" : "private");
+				rsip_plane_role_name(iface->role));
 	if (iface->role == RSIP_ROLE_PRIVATE)
 		rsip_json_add_ip4(obj, "endpoint", iface->endpoint);
 	cJSON_AddStringToObject(obj, "mode",
 				!link->ifindex ? "none"
+				: iface->role == RSIP_ROLE_SLOW || p->config.mode == RSIP_MODE_TC ? "tc"
 				: p->here      ? attach_mode_name(link->ifindex)
 					       : rsip_loader_mode_name((int)p->config.mode));
 	cJSON_AddBoolToObject(obj, "attached", link->pinned && link->ifindex);
@@ -171,6 +173,43 @@ static void add_maps(cJSON *answer, const char *folder, bool json)
 
 /* ---- the command ---------------------------------------------------- */
 
+/* The kernel's reassembly, of all fragments on this machine: its own count. */
+static void add_reassembly(cJSON *obj)
+{
+	static const char *const names[] = {"ReasmTimeout", "ReasmReqds", "ReasmOKs", "ReasmFails"};
+	static const char *const keys[] = {"timeouts", "fragments", "packets", "failures"};
+	FILE *file = fopen("/proc/net/snmp", "re");
+	char head[1024], line[1024];
+	char *name, *value, *name_rest = head, *value_rest = line;
+
+	if (!file)
+		return;
+	if (!fgets(head, sizeof(head), file) || !fgets(line, sizeof(line), file))
+		*head = '\0';
+	fclose(file);
+	while ((name = strsep(&name_rest, " \n")) && (value = strsep(&value_rest, " \n")))
+		for (size_t i = 0; i < RSIP_ARRAY_LEN(names); i++)
+			if (!strcmp(name, names[i]))
+				rsip_json_add_u64(obj, keys[i], strtoull(value, NULL, 10));
+}
+
+static void add_slow_path(cJSON *answer, const struct rsip_loader_options *o)
+{
+	cJSON *obj = cJSON_AddObjectToObject(answer, "slow_path");
+	const char *missing = rsip_slow_missing();
+
+	cJSON_AddStringToObject(obj, "device", RSIP_SLOW_NAME);
+	cJSON_AddBoolToObject(obj, "complete", !*missing);
+	if (*missing) {
+		cJSON_AddStringToObject(obj, "missing", missing);
+		if (!o->json)
+			log_warn("the slow path's %s is gone: fragments are lost (run `rsip-loader "
+				 "attach` again, which mends it)",
+				 missing);
+	}
+	add_reassembly(cJSON_AddObjectToObject(obj, "reassembly"));
+}
+
 static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_plane *p)
 {
 	cJSON *answer = cJSON_CreateObject(), *list;
@@ -190,6 +229,8 @@ static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_pl
 	rsip_json_add_u64(answer, "max_cookies", p->max_cookies);
 	rsip_json_add_u64(answer, "cpus", p->config.cpus);
 	add_maps(answer, o->pin_path, o->json);
+	if (p->here)
+		add_slow_path(answer, o);
 	list = cJSON_AddArrayToObject(answer, "interfaces");
 	for (uint32_t i = 0; i < p->iface_cnt; i++)
 		cJSON_AddItemToArray(list, describe_iface(p, i, fd, o->json));

@@ -12,12 +12,16 @@
 #include <bpf/bpf.h>
 #include "log.h"
 #include "pins.h"
+#include "slow.h"
+#include "tc.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
 
 #define OFFLOAD_PREFIX "ethtool/"
+#define CLSACT_PREFIX "clsact/"
+#define TC_PREFIX "tc/"
 #define IPV4_CONF "net/ipv4/conf/"
 
 /* ---- sysctls ---------------------------------------------------- */
@@ -120,6 +124,35 @@ int rsip_undo_sysctl(struct rsip_undo_log *log, const char *name, const char *va
 			name, value, strerror(-err));
 	else
 		log_debug("sysctl %s: %s -> %s", name, old, value);
+	return err;
+}
+
+void rsip_undo_sysctl_quiet(const char *name, const char *value)
+{
+	sysctl_write(name, value);
+}
+
+int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, bool egress, int prog)
+{
+	const char *way = egress ? "egress" : "ingress";
+	char name[64];
+	int err = 0;
+
+	if (!rsip_tc_made(iface->ifindex)) {
+		snprintf(name, sizeof(name), CLSACT_PREFIX "%s", iface->name);
+		err = rsip_undo_note(log, name, "");
+		if (!err)
+			err = rsip_tc_make(iface->ifindex);
+	}
+	snprintf(name, sizeof(name), TC_PREFIX "%s/%s", iface->name, way);
+	if (!err)
+		err = rsip_undo_note(log, name, "");
+	if (!err)
+		err = rsip_tc_put(iface->ifindex, egress, prog);
+	if (err)
+		log_err("cannot put a TC program on %s, %s: %s (does this kernel have clsact and "
+			"cls_bpf?)",
+			iface->name, way, strerror(-err));
 	return err;
 }
 
@@ -290,12 +323,45 @@ static int restore_offload(const char *rest, const char *old)
 	return rsip_ethtool_offload_set(ifname, (enum rsip_offload)offload, *old == '1');
 }
 
+static int restore_tc(const char *name)
+{
+	const char *rest = name + strlen(TC_PREFIX), *slash = strrchr(rest, '/');
+	char ifname[IF_NAMESIZE];
+	uint32_t ifindex;
+
+	snprintf(ifname, sizeof(ifname), "%.*s", slash ? (int)(slash - rest) : 0, rest);
+	ifindex = if_nametoindex(ifname);
+	if (!ifindex)
+		return -ENODEV;
+	return rsip_tc_take(ifindex, slash && !strcmp(slash, "/egress"));
+}
+
+static int restore_clsact(const char *name)
+{
+	uint32_t ifindex = if_nametoindex(name + strlen(CLSACT_PREFIX));
+
+	if (!ifindex)
+		return -ENODEV;
+	if (rsip_tc_used(ifindex)) {
+		log_info("leaving the clsact qdisc on %s: others have filters in it",
+			 name + strlen(CLSACT_PREFIX));
+		return 0;
+	}
+	return rsip_tc_unmake(ifindex);
+}
+
 static int restore_one(const struct rsip_undo *entry)
 {
 	int err;
 
 	if (!strncmp(entry->name, OFFLOAD_PREFIX, strlen(OFFLOAD_PREFIX)))
 		err = restore_offload(entry->name + strlen(OFFLOAD_PREFIX), entry->old);
+	else if (rsip_slow_is_entry(entry->name))
+		err = rsip_slow_restore(entry->name, entry->old);
+	else if (!strncmp(entry->name, TC_PREFIX, strlen(TC_PREFIX)))
+		err = restore_tc(entry->name);
+	else if (!strncmp(entry->name, CLSACT_PREFIX, strlen(CLSACT_PREFIX)))
+		err = restore_clsact(entry->name);
 	else if (!strncmp(entry->name, "net/", 4))
 		err = sysctl_write(entry->name, entry->old);
 	else

@@ -8,6 +8,9 @@
  *     net/...            a path below /proc/sys
  *     ethtool/IF/gro     an offload (or lro, rxvlan), old "0" or "1"
  *     mount/PATH         a BPF file system that we mounted
+ *     clsact/IF          a TC qdisc that we made
+ *     tc/IF/ingress      a TC program (or egress) on it
+ *     link/, rule/, nft/ the slow path: slow.h
  *     netns              cookie of the network namespace all of it happened in
  */
 #ifndef RSIP_LOADER_UNDO_H
@@ -27,6 +30,10 @@ struct rsip_undo_log {
 int rsip_undo_note(struct rsip_undo_log *log, const char *name, const char *old);
 /* Writes value unless it is there already. */
 int rsip_undo_sysctl(struct rsip_undo_log *log, const char *name, const char *value);
+/* The same for a device of ours, which goes at detach: no note.  What is not there is left. */
+void rsip_undo_sysctl_quiet(const char *name, const char *value);
+/* Puts a program on a device by TC, where needed with a qdisc. */
+int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, bool egress, int prog);
 /* Switches an offload off if it is on. */
 int rsip_undo_offload_off(struct rsip_undo_log *log, const char *ifname, enum rsip_offload offload);
 

@@ -12,6 +12,7 @@
 #include "object.h"
 #include "pins.h"
 #include "plane.h"
+#include "tc.h"
 
 static int update_link(const char *folder, const struct rsip_iface *iface, int prog)
 {
@@ -30,6 +31,42 @@ static int update_link(const char *folder, const struct rsip_iface *iface, int p
 	return err;
 }
 
+/* This one has a TC filter instead of a link. */
+static bool by_tc(const struct rsip_plane *p, uint32_t i)
+{
+	return p->config.mode == RSIP_MODE_TC || p->iface[i].role == RSIP_ROLE_SLOW;
+}
+
+/* Each filter changes its program in one step, too; if one does not, the others get their old ones. */
+static int update_filters(const struct rsip_plane *p, const struct rsip_tc_bpf *tc)
+{
+	int old[RSIP_MAX_IFACES], err = 0;
+	uint32_t done;
+
+	for (done = 0; done < p->iface_cnt && !err; done++) {
+		const struct rsip_iface *iface = &p->iface[done];
+		bool egress = iface->role == RSIP_ROLE_SLOW;
+		uint32_t id = rsip_tc_prog_id(iface->ifindex, egress);
+
+		old[done] = id ? bpf_prog_get_fd_by_id(id) : -1;
+		if (!id)
+			log_warn("%s has vanished, or its TC filter: left alone", iface->name);
+		else
+			err = rsip_tc_put(iface->ifindex, egress, rsip_object_tc_prog(tc, iface));
+		if (err)
+			log_err("cannot put the new TC program on %s: %s", iface->name,
+				strerror(-err));
+	}
+	while (done--) {
+		if (err && old[done] >= 0)
+			rsip_tc_put(p->iface[done].ifindex, p->iface[done].role == RSIP_ROLE_SLOW,
+				    old[done]);
+		if (old[done] >= 0)
+			close(old[done]);
+	}
+	return err;
+}
+
 /* Both roles' new programs go on, or both old ones stay. */
 static int update_links(const char *folder, const struct rsip_plane *p,
 			const struct rsip_xdp_bpf *object)
@@ -42,6 +79,8 @@ static int update_links(const char *folder, const struct rsip_plane *p,
 	int err = 0;
 
 	for (done = 0; done < p->iface_cnt; done++) {
+		if (by_tc(p, done))
+			continue;
 		if (!p->link[done].ifindex) {
 			log_warn("%s has vanished: left alone", p->iface[done].name);
 			continue;
@@ -52,7 +91,7 @@ static int update_links(const char *folder, const struct rsip_plane *p,
 			break;
 	}
 	while (err && done--)
-		if (p->link[done].ifindex && old[p->iface[done].role] >= 0)
+		if (!by_tc(p, done) && p->link[done].ifindex && old[p->iface[done].role] >= 0)
 			update_link(folder, &p->iface[done], old[p->iface[done].role]);
 	for (int role = RSIP_ROLE_PUBLIC; role <= RSIP_ROLE_PRIVATE; role++)
 		if (old[role] >= 0)
@@ -63,6 +102,7 @@ static int update_links(const char *folder, const struct rsip_plane *p,
 static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane *p)
 {
 	struct rsip_xdp_bpf *object;
+	struct rsip_tc_bpf *tc = NULL;
 	int err = rsip_plane_read(o->pin_path, p);
 
 	if (err == -EUCLEAN)
@@ -78,12 +118,18 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 	err = rsip_object_load_onto(o->pin_path, &p->config, &object);
 	if (err)
 		return err;
-	err = update_links(o->pin_path, p, object);
+	err = rsip_object_tc_load(o->pin_path, &p->config, &tc);
+	if (!err)
+		err = update_filters(p, tc);
+	if (!err)
+		err = update_links(o->pin_path, p, object);
 	if (!err)
 		err = rsip_object_pin_progs(object, o->pin_path);
 	p->config.tunnels = RSIP_CONFIG_TUNNELS; /* what these programs can; rsipd offers it when it starts */
 	if (!err)
 		err = rsip_object_write_config(object, &p->config);
+	if (tc)
+		rsip_object_tc_close(tc);
 	rsip_object_close(object);
 	return err;
 }

@@ -31,7 +31,15 @@ world() {
 }
 
 BOTH=(--public pub0 --private priv0)
-machine() { on gw sysctl -a 2>/dev/null | grep -E '^net\.ipv4\.(ip_forward|conf\.)'; for n in pub0 priv0; do on gw ethtool -k $n; done; }
+machine() {
+	on gw sysctl -a 2>/dev/null | grep -E '^net\.ipv4\.(ip_forward|conf\.|neigh\.default\.gc)'
+	for n in pub0 priv0; do on gw ethtool -k $n; done
+	on gw ip -br link | cut -d' ' -f1
+	on gw ip rule
+	on gw ip route show table all | grep -E 'table 210|rsip-'
+	on gw tc qdisc show
+	on gw nft list ruleset
+}
 programs() { on gw ip -d link | grep -c 'prog/xdp'; }
 said() { grep -q -- "$1" $LAB/out || { cat $LAB/out; return 1; }; }
 
@@ -71,8 +79,6 @@ run "status of nothing: exit 3" 3 status
 run "upgrade of nothing: exit 3" 3 upgrade
 run "detach of nothing: exit 0" 0 detach
 check "detach of nothing says so" said "nothing is attached"
-run "mode tc is refused" 1 attach "${BOTH[@]}" --mode tc
-check "mode tc says why" said "no TC programs yet"
 run "an interface that is not there is refused" 1 attach --public nope0 --private priv0
 check "it is named" said nope0
 nothing_left "refusals leave nothing"
@@ -167,7 +173,7 @@ nothing_left "mistakes leave nothing"
 # ---- generic mode, and failures in the middle -----------------------------------------------------------------------------
 
 run "generic mode" 0 attach "${BOTH[@]}" --mode generic
-check_eq "is generic" "$(status_of 'd["mode"], [i["mode"] for i in d["interfaces"]]')" "('generic', ['generic', 'generic'])"
+check_eq "is generic" "$(status_of 'd["mode"], [i["mode"] for i in d["interfaces"]]')" "('generic', ['generic', 'generic', 'tc'])"
 check_eq "GRO is off" "$(on gw ethtool -k pub0 | grep '^generic-receive')" "generic-receive-offload: off"
 loader detach >$LAB/out 2>&1
 nothing_left "detach switches GRO on again"
@@ -178,7 +184,7 @@ check "it says why" said "priv0 (MTU 1500): .*MTU"
 nothing_left "a failure in the middle leaves nothing"
 run "auto falls back" 0 attach "${BOTH[@]}"
 check "and says so" said "falling back to generic mode.*priv0"
-check_eq "on all interfaces" "$(status_of '[i["mode"] for i in d["interfaces"]]')" "['generic', 'generic']"
+check_eq "on all interfaces" "$(status_of '[i["mode"] for i in d["interfaces"]]')" "['generic', 'generic', 'tc']"
 loader detach >$LAB/out 2>&1
 nothing_left "detach after the fall-back"
 on hosta ip link set eth0 mtu 1500
@@ -194,6 +200,38 @@ mkdir -m 755 $PIN
 run "a folder that others can look into is refused" 1 attach "${BOTH[@]}"
 check "it says why" said "mode 0755"
 rmdir $PIN
+
+# ---- mode tc, and the slow path -------------------------------------------------------------------------------------------
+
+run "mode tc" 0 attach "${BOTH[@]}" --mode tc
+check "it says so" said "attached in tc mode"
+check_eq "is tc" "$(status_of 'd["mode"], [i["mode"] for i in d["interfaces"]]')" "('tc', ['tc', 'tc', 'tc'])"
+check_eq "no XDP program is there" "$(programs)" 0
+progs=$(program_ids)
+run "upgrade in mode tc" 0 upgrade
+check_eq "changes all programs" "$(comm -12 <(tr ' ' '\n' <<<"$progs" | sort) <(program_ids | tr ' ' '\n' | sort))" ""
+check_eq "which are attached" "$(status_of '[i["attached"] for i in d["interfaces"]]')" "[True, True, True]"
+run "attach again is no error" 0 attach "${BOTH[@]}" --mode tc
+loader detach >$LAB/out 2>&1
+nothing_left "detach leaves nothing of it"
+
+on gw tc qdisc add dev pub0 clsact
+run "a clsact qdisc that is there" 0 attach "${BOTH[@]}"
+check_eq "the slow path is complete" "$(status_of 'd["slow_path"]["complete"]')" True
+on gw nft flush ruleset
+check_eq "status sees that it is not" "$(status_of 'd["slow_path"]["missing"]')" "nftables table ip rsip"
+run "attach again mends it" 0 attach "${BOTH[@]}"
+check_eq "and it is complete" "$(status_of 'd["slow_path"]["complete"]')" True
+loader detach >$LAB/out 2>&1
+check_eq "a clsact qdisc that was there stays" "$(on gw tc qdisc show dev pub0 | grep -c clsact)" 1
+on gw tc qdisc del dev pub0 clsact
+nothing_left "and nothing else"
+loader attach "${BOTH[@]}" >$LAB/out 2>&1
+on gw tc filter add dev pub0 ingress protocol ip pref 7 u32 match u32 0 0 classid 1:1
+loader detach >$LAB/out 2>&1
+check_eq "a qdisc that somebody else uses by now stays" "$(on gw tc filter show dev pub0 ingress | grep -c 'flowid 1:1')" 1
+on gw tc qdisc del dev pub0 clsact
+nothing_left "and nothing else"
 
 # ---- upgrade ----------------------------------------------------------------------------------------------------------------
 
@@ -241,7 +279,7 @@ check "and there were some" grep -Eq 'sent [0-9]{3,}' $LAB/ping.log
 kill $echo_pid
 check_ge "they are counted" "$(passed_by)" 100
 check_eq "as many pins as before" "$(find $PIN -name '*new*' | wc -l)" 0
-check_eq "pinned programs are the attached ones" "$(bpftool prog show pinned $PIN/prog_pub | sed -n '1s/:.*//p') $(bpftool prog show pinned $PIN/prog_priv | sed -n '1s/:.*//p')" "$(program_ids)"
+check_eq "pinned programs are the attached ones" "$(bpftool prog show pinned $PIN/prog_pub | sed -n '1s/:.*//p') $(bpftool prog show pinned $PIN/prog_priv | sed -n '1s/:.*//p')" "$(program_ids | cut -d' ' -f1-2)"
 
 # ---- other versions, other namespaces, what vanished ---------------------------------------------------------------------------
 
@@ -259,7 +297,7 @@ write_config $first
 on hosta "$BIN/rsip-loader" detach >$LAB/out 2>&1
 check_eq "detach in another network namespace is refused" "$?" 1
 check "and says where" said "another network namespace"
-check_eq "nothing is touched" "$(program_ids | wc -w)" 2
+check_eq "nothing is touched" "$(program_ids | wc -w)" 3
 
 # attached_ns = 0: what a kill in the middle leaves (offset 48, 8 bytes)
 # shellcheck disable=SC2046
@@ -286,7 +324,7 @@ check_eq "one of them had nothing to do" "$(cat $LAB/out1 $LAB/out2 | grep -c 'n
 
 on gw ip link del priv0
 run "status when an interface has vanished" 0 status --json
-check_eq "tells it" "$(js '[i["attached"] for i in d["interfaces"]]' <$LAB/out)" "[True, False]"
+check_eq "tells it" "$(js '[i["attached"] for i in d["interfaces"]]' <$LAB/out)" "[True, False, True]"
 run "upgrade goes on without it" 0 upgrade
 run "attach says what is wrong" 1 attach --public pub0 --private priv0
 run "detach when an interface has vanished" 0 detach

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The TC programs: they never have maps of their own. */
+#include <errno.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "log.h"
+#include "object.h"
+#include "object_constants.h"
+#include "rsip_tc.skel.h"
+
+static int take_maps(struct rsip_tc_bpf *object, const char *folder)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, object->obj)
+	{
+		if (!err && !strchr(bpf_map__name(map), '.'))
+			err = rsip_object_reuse_map(map, folder);
+	}
+	return err;
+}
+
+int rsip_object_tc_load(const char *folder, const struct rsip_config *config,
+			struct rsip_tc_bpf **out)
+{
+	struct rsip_tc_bpf *object = rsip_tc_bpf__open();
+	int err;
+
+	if (!object)
+		return -errno;
+	RSIP_SET_CONSTANTS(object, config);
+	object->rodata->rsip_behind_xdp = config->mode != RSIP_MODE_TC;
+	err = take_maps(object, folder);
+	if (!err) {
+		err = rsip_tc_bpf__load(object);
+		if (err)
+			log_err("cannot load the TC programs: %s (--verbose says more; please "
+				"report it)",
+				strerror(-err));
+	}
+	if (err) {
+		rsip_tc_bpf__destroy(object);
+		return err;
+	}
+	*out = object;
+	return 0;
+}
+
+void rsip_object_tc_close(struct rsip_tc_bpf *object)
+{
+	rsip_tc_bpf__destroy(object);
+}
+
+int rsip_object_tc_prog(const struct rsip_tc_bpf *object, const struct rsip_iface *iface)
+{
+	bool l3 = iface->flags & RSIP_IFACE_NO_ETHERNET;
+
+	if (iface->role == RSIP_ROLE_SLOW)
+		return bpf_program__fd(object->progs.rsip_tc_slow);
+	if (iface->role == RSIP_ROLE_PUBLIC)
+		return bpf_program__fd(l3 ? object->progs.rsip_tc_pub_l3 : object->progs.rsip_tc_pub);
+	return bpf_program__fd(l3 ? object->progs.rsip_tc_priv_l3 : object->progs.rsip_tc_priv);
+}

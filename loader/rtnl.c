@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "rtnl.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/fib_rules.h>
+#include <linux/if_link.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define BUF_LEN 1024
+
+/* Sends one request, gives each answer to cb (NULL: none is wanted), waits for the kernel's word. */
+static int ask_each(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
+{
+	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	char buf[32768];
+	int err = 0, got = MNL_CB_OK;
+
+	if (!nl)
+		return -errno;
+	nlh->nlmsg_flags |= NLM_F_REQUEST;
+	nlh->nlmsg_seq = 1;
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		err = -errno;
+	while (!err && got > MNL_CB_STOP) {
+		got = (int)mnl_socket_recvfrom(nl, buf, sizeof(buf));
+		if (got >= 0)
+			got = mnl_cb_run(buf, (size_t)got, 1, mnl_socket_get_portid(nl), cb, arg);
+		if (got < 0)
+			err = -errno;
+	}
+	mnl_socket_close(nl);
+	return err;
+}
+
+static int ask(struct nlmsghdr *nlh)
+{
+	nlh->nlmsg_flags |= NLM_F_ACK;
+	return ask_each(nlh, NULL, NULL);
+}
+
+/* ---- devices ---------------------------------------------------- */
+
+static struct nlmsghdr *link_request(char *buf, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct ifinfomsg *ifi;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = flags;
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_family = AF_UNSPEC;
+	return nlh;
+}
+
+int rsip_rtnl_veth_add(const char *name, const char *peer, uint32_t mtu)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = link_request(buf, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+	struct nlattr *info, *data, *other;
+
+	ifi->ifi_flags = ifi->ifi_change = IFF_NOARP;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
+	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
+	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
+	other = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
+	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
+	ifi->ifi_flags = ifi->ifi_change = IFF_NOARP;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
+	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
+	mnl_attr_nest_end(nlh, other);
+	mnl_attr_nest_end(nlh, data);
+	mnl_attr_nest_end(nlh, info);
+	return ask(nlh);
+}
+
+int rsip_rtnl_link_up(const char *name)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = link_request(buf, RTM_NEWLINK, 0);
+	struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
+
+	ifi->ifi_flags = ifi->ifi_change = IFF_UP;
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	return ask(nlh);
+}
+
+int rsip_rtnl_link_del(const char *name)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = link_request(buf, RTM_DELLINK, 0);
+
+	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
+	return ask(nlh);
+}
+
+/* ---- routes and rules ---------------------------------------------------- */
+
+int rsip_rtnl_default_route(uint32_t ifindex, uint32_t table, uint32_t mtu)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct nlattr *metrics;
+	struct rtmsg *rtm;
+
+	nlh->nlmsg_type = RTM_NEWROUTE;
+	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
+	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_family = AF_INET;
+	rtm->rtm_table = RT_TABLE_UNSPEC;
+	rtm->rtm_protocol = RTPROT_STATIC;
+	rtm->rtm_scope = RT_SCOPE_LINK;
+	rtm->rtm_type = RTN_UNICAST;
+	mnl_attr_put_u32(nlh, RTA_TABLE, table);
+	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
+	metrics = mnl_attr_nest_start(nlh, RTA_METRICS);
+	mnl_attr_put_u32(nlh, RTAX_MTU, mtu);
+	mnl_attr_nest_end(nlh, metrics);
+	return ask(nlh);
+}
+
+static int rule(uint16_t type, uint16_t flags, uint32_t preference, uint32_t mark, uint32_t table)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct fib_rule_hdr *frh;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = flags;
+	frh = mnl_nlmsg_put_extra_header(nlh, sizeof(*frh));
+	frh->family = AF_INET;
+	frh->action = FR_ACT_TO_TBL;
+	frh->table = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC;
+	mnl_attr_put_u32(nlh, FRA_TABLE, table);
+	mnl_attr_put_u32(nlh, FRA_PRIORITY, preference);
+	if (mark) {
+		mnl_attr_put_u32(nlh, FRA_FWMARK, mark);
+		mnl_attr_put_u32(nlh, FRA_FWMASK, UINT32_MAX);
+	}
+	return ask(nlh);
+}
+
+int rsip_rtnl_rule_add(uint32_t preference, uint32_t mark, uint32_t table)
+{
+	return rule(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, preference, mark, table);
+}
+
+int rsip_rtnl_rule_del(uint32_t preference, uint32_t mark, uint32_t table)
+{
+	return rule(RTM_DELRULE, 0, preference, mark, table);
+}
+
+/* ---- qdiscs and filters ---------------------------------------------------- */
+
+struct search {
+	uint32_t ifindex;
+	const char *kind; /* NULL: any */
+	int found;
+};
+
+static int tc_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
+	struct search *search = arg;
+	const struct nlattr *attr;
+
+	if (tcm->tcm_ifindex != (int)search->ifindex)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, nlh, sizeof(*tcm))
+	{
+		if (mnl_attr_get_type(attr) == TCA_KIND &&
+		    (!search->kind || !strcmp(mnl_attr_get_str(attr), search->kind)))
+			search->found = 1;
+	}
+	return MNL_CB_OK;
+}
+
+static void tc_dump(uint16_t type, uint32_t parent, struct search *search)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct tcmsg *tcm;
+
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = NLM_F_DUMP;
+	tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
+	tcm->tcm_family = AF_UNSPEC;
+	tcm->tcm_ifindex = (int)search->ifindex;
+	tcm->tcm_parent = parent;
+	ask_each(nlh, tc_seen, search);
+}
+
+int rsip_rtnl_has_qdisc(uint32_t ifindex, const char *kind)
+{
+	struct search search = {.ifindex = ifindex, .kind = kind};
+
+	tc_dump(RTM_GETQDISC, 0, &search);
+	return search.found;
+}
+
+int rsip_rtnl_has_filters(uint32_t ifindex)
+{
+	struct search search = {.ifindex = ifindex};
+
+	tc_dump(RTM_GETTFILTER, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), &search);
+	tc_dump(RTM_GETTFILTER, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), &search);
+	return search.found;
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "tc.h"
+
+#include <errno.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include "rtnl.h"
+
+/* Where ours stand: before the usual filters (preference 49152), after what somebody puts first. */
+#define OUR_PREFERENCE 0x5253
+#define OUR_HANDLE 1
+
+static struct bpf_tc_hook hook_of(uint32_t ifindex, bool egress)
+{
+	return (struct bpf_tc_hook){
+		.sz = sizeof(struct bpf_tc_hook),
+		.ifindex = (int)ifindex,
+		.attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS,
+	};
+}
+
+bool rsip_tc_made(uint32_t ifindex)
+{
+	return rsip_rtnl_has_qdisc(ifindex, "clsact") || rsip_rtnl_has_qdisc(ifindex, "ingress");
+}
+
+bool rsip_tc_used(uint32_t ifindex)
+{
+	return rsip_rtnl_has_filters(ifindex);
+}
+
+int rsip_tc_make(uint32_t ifindex)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, false);
+
+	return bpf_tc_hook_create(&hook);
+}
+
+int rsip_tc_unmake(uint32_t ifindex)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, false);
+
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	return bpf_tc_hook_destroy(&hook);
+}
+
+int rsip_tc_put(uint32_t ifindex, bool egress, int prog)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog, .priority = OUR_PREFERENCE,
+		    .handle = OUR_HANDLE, .flags = BPF_TC_F_REPLACE);
+
+	return bpf_tc_attach(&hook, &opts);
+}
+
+int rsip_tc_take(uint32_t ifindex, bool egress)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .priority = OUR_PREFERENCE, .handle = OUR_HANDLE);
+
+	return bpf_tc_detach(&hook, &opts);
+}
+
+uint32_t rsip_tc_prog_id(uint32_t ifindex, bool egress)
+{
+	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .priority = OUR_PREFERENCE, .handle = OUR_HANDLE);
+
+	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;
+}
