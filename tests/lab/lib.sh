@@ -200,7 +200,7 @@ lab_conf() {
 		{
 			"interfaces": { "public": [ ${LAB_PUBLIC:-$public} ], "private": [ ${LAB_PRIVATE:-$private} ] },
 			${LAB_TOP:-}
-			"dataplane": { "pin_path": "$PIN", "mode": "native" },
+			"dataplane": { "pin_path": "$PIN", "mode": "${LAB_MODE:-native}" },
 			"pools": [ ${LAB_POOL:-$pool} ],
 			"clients": { "networks": [ ${LAB_CLIENTS:-$clients} ] },
 			"leases": { ${LAB_LEASES:-$leases} },

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Fragments both ways, in every order, through the slow path: each reaches the right host (RFC 3102 3.1).
+# MODE=native|generic|tc is the data plane's mode.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_MODE=${MODE:-native}
+lab_up
+both_up --ports 16 --spis 4
+A=$(lease hosta port) B=$(lease hostb port)
+check_eq "the slow path is complete" "$(loader status --config $LAB/rsipd.json --json | js 'd["slow_path"]["complete"]')" True
+
+# ---- from the peer: order, equal IDs, overlaps, floods -------------------------------------------------------------------
+
+started_inside hosta sink-a.log "$PY" "$LAB_SRC/frags.py" sink "$A"
+started_inside hostb sink-b.log "$PY" "$LAB_SRC/frags.py" sink "$B"
+send() { on peer "$PY" "$LAB_SRC/frags.py" send eth0 "$(mac_of gw pub0)" $PEER $POOL "$@" >>$LAB/send.log 2>&1; }
+got() { grep -c "^$2\$" "$LAB/sink-$1.log"; }
+got_is() { [ "$(got "$1" "$2")" = "$3" ]; }
+
+for order in forward backward shuffled; do
+	send "$A" $order 10 a-$order
+	check "a datagram of 4,000 bytes, its fragments $order: ten arrive" wait_for 3 got_is a a-$order 10
+done
+send "$A" interleaved 8 to-a "$B" to-b
+check "two hosts, the same sender, other IDs, fragments interleaved: host A gets its own" wait_for 3 got_is a to-a 8
+check "and host B its own" wait_for 3 got_is b to-b 8
+send "$A" overlap 5 overlapping
+send "$A" last-missing 5 incomplete
+send "$A" forward 1 after
+check "after overlaps and incomplete ones, a whole one still arrives" wait_for 3 got_is a after 1
+check_eq "no overlapping datagram arrives" "$(got a overlapping)" 0
+check_eq "and no incomplete one" "$(got a incomplete)" 0
+check_ge "the kernel counts overlaps as failures" \
+	"$(loader status --config $LAB/rsipd.json --json | js 'd["slow_path"]["reassembly"]["failures"]')" 1
+before=$(on gw cat /proc/sys/net/ipv4/ipfrag_high_thresh)
+send "$A" flood 4000 flood
+used=$(on gw sed -n 's/^FRAG: inuse [0-9]* memory //p' /proc/net/sockstat)
+check_le "a flood of first fragments takes no more memory than ipfrag_high_thresh" "$used" $((before + 65536))
+check_eq "no connection is tracked" "$(on gw cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null || echo 0)" 0
+
+# ---- from the hosts -------------------------------------------------------------------------------------------------------
+
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+ask() { inside "$1" "$PY" "$LAB_SRC/frags.py" ask $PEER 7 "$2" "$3" 2>&1; }
+check_eq "datagrams of 4,000 bytes from a host and back: lost" "$(ask hosta 20 4000)" 0
+check_eq "datagrams that fit the peer's link but not the tunnel: lost" "$(ask hostb 20 1470)" 0
+check_eq "datagrams of 60,000 bytes: lost" "$(ask hosta 5 60000)" 0
+lab_end
