@@ -65,6 +65,11 @@ static __always_inline void rsip_ctx_pull(struct rsip_ctx *ctx)
 		bpf_skb_pull_data(ctx, want);
 }
 
+static __always_inline void rsip_ctx_pull_all(struct rsip_ctx *ctx)
+{
+	bpf_skb_pull_data(ctx, RSIP_SKB_READ(ctx, len));
+}
+
 /* GRO and TSO: each segment is gso_size bytes behind headers of its own. */
 static __always_inline __u32 rsip_ctx_segment(struct rsip_ctx *ctx, __u32 len, __u32 hlen, __u8 proto, __u32 off)
 {

@@ -53,6 +53,11 @@ static __always_inline void rsip_ctx_pull(struct rsip_ctx *ctx)
 {
 }
 
+/* The same for all of the frame. */
+static __always_inline void rsip_ctx_pull_all(struct rsip_ctx *ctx)
+{
+}
+
 /* Length of each packet that a receiver gets out of this one, where it is several in one: here it never is. */
 static __always_inline __u32 rsip_ctx_segment(struct rsip_ctx *ctx, __u32 len, __u32 hlen, __u8 proto, __u32 off)
 {

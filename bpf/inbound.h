@@ -26,6 +26,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 		return err;
 	if (ip->ttl <= 1 && !walk->forwarded)
 		return -RSIP_DROP_TTL_EXCEEDED;
+	walk->mtu = rec->mtu;
 	if (ip->seg > rec->mtu)
 		return ip->df || walk->forwarded ? -RSIP_DROP_TOO_BIG : RSIP_PASS_SLOW;
 	err = rsip_host_hop(walk, rec, &hop);
@@ -86,6 +87,8 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	res = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &ip);
 	if (res)
 		return res;
+	walk->inner_off = ip.off;
+	walk->asked = ip.daddr;
 	res = rsip_src_check(ip.saddr);
 	if (res)
 		return res;
@@ -101,6 +104,12 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	if (res == RSIP_FRAG_KERNEL) {
 		walk->mark = walk->forwarded ? RSIP_MARK_KERNEL : 0;
 		return RSIP_PASS;
+	}
+	if (res == -RSIP_DROP_ICMP_QUERY && !ip.frag) {
+		int echo = rsip_reply_echo(walk, &ip);
+
+		if (echo)
+			return echo;
 	}
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;

@@ -61,6 +61,8 @@ RSIP_HASH(rsip_ike_peers, struct rsip_ike_peer_key, struct rsip_ike_peer, 1024);
 RSIP_ARRAY(rsip_counters, struct rsip_counters, RSIP_MAX_IFACES);
 /* Whose is the packet that the kernel fragments right now?  packets. */
 RSIP_ARRAY(rsip_frags, struct rsip_frag, 1);
+/* How many ICMP errors may we still make?  packets. */
+RSIP_ARRAY(rsip_icmp_rate, struct rsip_bucket, 1);
 /* Route and neighbour of a public destination, a cache for each CPU.  packets. */
 RSIP_ARRAY(rsip_nexthops, struct rsip_nexthop_entry, RSIP_NEXTHOPS);
 /* What did attach change on this machine?  loader. */

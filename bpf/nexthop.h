@@ -78,7 +78,7 @@ static __always_inline int rsip_fib_reason(long ret)
 }
 
 /* Asks the kernel.  A route with an MTU of its own is not cached: the cache knows only the device's. */
-static __always_inline int rsip_route_lookup(const struct rsip_walk *walk, const struct rsip_ip *ip,
+static __always_inline int rsip_route_lookup(struct rsip_walk *walk, const struct rsip_ip *ip,
 					     struct rsip_hop *hop, struct rsip_nexthop_entry *cache, __u32 route_gen)
 {
 	struct bpf_fib_lookup fib = {};
@@ -93,6 +93,7 @@ static __always_inline int rsip_route_lookup(const struct rsip_walk *walk, const
 	fib.ipv4_dst = ip->daddr;
 	fib.ifindex = rsip_ctx_ifindex(walk->ctx);
 	ret = bpf_fib_lookup(walk->ctx, &fib, sizeof(fib), 0);
+	walk->mtu = fib.mtu_result;
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return rsip_fib_reason(ret);
 	hop->iface = rsip_iface_find(fib.ifindex);
@@ -115,7 +116,7 @@ static __always_inline int rsip_route_lookup(const struct rsip_walk *walk, const
 }
 
 /* 0, RSIP_PASS_SLOW (the kernel must resolve the neighbour) or -RSIP_DROP_*. */
-static __always_inline int rsip_route(const struct rsip_walk *walk, const struct rsip_ip *ip, struct rsip_hop *hop)
+static __always_inline int rsip_route(struct rsip_walk *walk, const struct rsip_ip *ip, struct rsip_hop *hop)
 {
 	struct rsip_nexthop_entry *cache = rsip_nexthop_place(walk, ip->daddr);
 	struct rsip_policy *policy = rsip_policy_get();
@@ -128,6 +129,7 @@ static __always_inline int rsip_route(const struct rsip_walk *walk, const struct
 	out = rsip_iface_get(cache->iface);
 	if (!out)
 		return -RSIP_DROP_INTERNAL;
+	walk->mtu = out->mtu;
 	if (ip->seg > out->mtu)
 		return -RSIP_DROP_TOO_BIG;
 	__builtin_memcpy(hop->dst_mac, cache->dst_mac, 6);

@@ -131,6 +131,9 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 		err = rsip_ecn_decap(outer->tos, &ip->tos);
 	if (err)
 		return err;
+	walk->tunnel_src = outer->saddr;
+	walk->tunnel_dst = outer->daddr;
+	walk->inner_off = ip->off;
 	walk->out_slot = slot;
 	walk->bytes = ip->len;
 	ip->seg = rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen);

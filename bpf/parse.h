@@ -43,6 +43,13 @@ struct rsip_walk {
 	__u32 bind_id; /* outbound: the sender's binding, found but perhaps not allowing; 0: none */
 	__u32 guesses; /* 1: nothing but the remote told the owner */
 	__u32 row; /* interface that counts it: of arrival, or the slow-path device */
+	__u32 inner_off; /* of the IP packet that goes on, and that an ICMP error would be about */
+	__u32 mtu; /* what it was too big for */
+	__be32 asked; /* inbound: its destination */
+	__be32 tunnel_src; /* outbound: the tunnel it came by */
+	__be32 tunnel_dst;
+	__u32 icmp_limited; /* 1: an ICMP error would have been too many */
+	int why; /* RSIP_ANSWER_ERROR: -RSIP_DROP_* of the packet it is about */
 	__u32 mark; /* for the kernel, if it gets the packet */
 	bool slow; /* on the slow-path device */
 	bool forwarded; /* there the kernel has taken the TTL down, and made fragments that fit */

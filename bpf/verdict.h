@@ -11,6 +11,8 @@ enum rsip_end {
 	RSIP_PASS_SLOW,
 	RSIP_PASS_LAST = RSIP_PASS_SLOW,
 	RSIP_ANSWER_ARP,
+	RSIP_ANSWER_ECHO,
+	RSIP_ANSWER_ERROR,
 	RSIP_TO_HOST,
 	RSIP_TO_PUBLIC,
 	RSIP_HAIRPIN,
@@ -54,6 +56,12 @@ static __always_inline void rsip_count_end(const struct rsip_walk *walk, struct 
 	case RSIP_PASS_SLOW:
 		c->cnt[RSIP_CNT_SLOW_PATH]++;
 		break;
+	case RSIP_ANSWER_ECHO:
+		c->cnt[RSIP_CNT_ECHO_ANSWERED]++;
+		break;
+	case RSIP_ANSWER_ERROR:
+		c->cnt[RSIP_CNT_ICMP_SENT]++;
+		break;
 	case RSIP_ANSWER_ARP:
 		c->cnt[RSIP_CNT_ARP_ANSWERED]++;
 		break;
@@ -78,6 +86,7 @@ static __always_inline void rsip_count_drop(struct rsip_counters *c, int err)
 
 	if (reason < RSIP_CNT_DROP_FIRST || reason >= RSIP_CNT_USED)
 		reason = RSIP_DROP_INTERNAL;
+	barrier_var(reason); /* or the compiler drops the mask that the verifier wants */
 	c->cnt[reason & (RSIP_CNT_MAX - 1)]++;
 }
 
@@ -95,7 +104,7 @@ static __always_inline int rsip_act(const struct rsip_walk *walk, int res)
 		return RSIP_ACT_DROP;
 	if (res <= RSIP_PASS_LAST)
 		return rsip_pass(walk, res);
-	return res == RSIP_ANSWER_ARP ? rsip_ctx_turn_back(walk->ctx) : rsip_ctx_redirect(walk->out_iface);
+	return res <= RSIP_ANSWER_ERROR ? rsip_ctx_turn_back(walk->ctx) : rsip_ctx_redirect(walk->out_iface);
 }
 
 /* res: enum rsip_end or -RSIP_DROP_*. */
@@ -111,14 +120,18 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 		return action;
 	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
 	c->cnt[RSIP_CNT_IKE_GUESSED] += walk->guesses;
+	c->cnt[RSIP_CNT_ICMP_LIMITED] += walk->icmp_limited;
 	if (res < 0) {
 		rsip_count_drop(c, res);
 		return action;
 	}
+	if (res == RSIP_ANSWER_ERROR)
+		rsip_count_drop(c, walk->why);
 	if (rsip_behind_xdp && res <= RSIP_PASS_LAST && !walk->slow)
 		return action; /* XDP has counted it */
 	rsip_count_end(walk, c, res);
-	rsip_count_binding(walk);
+	if (res != RSIP_ANSWER_ERROR)
+		rsip_count_binding(walk);
 	return action;
 }
 

@@ -19,6 +19,7 @@
 #include "encap.h"
 #include "nexthop.h"
 #include "arp.h"
+#include "reply.h"
 #include "inbound.h"
 #include "outbound.h"
 
@@ -39,13 +40,13 @@ static __always_inline int rsip_walk_public(struct rsip_walk *walk)
 {
 	if (rsip_ctx_marked(walk->ctx) == RSIP_MARK_KERNEL)
 		return RSIP_ACT_PASS;
-	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_inbound(walk)) : RSIP_ACT_PASS;
+	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_reply_to(walk, rsip_inbound(walk))) : RSIP_ACT_PASS;
 }
 
 /* On an interface of the hosts. */
 static __always_inline int rsip_walk_private(struct rsip_walk *walk)
 {
-	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_outbound(walk)) : RSIP_ACT_PASS;
+	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_reply_to(walk, rsip_outbound(walk))) : RSIP_ACT_PASS;
 }
 
 #endif

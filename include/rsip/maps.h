@@ -10,6 +10,7 @@
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
+ *            rsip_icmp_rate
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -26,7 +27,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 6
+#define RSIP_LAYOUT_VERSION 7
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
@@ -376,6 +377,16 @@ struct rsip_frag {
 	__u32 slot; /* 0: the first was dropped */
 };
 _Static_assert(sizeof(struct rsip_frag) == 16, "rsip_frag");
+
+/* rsip_icmp_rate: array of cpus; the token bucket of ICMP errors that we make. */
+#define RSIP_ICMP_PER_S 1000
+#define RSIP_ICMP_BURST 50
+struct rsip_bucket {
+	__u64 filled_ns; /* CLOCK_MONOTONIC */
+	__u32 tokens;
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_bucket) == 16, "rsip_bucket");
 
 /* rsip_nexthops: array of cpus * RSIP_NEXTHOPS; a cache of route lookups toward the public realm. */
 struct rsip_nexthop_entry {

@@ -23,7 +23,10 @@
 	X(FRAGMENT_PASSED, "fragment-passed", "fragments left to the kernel's reassembly")      \
 	X(SLOW_PATH, "slow-path", "handed to the kernel: to find the next hop, or to fragment") \
 	X(COOKIE_CLAIMED, "cookie-claimed", "IKE cookies claimed by a host's first packet")    \
-	X(IKE_GUESSED, "ike-guessed", "IKE of an unknown exchange, to the only host that talks to its sender")
+	X(IKE_GUESSED, "ike-guessed", "IKE of an unknown exchange, to the only host that talks to its sender") \
+	X(ICMP_SENT, "icmp-sent", "ICMP errors sent about packets that were dropped")           \
+	X(ICMP_LIMITED, "icmp-limited", "ICMP errors not sent: more than the rate allows")      \
+	X(ECHO_ANSWERED, "echo-answered", "echo requests to a shared address answered")
 
 /* Drops: every way for a packet to die. */
 #define RSIP_DROP_TABLE(X)                                                                      \

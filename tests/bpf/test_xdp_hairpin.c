@@ -50,12 +50,14 @@ Test(xdp_hairpin, a_hairpin_obeys_the_same_rules)
 		pkt(from_host_a(), ip4(PUB_1, PUB_2, .df = true), udp(4001, 4009), bytes(73));
 	struct pkt ttl =
 		pkt(from_host_a(), ip4(PUB_1, PUB_2, .ttl = 1), udp(4001, 4009), text("x"));
+	struct pkt big_answer = icmp_to_host_a(3, 4, 100, big, 100);
+	struct pkt ttl_answer = icmp_to_host_a(11, 0, 0, ttl, 28);
 	struct pkt spoofed = pkt(from_host_b(), ip4(PUB_1, PUB_1), udp(4001, 4002), text("x"));
 
 	expect_dropped(expired, IF_PRIV, EXPIRED);
 	expect_dropped(nobody, IF_PRIV, NO_PORT);
 	expect_dropped(policy, IF_PRIV, REMOTE_UNALLOWED);
-	expect_dropped(big, IF_PRIV, TOO_BIG);
-	expect_dropped(ttl, IF_PRIV, TTL_EXCEEDED);
+	expect_answered(big, IF_PRIV, big_answer, TOO_BIG);
+	expect_answered(ttl, IF_PRIV, ttl_answer, TTL_EXCEEDED);
 	expect_dropped(spoofed, IF_PRIV, NOT_OWNER);
 }

@@ -72,8 +72,11 @@ Test(xdp_priv_rules, ttl_one_dies_here_and_the_tunnels_ttl_does_not_count)
 		pkt(from_host_a(.ttl = 1), ip4(PUB_1, REMOTE, .ttl = 2), udp(4003, 53), text("x"));
 	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 1), udp(4003, 53), text("x"));
 
-	expect_dropped(one, IF_PRIV, TTL_EXCEEDED);
-	expect_dropped(zero, IF_PRIV, TTL_EXCEEDED);
+	struct pkt one_answer = icmp_to_host_a(11, 0, 0, one, 28);
+	struct pkt zero_answer = icmp_to_host_a(11, 0, 0, zero, 28);
+
+	expect_answered(one, IF_PRIV, one_answer, TTL_EXCEEDED);
+	expect_answered(zero, IF_PRIV, zero_answer, TTL_EXCEEDED);
 	expect_sent(two, want, slot);
 }
 
@@ -138,9 +141,10 @@ Test(xdp_priv_rules, longer_than_the_public_interface_takes)
 			      bytes(1500 - 28));
 	struct pkt more =
 		pkt(from_host_a(), ip4(PUB_1, REMOTE, .df = true), udp(4003, 53), bytes(1501 - 28));
+	struct pkt answer = icmp_to_host_a(3, 4, 1500, more, 528);
 
 	expect_sent(fits, want, slot);
-	expect_dropped(more, IF_PRIV, TOO_BIG);
+	expect_answered(more, IF_PRIV, answer, TOO_BIG);
 }
 
 Test(xdp_priv_rules, headers_that_contradict_themselves)

@@ -16,8 +16,11 @@ Test(xdp_pub_rules, ttl_one_dies_here_and_two_does_not)
 	struct pkt two = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 2), udp(53, 4003), text("x"));
 	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
 
-	expect_dropped(one, IF_PUB, TTL_EXCEEDED);
-	expect_dropped(zero, IF_PUB, TTL_EXCEEDED);
+	struct pkt one_answer = icmp_to_router(REMOTE, 11, 0, 0, one, 28);
+	struct pkt zero_answer = icmp_to_router(REMOTE, 11, 0, 0, zero, 28);
+
+	expect_answered(one, IF_PUB, one_answer, TTL_EXCEEDED);
+	expect_answered(zero, IF_PUB, zero_answer, TTL_EXCEEDED);
 	expect_tunnelled(two, want, slot);
 }
 
@@ -48,9 +51,10 @@ Test(xdp_pub_rules, a_packet_of_the_tunnels_mtu_fits_and_one_byte_more_does_not)
 			      udp(53, 4003), bytes(1480 - 28));
 	struct pkt more =
 		pkt(from_router, ip4(REMOTE, PUB_1, .df = true), udp(53, 4003), bytes(1481 - 28));
+	struct pkt answer = icmp_to_router(REMOTE, 3, 4, 1480, more, 548);
 
 	expect_tunnelled(fits, want, slot);
-	expect_dropped(more, IF_PUB, TOO_BIG);
+	expect_answered(more, IF_PUB, answer, TOO_BIG);
 }
 
 Test(xdp_pub_rules, ethernet_padding_is_trimmed)
@@ -189,10 +193,12 @@ Test(xdp_pub_rules, a_shared_address_has_no_owner_for_other_protocols)
 		pkt(from_router, ip4(REMOTE, PUB_1), ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
 	struct pkt echo = pkt(from_router, ip4(REMOTE, PUB_1), echo_request(9), text("ping"));
 	struct pkt reply = pkt(from_router, ip4(REMOTE, PUB_1), echo_reply(9), text("ping"));
+	struct pkt answer = pkt(to_router, ip4(PUB_1, REMOTE), echo_reply(9), text("ping"));
 
 	expect_dropped(gre, IF_PUB, NO_PROTOCOL);
 	expect_dropped(ipip, IF_PUB, NO_PROTOCOL);
-	expect_dropped(echo, IF_PUB, ICMP_QUERY);
+	expect_run(echo, .iface = IF_PUB, .action = XDP_TX, .want = &answer,
+		   .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } });
 	expect_dropped(reply, IF_PUB, ICMP_QUERY);
 }
 

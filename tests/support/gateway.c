@@ -147,7 +147,7 @@ void gateway_up(void)
 		cr_skip_test("needs CAP_BPF: run as root");
 	cr_assert_eq(err, 0, "cannot load the programs: %s", strerror(-err));
 	put_on_idle_devices();
-	put_iface(IF_PUB, "pub0", RSIP_ROLE_PUBLIC, MAC_GW_PUB, 0);
+	put_iface(IF_PUB, "pub0", RSIP_ROLE_PUBLIC, MAC_GW_PUB, GW_PUB);
 	put_iface(IF_PRIV, "priv0", RSIP_ROLE_PRIVATE, MAC_GW_PRIV, GW_PRIV);
 	put_iface(IF_SLOW, "slow0", RSIP_ROLE_SLOW, MAC_ALL, 0);
 	put_iface(IF_PRIV2, "priv1", RSIP_ROLE_PRIVATE, MAC_GW_PRIV2, GW_PRIV2);
@@ -283,6 +283,13 @@ static uint32_t as_xdp(uint32_t action, bool turned_back)
 	return XDP_ABORTED;
 }
 
+/* TC's redirect does not say where to: what is answered in place goes back. */
+static uint64_t turned_back(void)
+{
+	return gateway_counter(RSIP_CNT_ARP_ANSWERED) + gateway_counter(RSIP_CNT_ICMP_SENT) +
+	       gateway_counter(RSIP_CNT_ECHO_ANSWERED);
+}
+
 /*
  * false: the kernel does not test-run TC programs on frames that end inside a network header (it does
  * hand them such frames in earnest).
@@ -290,7 +297,7 @@ static uint32_t as_xdp(uint32_t action, bool turned_back)
 static bool run_tc(int prog, struct __sk_buff ctx, struct ran *ran, const uint8_t *data,
 		   uint32_t len)
 {
-	uint64_t turned = gateway_counter(RSIP_CNT_ARP_ANSWERED);
+	uint64_t turned = turned_back();
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len,
 		    .data_out = ran->data, .data_size_out = sizeof(ran->data), .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .ctx_out = &ctx, .ctx_size_out = sizeof(ctx),
@@ -300,7 +307,7 @@ static bool run_tc(int prog, struct __sk_buff ctx, struct ran *ran, const uint8_
 	if (err == -EINVAL && len < ETH_ZLEN)
 		return false;
 	cr_assert_eq(err, 0, "the test run failed: %s", strerror(errno));
-	ran->action = as_xdp(opts.retval, gateway_counter(RSIP_CNT_ARP_ANSWERED) != turned);
+	ran->action = as_xdp(opts.retval, turned_back() != turned);
 	ran->len = opts.data_size_out;
 	ran->mark = ctx.mark;
 	return true;

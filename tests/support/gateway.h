@@ -144,6 +144,18 @@ uint64_t gateway_counter(int cnt);
 
 /* Violations that the packets so far have reported; they are then forgotten.  At most 16 are kept. */
 uint32_t gateway_events(struct rsip_event out[16]);
+/* Dropped, and the sender hears why: the ICMP error goes back in its place. */
+#define expect_answered(in, side, out, reason)                                                     \
+	expect_run(in, .iface = side, .action = XDP_TX, .want = &(out),                            \
+		   .counts = { { RSIP_CNT_ICMP_SENT, 1 }, { RSIP_DROP_##reason, 1 } })
+/* The gateway's ICMP error about (a part of) a packet, to the public side or into host A's tunnel. */
+#define icmp_to_router(to, t, c, m, about, n)                                                      \
+	pkt(to_router, ip4(GW_PUB, to, .tos = 0xc0, .df = true), icmp(t, c, .rest_lo = m),         \
+	    raw((about).data + 14, n))
+#define icmp_to_host_a(t, c, m, about, n)                                                          \
+	pkt(to_host_a(.tos = 0xc0, .df = true), ip4(GW_PUB, PUB_1, .tos = 0xc0, .df = true),       \
+	    icmp(t, c, .rest_lo = m), raw((about).data + 34, n))
+
 uint32_t gateway_claims(void); /* keys in rsip_cookies */
 uint32_t outer_len(const struct pkt *p); /* total length of the first IP header */
 uint32_t inner_len(const struct pkt *p); /* of the second */

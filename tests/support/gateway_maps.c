@@ -50,6 +50,7 @@ static void set_sizes(struct rsip_xdp_bpf *o, const struct rsip_config *k)
 	bpf_map__set_max_entries(o->maps.rsip_event_gate, k->cpus);
 	bpf_map__set_max_entries(o->maps.rsip_nexthops, k->cpus * RSIP_NEXTHOPS);
 	bpf_map__set_max_entries(o->maps.rsip_frags, k->cpus);
+	bpf_map__set_max_entries(o->maps.rsip_icmp_rate, k->cpus);
 	bpf_map__set_max_entries(o->maps.rsip_cookies, 4096);
 	bpf_map__set_max_entries(o->maps.rsip_spis_out, 4096);
 	bpf_map__set_max_entries(o->maps.rsip_ike_peers, 4096);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the gateway says itself: ICMP errors about packets that it cannot forward, made in place of them, and
+ * echo replies for shared addresses (RFC 3102 6.2).
+ *
+ *   to the public realm   | Ethernet |                         | IP | ICMP | the packet, cut to 576 bytes in all |
+ *   to a host             | Ethernet | IP, gateway -> host     | IP | ICMP | the inner packet, cut               |
+ */
+#ifndef RSIP_BPF_REPLY_H
+#define RSIP_BPF_REPLY_H
+
+#define RSIP_ICMP_TOO_BIG 0x0304 /* type and code: RFC 1191 */
+#define RSIP_ICMP_TTL 0x0b00
+#define RSIP_REPLY_MAX 576 /* RFC 1812 4.3.2.3 */
+#define RSIP_REPLY_TTL 64
+#define RSIP_REPLY_TOS 0xc0 /* internetwork control, RFC 1812 4.3.2.5 */
+
+struct rsip_reply {
+	__u32 off; /* of the IP header that it is about */
+	__u32 l2; /* bytes of link-layer header */
+	__be32 src; /* who says it */
+	__be32 host; /* where the tunnel goes that it is sent by; 0: none */
+	__be32 endpoint; /* and where it begins */
+	__u16 what; /* RSIP_ICMP_* */
+	__u16 mtu; /* for RSIP_ICMP_TOO_BIG */
+	__u8 mac[6]; /* of the interface */
+	__u8 pad[2];
+};
+
+/* RFC 1812 4.3.2.7: errors at the kernel's usual rate, for each CPU. */
+static __always_inline bool rsip_reply_allowed(__u32 cpu, __u64 now)
+{
+	struct rsip_bucket *b = bpf_map_lookup_elem(&rsip_icmp_rate, &cpu);
+	__u64 more;
+
+	if (!b)
+		return false;
+	more = (now - b->filled_ns) / (1000000000ULL / RSIP_ICMP_PER_S);
+	if (more) {
+		b->tokens = more + b->tokens < RSIP_ICMP_BURST ? (__u32)more + b->tokens : RSIP_ICMP_BURST;
+		b->filled_ns = now;
+	}
+	if (!b->tokens)
+		return false;
+	b->tokens--;
+	return true;
+}
+
+/* RFC 1812 4.3.2.7: never about an ICMP error, a later fragment, a multicast. */
+static __always_inline bool rsip_reply_due(struct rsip_ctx *ctx, const struct rsip_ip *ip)
+{
+	__u8 type;
+
+	if (ip->frag & RSIP_FRAG_OFFSET || rsip_first_byte(ip->daddr) >= 224 || !ip->saddr)
+		return false;
+	if (ip->proto != RSIP_PROTO_ICMP)
+		return true;
+	return !rsip_ctx_load(ctx, ip->off + ip->hlen, &type, 1) && !rsip_icmp_is_error(type) && type != 5;
+}
+
+/* Sum of what is quoted, from off to the end of the frame: whole words. */
+static __always_inline __u64 rsip_reply_sum(struct rsip_ctx *ctx, __u32 off)
+{
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < RSIP_REPLY_MAX / 4; i++) {
+		__u32 *word = rsip_data(ctx) + (off & 0x7f) + i * 4; /* off is 42 to 62: said for the verifier */
+
+		if ((void *)(word + 1) > rsip_data_end(ctx))
+			break;
+		sum += *word;
+	}
+	return sum;
+}
+
+static __always_inline void rsip_reply_ip(struct iphdr *ip, __u16 len, __be32 src, __be32 dst, __u8 proto)
+{
+	__u64 sum = 0;
+
+	*(__u8 *)ip = 0x45;
+	ip->tos = RSIP_REPLY_TOS;
+	ip->tot_len = bpf_htons(len);
+	ip->id = 0;
+	ip->frag_off = bpf_htons(RSIP_FRAG_DF);
+	ip->ttl = RSIP_REPLY_TTL;
+	ip->protocol = proto;
+	ip->check = 0;
+	ip->saddr = src;
+	ip->daddr = dst;
+	for (int i = 0; i < 5; i++)
+		sum += ((__u32 *)ip)[i];
+	ip->check = ~rsip_csum_fold(sum);
+}
+
+static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct rsip_reply *r, const struct ethhdr *was,
+					    __u32 quote, __be32 to)
+{
+	__u32 total = RSIP_IP_LEN + RSIP_ICMP_LEN + quote;
+	void *at = rsip_data(ctx);
+	struct rsip_hop hop;
+	__be16 *icmp;
+	__u64 sum;
+
+	if (at + RSIP_ETH_LEN + 2 * RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
+		return -RSIP_DROP_INTERNAL;
+	sum = rsip_reply_sum(ctx, r->l2 + (r->host ? RSIP_IP_LEN : 0) + RSIP_IP_LEN + RSIP_ICMP_LEN);
+	sum += bpf_htons(r->what);
+	sum += bpf_htons(r->mtu);
+	if (r->l2) {
+		__builtin_memcpy(hop.dst_mac, was->h_source, 6);
+		__builtin_memcpy(hop.src_mac, r->mac, 6);
+		rsip_eth_write(at, &hop);
+		at += RSIP_ETH_LEN;
+	}
+	if (r->host) {
+		rsip_reply_ip(at, (__u16)(total + RSIP_IP_LEN), r->endpoint, r->host, RSIP_PROTO_IPIP);
+		at += RSIP_IP_LEN;
+	}
+	rsip_reply_ip(at, (__u16)total, r->src, to, RSIP_PROTO_ICMP);
+	icmp = at + RSIP_IP_LEN;
+	icmp[0] = bpf_htons(r->what);
+	icmp[1] = ~rsip_csum_fold(sum);
+	icmp[2] = 0;
+	icmp[3] = bpf_htons(r->mtu);
+	return 0;
+}
+
+/* 0: the frame is now an ICMP error about the packet that it was; 1: none is due; else -RSIP_DROP_*. */
+__noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r)
+{
+	struct rsip_ip ip = {};
+	struct ethhdr was = {};
+	__u32 front, quote;
+
+	if (!r || rsip_ip_read(ctx, r->off & 0xff, rsip_frame_len(ctx) - r->off, &ip))
+		return 1;
+	if (!rsip_reply_due(ctx, &ip))
+		return 1;
+	front = RSIP_IP_LEN + RSIP_ICMP_LEN + (r->host ? RSIP_IP_LEN : 0);
+	quote = ip.len < RSIP_REPLY_MAX - front ? ip.len & ~3U : RSIP_REPLY_MAX - front;
+	if (rsip_ctx_load(ctx, 0, &was, sizeof(was)))
+		return -RSIP_DROP_INTERNAL;
+	if (rsip_frame_len(ctx) > r->off + quote && rsip_ctx_trim(ctx, r->off + quote))
+		return -RSIP_DROP_INTERNAL;
+	if (rsip_ctx_cut_up(ctx, (int)(r->off - r->l2) - (int)front))
+		return -RSIP_DROP_INTERNAL;
+	rsip_ctx_pull_all(ctx);
+	return rsip_reply_write(ctx, r, &was, quote, ip.saddr);
+}
+
+/* Who speaks for the gateway: its public address; on a public interface that has none, the address asked for. */
+static __always_inline __be32 rsip_reply_source(const struct rsip_walk *walk, const struct rsip_iface *iface)
+{
+	struct rsip_iface *first_public = rsip_iface_get(1);
+
+	if (iface->role == RSIP_ROLE_PUBLIC && iface->endpoint)
+		return iface->endpoint;
+	if (first_public && first_public->role == RSIP_ROLE_PUBLIC && first_public->endpoint)
+		return first_public->endpoint;
+	return walk->tunnel_src ? walk->tunnel_dst : walk->asked;
+}
+
+/*
+ * A packet that is dropped as too big or for its TTL: its sender hears of it.  RSIP_ANSWER_ERROR, or why it was
+ * dropped (res).  Not from the slow-path device: there is no way back from it, and the kernel has said what is due.
+ */
+static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
+{
+	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_reply r = {};
+	int made;
+
+	if ((res != -RSIP_DROP_TOO_BIG && res != -RSIP_DROP_TTL_EXCEEDED) || walk->slow || !iface)
+		return res;
+	if (!rsip_reply_allowed(walk->cpu, bpf_ktime_get_coarse_ns())) {
+		walk->icmp_limited = 1;
+		return res;
+	}
+	r.off = walk->inner_off;
+	r.l2 = walk->l2;
+	r.src = rsip_reply_source(walk, iface);
+	r.host = walk->tunnel_src;
+	r.endpoint = walk->tunnel_dst;
+	r.what = res == -RSIP_DROP_TOO_BIG ? RSIP_ICMP_TOO_BIG : RSIP_ICMP_TTL;
+	r.mtu = res == -RSIP_DROP_TOO_BIG ? (__u16)walk->mtu : 0;
+	__builtin_memcpy(r.mac, iface->mac, 6);
+	made = rsip_reply_error(walk->ctx, &r);
+	if (made)
+		return made < 0 ? made : res;
+	walk->why = res;
+	return RSIP_ANSWER_ERROR;
+}
+
+/* ---- echo ---------------------------------------------------------------------------------------------------------- */
+
+/*
+ * RFC 3102 6.2: an echo request to a shared address is the gateway's to answer.  0: not one.  RSIP_ANSWER_ECHO: the
+ * frame is the reply.
+ */
+static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	__u32 off = (ip->off + ip->hlen) & 0xff;
+	struct ethhdr *eth = rsip_data(walk->ctx);
+	struct rsip_hop hop;
+	struct iphdr *h;
+	__be16 *icmp;
+
+	h = (void *)eth + walk->l2;
+	icmp = (void *)eth + off;
+	if (!iface || walk->slow || (void *)(eth + 1) > rsip_data_end(walk->ctx) ||
+	    (void *)(h + 1) > rsip_data_end(walk->ctx) || (void *)(icmp + 4) > rsip_data_end(walk->ctx))
+		return 0;
+	if (icmp[0] != bpf_htons(0x0800))
+		return 0;
+	icmp[0] = 0;
+	rsip_csum_replace((__sum16 *)&icmp[1], bpf_htons(0x0800), 0);
+	h->saddr = ip->daddr;
+	h->daddr = ip->saddr;
+	rsip_inner_set(h, (__be16 *)&h->ttl, &h->ttl, RSIP_REPLY_TTL);
+	if (walk->l2) {
+		__builtin_memcpy(hop.dst_mac, eth->h_source, 6);
+		__builtin_memcpy(hop.src_mac, iface->mac, 6);
+		rsip_eth_write(eth, &hop);
+	}
+	return RSIP_ANSWER_ECHO;
+}
+
+#endif

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * What the gateway says itself: about which packets it makes ICMP errors and about which never (RFC
+ * 1812 4.3.2.7), how many, and who answers an echo request.
+ */
+#include "gateway.h"
+
+TestSuite(xdp_reply, .init = gateway_up, .fini = gateway_down);
+
+Test(xdp_reply, never_about_an_icmp_error)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt error = pkt(from_router, ip4(ROUTER, PUB_1, .ttl = 1), icmp(3, 1),
+			       ip4(PUB_1, REMOTE), udp(4003, 53));
+
+	expect_dropped(error, IF_PUB, TTL_EXCEEDED);
+}
+
+Test(xdp_reply, never_about_a_later_fragment)
+{
+	given_binding(HOST_A, PUB_1, .whole = true);
+	struct pkt later =
+		pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1, .frag = 9, .proto = 17), bytes(32));
+	struct pkt first =
+		pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1, .mf = true), udp(53, 9), bytes(32));
+	struct pkt answer = icmp_to_router(REMOTE, 11, 0, 0, first, 60);
+
+	expect_dropped(later, IF_PUB, TTL_EXCEEDED);
+	expect_answered(first, IF_PUB, answer, TTL_EXCEEDED);
+}
+
+Test(xdp_reply, about_an_icmp_query)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt ping =
+		pkt(from_host_a(), ip4(PUB_1, REMOTE, .ttl = 1), echo_request(7), text("ping"));
+	struct pkt answer = icmp_to_host_a(11, 0, 0, ping, 32);
+
+	expect_answered(ping, IF_PRIV, answer, TTL_EXCEEDED);
+}
+
+Test(xdp_reply, with_options_in_both_headers)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(eth(MAC_HOST_A, MAC_GW_PRIV),
+			    ip4(HOST_A, GW_PRIV, .options = "\x94\x04\0\0", .options_len = 4),
+			    ip4(PUB_1, REMOTE, .ttl = 1, .options = "\x94\x04\0\0", .options_len = 4),
+			    udp(4003, 53), bytes(12));
+	struct pkt want = pkt(to_host_a(.tos = 0xc0, .df = true),
+			      ip4(GW_PUB, PUB_1, .tos = 0xc0, .df = true), icmp(11, 0),
+			      raw(in.data + 38, 44));
+
+	expect_answered(in, IF_PRIV, want, TTL_EXCEEDED);
+}
+
+Test(xdp_reply, no_more_than_the_rate_allows)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
+	uint64_t sent, limited, dropped;
+
+	for (int i = 0; i < 400; i++)
+		gateway_run(IF_PUB, in.data, in.len);
+	sent = gateway_counter(RSIP_CNT_ICMP_SENT);
+	limited = gateway_counter(RSIP_CNT_ICMP_LIMITED);
+	dropped = gateway_counter(RSIP_DROP_TTL_EXCEEDED);
+	cr_expect_eq(dropped, 400);
+	cr_expect_eq(sent + limited, 400);
+	cr_expect_geq(sent, RSIP_ICMP_BURST);
+	cr_expect_gt(limited, 0, "none was held back in 400 at once");
+}
+
+Test(xdp_reply, an_echo_request_of_every_length_is_answered_with_its_data)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	for (uint32_t n = 0; n < 1400; n += 233) {
+		struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 3, .id = 9),
+				    echo_request(77), bytes(n));
+		struct pkt want =
+			pkt(to_router, ip4(PUB_1, REMOTE, .id = 9), echo_reply(77), bytes(n));
+
+		expect_run(in, .iface = IF_PUB, .action = XDP_TX, .want = &want,
+			   .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } });
+	}
+}
+
+Test(xdp_reply, an_echo_request_to_a_whole_address_goes_to_its_host)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true);
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), echo_request(77), text("ping"));
+	struct pkt want =
+		pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), echo_request(77), text("ping"));
+
+	expect_tunnelled(in, want, slot);
+}
