@@ -177,8 +177,9 @@ static void read_dp_mode(struct rsip_conf_read *r, const cJSON *item,
 	const char *text = cJSON_GetStringValue(item);
 
 	(void)key;
-	if (!text || (strcmp(text, "auto") && strcmp(text, "native") && strcmp(text, "generic")))
-		rsip_conf_read_wrong(r, item, "must be \"auto\", \"native\" or \"generic\"");
+	if (!text || (strcmp(text, "auto") && strcmp(text, "native") && strcmp(text, "generic") &&
+		      strcmp(text, "tc")))
+		rsip_conf_read_wrong(r, item, "must be \"auto\", \"native\", \"generic\" or \"tc\"");
 	else
 		strcpy(out, text);
 }
