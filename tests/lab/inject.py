@@ -75,7 +75,7 @@ def public_spoof(c):
     yield "a protocol without ports", "no-protocol", IP(src=c["peer"], dst=c["pool"], proto=89) / MARK
     yield "an ICMP error about a packet nobody sent", "no-quote-owner", IP(src=c["peer"], dst=c["pool"]) / ICMP(
         type=3, code=1) / IP(src=c["pool"], dst=c["peer"]) / UDP(sport=1999, dport=9) / Raw(b"12345678")
-    yield "a ping to the shared address", "icmp-query", IP(src=c["peer"], dst=c["pool"]) / ICMP() / MARK
+    yield "an echo reply that nobody asked for", "icmp-query", IP(src=c["peer"], dst=c["pool"]) / ICMP(type=0) / MARK
     yield "a time to live of 1", "ttl-exceeded", from_peer(c, ttl=1)
 
 
