@@ -136,6 +136,8 @@ host_up hosta --ports 8 --strongswan yes --strongswan-dir $LAB/ike-hosta/drop --
 check_eq "a stale file of its own goes, another's stays" \
 	"$(cd $LAB/ike-hosta/drop && ls | grep -c . | tr '\n' ' ')$(ls $LAB/ike-hosta/drop/rsip-binding-2.conf)" \
 	"2 $LAB/ike-hosta/drop/rsip-binding-2.conf"
+rm $LAB/ike-hosta/drop/rsip-binding-2.conf
+
 # the second charon of rsip-charon.service, by the unit's own words, beside one of the machine's own
 unit() { sed -n "s/^$1=//p" "$TREE/packaging/rsip-charon.service" | head -n 1; }
 second_charon() {
@@ -158,9 +160,12 @@ check "and answers at its own socket" swanctl --stats --uri "unix://$(unit BindP
 check "while the machine's own goes on" ike_ctl own --stats
 label=$(told hosta label)
 cd $LAB && ike_conf hosta $POOL $PEER
-swanctl --load-all --noprompt --uri "unix://$(unit BindPaths)/vici" --file $LAB/ike-hosta/swanctl.conf >/dev/null 2>&1
 ike_start peer nsenter "--net=/run/netns/$(ns peer)"
-swanctl --initiate --ike peer --uri "unix://$(unit BindPaths)/vici" >$LAB/second.out 2>&1
+second_initiates() {
+	swanctl --load-all --noprompt --uri "unix://$(unit BindPaths)/vici" --file $LAB/ike-hosta/swanctl.conf &&
+		timeout 20 swanctl --initiate --ike peer --uri "unix://$(unit BindPaths)/vici"
+}
+wait_for 30 second_initiates
 check_eq "the second charon has the lease's label" \
 	"0x$(swanctl --list-sas --uri "unix://$(unit BindPaths)/vici" | grep -o '[0-9a-f]\{16\}_i\*' | cut -c 1-8)" "$label"
 kill $second
@@ -168,5 +173,5 @@ kill $second
 client hosta down
 client hostb down
 check_eq "no binding is left" "$(bindings)" ""
-check_eq "no file is left" "$(cd $LAB && echo ike-host*/drop/*.conf)" "ike-hosta/drop/rsip-binding-2.conf"
+check_eq "no file is left" "$(cat $LAB/ike-host*/drop/*.conf 2>/dev/null)" ""
 lab_end
