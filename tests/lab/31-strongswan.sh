@@ -160,12 +160,13 @@ check "and answers at its own socket" swanctl --stats --uri "unix://$(unit BindP
 check "while the machine's own goes on" ike_ctl own --stats
 label=$(told hosta label)
 cd $LAB && ike_conf hosta $POOL $PEER
+rm -f $LAB/ike-peer/vici # of the one before
 ike_start peer nsenter "--net=/run/netns/$(ns peer)"
 second_initiates() {
 	swanctl --load-all --noprompt --uri "unix://$(unit BindPaths)/vici" --file $LAB/ike-hosta/swanctl.conf &&
 		timeout 20 swanctl --initiate --ike peer --uri "unix://$(unit BindPaths)/vici"
 }
-wait_for 30 second_initiates
+wait_for 15 second_initiates
 check_eq "the second charon has the lease's label" \
 	"0x$(swanctl --list-sas --uri "unix://$(unit BindPaths)/vici" | grep -o '[0-9a-f]\{16\}_i\*' | cut -c 1-8)" "$label"
 kill $second
