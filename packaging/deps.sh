@@ -28,14 +28,14 @@ install)
 	[ "$(id -u)" = 0 ] || { echo "deps: missing: $m" >&2; echo "deps: run as root: sudo make deps" >&2; exit 1; }
 	echo "deps: installing" $m
 	export DEBIAN_FRONTEND=noninteractive
+	made='' said=$(mktemp) || exit 1
+	trap 'rm -f "$said"; [ -z "$made" ] || rm -f /usr/sbin/policy-rc.d' EXIT
+	trap 'exit 130' INT TERM HUP # or sh would leave them behind
 	# A policy that starts no service: the tests bring their own instances.
-	made=
-	if [ ! -e /usr/sbin/policy-rc.d ]; then printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d && made=1; fi
-	trap '[ -z "$made" ] || rm -f /usr/sbin/policy-rc.d' EXIT
-	apt-get install -y -q --no-install-recommends $m >/tmp/rsip-deps.$$ 2>&1 ||
-		{ apt-get update -q >>/tmp/rsip-deps.$$ 2>&1 && apt-get install -y -q --no-install-recommends $m >>/tmp/rsip-deps.$$ 2>&1; } ||
-		{ echo "deps: apt-get failed:" >&2; tail -15 /tmp/rsip-deps.$$ >&2; rm -f /tmp/rsip-deps.$$; exit 1; }
-	rm -f /tmp/rsip-deps.$$
+	if [ ! -e /usr/sbin/policy-rc.d ]; then made=1; printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d; fi
+	apt-get install -y -q --no-install-recommends $m >"$said" 2>&1 ||
+		{ apt-get update -q >>"$said" 2>&1 && apt-get install -y -q --no-install-recommends $m >>"$said" 2>&1; } ||
+		{ echo "deps: apt-get failed:" >&2; tail -15 "$said" >&2; exit 1; }
 	echo "deps: done" ;;
 *)
 	sed -n '3,4s/^# //p' "$0" >&2; exit 2 ;;
