@@ -213,7 +213,7 @@ bench: all $(O)/bench/plane ## measure the data plane against its floor, the ker
 deps: ## install the Debian packages that are missing (idempotent)
 	$(Q)packaging/deps.sh install
 check-deps:
-	$(Q)[ -e $(O)/.deps-ok ] || { packaging/deps.sh check build && mkdir -p $(O) && touch $(O)/.deps-ok; }
+	$(Q)[ $(O)/.deps-ok -nt packaging/packages-build.txt ] || { packaging/deps.sh check build && mkdir -p $(O) && touch $(O)/.deps-ok; }
 
 vmlinux: ## write vmlinux/vmlinux.h anew from the running kernel's BTF
 	$(Q)vmlinux/regenerate.sh
@@ -240,6 +240,7 @@ uninstall: ## remove what install put there (configuration files of yours stay)
 	rm -f $(DESTDIR)$(TMPFILESDIR)/rsip.conf $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/rsip.conf $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(wildcard docs/man/*.5))) $(DESTDIR)$(SYSCONFDIR)/rsip/*.json.example
+	rmdir $(DESTDIR)$(DATADIR)/rsip $(DESTDIR)$(SYSCONFDIR)/rsip/charon $(DESTDIR)$(SYSCONFDIR)/rsip 2>/dev/null || :
 
 clean: ## remove build/
 	rm -rf build
