@@ -205,7 +205,8 @@ static int look_at_present(struct rsip_attach *a, char *unmount)
 		log_warn("an attach to %s did not come to its end: taking off what it left",
 			 folder);
 		err = rsip_plane_remove(folder, unmount);
-		*unmount = '\0'; /* we go on to use it */
+		a->mounted = a->mounted || *unmount; /* we go on to use it: our detach unmounts it */
+		*unmount = '\0';
 		return err;
 	}
 	if (err == -ENOENT)

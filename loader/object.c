@@ -303,10 +303,16 @@ int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
 	int err = 0;
 
 	if (bpf_map_lookup_elem(rsip_object_map(object, "rsip_iftab"), &bucket, &tab[bucket]))
-		return -errno;
-	err = rsip_iftab_put(tab, iface->ifindex, index);
+		err = -errno;
 	if (!err)
-		err = put(object, "rsip_ifaces", index, iface);
+		err = rsip_iftab_put(tab, iface->ifindex, index);
+	if (err) {
+		log_err("cannot take interface %s: map rsip_iftab: %s (interfaces whose numbers are "
+			"equal modulo %d share few places)",
+			iface->name, strerror(-err), RSIP_IFTAB_BUCKETS);
+		return err;
+	}
+	err = put(object, "rsip_ifaces", index, iface);
 	return err ? err : put(object, "rsip_iftab", bucket, &tab[bucket]);
 }
 

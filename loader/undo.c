@@ -331,8 +331,8 @@ static int restore_tc(const char *name)
 
 	snprintf(ifname, sizeof(ifname), "%.*s", slash ? (int)(slash - rest) : 0, rest);
 	ifindex = if_nametoindex(ifname);
-	if (!ifindex)
-		return -ENODEV;
+	if (!ifindex || !rsip_tc_made(ifindex))
+		return -ENODEV; /* somebody has removed the device, or the qdisc with all that is in it */
 	return rsip_tc_take(ifindex, slash && !strcmp(slash, "/egress"));
 }
 
@@ -340,7 +340,7 @@ static int restore_clsact(const char *name)
 {
 	uint32_t ifindex = if_nametoindex(name + strlen(CLSACT_PREFIX));
 
-	if (!ifindex)
+	if (!ifindex || !rsip_tc_made(ifindex))
 		return -ENODEV;
 	if (rsip_tc_used(ifindex)) {
 		log_info("leaving the clsact qdisc on %s: others have filters in it",
