@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "log.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ void rsip_vlog(enum rsip_log_level level, const char *fmt, va_list ap)
 	static const char *const priority[] = { "<3>", "<4>", "<6>", "<7>" };
 	static const char *const word[] = { "error: ", "warning: ", "", "debug: " };
 	char line[2048];
+	int err = errno; /* callers say what failed, then return it */
 
 	if (level > log_level)
 		return;
@@ -40,6 +42,7 @@ void rsip_vlog(enum rsip_log_level level, const char *fmt, va_list ap)
 		fprintf(stderr, "%s%s\n", priority[level], line);
 	else
 		fprintf(stderr, "%s: %s%s\n", log_name, word[level], line);
+	errno = err;
 }
 
 void rsip_log(enum rsip_log_level level, const char *fmt, ...)
