@@ -27,7 +27,7 @@ static int find_gateway(struct rsip_daemon *d, struct rsip_nl *nl)
 int rsip_daemon_locate(struct rsip_daemon *d)
 {
 	struct rsip_route route;
-	struct rsip_link link;
+	struct rsip_link link = {0}; /* of an interface that has gone meanwhile */
 	struct rsip_nl *nl;
 	int err = rsip_nl_open(&nl);
 
