@@ -51,6 +51,7 @@ void rsip_conf_init(struct rsip_conf *conf)
 	conf->control.mode = conf->control.read_only_mode = RSIP_CTL_MODE_DEFAULT;
 	conf->log_level = RSIP_LOG_INFO;
 	strcpy(conf->user, "rsip");
+	strcpy(conf->stray, "pass");
 }
 
 void rsip_conf_free(struct rsip_conf *conf)
@@ -302,6 +303,18 @@ static const struct rsip_conf_read_key store_keys[] = {
 	END,
 };
 
+static void read_stray(struct rsip_conf_read *r, const cJSON *item,
+		       const struct rsip_conf_read_key *key, void *out)
+{
+	const char *text = cJSON_GetStringValue(item);
+
+	(void)key;
+	if (!text || (strcmp(text, "pass") && strcmp(text, "drop") && strcmp(text, "reject")))
+		rsip_conf_read_wrong(r, item, "must be \"pass\", \"drop\" or \"reject\"");
+	else
+		strcpy(out, text);
+}
+
 /* Sections: out is the whole configuration, and the offsets in their tables count from there. */
 #define SECTION(fn, table)                                                                         \
 	static void fn(struct rsip_conf_read *r, const cJSON *item,                                \
@@ -334,6 +347,7 @@ static const struct rsip_conf_read_key root_keys[] = {
 	{"udp", rsip_conf_read_bool, AT(udp), 0, 0},
 	{"control", read_control, 0, 0, 0},
 	{"log", read_log, 0, 0, 0},
+	{"stray", read_stray, AT(stray), 0, 0},
 	{"check_mac", rsip_conf_read_bool, AT(check_mac), 0, 0},
 	{"user", rsip_conf_read_text, AT(user), 0, 32},
 	END,

@@ -42,6 +42,12 @@ struct rsip_conf_key {
 	int line;
 };
 
+/* A part of a pool's ports for kernel NAT: hosts without RSIP.  rsip-loader sets it up. */
+struct rsip_conf_nat {
+	uint16_t port_first, port_last; /* 0: none */
+	struct rsip_conf_nets nets;
+};
+
 struct rsip_conf {
 	struct rsip_conf_iface public_if[RSIP_MAX_IFACES], private_if[RSIP_MAX_IFACES];
 	uint32_t public_cnt, private_cnt;
@@ -56,6 +62,8 @@ struct rsip_conf {
 	 * name. */
 	struct rsip_pool_conf pool[RSIP_CONF_POOLS_MAX];
 	uint32_t pool_cnt;
+
+	char stray[8]; /* what becomes of hosts' packets outside the tunnel: pass, drop, reject */
 
 	struct rsip_flow_policy policy[RSIP_CONF_POLICIES_MAX];
 	uint32_t policy_cnt;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config_kernel.h"
 #include "config_read.h"
 #include "json.h"
 #include "util.h"
@@ -190,10 +191,34 @@ static void read_name(struct rsip_conf_read *r, const cJSON *item,
 	strcpy(pool->base.name, text);
 }
 
+static void read_kernel(struct rsip_conf_read *r, const cJSON *item,
+			const struct rsip_conf_read_key *key, void *out)
+{
+	(void)key;
+	rsip_conf_read_kernel(r, item, &((struct pool_text *)out)->base.rules);
+}
+
+static void read_nat(struct rsip_conf_read *r, const cJSON *item,
+		     const struct rsip_conf_read_key *key, void *out)
+{
+	struct rsip_conf_nat nat = {0};
+
+	(void)key;
+	rsip_conf_read_nat(r, item, &((struct pool_text *)out)->base.rules, &nat);
+}
+
+static void read_guess(struct rsip_conf_read *r, const cJSON *item,
+		       const struct rsip_conf_read_key *key, void *out)
+{
+	rsip_conf_read_bool(r, item, key, &((struct pool_text *)out)->base.rules.guess);
+}
+
 static const struct rsip_conf_read_key pool_keys[] = {
 	{"name", read_name, 0, 0, 0},	{"addresses", read_addresses, 0, 0, 0},
 	{"ports", read_ports, 0, 0, 0}, {"methods", read_methods, 0, 0, 0},
-	{"spis", read_spis, 0, 0, 0},	{NULL, NULL, 0, 0, 0},
+	{"spis", read_spis, 0, 0, 0},	{"kernel", read_kernel, 0, 0, 0},
+	{"nat", read_nat, 0, 0, 0},	{"ike_guess", read_guess, 0, 0, 0},
+	{NULL, NULL, 0, 0, 0},
 };
 
 static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index,
@@ -203,7 +228,8 @@ static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index,
 		.base = {.port_first = 1024,
 			 .port_last = 65535,
 			 .spi_min = 256,
-			 .spi_max = UINT32_MAX},
+			 .spi_max = UINT32_MAX,
+			 .rules = {.guess = true}},
 	};
 
 	snprintf(pool.base.name, sizeof(pool.base.name), "pool%d", index);

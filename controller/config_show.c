@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config_read.h"
+#include "config_kernel.h"
 #include "json.h"
 #include "util.h"
 
@@ -53,6 +53,7 @@ static cJSON *show_pool(const struct rsip_pool_conf *pool)
 			cJSON_AddItemToArray(methods, cJSON_CreateString(rsip_method_name(m)));
 	snprintf(text, sizeof(text), "%u-%u", pool->spi_min, pool->spi_max);
 	cJSON_AddStringToObject(obj, "spis", text);
+	rsip_conf_show_kernel(&pool->rules, obj);
 	return obj;
 }
 
@@ -150,6 +151,7 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 	if (*conf->alloclog)
 		cJSON_AddStringToObject(obj, "allocations", conf->alloclog);
 	cJSON_AddBoolToObject(out, "check_mac", conf->check_mac);
+	cJSON_AddStringToObject(out, "stray", conf->stray);
 	cJSON_AddStringToObject(out, "user", conf->user);
 	return out;
 }

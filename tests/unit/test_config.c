@@ -383,3 +383,54 @@ Test(config, an_object_is_found_in_a_stream_of_pieces)
 	memset(&span, 0, sizeof(span));
 	cr_assert_eq(rsip_json_span(&span, " x", 2), -EINVAL);
 }
+
+/* ---- what of an address is the machine's own --------------------------------------------------- */
+
+#define POOL(more) "{\"pools\": [{\"addresses\": \"203.0.113.1\"" more "}]}"
+
+Test(config, ports_spis_and_ike_of_the_machine)
+{
+	const struct rsip_dp_addr_rules *r = &conf.pool[0].rules;
+
+	cr_assert_eq(parse(POOL(", \"kernel\": {\"ports\": [\"53\", \"32768-60999\"], \"icmp_ids\": \"0-65535\", "
+				"\"spis\": \"3422552064-3422556159\", \"ike\": true}")),
+		     0);
+	cr_expect(r->kernel_ike && r->guess);
+	cr_expect(r->kernel_ports[0].first == 53 && r->kernel_ports[0].cnt == 1);
+	cr_expect(r->kernel_ports[1].first == 32768 && r->kernel_ports[1].cnt == 28232);
+	cr_expect_eq(r->kernel_ports[2].cnt, 0);
+	cr_expect(r->kernel_ids[0].first == 0 && r->kernel_ids[0].cnt == 65535);
+	cr_expect(r->kernel_ids[1].first == 65535 && r->kernel_ids[1].cnt == 1);
+	cr_expect(r->kernel_spis[0].first == 0xcc000000 && r->kernel_spis[0].cnt == 0x1000);
+}
+
+Test(config, a_pool_has_no_ports_of_the_machine_and_guesses_unless_told)
+{
+	cr_assert_eq(parse(POOL("")), 0);
+	cr_expect(conf.pool[0].rules.guess && !conf.pool[0].rules.kernel_ike);
+	cr_expect_eq(conf.pool[0].rules.kernel_ports[0].cnt, 0);
+	cr_assert_eq(parse(POOL(", \"ike_guess\": false")), 0);
+	cr_expect_not(conf.pool[0].rules.guess);
+}
+
+Test(config, ports_of_nat_are_the_machines)
+{
+	cr_assert_eq(parse(POOL(", \"nat\": {\"ports\": \"61000-65535\", \"networks\": [\"10.0.0.0/24\"]}")), 0);
+	cr_expect(conf.pool[0].rules.kernel_ports[0].first == 61000 && conf.pool[0].rules.kernel_ports[0].cnt == 4536);
+	cr_expect(conf.pool[0].rules.kernel_ids[0].first == 61000 && conf.pool[0].rules.kernel_ids[0].cnt == 4536);
+}
+
+Test(config, mistakes_about_the_machines_own)
+{
+	cr_expect_eq(parse(POOL(", \"kernel\": {\"ports\": \"0-1\"}")), -EINVAL);
+	cr_expect(found(false, 1, "pools[0].kernel.ports", "range"));
+	cr_expect_eq(parse(POOL(", \"kernel\": {\"ports\": [\"1\", \"3\", \"5\", \"7\", \"9\"]}")), -EINVAL);
+	cr_expect(found(false, 1, "pools[0].kernel.ports[4]", "too many"));
+	cr_expect_eq(parse(POOL(", \"kernel\": {\"spis\": \"255-300\"}")), -EINVAL);
+	cr_expect_eq(parse(POOL(", \"kernel\": {\"ike\": 1}")), -EINVAL);
+	cr_expect_eq(parse(POOL(", \"nat\": {\"ports\": \"61000-65535\"}")), -EINVAL);
+	cr_expect(found(false, 1, "pools[0].nat", "networks"));
+	cr_expect_eq(parse("{\"stray\": \"eat\"}"), -EINVAL);
+	cr_expect_eq(parse("{\"stray\": \"reject\"}"), 0);
+	cr_expect_str_eq(conf.stray, "reject");
+}

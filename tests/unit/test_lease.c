@@ -60,6 +60,8 @@ static struct rsip_lease_conf conf_of(struct rsip_pool_conf *pool, uint32_t addr
 	return conf;
 }
 
+static struct rsip_dp_addr_rules machine; /* what of the addresses is the machine's own */
+
 static void open_lease(uint32_t addrs, uint16_t port_last)
 {
 	struct rsip_lease_sink sink = { .bind_end = on_bind_end };
@@ -67,6 +69,7 @@ static void open_lease(uint32_t addrs, uint16_t port_last)
 	struct rsip_lease_conf conf = conf_of(&pool, addrs);
 
 	pool.port_last = port_last;
+	pool.rules = machine;
 	cr_assert_eq(rsip_lease_create(&conf, dp, seeded, &sink, &lm), 0);
 }
 
@@ -229,6 +232,42 @@ Test(lease, an_spi_by_number_has_one_owner)
 	ask.spi_cnt = 4;
 	ask.spis.range = &beside;
 	grant(2, ask);
+}
+
+/* All SPIs that the pool may choose but a few, and ports in the middle of the range. */
+static void with_the_machines_own(void)
+{
+	machine = (struct rsip_dp_addr_rules){ .kernel_ports = { { 1024, 60000 } },
+					       .kernel_spis = { { 0x80000000, 0x7fffffff } } };
+	one_address();
+}
+
+Test(lease, what_is_the_machines_own_is_never_leased, .init = with_the_machines_own)
+{
+	struct rsip_lease_ask ask = any_ports(1);
+	struct rsip_spi_range own = { 0x90000000, 1 }, across = { 0x7ffffffe, 4 };
+	const struct rsip_lease_bind *b;
+
+	ask.ports_given = true;
+	ask.ports = (struct rsip_port_set){ .cnt = 1, .port = { 61023 } };
+	cr_expect_eq(rsip_lease_allowed(lm, &ask), RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED);
+	cr_expect_eq(rsip_lease_assign(lm, host(1), &ask, now, &b), RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED);
+	ask.ports.port[0] = 61024;
+	cr_expect_eq(rsip_lease_assign(lm, host(1), &ask, now, &b), RSIP_OK);
+	for (unsigned int i = 2; i < 40; i++) {
+		ask = any_ports(64);
+		ask.method = RSIP_METHOD_RSIPSEC;
+		ask.spi_cnt = 16;
+		cr_assert_eq(rsip_lease_assign(lm, host(i), &ask, now, &b), RSIP_OK);
+		cr_expect_geq(b->ports.port[0], 61024);
+		cr_expect_lt(b->spis.range[0].first, 0x80000000);
+	}
+	ask = (struct rsip_lease_ask){ .method = RSIP_METHOD_RSIPSEC, .tunnel = 1, .mtu = 1480, .spi_cnt = 1,
+				       .spis_given = true, .spis = { .range_cnt = 1, .range = &own } };
+	cr_expect_eq(rsip_lease_assign(lm, host(1), &ask, now, &b), RSIP_ERR_IPSEC_SPI_INUSE);
+	ask.spis.range = &across;
+	ask.spi_cnt = 4;
+	cr_expect_eq(rsip_lease_assign(lm, host(1), &ask, now, &b), RSIP_ERR_IPSEC_SPI_INUSE);
 }
 
 Test(lease, what_was_freed_rests_for_two_minutes)
