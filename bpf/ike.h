@@ -5,8 +5,8 @@
  * What has no half of a host's is for the listener for that remote (RFC 3104 App. G); the rest is in peers.h.
  *
  * Claims are (record, generation) words.  BPF_NOEXIST, or one compare-and-swap on a dead word, decides who is
- * first; a word counts only while rsip_learned has the same generation, so a hash value that is recycled under
- * a reader does no harm.
+ * first; a word counts only while rsip_learned has the same generation.  It is kept combined with its key, so a hash
+ * value that is recycled for another key under a reader does no harm either.
  */
 #ifndef RSIP_BPF_IKE_H
 #define RSIP_BPF_IKE_H
@@ -41,8 +41,18 @@ static __always_inline struct rsip_learned *rsip_claim_holder(__u64 word)
 	return l && w.c.gen && RSIP_READ(l->gen) == w.c.gen ? l : NULL;
 }
 
-static __always_inline enum rsip_claim_result rsip_claim_take(void *map, const void *key, __u64 mine)
+/* The maps' keys are 16 bytes, no two with the same mask but by chance. */
+static __always_inline __u64 rsip_claim_mask(const void *key)
 {
+	const __u64 *word = key;
+
+	return RSIP_CLAIM_MASK(word[0], word[1], rsip_seed);
+}
+
+static __always_inline enum rsip_claim_result rsip_claim_take(void *map, const void *key, __u64 word)
+{
+	__u64 mask = rsip_claim_mask(key), mine = word ^ mask;
+
 #pragma unroll
 	for (int try = 0; try < 2; try++) {
 		__u64 *held = bpf_map_lookup_elem(map, key);
@@ -60,7 +70,7 @@ static __always_inline enum rsip_claim_result rsip_claim_take(void *map, const v
 		old = RSIP_READ(*held);
 		if (old == mine)
 			return RSIP_CLAIM_MINE;
-		if (rsip_claim_holder(old))
+		if (rsip_claim_holder(old ^ mask))
 			return RSIP_CLAIM_OTHERS;
 		if (__sync_val_compare_and_swap(held, old, mine) == old)
 			return RSIP_CLAIM_TAKEN;
@@ -69,11 +79,11 @@ static __always_inline enum rsip_claim_result rsip_claim_take(void *map, const v
 }
 
 /* Gives up a claim that fell out of its owner's ring, unless it is another's by now. */
-static __always_inline void rsip_claim_drop(void *map, const void *key, __u64 mine)
+static __always_inline void rsip_claim_drop(void *map, const void *key, __u64 word)
 {
 	__u64 *held = bpf_map_lookup_elem(map, key);
 
-	if (held && RSIP_READ(*held) == mine)
+	if (held && (RSIP_READ(*held) ^ rsip_claim_mask(key)) == word)
 		bpf_map_delete_elem(map, key);
 }
 
@@ -120,7 +130,7 @@ __noinline __u32 rsip_cookie_find(struct rsip_key *key, __u64 cookie)
 	k.local = key->local;
 	held = bpf_map_lookup_elem(&rsip_cookies, &k);
 	if (held) {
-		union rsip_claim_word w = { .word = RSIP_READ(*held) };
+		union rsip_claim_word w = { .word = RSIP_READ(*held) ^ rsip_claim_mask(&k) };
 
 		l = rsip_claim_holder(w.word);
 		if (l && l->local == key->local && w.c.learned != key->self) {
@@ -179,7 +189,7 @@ __noinline __u32 rsip_spi_out_find(__be32 local, __be32 remote, __be32 spi)
 
 	if (!held)
 		return 0;
-	l = rsip_claim_holder(RSIP_READ(*held));
+	l = rsip_claim_holder(RSIP_READ(*held) ^ rsip_claim_mask(&key));
 	return l && l->local == local ? RSIP_READ(l->slot) : 0;
 }
 

@@ -170,10 +170,19 @@ union value {
 	struct rsip_ike_peer peer;
 };
 
-static bool value_is_stale(const struct bpf_dp *d, int map, const union value *v)
+/* A claim is kept combined with its key. */
+static bool value_is_stale(const struct bpf_dp *d, int map, const void *key, const union value *v)
 {
-	if (map != PEERS)
-		return claim_is_stale(d, &v->claim);
+	uint64_t word[2], word_claim;
+	struct rsip_claim held;
+
+	if (map != PEERS) {
+		memcpy(word, key, sizeof(word));
+		memcpy(&word_claim, &v->claim, sizeof(word_claim));
+		word_claim ^= RSIP_CLAIM_MASK(word[0], word[1], d->core.config.hash_seed);
+		memcpy(&held, &word_claim, sizeof(held));
+		return claim_is_stale(d, &held);
+	}
 	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
 		struct rsip_claim claim;
 
@@ -190,13 +199,13 @@ static void drop_if_stale(struct bpf_dp *d, int map, const void *key)
 	int fd = d->hash_fd[map];
 	union value v;
 
-	if (bpf_map_lookup_elem(fd, key, &v) || !value_is_stale(d, map, &v))
+	if (bpf_map_lookup_elem(fd, key, &v) || !value_is_stale(d, map, key, &v))
 		return;
 	if (bpf_map_lookup_and_delete_elem(fd, key, &v)) {
 		bpf_map_delete_elem(fd, key);
 		return;
 	}
-	if (!value_is_stale(d, map, &v))
+	if (!value_is_stale(d, map, key, &v))
 		bpf_map_update_elem(fd, key, &v, BPF_NOEXIST);
 }
 

@@ -336,10 +336,14 @@ struct rsip_spi_out_key {
 	__be32 remote;
 	__be32 spi;
 	__u32 pad;
-};
+} __attribute__((aligned(8)));
 _Static_assert(sizeof(struct rsip_spi_out_key) == 16, "rsip_spi_out_key");
 
-/* Value of both: valid while rsip_learned[learned].gen == gen.  Read as one aligned 8-byte word. */
+/*
+ * Value of both: valid while rsip_learned[learned].gen == gen.  Read as one aligned 8-byte word, and kept in the map
+ * combined with its key (RSIP_CLAIM_MASK, exclusive or): the kernel may give the place of a value that is being read
+ * to another key, and then what was read makes no sense instead of naming the other key's owner.
+ */
 struct rsip_claim {
 	__u32 learned;
 	__u32 gen;
@@ -510,6 +514,9 @@ static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u3
 #else
 #define RSIP_LISTEN_HOST(port) ((__be32)(port))
 #endif
+
+/* Of a key of two 8-byte words. */
+#define RSIP_CLAIM_MASK(first, second, seed) rsip_hash((first) ^ rsip_hash((second), ~(seed)), (seed))
 
 /* Hash keys.  Addresses are taken as they lie in memory, on both sides. */
 #define RSIP_ADDR_KEY(addr) ((__u64)(__u32)(addr))
