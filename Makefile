@@ -45,7 +45,9 @@ CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(HARDEN) $(SANFLAGS) \
 	-Iinclude -Ilib -Icontroller -I$(O) -I$(O)/gen
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANFLAGS) $(LDFLAGS)
-BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 -Wall -Wextra -Wno-unused-parameter -Werror -Iinclude -Ivmlinux -Ibpf
+# libbpf's name for the machine: how loads are kept in order depends on it (bpf/tables.h)
+BPF_ARCH := $(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m)))
+BPF_CFLAGS := -O2 -g -target bpf -mcpu=v3 -D__TARGET_ARCH_$(BPF_ARCH) -Wall -Wextra -Wno-unused-parameter -Werror -Iinclude -Ivmlinux -Ibpf
 
 LIBS_BASE := -lcjson -lnettle
 LIBS_BPF := -lbpf -lelf -lz
@@ -135,7 +137,7 @@ test-programs: all $(UNIT_TESTS) $(BPF_TESTS)
 
 test: deps ## install what is missing, build, run unit, BPF and lab tests
 	$(Q)$(MAKE) --no-print-directory test-programs fuzzers
-	$(Q)O=$(O) tests/run unit bpf fuzz lab
+	$(Q)O=$(O) tests/run unit bpf model fuzz lab
 
 unit: test-programs ## only the unit tests (no root needed)
 	$(Q)O=$(O) tests/run unit
@@ -144,7 +146,7 @@ test-bpf: test-programs ## only the whole-packet tests
 lab: test-programs ## only the lab
 	$(Q)O=$(O) tests/run lab
 test-long: test-programs ## everything, with the long forms
-	$(Q)O=$(O) LONG=1 RSIP_MODEL_OPS=10000000 tests/run unit bpf lab
+	$(Q)O=$(O) LONG=1 RSIP_MODEL_OPS=10000000 tests/run unit bpf model lab
 
 .PHONY: test-vm
 test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS, SCENARIOS choose)

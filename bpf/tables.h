@@ -4,13 +4,26 @@
  * speculation (x86 return thunks), a call costs as much as a lookup that misses the cache, and hides none.
  *
  * Readers race with one writer (include/rsip/maps.h, publish order): the word that is written last is read
- * first, and once more after the others.  Volatile keeps the order in the compiler; the binding record is
- * compared again afterwards in any case.
+ * first, and once more after the others.  Volatile keeps the order in the compiler, and x86 in the processor;
+ * elsewhere RSIP_AFTER makes each address depend on what was read before, since there are no acquire loads
+ * (docs/design.md, Publishing and reuse; tests/model/publish.pml shows what happens without).
  */
 #ifndef RSIP_BPF_TABLES_H
 #define RSIP_BPF_TABLES_H
 
 #define RSIP_READ(x) (*(const volatile typeof(x) *)&(x))
+
+/* p, for a load that must not be made before `value` is known. */
+#ifdef __TARGET_ARCH_x86
+#define RSIP_AFTER(p, value) (p) /* loads are in order */
+#else
+#define RSIP_AFTER(p, value)                                                \
+	({                                                                  \
+		__u64 __zero = (value);                                     \
+		asm volatile("%0 &= 0" : "+r"(__zero));                     \
+		(typeof(p))((__u8 *)(p) + __zero);                          \
+	})
+#endif
 
 #define RSIP_NO_ADDR 0xffffffffU
 
@@ -79,10 +92,17 @@ static __always_inline __u32 rsip_spi_in_bucket(__u32 bucket, __be32 addr, __u32
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
 		struct rsip_spi_entry *e = &b->e[i];
-		__u32 slot = RSIP_READ(e->slot);
+		__u32 slot = RSIP_READ(e->slot), first, cnt;
+		__be32 owned;
 
-		if (slot && RSIP_READ(e->addr) == addr && spi - RSIP_READ(e->first) < RSIP_READ(e->cnt) &&
-		    RSIP_READ(e->slot) == slot)
+		e = RSIP_AFTER(e, slot);
+		owned = RSIP_READ(e->addr);
+		if (!slot || owned != addr)
+			continue;
+		first = RSIP_READ(e->first);
+		cnt = RSIP_READ(e->cnt);
+		e = RSIP_AFTER(e, owned ^ first ^ cnt);
+		if (spi - first < cnt && RSIP_READ(e->slot) == slot)
 			return slot;
 	}
 	return 0;
@@ -106,11 +126,15 @@ static __always_inline __u64 rsip_pair_in_bucket(__u32 bucket, __be32 host, __be
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
 		struct rsip_pair_entry *e = &b->e[i];
+		__be32 found = RSIP_READ(e->host), at;
 		__u64 slots;
 
-		if (RSIP_READ(e->host) != host || RSIP_READ(e->local) != local)
+		e = RSIP_AFTER(e, found);
+		at = RSIP_READ(e->local);
+		if (found != host || at != local)
 			continue;
 		slots = (__u64)RSIP_READ(e->ipsec_slot) << 32 | RSIP_READ(e->slot);
+		e = RSIP_AFTER(e, slots ^ at);
 		if (RSIP_READ(e->host) == host)
 			return slots;
 	}
@@ -139,9 +163,16 @@ static __always_inline __u32 rsip_remote_in_bucket(__u32 bucket, __u64 pair, __b
 	for (int i = 0; i < 4; i++) {
 		struct rsip_remote_entry *e = &b->e[i];
 		__u32 slot = RSIP_READ(e->slot);
+		__be32 to;
+		__u64 found;
 
-		if (slot & ~RSIP_REMOTE_IPSEC && (slot & RSIP_REMOTE_IPSEC) == ipsec && RSIP_READ(e->remote) == remote &&
-		    RSIP_PAIR_KEY(RSIP_READ(e->host), RSIP_READ(e->local)) == pair && RSIP_READ(e->slot) == slot)
+		e = RSIP_AFTER(e, slot);
+		to = RSIP_READ(e->remote);
+		if (!(slot & ~RSIP_REMOTE_IPSEC) || (slot & RSIP_REMOTE_IPSEC) != ipsec || to != remote)
+			continue;
+		found = RSIP_PAIR_KEY(RSIP_READ(e->host), RSIP_READ(e->local));
+		e = RSIP_AFTER(e, found ^ to);
+		if (found == pair && RSIP_READ(e->slot) == slot)
 			return slot & ~RSIP_REMOTE_IPSEC;
 	}
 	return 0;
