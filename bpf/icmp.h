@@ -16,6 +16,12 @@ static __always_inline bool rsip_icmp_is_error(__u8 type)
 	return type == 3 || type == 4 || type == 11 || type == 12;
 }
 
+/* Of RFC 792 and 950, those that answer a query and carry its identifier. */
+static __always_inline bool rsip_icmp_is_reply(__u8 type)
+{
+	return type == 0 || type == 14 || type == 18;
+}
+
 /* The quoted packet's own fields: its source is local.  off: its transport header, of which len bytes exist. */
 static __always_inline void rsip_quote_l4(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len)
 {
@@ -44,6 +50,7 @@ __noinline int rsip_quote_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, s
 {
 	__u32 off, len, hlen;
 	struct iphdr h;
+	__be16 ident;
 	__u8 type;
 
 	if (!ip || !key)
@@ -51,8 +58,13 @@ __noinline int rsip_quote_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, s
 	off = ip->off + ip->hlen;
 	len = ip->len - ip->hlen;
 	rsip_key_bad(key, RSIP_DROP_ICMP_QUERY);
-	if (rsip_ctx_load(ctx, off, &type, 1) || !rsip_icmp_is_error(type))
+	if (rsip_ctx_load(ctx, off, &type, 1))
 		return 0;
+	if (!rsip_icmp_is_error(type)) {
+		if (rsip_icmp_is_reply(type) && !rsip_ctx_load(ctx, off + 4, &ident, sizeof(ident)))
+			key->spi = bpf_ntohs(ident) + 1;
+		return 0;
+	}
 	rsip_key_bad(key, RSIP_DROP_MALFORMED);
 	off += RSIP_ICMP_LEN;
 	if (len < RSIP_ICMP_LEN + RSIP_IP_LEN || rsip_ctx_load(ctx, off, &h, sizeof(h)))

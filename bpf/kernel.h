@@ -53,6 +53,9 @@ __noinline int rsip_kernel_owns(const struct rsip_key *key, __u32 addr_index)
 
 	if (!key || !info || info->addr != key->local || info->whole_slot || !(info->flags & RSIP_ADDR_LIVE))
 		return 0;
+	if (key->kind == RSIP_KEY_BAD)
+		return key->why == RSIP_DROP_ICMP_QUERY && key->spi &&
+		       rsip_span16_has(info->kernel_ids, RSIP_KERNEL_ID_SPANS, key->spi - 1);
 	if (key->kind == RSIP_KEY_PORTS)
 		return rsip_kernel_udp(info, key) ||
 		       rsip_span16_has(info->kernel_ports, RSIP_KERNEL_PORT_SPANS, key->local_port);

@@ -39,7 +39,7 @@ struct rsip_key {
 	__u64 rcookie;
 	__be32 local; /* the leased address */
 	__be32 remote;
-	__be32 spi;
+	__be32 spi; /* of an ICMP reply: 1 + its identifier, in host order */
 	__u32 self; /* hairpin: the sender's record in rsip_learned, whose claims do not count */
 	__u16 local_port; /* host order */
 	__u16 remote_port;

@@ -117,6 +117,8 @@ static int make_plane(struct rsip_attach *a)
 	if (!err)
 		err = accept_own_addresses(a);
 	if (!err)
+		err = rsip_nat_make(&a->undo, a->o);
+	if (!err)
 		err = stop_vlan_stripping(a);
 	if (!err)
 		err = rsip_attach_links(a);

@@ -295,6 +295,7 @@ int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_op
 	if (!err)
 		err = read_dataplane(&r, dataplane);
 	read_pools(o, cJSON_GetObjectItemCaseSensitive(root, "pools"));
+	rsip_nat_read(root, &o->nat);
 	cJSON_Delete(root);
 	return err;
 }

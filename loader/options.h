@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "nat.h"
 #include "rsip/maps.h"
 
 #define RSIP_LOADER_MODE_AUTO 0 /* beside enum rsip_mode */
@@ -32,6 +33,7 @@ struct rsip_loader_options {
 	struct rsip_loader_range pool[RSIP_LOADER_RANGES_MAX]; /* of the file; only to see whether
 								  one is our own address */
 	uint32_t pool_cnt;
+	struct rsip_nat nat; /* of the file */
 	bool json;
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include "log.h"
+#include "nat.h"
 #include "pins.h"
 #include "slow.h"
 #include "tc.h"
@@ -362,6 +363,8 @@ static int restore_one(const struct rsip_undo *entry)
 		err = restore_tc(entry->name);
 	else if (!strncmp(entry->name, CLSACT_PREFIX, strlen(CLSACT_PREFIX)))
 		err = restore_clsact(entry->name);
+	else if (!strcmp(entry->name, "nft/rsip_nat"))
+		err = rsip_nat_remove();
 	else if (!strncmp(entry->name, "net/", 4))
 		err = sysctl_write(entry->name, entry->old);
 	else

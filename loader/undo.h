@@ -11,6 +11,7 @@
  *     clsact/IF          a TC qdisc that we made
  *     tc/IF/ingress      a TC program (or egress) on it
  *     link/, rule/, nft/ the slow path: slow.h
+ *     nft/rsip_nat       the nftables table of nat.h
  *     netns              cookie of the network namespace all of it happened in
  */
 #ifndef RSIP_LOADER_UNDO_H
