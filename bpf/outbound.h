@@ -52,10 +52,6 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	else
 		rsip_key_turn_ike(walk->ctx, ip, &back);
 	res = rsip_demux(&back, addr_index);
-	if (res <= 0 && rsip_kernel_owns(&back, addr_index)) {
-		res = rsip_decap_to_kernel(walk, ip);
-		return res ? res : RSIP_PASS_SLOW;
-	}
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
 	res = rsip_to_host(walk, ip, &back, res);

@@ -453,20 +453,6 @@ Test(ike_order, another_address_is_not_the_machines)
 	expect_dropped(in, IF_PUB, NO_PORT);
 }
 
-/* A host that asks the machine's own name server at its public address. */
-Test(ike_order, a_hosts_packet_to_the_machines_own_port_turns_to_the_kernel)
-{
-	struct pkt in, out;
-
-	given_binding(HOST_A, PUB_1, ports(4000, 8));
-	given_rules(PUB_2, MACHINES);
-	in = pkt(from_host_a(), ip4(PUB_1, PUB_2), udp(4000, 53), text("query"));
-	/* what the kernel gets out of a tunnel names the host in the link-layer source: the slow path needs it */
-	out = pkt(eth("\x0a\x00\x00\x0a\x0a\x00", MAC_GW_PRIV), ip4(PUB_1, PUB_2), udp(4000, 53), text("query"));
-	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .want = &out,
-		   .counts = { { RSIP_CNT_SLOW_PATH, 1 } }, .out_slot = a + 2, .bytes = outer_len(&out));
-}
-
 /* ---- too many claims --------------------------------------------------------------------------- */
 
 Test(ike_order, unanswered_claims_give_way_before_answered_ones)
