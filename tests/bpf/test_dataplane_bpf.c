@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include "dataplane_bpf.h"
 #include "gateway.h"
 #include "gateway_maps.h"
@@ -43,6 +44,11 @@ static void pins_down(void)
 
 TestSuite(pins, .init = pins_up, .fini = pins_down);
 
+static int explain_prog(void)
+{
+	return bpf_program__fd(bpf_object__find_program_by_name(gateway_object(false), "rsip_explain"));
+}
+
 static void pin_all(void)
 {
 	char path[128];
@@ -51,6 +57,8 @@ static void pin_all(void)
 		snprintf(path, sizeof(path), "%s/%s", pins, rsip_dp_map_name(i));
 		cr_assert_eq(bpf_obj_pin(gateway_map(i), path), 0, "%s: %s", path, strerror(errno));
 	}
+	snprintf(path, sizeof(path), "%s/prog_explain", pins);
+	cr_assert_eq(bpf_obj_pin(explain_prog(), path), 0, "%s: %s", path, strerror(errno));
 }
 
 static void expect_refused(int err, const char *part)
