@@ -72,6 +72,12 @@ int rsip_ports_ready(struct rsip_pool_addr *a)
 	memset(&a->best[LEAVES + a->port_first], 1, a->port_last - a->port_first + 1U);
 	a->best[LEAVES + 500] = rsip_port_allowed(a, 500);
 	a->best[LEAVES + 4500] = rsip_port_allowed(a, 4500);
+	for (int i = 0; a->rules && i < RSIP_KERNEL_PORT_SPANS; i++) {
+		const struct rsip_span16 *k = &a->rules->kernel_ports[i];
+		uint32_t cnt = k->first + k->cnt > LEAVES ? LEAVES - k->first : k->cnt;
+
+		memset(&a->best[LEAVES + k->first], 0, cnt);
+	}
 	rejoin(a->best, 0, LEAVES - 1);
 	return 0;
 }

@@ -226,7 +226,7 @@ static const struct mistake {
 	{"{\"control\": {\"read_only_socket\": \"/run/rsip/rsipd.sock\"}}", 1,
 	 "control.read_only_socket", "the same file", false},
 	{"{\"control\": {\"socket\": \"rsipd.sock\"}}", 1, "control.socket", "absolute", false},
-	{"{\"dataplane\": {\"mode\": \"tc\"}}", 1, "dataplane.mode", "generic", false},
+	{"{\"dataplane\": {\"mode\": \"fast\"}}", 1, "dataplane.mode", "generic", false},
 	{"{\"user\": \"\"}", 1, "user", "empty", false},
 	{"{\"user\": \"root\"}", 1, "user", "not be root", false},
 	{"{\"interfaces\": {\"public\": [\"a\"], \"private\": [\"interface-name-too-long\"]}}", 1,
