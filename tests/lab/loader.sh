@@ -58,6 +58,16 @@ nothing_left() {
 	if machine | diff $LAB/before - >$LAB/diff; then ok "$1"; else not_ok "$1: $(tr '\n' ' ' <$LAB/diff)"; fi
 }
 
+read_config() { bpftool -j map lookup pinned $PIN/rsip_config key 0 0 0 0 | js '" ".join(d["value"])'; }
+write_config() { bpftool map update pinned $PIN/rsip_config key 0 0 0 0 value "$@"; }
+# attached_ns = 0: what a kill in the middle leaves (offset 48, 8 bytes)
+half_made() {
+	local value
+	value=$(read_config)
+	# shellcheck disable=SC2046
+	write_config $(cut -d' ' -f1-48 <<<"$value") 0 0 0 0 0 0 0 0 $(cut -d' ' -f57- <<<"$value")
+}
+
 # ids, to see whether they are the same ones
 map_ids() { loader status --json 2>/dev/null | js '" ".join(str(m["id"]) for m in d["maps"])'; }
 program_ids() { loader status --json 2>/dev/null | js '" ".join(str(i["program_id"]) for i in d["interfaces"])'; }
@@ -128,6 +138,11 @@ on gw ip addr flush dev priv0
 on gw ip addr add 10.99.0.1/24 dev priv0
 on gw ip addr add 10.99.0.3/24 dev priv0
 check_eq "and unmounts the BPF file system that attach mounted" "$(stat -f -c %T /sys/fs/bpf)" sysfs
+loader attach "${BOTH[@]}" >$LAB/out 2>&1
+half_made
+loader attach "${BOTH[@]}" >>$LAB/out 2>&1
+loader detach >>$LAB/out 2>&1
+check_eq "that of an attach that was killed in the middle, too" "$(stat -f -c %T /sys/fs/bpf)" sysfs
 
 mount -t bpf -o mode=0700 bpf /sys/fs/bpf || lab_abort "cannot mount a BPF file system"
 loader attach "${BOTH[@]}" >$LAB/out 2>&1
@@ -283,8 +298,7 @@ check_eq "pinned programs are the attached ones" "$(bpftool prog show pinned $PI
 
 # ---- other versions, other namespaces, what vanished ---------------------------------------------------------------------------
 
-first=$(bpftool -j map lookup pinned $PIN/rsip_config key 0 0 0 0 | js '" ".join(d["value"])')
-write_config() { bpftool map update pinned $PIN/rsip_config key 0 0 0 0 value "$@"; }
+first=$(read_config)
 # shellcheck disable=SC2046
 write_config 0x63 0x00 0x00 0x00 $(cut -d' ' -f5- <<<"$first")
 for c in status upgrade "attach ${BOTH[*]}"; do
@@ -299,9 +313,7 @@ check_eq "detach in another network namespace is refused" "$?" 1
 check "and says where" said "another network namespace"
 check_eq "nothing is touched" "$(program_ids | wc -w)" 3
 
-# attached_ns = 0: what a kill in the middle leaves (offset 48, 8 bytes)
-# shellcheck disable=SC2046
-write_config $(cut -d' ' -f1-48 <<<"$first") 0 0 0 0 0 0 0 0 $(cut -d' ' -f57- <<<"$first")
+half_made
 run "half an attach is no attach" 3 status
 run "the next attach mends it" 0 attach "${BOTH[@]}"
 check "and says so" said "did not come to its end"
