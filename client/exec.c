@@ -73,6 +73,7 @@ int rsip_cmd_exec(struct rsip_cli *cli)
 	if (status)
 		return status;
 	execvp(cli->args[0], cli->args);
+	status = errno == ENOENT ? RSIP_EXIT_NOT_FOUND : RSIP_EXIT_NOT_EXECUTABLE;
 	complain("cannot run", cli->args[0]);
-	return errno == ENOENT ? RSIP_EXIT_NOT_FOUND : RSIP_EXIT_NOT_EXECUTABLE;
+	return status;
 }

@@ -191,8 +191,10 @@ bool rsip_ctl_wanted(const struct rsip_ctl_server *server, enum rsip_ctl_event k
 	return false;
 }
 
-/* A subscriber that reads too slowly loses events, and hears how many as soon as it reads again. */
-/* false: it has no room for len bytes more. */
+/*
+ * A subscriber that reads too slowly loses events, and hears how many as soon as it reads again.
+ * false: it has no room for len bytes more.
+ */
 static bool tell_lost(struct ctl_conn *c, size_t len)
 {
 	char lost[64];
