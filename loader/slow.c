@@ -50,9 +50,8 @@ static int nft_make(void)
 		err = rsip_nft_run(with_ct, why, sizeof(why));
 	}
 	if (err)
-		log_err("cannot make nftables table ip rsip, which reassembles fragments: %s (is "
-			"another of this name there? `nft list table ip rsip`; does this kernel "
-			"have nf_tables and nft_tproxy or nft_ct?)",
+		log_err("cannot make nftables table ip rsip, which reassembles fragments: %s (does "
+			"this kernel have nf_tables and nft_tproxy or nft_ct?)",
 			why);
 	return err;
 }
@@ -82,14 +81,16 @@ static int rule_noted(struct rsip_undo_log *log, uint32_t preference, uint32_t m
  */
 static int move_local(struct rsip_undo_log *log)
 {
-	int err = rsip_undo_note(log, "rule/local", "0");
+	int err = rsip_rtnl_rule_add(PREF_LOCAL_OLD, 0, RT_TABLE_LOCAL);
 
+	if (!err) /* somebody has moved it before: it stays where it is, at detach, too */
+		return rsip_rtnl_rule_del(PREF_LOCAL_OLD, 0, RT_TABLE_LOCAL);
+	if (err == -EEXIST)
+		err = rsip_undo_note(log, "rule/local", "0");
 	if (!err)
 		err = rsip_rtnl_rule_add(PREF_LOCAL, 0, RT_TABLE_LOCAL);
 	if (!err || err == -EEXIST)
 		err = rsip_rtnl_rule_del(PREF_LOCAL_OLD, 0, RT_TABLE_LOCAL);
-	if (err == -ENOENT)
-		return 0; /* somebody has moved it before */
 	if (err)
 		log_err("cannot move the local table's ip rule from 0 to %d: %s", PREF_LOCAL,
 			strerror(-err));
@@ -150,6 +151,20 @@ static int make_device(struct rsip_undo_log *log, uint32_t mtu)
 	return err;
 }
 
+/* nft would add to a table that is there, and detach would delete what others have in it. */
+static int make_table(struct rsip_undo_log *log)
+{
+	char why[256];
+	int err = rsip_nft_run("list table ip rsip", why, sizeof(why)) ? 0 : -EEXIST;
+
+	if (err)
+		log_err("there is an nftables table ip rsip already (see what is in it; `nft "
+			"delete table ip rsip`, and attach again)");
+	if (!err)
+		err = rsip_undo_note(log, "nft/rsip", "");
+	return err ? err : nft_make();
+}
+
 int rsip_slow_make(struct rsip_undo_log *log, uint32_t mtu, struct rsip_iface *iface)
 {
 	int err = make_device(log, mtu);
@@ -157,9 +172,7 @@ int rsip_slow_make(struct rsip_undo_log *log, uint32_t mtu, struct rsip_iface *i
 	if (!err)
 		err = make_rules(log);
 	if (!err)
-		err = rsip_undo_note(log, "nft/rsip", "");
-	if (!err)
-		err = nft_make();
+		err = make_table(log);
 	*iface = (struct rsip_iface){
 		.ifindex = if_nametoindex(RSIP_SLOW_NAME),
 		.role = RSIP_ROLE_SLOW,

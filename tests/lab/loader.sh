@@ -230,6 +230,28 @@ run "attach again is no error" 0 attach "${BOTH[@]}" --mode tc
 loader detach >$LAB/out 2>&1
 nothing_left "detach leaves nothing of it"
 
+on gw nft add table ip rsip
+run "an nftables table of this name that is there is refused" 1 attach "${BOTH[@]}"
+check "and named" said "nftables table ip rsip already"
+check_eq "it stays" "$(on gw nft list tables)" "table ip rsip"
+on gw nft delete table ip rsip
+nothing_left "and nothing else"
+
+on gw ip rule add pref 5 table local
+on gw ip rule del pref 0
+machine >$LAB/before-rule
+run "a local table that somebody has moved" 0 attach "${BOTH[@]}"
+loader detach >$LAB/out 2>&1
+check "stays where it was" diff <(machine) $LAB/before-rule
+on gw ip rule add pref 0 table local
+on gw ip rule del pref 5
+nothing_left "and nothing else"
+
+loader attach "${BOTH[@]}" >$LAB/out 2>&1
+on gw tc qdisc del dev pub0 clsact
+run "a clsact qdisc that somebody has removed meanwhile is no error of detach" 0 detach
+nothing_left "and nothing else"
+
 on gw tc qdisc add dev pub0 clsact
 run "a clsact qdisc that is there" 0 attach "${BOTH[@]}"
 check_eq "the slow path is complete" "$(status_of 'd["slow_path"]["complete"]')" True
