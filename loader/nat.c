@@ -170,6 +170,10 @@ int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o
 	char text[16384], why[256];
 	int err = rsip_nat_text(o, text, sizeof(text));
 
+	if (err)
+		log_err("cannot make nftables table ip rsip_nat: it would be longer than %zu bytes (fewer interfaces, pools "
+			"or nat.networks)",
+			sizeof(text));
 	if (err || !*text)
 		return err;
 	err = rsip_undo_note(log, "nft/rsip_nat", "");
