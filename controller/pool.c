@@ -62,14 +62,6 @@ static void rejoin(uint8_t *best, uint32_t lo, uint32_t hi)
 	}
 }
 
-/* Takes the machine's own ports out of the leaves; a span may reach round past 65535. */
-static void clear_kernel(struct rsip_pool_addr *a)
-{
-	for (int i = 0; a->rules && i < RSIP_KERNEL_PORT_SPANS; i++)
-		for (uint32_t n = 0; n < a->rules->kernel_ports[i].cnt; n++)
-			a->best[LEAVES + (uint16_t)(a->rules->kernel_ports[i].first + n)] = 0;
-}
-
 int rsip_ports_ready(struct rsip_pool_addr *a)
 {
 	if (a->best)
@@ -78,7 +70,6 @@ int rsip_ports_ready(struct rsip_pool_addr *a)
 	if (!a->best)
 		return -ENOMEM;
 	memset(&a->best[LEAVES + a->port_first], 1, a->port_last - a->port_first + 1U);
-	clear_kernel(a);
 	a->best[LEAVES + 500] = rsip_port_allowed(a, 500);
 	a->best[LEAVES + 4500] = rsip_port_allowed(a, 4500);
 	for (int i = 0; a->rules && i < RSIP_KERNEL_PORT_SPANS; i++) {

@@ -37,7 +37,8 @@ gw2_up() {
 	on gw2 ip route add default via 198.51.100.2
 	on peer ip route add 203.0.113.0/24 via $GW_PUB 2>/dev/null
 	on peer sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0
-	sed "s,$POOL,$POOL2,; s,10.99.0.0/24,10.98.0.0/24,; s,$PIN,$PIN-2,; s,$LAB/rsipd.sock,$LAB/rsipd2.sock," \
+	sed "s,$POOL,$POOL2,; s,10.99.0.0/24,10.98.0.0/24,; s,$PIN,$PIN-2,; s,$LAB/rsipd.sock,$LAB/rsipd2.sock,; \
+		s,$LAB/store/,$LAB/store2/," \
 		$LAB/rsipd.json >$LAB/rsipd2.json
 	on gw2 "$BIN/rsip-loader" attach --config $LAB/rsipd2.json >$LAB/attach2.log 2>&1 || return 1
 	start gw2 rsipd2.log "$BIN/rsipd" --foreground --config $LAB/rsipd2.json
