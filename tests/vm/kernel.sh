@@ -37,7 +37,8 @@ if [ ! -s "$dir/vmlinux" ]; then
 		sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -1)
 	[ -n "$pkg" ] || { echo "no linux-image-amd64 in $suite" >&2; exit 1; }
 	rm -rf "$dir/x"; mkdir "$dir/x"
-	(cd "$dir/x" && apt-get "${apt[@]}" download "$pkg" >>"$dir/apt.log" 2>&1 && dpkg -x ./*.deb . && rm -f ./*.deb)
+	(cd "$dir/x" && apt-get "${apt[@]}" download "$pkg" >>"$dir/apt.log" 2>&1 && dpkg -x ./*.deb . && rm -f ./*.deb) ||
+		{ tail -3 "$dir/apt.log" >&2; exit 1; }
 	ver=${pkg#linux-image-}
 	rm -rf "${dir:?}/lib"; mkdir -p "$dir/lib"
 	if [ -d "$dir/x/usr/lib/modules" ]; then mv "$dir/x/usr/lib/modules" "$dir/lib/"; else mv "$dir/x/lib/modules" "$dir/lib/"; fi
