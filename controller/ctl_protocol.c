@@ -44,6 +44,7 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s, 
 	rsip_json_add_u64(out, "udp-received", s->udp_received);
 	rsip_json_add_u64(out, "udp-answered", s->udp_answered);
 	rsip_json_add_u64(out, "udp-over-rate", s->udp_limited);
+	rsip_json_add_u64(out, "udp-no-source-port", s->udp_no_port);
 	rsip_json_add_u64(out, "udp-send-failed", s->udp_send_failed);
 	rsip_json_add_u64(out, "udp-off", use_tcp);
 	rsip_json_add_u64(out, "tcp-open", s->tcp_open);

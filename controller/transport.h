@@ -26,6 +26,7 @@ struct rsip_peer { /* where a message came from, or is to go */
 
 struct rsip_transport_stats { /* since start */
 	uint64_t udp_received, udp_answered, udp_limited, udp_send_failed;
+	uint64_t udp_no_port; /* from port 0: no answer would get there */
 	uint64_t tcp_accepted, tcp_refused, tcp_received, tcp_answered, tcp_paused, tcp_slow_closed,
 		tcp_idle_closed, tcp_silent_closed;
 	uint64_t tcp_bad_closed; /* framing lost: bad version or length */

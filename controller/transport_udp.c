@@ -105,8 +105,10 @@ static void take(struct rsip_udp *udp, struct udp_sock *s, const struct sockaddr
 	size_t answer_len;
 
 	t->stats.udp_received++;
-	if (!peer.port)
+	if (!peer.port) {
+		t->stats.udp_no_port++;
 		return;
+	}
 	if (!rsip_ratelimit_take(t->limit, peer.host, now_ns)) {
 		t->stats.udp_limited++;
 		return;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -151,6 +152,26 @@ Test(transport, a_source_over_its_rate_is_dropped_and_counted_alone)
 	cr_assert_eq(received, 1);
 	close(loud);
 	close(calm);
+}
+
+Test(transport, a_datagram_from_port_0_is_dropped_and_counted)
+{
+	struct {
+		struct udphdr udp;
+		uint8_t msg[4];
+	} dgram = {.udp = {.dest = htons(RSIP_PORT), .len = htons(sizeof(dgram))}, .msg = {1, 2, 0, 4}};
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = iface.rec.endpoint};
+	int fd = socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+
+	if (fd < 0)
+		cr_skip_test("a raw socket needs CAP_NET_RAW");
+	cr_assert_eq(sendto(fd, &dgram, sizeof(dgram), 0, (struct sockaddr *)&to, sizeof(to)),
+		     (ssize_t)sizeof(dgram));
+	turn();
+	cr_assert_eq(t.stats.udp_received, 1);
+	cr_assert_eq(t.stats.udp_no_port, 1);
+	cr_assert_eq(received, 0);
+	close(fd);
 }
 
 Test(transport, messages_of_a_stream_come_in_any_pieces)
