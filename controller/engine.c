@@ -16,6 +16,7 @@
 int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine **out)
 {
 	struct rsip_engine *e = calloc(1, sizeof(*e));
+	struct rsip_engine_change sets;
 
 	if (!e)
 		return -ENOMEM;
@@ -32,16 +33,14 @@ int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine *
 	TAILQ_INIT(&e->fresh);
 	TAILQ_INIT(&e->again);
 	conf->random(&e->hash_key, sizeof(e->hash_key));
-	if (rsip_engine_set_nets(e, conf->client_nets, conf->client_net_cnt, conf->local_nets,
-				 conf->local_net_cnt) ||
-	    rsip_engine_set_policies(e, conf->policies, conf->policy_cnt) ||
-	    rsip_keys_create(conf->keys, conf->key_cnt, &e->keys)) {
-		free(e->client_nets);
-		free(e->local_nets);
-		free(e->policies);
+	if (rsip_engine_prepare(conf, &sets)) {
 		free(e);
 		return -ENOMEM;
 	}
+	e->client_nets = sets.client_nets;
+	e->local_nets = sets.local_nets;
+	e->policies = sets.policies;
+	e->keys = sets.keys;
 	*out = e;
 	return 0;
 }

@@ -169,21 +169,28 @@ uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
  */
 void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, uint64_t now_ns);
 
-/* The configuration of networks changed (reload); 0 or -ENOMEM, with nothing changed. */
-int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,
-			 uint32_t client_net_cnt, const struct rsip_net *local_nets,
-			 uint32_t local_net_cnt);
-
-/* Likewise the policies.  A host keeps the policy it was told of until it registers again. */
-int rsip_engine_set_policies(struct rsip_engine *e, const struct rsip_flow_policy *policies,
-			     uint32_t cnt);
-
 /*
- * Likewise the keys; those that stay keep their sequences.  A registration that was made with a key that is gone
- * cannot be served any more and is ended.
+ * A changed configuration: networks, policies and keys.  All that can fail is to prepare it; then either change or
+ * forget it.
  */
-int rsip_engine_set_keys(struct rsip_engine *e, enum rsip_auth_mode mode, const struct rsip_key_conf *keys,
-			 uint32_t cnt, uint64_t now_ns);
+struct rsip_engine_change {
+	struct rsip_net *client_nets, *local_nets;
+	uint32_t client_net_cnt, local_net_cnt;
+	struct rsip_flow_policy *policies;
+	uint32_t policy_cnt;
+	enum rsip_auth_mode auth;
+	struct rsip_keys *keys;
+};
+
+/* Copies these of conf, and leaves the rest of it out of account.  0 or -ENOMEM. */
+int rsip_engine_prepare(const struct rsip_engine_conf *conf, struct rsip_engine_change *c);
+/*
+ * Takes c over.  A host keeps the policy it was told of until it registers again; keys that stay keep their sequences.
+ * A registration that was made with a key that is gone cannot be served any more and is ended.
+ */
+void rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uint64_t now_ns);
+void rsip_engine_forget(struct rsip_engine_change *c);
+
 /*
  * Microseconds since 1970 minus now_ns / 1000: asynchronous messages are numbered by it, so that their numbers rise
  * over a restart too.

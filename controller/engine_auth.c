@@ -10,14 +10,10 @@
 
 #include "engine_priv.h"
 
-int rsip_engine_set_keys(struct rsip_engine *e, enum rsip_auth_mode mode, const struct rsip_key_conf *keys,
-			 uint32_t cnt, uint64_t now_ns)
+void rsip_engine_change_keys(struct rsip_engine *e, enum rsip_auth_mode mode, struct rsip_keys *fresh, uint64_t now_ns)
 {
 	struct rsip_engine_session *s, *next;
-	struct rsip_keys *fresh;
 
-	if (rsip_keys_create(keys, cnt, &fresh))
-		return -ENOMEM;
 	rsip_keys_inherit(fresh, e->keys);
 	/* Told with the old key, while it is there. */
 	for (s = TAILQ_FIRST(&e->all); s; s = next) {
@@ -29,7 +25,6 @@ int rsip_engine_set_keys(struct rsip_engine *e, enum rsip_auth_mode mode, const 
 	rsip_keys_destroy(e->keys);
 	e->keys = fresh;
 	e->conf.auth = mode;
-	return 0;
 }
 
 void rsip_engine_set_wall(struct rsip_engine *e, uint64_t offset_us)

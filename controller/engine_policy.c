@@ -8,49 +8,60 @@
 
 /* ---- configuration --------------------------------------------------------------------------- */
 
-static struct rsip_net *copy_nets(const struct rsip_net *nets, uint32_t cnt)
+static void *copy_of(const void *array, size_t size, uint32_t cnt)
 {
-	struct rsip_net *copy = calloc(cnt + 1, sizeof(*copy));
+	void *copy = calloc(cnt + 1, size);
 
 	if (copy && cnt)
-		memcpy(copy, nets, cnt * sizeof(*copy));
+		memcpy(copy, array, cnt * size);
 	return copy;
 }
 
-int rsip_engine_set_nets(struct rsip_engine *e, const struct rsip_net *client_nets,
-			 uint32_t client_net_cnt, const struct rsip_net *local_nets,
-			 uint32_t local_net_cnt)
+int rsip_engine_prepare(const struct rsip_engine_conf *conf, struct rsip_engine_change *c)
 {
-	struct rsip_net *clients = copy_nets(client_nets, client_net_cnt);
-	struct rsip_net *local = copy_nets(local_nets, local_net_cnt);
-
-	if (!clients || !local) {
-		free(clients);
-		free(local);
-		return -ENOMEM;
-	}
-	free(e->client_nets);
-	free(e->local_nets);
-	e->client_nets = clients;
-	e->local_nets = local;
-	e->conf.client_net_cnt = client_net_cnt;
-	e->conf.local_net_cnt = local_net_cnt;
-	return 0;
+	*c = (struct rsip_engine_change){
+		.client_nets = copy_of(conf->client_nets, sizeof(*conf->client_nets), conf->client_net_cnt),
+		.client_net_cnt = conf->client_net_cnt,
+		.local_nets = copy_of(conf->local_nets, sizeof(*conf->local_nets), conf->local_net_cnt),
+		.local_net_cnt = conf->local_net_cnt,
+		.policies = copy_of(conf->policies, sizeof(*conf->policies), conf->policy_cnt),
+		.policy_cnt = conf->policy_cnt,
+		.auth = conf->auth,
+	};
+	if (c->client_nets && c->local_nets && c->policies &&
+	    !rsip_keys_create(conf->keys, conf->key_cnt, &c->keys))
+		return 0;
+	c->keys = NULL;
+	rsip_engine_forget(c);
+	return -ENOMEM;
 }
 
-int rsip_engine_set_policies(struct rsip_engine *e, const struct rsip_flow_policy *policies,
-			     uint32_t cnt)
+void rsip_engine_forget(struct rsip_engine_change *c)
 {
-	struct rsip_flow_policy *copy = calloc(cnt + 1, sizeof(*copy));
+	free(c->client_nets);
+	free(c->local_nets);
+	free(c->policies);
+	rsip_keys_destroy(c->keys);
+	memset(c, 0, sizeof(*c));
+}
 
-	if (!copy)
-		return -ENOMEM;
-	if (cnt)
-		memcpy(copy, policies, cnt * sizeof(*copy));
-	free(e->policies);
-	e->policies = copy;
-	e->conf.policy_cnt = cnt;
-	return 0;
+void rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uint64_t now_ns)
+{
+	struct rsip_engine_change old = {
+		.client_nets = e->client_nets,
+		.local_nets = e->local_nets,
+		.policies = e->policies,
+	};
+
+	rsip_engine_change_keys(e, c->auth, c->keys, now_ns);
+	e->client_nets = c->client_nets;
+	e->local_nets = c->local_nets;
+	e->policies = c->policies;
+	e->conf.client_net_cnt = c->client_net_cnt;
+	e->conf.local_net_cnt = c->local_net_cnt;
+	e->conf.policy_cnt = c->policy_cnt;
+	rsip_engine_forget(&old);
+	memset(c, 0, sizeof(*c));
 }
 
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr)

@@ -183,6 +183,8 @@ void rsip_engine_departed_clear(struct rsip_engine *e);
 
 /* Looks whether the message carries a right MAC of a key of this source. */
 void rsip_engine_auth_read(struct rsip_request *rq);
+/* Takes fresh over. */
+void rsip_engine_change_keys(struct rsip_engine *e, enum rsip_auth_mode mode, struct rsip_keys *fresh, uint64_t now_ns);
 /* May it be served as it is?  304 for a REGISTER that may not; all else that may not is silent. */
 enum rsip_err rsip_engine_auth_check(struct rsip_request *rq);
 /* rsip_encode(), with a MAC where the request was GENUINE. */

@@ -50,20 +50,24 @@ static uint32_t end_outsiders(struct rsip_server *s, uint64_t now_ns)
 
 /* ---- applying ------------------------------------------------------------------------------------------------------ */
 
-static int apply_engine(struct rsip_server *s, const struct rsip_conf *fresh, uint64_t now_ns)
+static int prepare_engine(const struct rsip_conf *fresh, struct rsip_engine_change *change)
 {
 	struct rsip_key_conf *keys = rsip_server_keys(fresh);
-	int err = keys ? 0 : -ENOMEM;
+	const struct rsip_engine_conf conf = {
+		.client_nets = fresh->client_nets.net,
+		.client_net_cnt = fresh->client_nets.cnt,
+		.local_nets = fresh->local_nets.net,
+		.local_net_cnt = fresh->local_nets.cnt,
+		.policies = fresh->policy,
+		.policy_cnt = fresh->policy_cnt,
+		.auth = fresh->auth.mode,
+		.keys = keys,
+		.key_cnt = fresh->auth.cnt,
+	};
+	int err = keys ? rsip_engine_prepare(&conf, change) : -ENOMEM;
 
-	if (!err)
-		err = rsip_engine_set_keys(s->engine, fresh->auth.mode, keys, fresh->auth.cnt, now_ns);
 	if (keys)
 		rsip_server_forget_keys(keys, fresh->auth.cnt);
-	if (!err)
-		err = rsip_engine_set_policies(s->engine, fresh->policy, fresh->policy_cnt);
-	if (!err)
-		err = rsip_engine_set_nets(s->engine, fresh->client_nets.net, fresh->client_nets.cnt,
-					   fresh->local_nets.net, fresh->local_nets.cnt);
 	return err;
 }
 
@@ -103,6 +107,7 @@ static void take_over(struct rsip_server *s, struct rsip_conf *fresh, uint64_t n
 
 static int apply(struct rsip_server *s, struct rsip_conf *fresh, struct rsip_conf_report *report)
 {
+	struct rsip_engine_change engine;
 	uint64_t now_ns = rsip_now_ns();
 	int err;
 
@@ -111,14 +116,17 @@ static int apply(struct rsip_server *s, struct rsip_conf *fresh, struct rsip_con
 	rsip_conf_merge(fresh, s->conf, report);
 	if (report->errors)
 		return -EINVAL;
-	err = apply_pools(s, fresh, report);
-	if (err)
-		return err;
-	err = apply_engine(s, fresh, now_ns);
+	err = prepare_engine(fresh, &engine);
 	if (err) {
 		rsip_conf_find(report, false, 0, "", "out of memory: do it again");
 		return err;
 	}
+	err = apply_pools(s, fresh, report); /* all or nothing; from here on nothing can fail */
+	if (err) {
+		rsip_engine_forget(&engine);
+		return err;
+	}
+	rsip_engine_change(s->engine, &engine, now_ns);
 	take_over(s, fresh, now_ns);
 	return 0;
 }

@@ -175,6 +175,16 @@ static inline void gw_lease_up(void) /* lease manager and engine over gw.dp */
 	rsip_engine_attach(gw.e, gw.lm);
 }
 
+/* Puts the networks, policies and keys of gw.conf in force. */
+static inline void gw_change(void)
+{
+	struct rsip_engine_change change;
+
+	if (rsip_engine_prepare(&gw.conf, &change))
+		abort();
+	rsip_engine_change(gw.e, &change, gw.now);
+}
+
 static inline void gw_up(void)
 {
 	if (rsip_dataplane_mem(16384, 64, &gw.dp))

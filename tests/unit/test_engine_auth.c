@@ -288,9 +288,17 @@ Test(engine_auth, a_malformed_message_draws_its_own_error_first)
 	cr_expect_eq(say_bytes(gw_host(1), msg, 42), 201);
 }
 
+static void change_keys(enum rsip_auth_mode mode, const struct rsip_key_conf *k, uint32_t cnt)
+{
+	gw.conf.auth = mode;
+	gw.conf.keys = k;
+	gw.conf.key_cnt = cnt;
+	gw_change();
+}
+
 Test(engine_auth, switched_off_the_parameter_is_ignored)
 {
-	cr_assert_eq(rsip_engine_set_keys(gw.e, RSIP_AUTH_OFF, keys, 2, gw.now), 0);
+	change_keys(RSIP_AUTH_OFF, keys, 2);
 	a_register();
 	cr_expect_eq(say_signed(gw_host(2), 1, &keys[0].key, SEQ), RSIP_OK);
 	cr_expect_eq(gw.got.has & RSIP_HAS_AUTH, 0);
@@ -300,10 +308,10 @@ Test(engine_auth, changed_keys_keep_their_sequences_and_end_what_they_leave)
 {
 	uint32_t id = registered_with_key();
 
-	cr_assert_eq(rsip_engine_set_keys(gw.e, RSIP_AUTH_OPTIONAL, keys, 2, gw.now), 0);
+	change_keys(RSIP_AUTH_OPTIONAL, keys, 2);
 	a_register();
 	cr_expect_eq(say_signed(gw_host(1), 2, &keys[0].key, SEQ), 304, "still an old sequence");
-	cr_assert_eq(rsip_engine_set_keys(gw.e, RSIP_AUTH_OPTIONAL, keys + 1, 1, gw.now), 0);
+	change_keys(RSIP_AUTH_OPTIONAL, keys + 1, 1);
 	cr_expect_null(rsip_lease_by_id(gw.lm, id), "its key is gone");
 	cr_expect(rsip_auth_check(&keys[0].key, RSIP_AUTH_FROM_GATEWAY, NULL, async, async_len),
 		  "it was told so, in its own key");

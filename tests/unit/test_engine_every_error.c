@@ -172,7 +172,9 @@ static int unsupported_message(void)
 {
 	policy[0] = policy[1] = policy[2] = rsip_flow_default;
 	policy[0].local = RSIP_LOCAL_MICRO;
-	cr_assert_eq(rsip_engine_set_policies(gw.e, policy, 1), 0);
+	gw.conf.policies = policy;
+	gw.conf.policy_cnt = 1;
+	gw_change();
 	a_whole_assign(registered(gw_host(6)));
 	return second(gw_host(6));
 }

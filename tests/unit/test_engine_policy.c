@@ -488,7 +488,9 @@ Test(engine_policy, a_host_keeps_what_it_was_told)
 	uint32_t id = registered(gw_host(1));
 
 	policy[0].remote = RSIP_REMOTE_MACRO;
-	cr_assert_eq(rsip_engine_set_policies(gw.e, policy, 1), 0);
+	gw.conf.policies = policy;
+	gw.conf.policy_cnt = 1;
+	gw_change();
 	an_assign(id, 1);
 	cr_expect_eq(say(gw_host(1), 2), RSIP_OK);
 	an_assign(registered(gw_host(2)), 1);
