@@ -6,12 +6,14 @@
 #ifndef RSIP_BPF_CLOCK_H
 #define RSIP_BPF_CLOCK_H
 
+#define RSIP_NS_PER_S 1000000000ULL
 #define RSIP_CLOCKS 256 /* CPUs that share one (256 apart) share the time, too: no harm */
 
 struct rsip_clock {
 	__u64 ns;
 	__u64 jiffies; /* when ns was read */
-	__u64 pad[6];
+	__u64 s; /* ns in whole seconds: a division is worth saving */
+	__u64 pad[5];
 };
 
 static struct rsip_clock rsip_clocks[RSIP_CLOCKS] __attribute__((aligned(64)));
@@ -23,10 +25,19 @@ static __always_inline __u64 rsip_now(__u32 cpu)
 	__u64 jiffies = bpf_jiffies64();
 
 	if (clock->jiffies != jiffies) {
-		*(volatile __u64 *)&clock->ns = bpf_ktime_get_coarse_ns();
+		__u64 now = bpf_ktime_get_coarse_ns();
+
+		*(volatile __u64 *)&clock->ns = now;
+		*(volatile __u64 *)&clock->s = now / RSIP_NS_PER_S;
 		*(volatile __u64 *)&clock->jiffies = jiffies;
 	}
 	return clock->ns;
+}
+
+/* The same in seconds, as of the last rsip_now() on this CPU. */
+static __always_inline __u32 rsip_now_s(__u32 cpu)
+{
+	return (__u32)rsip_clocks[cpu & (RSIP_CLOCKS - 1)].s;
 }
 
 #endif

@@ -99,7 +99,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
 	walk->now = rsip_now(walk->cpu);
-	key.now_s = walk->now / RSIP_NS_PER_S;
+	key.now_s = rsip_now_s(walk->cpu);
 	res = rsip_inbound_owner(walk, &ip, &key, addr_index);
 	if (res == RSIP_FRAG_KERNEL) {
 		walk->mark = walk->forwarded ? RSIP_MARK_KERNEL : 0;

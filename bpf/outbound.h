@@ -95,7 +95,7 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
 	walk->now = rsip_now(walk->cpu);
-	key->now_s = walk->now / RSIP_NS_PER_S;
+	key->now_s = rsip_now_s(walk->cpu);
 	if (key->by_pair)
 		rec = rsip_pair_for_remote(walk, key, rec, rsip_key_is_ipsec(key) ? RSIP_REMOTE_IPSEC : 0, &slot);
 	walk->bind_id = rec->host == outer->saddr ? rec->bind_id : 0;

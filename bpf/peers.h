@@ -13,7 +13,6 @@
 #ifndef RSIP_BPF_PEERS_H
 #define RSIP_BPF_PEERS_H
 
-#define RSIP_NS_PER_S 1000000000ULL
 #define RSIP_PEER_NEWS_S 60 /* what is known and younger than this is not written again */
 
 static __always_inline bool rsip_answer_is_live(__u32 answered_s, __u32 now_s)
