@@ -290,6 +290,7 @@ static struct expect expectation(const struct ref_result *r, int iface, const st
 			   .in_slot = r->in_slot,
 			   .out_slot = r->out_slot,
 			   .bytes = r->bytes,
+			   .mark = r->mark,
 			   .counts = {{r->counter, 1}}};
 	int n = 1;
 
@@ -301,6 +302,15 @@ static struct expect expectation(const struct ref_result *r, int iface, const st
 	if (r->claimed)
 		e.counts[n++] = (struct count){RSIP_CNT_COOKIE_CLAIMED, r->claimed};
 	return e;
+}
+
+/*
+ * What the gateway answers itself, by ICMP, or leaves to the kernel to be fragmented: test_xdp_reply and test_xdp_slow
+ * have those packets, the reference does not make them.
+ */
+static bool is_answered(const struct ref_result *r)
+{
+	return r->counter == RSIP_DROP_TTL_EXCEEDED || r->counter == RSIP_DROP_TOO_BIG || r->counter == RSIP_DROP_ICMP_QUERY;
 }
 
 static uint64_t environment(const char *name, uint64_t fallback)
@@ -316,6 +326,7 @@ Test(differential, random_packets_against_the_reference, .init = gateway_up, .fi
 	uint64_t runs = environment("RSIP_FUZZ_RUNS", 20000),
 		 seed = environment("RSIP_FUZZ_SEED", rsip_now_ns());
 	static struct ref_result want;
+	static struct reference before;
 	char where[96];
 
 	rnd = seed * 0x9e3779b97f4a7c15ULL | 1;
@@ -335,7 +346,12 @@ Test(differential, random_packets_against_the_reference, .init = gateway_up, .fi
 		in = random_packet(iface);
 		if (one_in(2))
 			damage(&in, iface != IF_PUB);
+		before = ref;
 		reference_run(&ref, iface, &in, &want);
+		if (is_answered(&want)) {
+			ref = before; /* nobody sends it, so nothing is learned of it */
+			continue;
+		}
 		e = expectation(&want, iface, &in);
 		snprintf(where, sizeof(where), "RSIP_FUZZ_SEED=%llu packet %llu",
 			 (unsigned long long)seed, (unsigned long long)n);

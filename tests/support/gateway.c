@@ -500,7 +500,7 @@ bool gateway_expect(const struct pkt *in, const struct expect *want, const char 
 	ran = want->iface == IF_SLOW ? run_slow(want, in->data, in->len)
 				     : gateway_run(want->iface, in->data, in->len);
 	snapshot(&new);
-	if (ran->action == want->action && counters_agree(&old, &new, want) &&
+	if (ran->action == want->action && ran->mark == want->mark && counters_agree(&old, &new, want) &&
 	    (ran->action == XDP_DROP || same_bytes(want->want ? want->want : in, ran)))
 		return true;
 	cr_expect_eq(ran->action, want->action, "%s:%d: wanted %s, got %s", file, line,

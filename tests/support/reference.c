@@ -471,11 +471,13 @@ static void from_public(struct reference *ref, const struct pkt *in, struct ref_
 				       : pass(res, RSIP_CNT_PASSED);
 	if (!read_ip(in->data + 14, in->len - 14, &ip))
 		return drop(res, RSIP_DROP_MALFORMED);
-	if (ip.fragment)
-		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
 	if (!first_byte(src) || first_byte(src) == 127 || first_byte(src) >= 224 || is_pool(src) ||
 	    is_private(src))
 		return drop(res, RSIP_DROP_SRC_SPOOFED);
+	if (ip.fragment && !whole(ref, dst)) {
+		res->mark = RSIP_MARK_POOL;
+		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
+	}
 	read_key(&ip, false, &k);
 	if (k.what == SAYS_ICMP)
 		read_quote(&ip, &k);
@@ -646,8 +648,10 @@ static void turn_around(struct reference *ref, struct ref_result *res, const str
 {
 	struct key k;
 
-	if (ip->fragment) /* the kernel reassembles the opened packet */
+	if (ip->fragment && !whole(ref, ip->dst)) { /* the kernel reassembles the opened packet */
+		res->mark = RSIP_MARK_POOL;
 		return open_only(res, in, ip, tos, RSIP_CNT_FRAGMENT_PASSED);
+	}
 	read_key(ip, false, &k);
 	if (k.what == SAYS_ICMP)
 		read_quote(ip, &k);
@@ -670,8 +674,10 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		return pass(res, RSIP_CNT_PASSED);
 	if (!read_ip(in->data + 14, in->len - 14, &outer))
 		return drop(res, RSIP_DROP_MALFORMED);
-	if (outer.fragment)
+	if (outer.fragment) {
+		res->mark = RSIP_MARK_TUNNEL;
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
+	}
 	if (!read_ip(outer.at + outer.hlen, outer.len - outer.hlen, &ip))
 		return drop(res, RSIP_DROP_MALFORMED);
 	if (!is_pool(ip.src))
@@ -690,6 +696,8 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		turn_around(ref, res, in, &ip, pair ? b : NULL, tos);
 	else
 		to_public(res, in, &ip, tos);
+	if (res->action == XDP_PASS) /* whatever address it came to, the kernel is to take it */
+		memcpy(res->out.data, iface == IF_PRIV ? MAC_GW_PRIV : MAC_GW_PRIV2, 6);
 	if (res->action != XDP_DROP)
 		res->out_slot = b->slot;
 }

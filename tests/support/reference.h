@@ -40,6 +40,7 @@ struct reference {
 /* What must come out.  counter: of the interface of arrival; claimed: RSIP_CNT_COOKIE_CLAIMED
  * beside it. */
 struct ref_result {
+	uint32_t mark; /* for the kernel */
 	uint32_t action; /* XDP_* */
 	int counter;
 	uint32_t claimed;
