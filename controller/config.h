@@ -22,6 +22,7 @@
 #define RSIP_CONF_SIZE_MAX (1024 * 1024) /* bytes of a configuration file */
 #define RSIP_CONF_POOLS_MAX RSIP_POOLS_MAX /* ranges of addresses, all pools together */
 #define RSIP_CONF_POLICIES_MAX 32
+#define RSIP_CONF_NATS_MAX 8 /* pools with nat: as many as rsip-loader takes */
 #define RSIP_CONF_ISSUES_MAX 100
 
 struct rsip_conf_iface {
@@ -62,6 +63,7 @@ struct rsip_conf {
 	 * name. */
 	struct rsip_pool_conf pool[RSIP_CONF_POOLS_MAX];
 	uint32_t pool_cnt;
+	uint32_t nat_cnt; /* pools with nat */
 
 	char stray[8]; /* what becomes of hosts' packets outside the tunnel: pass, drop, reject */
 

@@ -238,6 +238,8 @@ static void read_pool(struct rsip_conf_read *r, const cJSON *item, int index,
 		return;
 	if (!pool.addresses_given)
 		rsip_conf_read_wrong(r, item, "addresses is missing");
+	if (cJSON_GetObjectItemCaseSensitive(item, "nat") && ++conf->nat_cnt == RSIP_CONF_NATS_MAX + 1)
+		rsip_conf_read_wrong(r, item, "more than %d pools with nat", RSIP_CONF_NATS_MAX);
 	if (!pool.methods_given)
 		pool.base.methods =
 			RSIP_METHOD_BIT(RSIP_METHOD_RSAP_IP) | RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC);

@@ -280,6 +280,13 @@ static bool asks_for_enough(const struct rsip_loader_options *o)
 	return false;
 }
 
+static bool can_make_nat(const struct rsip_loader_options *o)
+{
+	if (*o->nat.wrong)
+		log_err("cannot attach: %s: %s", o->config_path, o->nat.wrong);
+	return !*o->nat.wrong;
+}
+
 int rsip_loader_attach(const struct rsip_loader_options *o)
 {
 	static struct rsip_attach a;
@@ -290,6 +297,8 @@ int rsip_loader_attach(const struct rsip_loader_options *o)
 	a = (struct rsip_attach){.o = o, .undo.fd = -1};
 	if (!asks_for_enough(o))
 		return RSIP_EXIT_USAGE;
+	if (!can_make_nat(o))
+		return RSIP_EXIT_FAILED;
 	/* it takes a second or less; a kill that cannot wait leaves what the next loader mends */
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGINT);

@@ -26,7 +26,7 @@ static const char *first_text(const cJSON *item)
 	return cJSON_GetStringValue(cJSON_IsArray(item) ? item->child : item);
 }
 
-static void read_pool(const cJSON *pool, struct rsip_nat *nat)
+static void read_pool(const cJSON *pool, int index, struct rsip_nat *nat)
 {
 	const cJSON *conf = cJSON_GetObjectItemCaseSensitive(pool, "nat"), *net;
 	const char *to = first_text(cJSON_GetObjectItemCaseSensitive(pool, "addresses"));
@@ -34,15 +34,26 @@ static void read_pool(const cJSON *pool, struct rsip_nat *nat)
 	struct rsip_nat_pool *out = &nat->pool[nat->cnt];
 	size_t at = 0;
 
-	if (!is_plain(to) || !is_plain(ports) || nat->cnt == RSIP_LOADER_NATS_MAX)
+	if (!is_plain(to) || !is_plain(ports))
 		return;
+	if (nat->cnt == RSIP_LOADER_NATS_MAX) {
+		snprintf(nat->wrong, sizeof(nat->wrong), "pools[%d].nat: more than %d pools with nat", index,
+			 RSIP_LOADER_NATS_MAX);
+		return;
+	}
 	snprintf(out->to, sizeof(out->to), "%s", to);
 	snprintf(out->ports, sizeof(out->ports), "%s", ports);
 	cJSON_ArrayForEach (net, cJSON_GetObjectItemCaseSensitive(conf, "networks")) {
 		const char *text = cJSON_GetStringValue(net);
 
-		if (is_plain(text) && at + strlen(text) + 3 < sizeof(out->networks))
-			at += (size_t)sprintf(out->networks + at, "%s%s", at ? ", " : "", text);
+		if (!is_plain(text))
+			continue;
+		if (at + strlen(text) + 3 >= sizeof(out->networks)) {
+			snprintf(nat->wrong, sizeof(nat->wrong), "pools[%d].nat.networks: more than %zu characters in all",
+				 index, sizeof(out->networks));
+			return;
+		}
+		at += (size_t)sprintf(out->networks + at, "%s%s", at ? ", " : "", text);
 	}
 	nat->cnt += at != 0;
 }
@@ -51,12 +62,13 @@ void rsip_nat_read(const cJSON *root, struct rsip_nat *nat)
 {
 	const char *stray = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "stray"));
 	const cJSON *pool;
+	int i = 0;
 
 	memset(nat, 0, sizeof(*nat));
 	if (stray && (!strcmp(stray, "drop") || !strcmp(stray, "reject")))
 		snprintf(nat->stray, sizeof(nat->stray), "%s", stray);
 	cJSON_ArrayForEach (pool, cJSON_GetObjectItemCaseSensitive(root, "pools"))
-		read_pool(pool, nat);
+		read_pool(pool, i++, nat);
 }
 
 /* ---- the table ---------------------------------------------------- */
@@ -165,9 +177,34 @@ int rsip_nat_text(const struct rsip_loader_options *o, char *text, size_t len)
 	return t.left ? 0 : -ENOSPC;
 }
 
+static uint64_t fnv(uint64_t sum, const char *text)
+{
+	do
+		sum = (sum ^ (uint8_t)*text) * 0x100000001b3ULL;
+	while (*text++);
+	return sum;
+}
+
+void rsip_nat_mark(const struct rsip_loader_options *o, char *mark)
+{
+	uint64_t sum = fnv(0xcbf29ce484222325ULL, o->nat.stray);
+	char range[24];
+
+	*mark = '\0';
+	if (!o->nat.cnt && !*o->nat.stray)
+		return;
+	for (uint32_t i = 0; i < o->nat.cnt; i++)
+		sum = fnv(fnv(fnv(sum, o->nat.pool[i].to), o->nat.pool[i].ports), o->nat.pool[i].networks);
+	for (uint32_t i = 0; i < o->pool_cnt && *o->nat.stray; i++) {
+		snprintf(range, sizeof(range), "%08x-%08x", o->pool[i].first, o->pool[i].last);
+		sum = fnv(sum, range);
+	}
+	snprintf(mark, RSIP_NAT_MARK_LEN, "%016llx", (unsigned long long)sum);
+}
+
 int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o)
 {
-	char text[16384], why[256];
+	char text[16384], why[256], mark[RSIP_NAT_MARK_LEN];
 	int err = rsip_nat_text(o, text, sizeof(text));
 
 	if (err)
@@ -176,7 +213,8 @@ int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o
 			sizeof(text));
 	if (err || !*text)
 		return err;
-	err = rsip_undo_note(log, "nft/rsip_nat", "");
+	rsip_nat_mark(o, mark);
+	err = rsip_undo_note(log, "nft/rsip_nat", mark);
 	if (!err)
 		err = rsip_nft_run(text, why, sizeof(why));
 	if (err == -EIO)

@@ -11,18 +11,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RSIP_LOADER_NATS_MAX 8
+#define RSIP_LOADER_NATS_MAX 8 /* as many as rsipd takes */
 
 struct rsip_nat_pool {
 	char to[48]; /* the pool's first range of addresses, as nftables writes it */
 	char ports[16]; /* first-last */
-	char networks[512]; /* separated by commas */
+	char networks[648]; /* separated by commas; the 32 that rsipd takes fit */
 };
 
 struct rsip_nat {
 	struct rsip_nat_pool pool[RSIP_LOADER_NATS_MAX];
 	uint32_t cnt;
-	char stray[8]; /* "", "pass", "drop", "reject" */
+	char stray[8]; /* "", "drop", "reject" */
+	char wrong[96]; /* what does not fit in here, for attach to refuse; else "" */
 };
 
 struct rsip_loader_options;
@@ -30,9 +31,15 @@ struct rsip_undo_log;
 
 /* What the file says; what is wrong in it is for rsipd --check to complain about. */
 void rsip_nat_read(const cJSON *root, struct rsip_nat *nat);
+/*
+ * What the table is made from, in a few characters (RSIP_NAT_MARK_LEN) to compare; "" where none is needed.  The
+ * interfaces are not in it.
+ */
+#define RSIP_NAT_MARK_LEN 17
+void rsip_nat_mark(const struct rsip_loader_options *o, char *mark);
 /* The table as nftables reads it; "" where none is needed.  -ENOSPC. */
 int rsip_nat_text(const struct rsip_loader_options *o, char *text, size_t len);
-/* 0 or negative errno (said).  Nothing to do is 0. */
+/* Notes the mark, and makes the table.  0 or negative errno (said).  Nothing to do is 0. */
 int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o);
 /* 0, or -ENOENT where it is gone already. */
 int rsip_nat_remove(void);

@@ -89,6 +89,19 @@ static bool is_here(const char *folder)
 	return here;
 }
 
+static void read_nat(const char *folder, char *mark)
+{
+	struct rsip_undo_log log;
+
+	if (rsip_undo_open(folder, &log)) {
+		strcpy(mark, "?");
+		return;
+	}
+	if (rsip_undo_find(&log, "nft/rsip_nat", mark) && !*mark)
+		strcpy(mark, "?");
+	close(log.fd);
+}
+
 static int read_max_cookies(const char *folder, uint32_t *max_cookies)
 {
 	struct bpf_map_info info = {0};
@@ -138,6 +151,7 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 		else
 			read_link(folder, all[i].name, &p->link[p->iface_cnt++]);
 	}
+	read_nat(folder, p->nat);
 	p->here = is_here(folder);
 	return 0;
 }
@@ -216,6 +230,7 @@ int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_opti
 		{"max_cookies", p->max_cookies, o->max_cookies},
 	};
 	int err = compare_ifaces(p, iface, iface_cnt, why, why_len);
+	char nat[RSIP_NAT_MARK_LEN];
 
 	if (err)
 		return err;
@@ -227,6 +242,11 @@ int rsip_plane_compare(const struct rsip_plane *p, const struct rsip_loader_opti
 		return differ(why, why_len, "its mode is %s, not %s",
 			      rsip_loader_mode_name((int)p->config.mode),
 			      rsip_loader_mode_name(o->mode));
+	rsip_nat_mark(o, nat);
+	if (strcmp(p->nat, "?") && strcmp(p->nat, nat))
+		return differ(why, why_len, "%s", *nat && *p->nat ? "its nftables table ip rsip_nat is for other `nat`, `stray` or pools"
+				      : *nat ? "without the `nat` or `stray` that is asked for"
+					     : "with `nat` or `stray`, which is not asked for");
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct rsip_plane {
 	struct rsip_plane_link link[RSIP_MAX_IFACES]; /* the link of each; */
 	uint32_t index[RSIP_MAX_IFACES];	      /* and its index in rsip_ifaces */
 	uint32_t iface_cnt;
+	char nat[32]; /* rsip_nat_mark() of its NAT table; "": none, "?": a loader before this one did not note it */
 	bool here; /* it was attached from the network namespace we are in */
 };
 

@@ -182,6 +182,43 @@ check "it says what that means" said "192.0.2.1 is in a pool and an address of t
 check_eq "its packets may come in on the private side" "$(on gw sysctl -n net.ipv4.conf.priv0.accept_local)" 1
 loader detach >$LAB/out 2>&1
 nothing_left "and that is put back"
+
+# nat_conf FILE POOLS NETWORKS MORE: a file with this many pools with nat
+nat_conf() {
+	local i
+	{
+		printf '{ "interfaces": { "public": [ "pub0" ], "private": [ "priv0" ] }, %s "pools": [' "${4:-}"
+		for i in $(seq "$2"); do
+			printf '%s { "addresses": "198.51.100.%d", "nat": { "ports": "61000-65535", "networks": [ %s ] } }' \
+				"$([ $i = 1 ] || echo ,)" $i "$3"
+		done
+		printf ' ] }\n'
+	} >$1
+}
+nat_conf $LAB/nat.json 9 '"10.99.0.0/25"'
+run "a ninth pool with nat is refused" 1 attach --config $LAB/nat.json
+check "it is named" said "nat.json: pools\[8\].nat: more than 8 pools with nat"
+nothing_left "and nothing is made"
+on gw "$BIN/rsipd" --check --config $LAB/nat.json >$LAB/out 2>&1
+check "rsipd says so, too" said "more than 8 pools with nat"
+nat_conf $LAB/nat.json 1 '"10.99.0.0/25"' '"stray": "drop",'
+run "nat and stray" 0 attach --config $LAB/nat.json
+run "the same again is no error" 0 attach --config $LAB/nat.json
+check "and says that there is nothing to do" said "nothing to do"
+nat_conf $LAB/nat2.json 1 '"10.99.0.0/26"' '"stray": "drop",'
+run "another network of nat is refused" 1 attach --config $LAB/nat2.json
+check "it says the difference" said "rsip_nat is for other .nat., .stray. or pools"
+nat_conf $LAB/nat2.json 1 '"10.99.0.0/25"' '"stray": "reject",'
+run "another stray is refused" 1 attach --config $LAB/nat2.json
+run "none at all, too" 1 attach "${BOTH[@]}"
+check "it says the difference" said "with .nat. or .stray., which is not asked for"
+loader detach >$LAB/out 2>&1
+nothing_left "detach takes the table back"
+loader attach "${BOTH[@]}" >$LAB/out 2>&1
+run "nat that is not there is refused" 1 attach --config $LAB/nat.json
+check "it says the difference" said "without the .nat. or .stray. that is asked for"
+loader detach >$LAB/out 2>&1
+nothing_left "and nothing is left"
 run "an endpoint that is no address of the interface" 1 attach --public pub0 --private priv0,endpoint=10.99.0.9
 nothing_left "mistakes leave nothing"
 

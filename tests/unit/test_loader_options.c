@@ -179,6 +179,67 @@ Test(loader_config, pools_are_ranges_and_nonsense_is_left_to_rsipd)
 	}
 }
 
+#define NAT_POOL(nets) "{\"addresses\": \"192.0.2.1\", \"nat\": {\"ports\": \"61000-65535\", \"networks\": [" nets "]}}"
+
+/* cnt times the same, with commas */
+static char *repeated(const char *text, int cnt)
+{
+	static char all[4096];
+	size_t at = 0;
+
+	while (cnt-- > 0)
+		at += (size_t)sprintf(all + at, "%s%s", text, cnt ? ", " : "");
+	return all;
+}
+
+Test(loader_config, nat_that_does_not_fit_is_wrong)
+{
+	char text[4200];
+
+	for (int cnt = 8; cnt <= 9; cnt++) {
+		snprintf(text, sizeof(text), "{\"pools\": [%s]}", repeated(NAT_POOL("\"10.0.0.0/24\""), cnt));
+		cr_assert_eq(config(text), 0, "it is for attach to refuse");
+		cr_expect_eq(o.nat.cnt, 8);
+		cr_expect_str_eq(o.nat.wrong, cnt == 8 ? "" : "pools[8].nat: more than 8 pools with nat");
+	}
+	for (int cnt = 32; cnt <= 33; cnt++) {
+		snprintf(text, sizeof(text), "{\"pools\": [" NAT_POOL("%s") "]}",
+			 repeated("\"192.168.100.128/25\"", cnt));
+		cr_assert_eq(config(text), 0);
+		cr_expect_eq(!*o.nat.wrong, cnt == 32, "%s", o.nat.wrong);
+	}
+	cr_expect(strstr(o.nat.wrong, "pools[0].nat.networks: more than"));
+}
+
+Test(loader_config, nat_and_stray_have_a_mark_to_compare)
+{
+	static const char *const text[] = {
+		"{\"pools\": [" NAT_POOL("\"10.0.0.0/24\"") "]}",
+		"{\"pools\": [" NAT_POOL("\"10.0.1.0/24\"") "]}",
+		"{\"pools\": [" NAT_POOL("\"10.0.0.0/24\"") "], \"stray\": \"drop\"}",
+		"{\"pools\": [" NAT_POOL("\"10.0.0.0/24\"") "], \"stray\": \"reject\"}",
+		"{\"pools\": [{\"addresses\": \"192.0.2.1\"}], \"stray\": \"drop\"}",
+		"{\"pools\": [{\"addresses\": \"192.0.2.2\"}], \"stray\": \"drop\"}",
+	};
+	char mark[RSIP_ARRAY_LEN(text)][RSIP_NAT_MARK_LEN], again[RSIP_NAT_MARK_LEN];
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(text); i++) {
+		for (int twice = 0; twice < 2; twice++) {
+			rsip_loader_options_init(&o);
+			cr_assert_eq(config(text[i]), 0);
+			rsip_nat_mark(&o, twice ? again : mark[i]);
+		}
+		cr_expect_str_eq(again, mark[i]);
+		cr_expect_eq(strlen(mark[i]), RSIP_NAT_MARK_LEN - 1);
+		for (size_t j = 0; j < i; j++)
+			cr_expect_str_neq(mark[i], mark[j], "%zu and %zu", i, j);
+	}
+	rsip_loader_options_init(&o);
+	cr_assert_eq(config("{\"pools\": [{\"addresses\": \"192.0.2.1\"}], \"stray\": \"pass\"}"), 0);
+	rsip_nat_mark(&o, again);
+	cr_expect_str_eq(again, "", "no table, no mark");
+}
+
 Test(loader_config, an_empty_object_changes_nothing)
 {
 	cr_assert_eq(config("{}"), 0);
