@@ -237,6 +237,14 @@ static int look_at_present(struct rsip_attach *a, char *unmount)
 	return 1;
 }
 
+/* What others can take away without touching what is ours: nft flush ruleset. */
+static int mend(const struct rsip_loader_options *o)
+{
+	int err = rsip_slow_mend(), err2 = rsip_nat_mend(o);
+
+	return err ? err : err2;
+}
+
 static int attach_locked(struct rsip_attach *a, char *unmount)
 {
 	int err = look_at_present(a, unmount), err2;
@@ -244,7 +252,7 @@ static int attach_locked(struct rsip_attach *a, char *unmount)
 	if (err == 1)
 		log_info("attached already, with the same interfaces and sizes: nothing to do");
 	if (err)
-		return err == 1 ? rsip_slow_mend() : err;
+		return err == 1 ? mend(a->o) : err;
 	err = rsip_attach_plan(a);
 	if (!err)
 		err = rsip_attach_check(a);

@@ -202,7 +202,15 @@ void rsip_nat_mark(const struct rsip_loader_options *o, char *mark)
 	snprintf(mark, RSIP_NAT_MARK_LEN, "%016llx", (unsigned long long)sum);
 }
 
-int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o)
+bool rsip_nat_there(void)
+{
+	char why[256];
+
+	return !rsip_nft_run("list table ip rsip_nat", why, sizeof(why));
+}
+
+/* note: false where it has been noted before. */
+static int make_table(struct rsip_undo_log *log, const struct rsip_loader_options *o, bool note)
 {
 	char text[16384], why[256], mark[RSIP_NAT_MARK_LEN];
 	int err = rsip_nat_text(o, text, sizeof(text));
@@ -214,14 +222,33 @@ int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o
 	if (err || !*text)
 		return err;
 	rsip_nat_mark(o, mark);
-	err = rsip_undo_note(log, "nft/rsip_nat", mark);
+	if (note)
+		err = rsip_undo_note(log, "nft/rsip_nat", mark);
 	if (!err)
 		err = rsip_nft_run(text, why, sizeof(why));
 	if (err == -EIO)
-		log_err("cannot make nftables table ip rsip_nat for `nat` and `stray`: %s (is another of this name "
-			"there? `nft list table ip rsip_nat`; does this kernel have nf_tables and nf_nat?)",
+		log_err("cannot make nftables table ip rsip_nat for `nat` and `stray`: %s (does this kernel have nf_tables "
+			"and nf_nat?)",
 			why);
 	return err;
+}
+
+/* nft would add to a table that is there, and detach would delete what others have in it. */
+int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o)
+{
+	if ((!o->nat.cnt && !*o->nat.stray) || !rsip_nat_there())
+		return make_table(log, o, true);
+	log_err("there is an nftables table ip rsip_nat already (see what is in it; `nft delete table ip rsip_nat`, and "
+		"attach again)");
+	return -EEXIST;
+}
+
+int rsip_nat_mend(const struct rsip_loader_options *o)
+{
+	if ((!o->nat.cnt && !*o->nat.stray) || rsip_nat_there())
+		return 0;
+	log_info("nftables table ip rsip_nat is gone (a flush ruleset?): making it again");
+	return make_table(NULL, o, false);
 }
 
 int rsip_nat_remove(void)

@@ -41,6 +41,10 @@ void rsip_nat_mark(const struct rsip_loader_options *o, char *mark);
 int rsip_nat_text(const struct rsip_loader_options *o, char *text, size_t len);
 /* Notes the mark, and makes the table.  0 or negative errno (said).  Nothing to do is 0. */
 int rsip_nat_make(struct rsip_undo_log *log, const struct rsip_loader_options *o);
+/* Is the table there? */
+bool rsip_nat_there(void);
+/* Makes it again where somebody has taken it away meanwhile.  0 or negative errno (said). */
+int rsip_nat_mend(const struct rsip_loader_options *o);
 /* 0, or -ENOENT where it is gone already. */
 int rsip_nat_remove(void);
 

@@ -89,16 +89,17 @@ static bool is_here(const char *folder)
 	return here;
 }
 
-static void read_nat(const char *folder, char *mark)
+static void read_nat(const char *folder, struct rsip_plane *p)
 {
 	struct rsip_undo_log log;
 
 	if (rsip_undo_open(folder, &log)) {
-		strcpy(mark, "?");
+		strcpy(p->nat, "?");
 		return;
 	}
-	if (rsip_undo_find(&log, "nft/rsip_nat", mark) && !*mark)
-		strcpy(mark, "?");
+	p->has_nat = rsip_undo_find(&log, "nft/rsip_nat", p->nat);
+	if (p->has_nat && !*p->nat)
+		strcpy(p->nat, "?");
 	close(log.fd);
 }
 
@@ -151,7 +152,7 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 		else
 			read_link(folder, all[i].name, &p->link[p->iface_cnt++]);
 	}
-	read_nat(folder, p->nat);
+	read_nat(folder, p);
 	p->here = is_here(folder);
 	return 0;
 }

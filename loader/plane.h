@@ -23,6 +23,7 @@ struct rsip_plane {
 	uint32_t index[RSIP_MAX_IFACES];	      /* and its index in rsip_ifaces */
 	uint32_t iface_cnt;
 	char nat[32]; /* rsip_nat_mark() of its NAT table; "": none, "?": a loader before this one did not note it */
+	bool has_nat; /* there was such a table */
 	bool here; /* it was attached from the network namespace we are in */
 };
 

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "json.h"
 #include "log.h"
+#include "nat.h"
 #include "pins.h"
 #include "plane.h"
 #include "slow.h"
@@ -210,6 +211,18 @@ static void add_slow_path(cJSON *answer, const struct rsip_loader_options *o)
 	add_reassembly(cJSON_AddObjectToObject(obj, "reassembly"));
 }
 
+static void add_nat(cJSON *answer, const struct rsip_loader_options *o)
+{
+	cJSON *obj = cJSON_AddObjectToObject(answer, "nat");
+	bool there = rsip_nat_there();
+
+	cJSON_AddStringToObject(obj, "table", "ip rsip_nat");
+	cJSON_AddBoolToObject(obj, "complete", there);
+	if (!there && !o->json)
+		log_warn("nftables table ip rsip_nat is gone: no NAT, and no rule for stray packets (run "
+			 "`rsip-loader attach` with the same configuration again, which mends it)");
+}
+
 static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_plane *p)
 {
 	cJSON *answer = cJSON_CreateObject(), *list;
@@ -231,6 +244,8 @@ static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_pl
 	add_maps(answer, o->pin_path, o->json);
 	if (p->here)
 		add_slow_path(answer, o);
+	if (p->here && p->has_nat)
+		add_nat(answer, o);
 	list = cJSON_AddArrayToObject(answer, "interfaces");
 	for (uint32_t i = 0; i < p->iface_cnt; i++)
 		cJSON_AddItemToArray(list, describe_iface(p, i, fd, o->json));

@@ -212,8 +212,27 @@ nat_conf $LAB/nat2.json 1 '"10.99.0.0/25"' '"stray": "reject",'
 run "another stray is refused" 1 attach --config $LAB/nat2.json
 run "none at all, too" 1 attach "${BOTH[@]}"
 check "it says the difference" said "with .nat. or .stray., which is not asked for"
+on gw nft list table ip rsip_nat >$LAB/nat-table
+check_eq "status knows the table" "$(status_of 'd["nat"]["complete"]')" True
+on gw nft flush ruleset
+check_eq "status sees that it is gone" "$(status_of 'd["nat"]["complete"], d["slow_path"]["complete"]')" "(False, False)"
+run "and warns people" 0 status
+check "of it" said "rsip_nat is gone"
+run "attach again mends it" 0 attach --config $LAB/nat.json
+check_eq "all of it" "$(status_of 'd["nat"]["complete"], d["slow_path"]["complete"]')" "(True, True)"
+check "with the same rules" diff <(on gw nft list table ip rsip_nat) $LAB/nat-table
 loader detach >$LAB/out 2>&1
 nothing_left "detach takes the table back"
+on gw nft add table ip rsip_nat
+run "another's table of this name is refused" 1 attach --config $LAB/nat.json
+check "and named" said "nftables table ip rsip_nat already"
+check_eq "it stays" "$(on gw nft list tables)" "table ip rsip_nat"
+run "and is in nobody's way who needs none" 0 attach "${BOTH[@]}"
+check_eq "status says nothing of it" "$(status_of '"nat" in d')" False
+loader detach >$LAB/out 2>&1
+check_eq "it stays" "$(on gw nft list tables)" "table ip rsip_nat"
+on gw nft delete table ip rsip_nat
+nothing_left "nothing else does"
 loader attach "${BOTH[@]}" >$LAB/out 2>&1
 run "nat that is not there is refused" 1 attach --config $LAB/nat.json
 check "it says the difference" said "without the .nat. or .stray. that is asked for"
