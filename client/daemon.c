@@ -391,11 +391,15 @@ static void add_wishes(struct rsip_daemon *d, uint64_t now)
 	}
 }
 
+enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d)
+{
+	return strcmp(d->set.transport, "tcp") ? RSIP_TRANSPORT_UDP : RSIP_TRANSPORT_TCP;
+}
+
 /* Leases of the past go back into use before the gateway is asked about them: their flows go on. */
 static void start_session(struct rsip_daemon *d, bool resume)
 {
-	enum rsip_transport kind =
-		strcmp(d->set.transport, "tcp") ? RSIP_TRANSPORT_UDP : RSIP_TRANSPORT_TCP;
+	enum rsip_transport kind = rsip_daemon_transport(d);
 	struct rsip_session_sink with_us = sink;
 	uint64_t now = rsip_daemon_now();
 
@@ -409,7 +413,8 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->session.private_ok = d->set.private_addresses;
 	rsip_session_set_key(&d->session, &d->key);
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
-		 d->state.transport == kind;
+		 d->state.transport == kind &&
+		 (d->state.client_id || d->state.lease_cnt); /* else it had only begun */
 	if (!resume || !d->state.lease_cnt) {
 		add_wishes(d, now);
 		if (d->set.strongswan)

@@ -74,6 +74,7 @@ void rsip_daemon_strongswan_off(struct rsip_daemon *d);
 int rsip_daemon_locate(struct rsip_daemon *d);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
+enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */
 void rsip_daemon_raze(struct rsip_daemon *d);
 /* Is its address one of this host's already, and by no lease of ours? */
 bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease);

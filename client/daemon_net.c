@@ -57,15 +57,48 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 	return err;
 }
 
+/*
+ * Before the system is changed: what a kill from here on leaves behind is ours for the next start, or for `down`.  No
+ * session of other ends goes on, so none is noted.
+ */
+static void note_beginning(void *arg)
+{
+	struct rsip_daemon *d = arg;
+	struct rsip_state early = d->state;
+	int err;
+
+	if (early.local != d->io.local || early.gateway != d->io.gateway) {
+		memset(&early, 0, sizeof(early));
+		early.own_arp = d->state.own_arp;
+		early.own_qdisc = d->state.own_qdisc;
+		early.transport = rsip_daemon_transport(d);
+		early.local = d->io.local;
+		early.gateway = d->io.gateway;
+	}
+	if (d->jail.shared && !early.table)
+		early.table = RSIP_TABLE_BASE; /* the device has no number yet */
+	early.own_qdisc &= d->state.nic == d->nic;
+	snprintf(early.device, sizeof(early.device), "%s", d->set.device);
+	early.nic = d->nic;
+	err = rsip_state_save(&early, d->set.state_dir);
+	if (err)
+		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
+}
+
 static void silence_arp(struct rsip_daemon *d)
 {
-	int was = rsip_tunnel_arp_off();
+	int err = rsip_tunnel_arp_ignore();
 
-	if (was < 0)
+	if (err == 0) {
+		d->state.own_arp = true;
+		note_beginning(d);
+		err = rsip_tunnel_set_arp_ignore(1);
+		d->state.own_arp = !err;
+	}
+	if (err < 0)
 		log_warn("cannot keep this host from answering ARP requests for leased addresses: "
 			 "%s",
-			 strerror(-was));
-	d->state.own_arp |= was == 0;
+			 strerror(-err));
 }
 
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
@@ -79,6 +112,8 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 		.ours = have_state && !strcmp(d->state.device, d->set.device),
 		.no_ipip = !strcmp(d->set.tunnel, "bpf"),
 		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->nic,
+		.begins = note_beginning,
+		.arg = d,
 	};
 	bool shared = !strcmp(d->set.place, "host");
 	int err = shared ? rsip_jail_open_shared(&d->jail)
@@ -95,6 +130,10 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 		rsip_tunnel_rules_clear(d->state.table);
 	err = rsip_tunnel_open(&spec, &d->tunnel);
 	if (err) {
+		if (have_state)
+			rsip_state_save(&d->state, d->set.state_dir);
+		else
+			rsip_state_remove(d->set.state_dir);
 		rsip_jail_close(&d->jail, true);
 		return err;
 	}
@@ -118,8 +157,8 @@ void rsip_daemon_raze(struct rsip_daemon *d)
 {
 	rsip_guard_close(d->guard);
 	d->guard = NULL;
-	if (d->state.own_arp)
-		rsip_tunnel_arp_restore(0);
+	if (d->state.own_arp && rsip_tunnel_set_arp_ignore(0))
+		log_warn("cannot switch answers to ARP requests on again");
 	rsip_tunnel_close(d->tunnel);
 	d->tunnel = NULL;
 	rsip_jail_close(&d->jail, true);

@@ -17,7 +17,6 @@
 #include "tunnel.h"
 
 #define RSIP_RULE_PRIORITY 4555 /* of what comes from a leased address, in a shared namespace */
-#define RSIP_TABLE_BASE 455500	/* + ifindex: the table it is routed by */
 #define RSIP_ARP_IGNORE "/proc/sys/net/ipv4/conf/all/arp_ignore"
 #define RSIP_OUTER_LEN 20 /* an IPv4 header: RFC 2003 3.1 */
 
@@ -217,6 +216,8 @@ static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 		err = clear_the_way(t, spec);
 	if (err)
 		return err;
+	if (spec->begins)
+		spec->begins(spec->arg);
 	t->mtu = nic.mtu - RSIP_OUTER_LEN;
 	veth = spec->no_ipip || spec->jail->shared || exists(t->outside, spec->dev, &old);
 	err = veth ? -EOPNOTSUPP : ipip_up(t, spec);
@@ -291,28 +292,26 @@ int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src)
 }
 
 /* RFC 3102 3.1: a host MUST NOT answer ARP for what it leases.  Linux would, on every interface. */
-int rsip_tunnel_arp_off(void)
+int rsip_tunnel_arp_ignore(void)
 {
-	char was[8] = "";
-	int fd = open(RSIP_ARP_IGNORE, O_RDWR | O_CLOEXEC);
-	int err = fd < 0 || read(fd, was, sizeof(was) - 1) < 0 ? -errno : 0;
+	char value[8] = "";
+	int fd = open(RSIP_ARP_IGNORE, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 || read(fd, value, sizeof(value) - 1) < 0 ? -errno : 0;
 
-	if (!err && was[0] == '0' && pwrite(fd, "1", 1, 0) < 0)
-		err = -errno;
 	if (fd >= 0)
 		close(fd);
-	return err ? err : was[0] - '0';
+	return err ? err : value[0] - '0';
 }
 
-void rsip_tunnel_arp_restore(int value)
+int rsip_tunnel_set_arp_ignore(int value)
 {
 	int fd = open(RSIP_ARP_IGNORE, O_WRONLY | O_CLOEXEC);
 	char digit = '0' + value;
+	int err = fd < 0 || write(fd, &digit, 1) < 0 ? -errno : 0;
 
-	if (fd < 0 || write(fd, &digit, 1) < 0)
-		log_warn("cannot write %s: %s", RSIP_ARP_IGNORE, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+	return err;
 }
 
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t)

@@ -18,6 +18,8 @@
 #include "netlink.h"
 #include "tun.h"
 
+#define RSIP_TABLE_BASE 455500 /* + ifindex: the table a shared namespace's device is routed by */
+
 struct rsip_tunnel_spec {
 	const char *dev;       /* name of the device(s) */
 	__be32 local, gateway; /* the ends of the tunnel */
@@ -27,6 +29,8 @@ struct rsip_tunnel_spec {
 	bool keep; /* and its ends are still right: reuse it */
 	bool no_ipip;	/* do not try the kernel's ipip device */
 	bool own_qdisc; /* in our past we added the NIC's clsact */
+	void (*begins)(void *arg); /* the name is ours, and the device is about to be made */
+	void *arg;
 };
 
 struct rsip_tunnel;
@@ -39,10 +43,10 @@ void rsip_tunnel_close(struct rsip_tunnel *t);
 /* -EOPNOTSUPP: this kind cannot have another endpoint than the gateway. */
 int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint);
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr);
-/* Where no ARP request for a leased address may be answered: switches that off in the namespace;
- * the value it had, to be put back by rsip_tunnel_arp_restore(), or a negative errno. */
-int rsip_tunnel_arp_off(void);
-void rsip_tunnel_arp_restore(int value);
+/* Where no ARP request for a leased address may be answered: arp_ignore of the namespace, 0 for
+ * answers to all, or a negative errno. */
+int rsip_tunnel_arp_ignore(void);
+int rsip_tunnel_set_arp_ignore(int value);
 /* The default route of the programs, with src as source address. */
 int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src);
 
