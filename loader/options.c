@@ -108,6 +108,7 @@ static int pin_path_set(struct rsip_loader_options *o, const char *text, char *w
 			 text);
 		return -EINVAL;
 	}
+	o->pin_guessed = false;
 	return 0;
 }
 
@@ -318,6 +319,33 @@ static int read_file(struct rsip_loader_options *o, const char *path)
 	return err;
 }
 
+/* Detach needs only this of the file: a mistake elsewhere in it must not keep the programs on. */
+static void read_pin_path(struct rsip_loader_options *o, const char *path)
+{
+	const cJSON *dataplane, *pin;
+	struct rsip_json_error json_err;
+	char *text = NULL, why[320];
+	cJSON *root = NULL;
+	bool told = false;
+	size_t len;
+
+	rsip_loader_options_init(o);
+	if (!rsip_json_read_file(path, 1024 * 1024, &text, &len))
+		root = rsip_json_parse(text, len, RSIP_JSON_COMMENTS, &json_err);
+	dataplane = cJSON_GetObjectItemCaseSensitive(root, "dataplane");
+	pin = cJSON_GetObjectItemCaseSensitive(dataplane, "pin_path");
+	if (cJSON_IsString(pin))
+		told = !pin_path_set(o, pin->valuestring, why, sizeof(why));
+	else if (!pin)
+		told = cJSON_IsObject(root) && (!dataplane || cJSON_IsObject(dataplane));
+	if (!told) {
+		rsip_loader_options_init(o);
+		o->pin_guessed = true;
+	}
+	cJSON_Delete(root);
+	free(text);
+}
+
 /* ---- the command line ---------------------------------------------------- */
 
 enum { OPT_PUBLIC = 256, OPT_PRIVATE, OPT_CONFIG, OPT_MODE, OPT_PIN_PATH, OPT_NUMBER };
@@ -400,8 +428,11 @@ enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
 
 	if (parsed != RSIP_LOADER_RUN)
 		return parsed;
-	if (config && read_file(o, config))
-		return RSIP_LOADER_FAILED;
+	if (config && read_file(o, config)) {
+		if (strcmp(argv[0], "detach"))
+			return RSIP_LOADER_FAILED;
+		read_pin_path(o, config);
+	}
 	if (ifaces)
 		o->iface_cnt = 0;
 	optind = 1;

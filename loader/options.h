@@ -29,6 +29,7 @@ struct rsip_loader_options {
 	uint32_t max_bindings, max_addrs, max_pairs, max_cookies;
 	int mode;	       /* RSIP_LOADER_MODE_AUTO or enum rsip_mode */
 	char pin_path[256];    /* absolute, no slash at the end */
+	bool pin_guessed;      /* detach: the file could not tell; pin_path is the default */
 	char config_path[256]; /* "": none given */
 	struct rsip_loader_range pool[RSIP_LOADER_RANGES_MAX]; /* of the file; only to see whether
 								  one is our own address */

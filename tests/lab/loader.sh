@@ -183,6 +183,27 @@ check_eq "its packets may come in on the private side" "$(on gw sysctl -n net.ip
 loader detach >$LAB/out 2>&1
 nothing_left "and that is put back"
 
+# what has become of the file meanwhile does not keep the programs on
+loader attach --config $LAB/own.json >$LAB/out 2>&1
+echo '{ "interfaces": ' >$LAB/broken.json
+run "detach with a file that cannot be parsed" 0 detach --config $LAB/broken.json
+check "says what is wrong" said "broken.json: line"
+check "and where it looks" said "trying the default, /sys/fs/bpf/rsip"
+nothing_left "and takes everything off"
+run "where nothing is there it fails" 1 detach --config $LAB/broken.json
+check "and says what to do" said "does not tell where else"
+run "other commands fail with such a file" 1 status --config $LAB/broken.json
+loader attach --config $LAB/own.json >$LAB/out 2>&1
+run "detach without the file" 0 detach --config $LAB/gone.json
+nothing_left "takes everything off, too"
+loader attach --config $LAB/own.json --pin-path /sys/fs/bpf/rsip-conf >$LAB/out 2>&1
+run "detach finds the pin path in a file that is wrong elsewhere" 0 detach --config $LAB/rsipd.json
+check "and says that it is" said "max_bindings must be"
+check_eq "that data plane is off" "$(programs) $(ls -d /sys/fs/bpf/rsip-conf 2>/dev/null)" "0 "
+loader attach --config $LAB/own.json --pin-path /sys/fs/bpf/rsip-conf >$LAB/out 2>&1
+run "a pin path that is named is no guess" 0 detach --config $LAB/broken.json --pin-path /sys/fs/bpf/rsip-conf
+nothing_left "and nothing is left"
+
 # nat_conf FILE POOLS NETWORKS MORE: a file with this many pools with nat
 nat_conf() {
 	local i
