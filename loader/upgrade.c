@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Upgrade: this loader's programs in place of those attached, onto the same maps.  Each link
- * changes its program atomically, so no packet meets an interface without one.
+ * changes its program atomically, so no packet meets an interface without one.  If one cannot
+ * change, all get their old ones again.  (Once all have changed, a failure to pin them or to write
+ * the configuration leaves the new ones on, which is said; upgrade can be run again.)
  */
 #include <errno.h>
 #include <string.h>
@@ -37,18 +39,23 @@ static bool by_tc(const struct rsip_plane *p, uint32_t i)
 	return p->config.mode == RSIP_MODE_TC || p->iface[i].role == RSIP_ROLE_SLOW;
 }
 
-/* Each filter changes its program in one step, too; if one does not, the others get their old ones. */
-static int update_filters(const struct rsip_plane *p, const struct rsip_tc_bpf *tc)
-{
-	int old[RSIP_MAX_IFACES], err = 0;
-	uint32_t done;
+/* The filters' programs before, for end_filters(). */
+struct filters {
+	int old[RSIP_MAX_IFACES]; /* descriptors; -1: none */
+	uint32_t cnt;
+};
 
-	for (done = 0; done < p->iface_cnt && !err; done++) {
-		const struct rsip_iface *iface = &p->iface[done];
+/* Each filter changes its program in one step, too. */
+static int update_filters(const struct rsip_plane *p, const struct rsip_tc_bpf *tc, struct filters *f)
+{
+	int err = 0;
+
+	for (f->cnt = 0; f->cnt < p->iface_cnt && !err; f->cnt++) {
+		const struct rsip_iface *iface = &p->iface[f->cnt];
 		bool egress = iface->role == RSIP_ROLE_SLOW;
 		uint32_t id = rsip_tc_prog_id(iface->ifindex, egress);
 
-		old[done] = id ? bpf_prog_get_fd_by_id(id) : -1;
+		f->old[f->cnt] = id ? bpf_prog_get_fd_by_id(id) : -1;
 		if (!id)
 			log_warn("%s has vanished, or its TC filter: left alone", iface->name);
 		else
@@ -57,14 +64,21 @@ static int update_filters(const struct rsip_plane *p, const struct rsip_tc_bpf *
 			log_err("cannot put the new TC program on %s: %s", iface->name,
 				strerror(-err));
 	}
-	while (done--) {
-		if (err && old[done] >= 0)
-			rsip_tc_put(p->iface[done].ifindex, p->iface[done].role == RSIP_ROLE_SLOW,
-				    old[done]);
-		if (old[done] >= 0)
-			close(old[done]);
-	}
 	return err;
+}
+
+/* Lets go of the old programs; back: puts them on again first. */
+static void end_filters(const struct rsip_plane *p, struct filters *f, bool back)
+{
+	for (uint32_t i = 0; i < f->cnt; i++) {
+		const struct rsip_iface *iface = &p->iface[i];
+
+		if (f->old[i] < 0)
+			continue;
+		if (back && rsip_tc_put(iface->ifindex, iface->role == RSIP_ROLE_SLOW, f->old[i]))
+			log_err("cannot put the old TC program on %s again: it keeps the new one", iface->name);
+		close(f->old[i]);
+	}
 }
 
 /* Both roles' new programs go on, or both old ones stay. */
@@ -102,6 +116,7 @@ static int update_links(const char *folder, const struct rsip_plane *p,
 static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane *p)
 {
 	struct rsip_xdp_bpf *object;
+	struct filters filters = {.cnt = 0};
 	struct rsip_tc_bpf *tc = NULL;
 	int err = rsip_plane_read(o->pin_path, p);
 
@@ -120,9 +135,10 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 		return err;
 	err = rsip_object_tc_load(o->pin_path, &p->config, &tc);
 	if (!err)
-		err = update_filters(p, tc);
+		err = update_filters(p, tc, &filters);
 	if (!err)
 		err = update_links(o->pin_path, p, object);
+	end_filters(p, &filters, err != 0);
 	if (!err)
 		err = rsip_object_pin_progs(object, o->pin_path);
 	p->config.tunnels = RSIP_CONFIG_TUNNELS; /* what these programs can; rsipd offers it when it starts */
