@@ -52,7 +52,9 @@ fi
 
 if command -v dropbear >/dev/null && command -v dropbearkey >/dev/null; then
 	# the lab's own root and its keys, so that no account of the machine is touched
-	mkdir -p $LAB/root/.ssh && chmod 700 $LAB/root/.ssh && mount --bind $LAB/root /root
+	mkdir -p $LAB/root/.ssh && chmod 700 $LAB/root/.ssh
+	case $TREE in /root/*) mkdir -p "$LAB$TREE" && mount --bind "$TREE" "$LAB$TREE" ;; esac # it must not vanish behind that
+	mount --rbind $LAB/root /root
 	dropbearkey -t ed25519 -f $LAB/host.key >/dev/null 2>&1
 	ssh-keygen -q -t ed25519 -N '' -f $LAB/id
 	cp $LAB/id.pub /root/.ssh/authorized_keys && chmod 600 /root/.ssh/authorized_keys
