@@ -155,7 +155,7 @@ second_charon() {
 (cd $LAB && mkdir -p ike-own && ike_conf own 10.99.0.11 $PEER && ike_start own nsenter "--net=/run/netns/$(ns hosta)") ||
 	not_ok "the machine's own charon: $(cat $LAB/ike-own/out)"
 cd $LAB && second_charon
-check "a second charon starts as rsip-charon.service starts it" wait_for 10 test -S "$(unit BindPaths)/vici"
+check "a second charon starts as rsip-charon.service starts it" wait_for 40 test -S "$(unit BindPaths)/vici"
 check "and answers at its own socket" swanctl --stats --uri "unix://$(unit BindPaths)/vici"
 check "while the machine's own goes on" ike_ctl own --stats
 label=$(told hosta label)
