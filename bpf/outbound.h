@@ -4,16 +4,18 @@
 #define RSIP_BPF_OUTBOUND_H
 
 /* The key as the receiving host's side sees it. */
-static __always_inline void rsip_key_turn(const struct rsip_key *key, struct rsip_key *back, __u32 self)
+static __always_inline void rsip_key_turn(struct rsip_key *key, __u32 self)
 {
-	*back = *key;
-	back->local = key->remote;
-	back->remote = key->local;
-	back->local_port = key->remote_port;
-	back->remote_port = key->local_port;
-	back->host_sent = 0;
-	back->by_pair = 0;
-	back->self = self;
+	__be32 local = key->local;
+	__u16 local_port = key->local_port;
+
+	key->local = key->remote;
+	key->remote = local;
+	key->local_port = key->remote_port;
+	key->remote_port = local_port;
+	key->host_sent = 0;
+	key->by_pair = 0;
+	key->self = self;
 }
 
 /* What UDP carries depends on the port it goes to: 500 to 4500 has no marker, 4500 to 500 is no IKE. */
@@ -37,24 +39,23 @@ static __always_inline int rsip_to_kernel(const struct rsip_walk *walk, const st
 }
 
 /* The inner destination is leased by one of our hosts. */
-static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
+static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsip_ip *ip, struct rsip_key *key,
 					__u32 addr_index, __u32 self)
 {
-	struct rsip_key back;
 	int res;
 
 	walk->mark = RSIP_MARK_POOL; /* should the kernel get it */
 	if (ip->frag && !rsip_addr_whole(addr_index))
 		return rsip_to_kernel(walk, ip, RSIP_PASS_FRAGMENT);
-	rsip_key_turn(key, &back, self);
-	if (back.kind == RSIP_KEY_ICMP)
-		rsip_quote_read(walk->ctx, ip, &back);
+	rsip_key_turn(key, self); /* in place: 6.1 counts the stack of all callers */
+	if (key->kind == RSIP_KEY_ICMP)
+		rsip_quote_read(walk->ctx, ip, key);
 	else
-		rsip_key_turn_ike(walk->ctx, ip, &back);
-	res = rsip_demux(&back, addr_index);
+		rsip_key_turn_ike(walk->ctx, ip, key);
+	res = rsip_demux(key, addr_index);
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
-	res = rsip_to_host(walk, ip, &back, res);
+	res = rsip_to_host(walk, ip, key, res);
 	if (res == RSIP_PASS_SLOW)
 		return rsip_to_kernel(walk, ip, res);
 	return res ? res : RSIP_HAIRPIN;
