@@ -31,20 +31,29 @@ proof() {
 	if "$@" >/dev/null 2>&1; then seen_ok+=("[seen]     $text"); else seen_ok+=("[NOT SEEN] $text") seen_bad=1; fi
 }
 
-bold "RSIP gateway: two hosts share one public address, without NAT"
+bold "RSIP gateway: two hosts share one public address, without NAT, and a third has NAT at the same address"
 cat <<'PICTURE'
 
    host A  10.99.0.11 --+                       gateway                        peer
-                        +-- private LAN -- 10.99.0.1 | 192.0.2.1 -- public -- 192.0.2.2
-   host B  10.99.0.12 --+                    XDP     |     XDP               knows nothing
-                                             rsipd, shares 203.0.113.1        of RSIP
+   host B  10.99.0.12 --+-- private LAN -- 10.99.0.1 | 192.0.2.1 -- public -- 192.0.2.2
+   host C  10.99.0.13 --+                    XDP     |     XDP               knows nothing
+   (without RSIP)                            rsipd, shares 203.0.113.1        of RSIP
 
    on the LAN:          10.99.0.11 > 10.99.0.1 [ 203.0.113.1 > 192.0.2.2 ... ]    the packet in a tunnel
    on the public wire:                           203.0.113.1 > 192.0.2.2 ...      the same packet, untouched
 PICTURE
 
-title "The lab: five network namespaces, four virtual wires, nothing of this machine is touched"
-lab_net || die "cannot build the network"
+# host C knows nothing of RSIP: the kernel masquerades it, with ports that nobody can lease
+HOSTC=10.99.0.13 NAT_PORTS=61000-65535
+LAB_POOL='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "RSIPSEC" ],
+	"nat": { "ports": "'$NAT_PORTS'", "networks": [ "'$HOSTC'/32" ] } }'
+hostc_net() {
+	ip netns add "$(ns hostc)" && on hostc ip link set lo up && wire hostc eth0 lan portc && on lan ip link set portc master br0 &&
+		plain lan portc && plain hostc eth0 && on hostc ip addr add $HOSTC/24 dev eth0 && on hostc ip route add default via $GW_PRIV
+}
+
+title "The lab: six network namespaces, five virtual wires, nothing of this machine is touched"
+lab_net && hostc_net || die "cannot build the network"
 lab_conf
 
 title "The data plane: rsip-loader puts XDP programs on the gateway's two interfaces"
@@ -67,12 +76,14 @@ tell
 tell "gw# rsipctl bindings          (who leased what)"
 ctl bindings | show
 
-title "Both hosts talk to the peer, at the same time, all of it unmodified programs behind one address:"
-tell "TCP and UDP (iperf3), HTTP (curl), IKE from port 500 (strongSwan), ESP and AH by SPI"
+title "All hosts talk to the peer, at the same time, all of it unmodified programs behind one address:"
+tell "A and B: TCP and UDP (iperf3), HTTP (curl), IKE from port 500 (strongSwan), ESP and AH by SPI"
+tell "C, by the NAT of the gateway's kernel: TCP (iperf3), HTTP (curl)"
 start peer iperf-a.log iperf3 -s -p 5201
 start peer iperf-b.log iperf3 -s -p 5202
 start peer iperf-c.log iperf3 -s -p 5203
 start peer iperf-d.log iperf3 -s -p 5204
+start peer iperf-e.log iperf3 -s -p 5205
 mkdir -p $LAB/www && echo "hello from the peer" >$LAB/www/hello
 start peer web.log "$PY" -m http.server 80 --directory $LAB/www
 started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL \
@@ -80,7 +91,7 @@ started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL \
 peer_pid=$STARTED
 ike_conf peer $PEER $POOL
 ike_start peer nsenter "--net=/run/netns/$(ns peer)" || die "strongSwan on the peer: $(tail -n 3 $LAB/ike-peer/out)"
-for p in 80 5201 5202 5203 5204; do
+for p in 80 5201 5202 5203 5204 5205; do
 	wait_for 10 listens peer $p || die "the peer's server on port $p does not start"
 done
 
@@ -95,8 +106,14 @@ run() { # NODE TCP_PORT UDP_PORT: everything one host does; each writes its own 
 	ike_start "$1" inside "$1" && ike_initiate "$1"
 	wait "${jobs[@]}" # but not for charon, which stays
 }
+run_c() { # host C, without RSIP
+	on hostc iperf3 -c $PEER -p 5205 -t 8 -b 5M -J >$LAB/hostc-tcp.json 2>&1 &
+	on hostc curl -sS --max-time 10 http://$PEER/hello >$LAB/hostc-http 2>&1
+	wait $!
+}
 run hosta 5201 5203 & run_a=$!
 run hostb 5202 5204 & run_b=$!
+run_c & run_c=$!
 
 tell
 lines=0
@@ -117,6 +134,7 @@ while kill -0 $run_a 2>/dev/null || kill -0 $run_b 2>/dev/null; do
 done
 wait $run_a
 wait $run_b
+wait $run_c
 ike_sas peer >$LAB/sas 2>&1
 stop $peer_pid
 sed -i '/^ready$/d' $LAB/ipsec-peer.json
@@ -127,7 +145,7 @@ title "What the peer's strongSwan has: two IKE_SAs from one address, both from p
 grep -E "ESTABLISHED|remote" $LAB/sas | show
 
 title "What was on the wires, packet by packet"
-same_wire >/dev/null || die "the wires: $(cat $LAB/wire.json)"
+same_wire --nat $NAT_PORTS >/dev/null || die "the wires: $(cat $LAB/wire.json)"
 "$PY" - $LAB/wire.json <<'PYTHON' | show
 import json, sys
 d = json.load(open(sys.argv[1]))
@@ -136,6 +154,7 @@ for kind in sorted(d["kinds"], key=d["kinds"].get, reverse=True):
     print("%-14s %7d packets on both wires" % (names.get(kind, kind), d["kinds"][kind]))
 for host, c in d["hosts"].items():
     print("%-14s %7d packets to the peer, %d back" % (host, c["out_packets"], c["in_packets"]))
+print("%-14s %7d packets to the peer, %d back, by NAT" % ("hostc", d["nat_out_packets"], d["nat_in_packets"]))
 PYTHON
 tell
 tell "One of each kind, in the tunnel on the hosts' LAN and, the same packet, on the public wire:"
@@ -152,6 +171,8 @@ ike_ok() {
 }
 kind_ok() { has "d['verified']['$2']['$1'] == 100" ipsec-peer.json && has "d['verified']['$1'] == 100" "ipsec-$2.json"; }
 esp_ok() { kind_ok esp-cbc "$1" && kind_ok esp-gcm "$1"; }
+nat_ok() { tcp_ok hostc && http_ok hostc && has 'd["nat_out_packets"] > 100 and d["nat_in_packets"] > 100' wire.json; }
+clean_ok() { [ ! -e "$PIN" ] && ! on gw nft list tables | grep -q rsip; }
 count_ok() { [ "$(counter "$1" in_packets) $(counter "$1" out_packets)" = "$(on_wire "$1" in_packets) $(on_wire "$1" out_packets)" ]; }
 proof "two hosts leased from one address, each its own ports and SPIs" lease_ok
 proof "TCP from both hosts at once" both tcp_ok
@@ -160,12 +181,13 @@ proof "HTTP from both hosts" both http_ok
 proof "IKE from port 500 on both hosts, to one peer, no UDP encapsulation" ike_ok
 proof "ESP (AES-CBC and AES-GCM) both ways, verified at both ends" both esp_ok
 proof "AH both ways: its checksum covers the addresses, and still verifies" both kind_ok ah
-proof "every packet on both wires, none lost, the same byte for byte but for TTL and its checksum" \
+proof "host C, without RSIP, by the kernel's NAT at the same address: TCP and HTTP" nat_ok
+proof "every packet of A and B on both wires, none lost, the same byte for byte but for TTL and its checksum" \
 	has 'd["out_packets"] > 1000 and d["in_packets"] > 1000' wire.json
 proof "the gateway's counters per binding are exactly what was on the wires" both count_ok
 proof "not one packet dropped" [ "$(drops)" = 0 ]
 
-title "The hosts give back what they leased, and the gateway takes its programs off"
+title "The hosts give back what they leased, and the gateway takes its programs and its NAT off"
 for h in hosta hostb; do
 	tell "$h# rsip-client down"
 	client $h down >>"$LAB/client-$h.log" 2>&1 || die "rsip-client down on $h: $(tail -n 2 $LAB/client-$h.log)"
@@ -174,7 +196,7 @@ proof "all leases given back" [ "$(ctl --json status | js 'd["bindings"]')" = 0 
 tell "gw# rsip-loader detach --config rsipd.json"
 stop $RSIPD
 loader detach --config $LAB/rsipd.json >$LAB/detach.log 2>&1 || die "rsip-loader detach: $(cat $LAB/detach.log)"
-proof "nothing left pinned" [ ! -e "$PIN" ]
+proof "nothing left pinned, no NAT left in the kernel" clean_ok
 
 title "Summary ($SECONDS s)"
 printf '   %s\n' "${seen_ok[@]}"

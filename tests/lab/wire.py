@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """wire.py: what was on the wire at each hop, from the captures.
 
-  wire.py same --pool A[,A] --gw G --host NAME=ADDR=FILE ... --peer FILE [--unseen N]
+  wire.py same --pool A[,A] --gw G --host NAME=ADDR=FILE ... --peer FILE [--unseen N] [--nat LOW-HIGH]
       Every packet in a host's tunnel is on the public wire and the other way round, byte for byte but for
       TTL (one less) and header checksum (correct).  Prints a JSON object: packets and bytes of inner IP for
       each host and direction, and for each kind of traffic.  Exit 1 with the first difference otherwise.
+      --nat: packets at these ports of the pool belong to hosts without RSIP; they are counted apart.
   wire.py show ... (as same)
       One packet of each kind as it looked at each hop, for people.
   wire.py count FILE WORD...
@@ -97,6 +98,13 @@ def match(what, sent, seen, unseen):
         fail("%s: %d sent packets did not arrive, expected %d; first: %s" % (what, len(left), unseen, left[0] if left else ""))
 
 
+def without_nat(opt, seen, end):
+    """seen less what is at a port of NAT at that end (0 source, 1 destination), and how much that was."""
+    low, high = opt.nat
+    rest = [p for p in seen if not low <= (p.ports()[end] or -1) <= high]
+    return rest, len(seen) - len(rest)
+
+
 def same(opt):
     pools = opt.pool.split(",")
     out_sent, in_seen, report = [], [], {"hosts": {}, "kinds": {}}
@@ -118,7 +126,8 @@ def same(opt):
     for p in public:
         if p.inner:
             fail("a tunnel on the public wire: %s" % p)
-    out_seen, in_sent = [p for p in public if p.src in pools], [p for p in public if p.dst in pools]
+    out_seen, report["nat_out_packets"] = without_nat(opt, [p for p in public if p.src in pools], 0)
+    in_sent, report["nat_in_packets"] = without_nat(opt, [p for p in public if p.dst in pools], 1)
     for p in out_sent:
         if p.src not in pools:
             fail("in a tunnel, but from no leased address: %s" % p)
@@ -189,5 +198,6 @@ if __name__ == "__main__":
         ap.add_argument("--peer", required=True)
         ap.add_argument("--unseen-out", type=int, default=0)
         ap.add_argument("--unseen-in", type=int, default=0)
+        ap.add_argument("--nat", type=lambda ports: tuple(map(int, ports.split("-"))), default=(0, -1))
         args = ap.parse_args()
         same(args) if args.what == "same" else show(args)
