@@ -140,8 +140,11 @@ int rsip_dp_listener_publish(struct rsip_dp_core *c, uint32_t slot); /* 0 or -EN
 void rsip_dp_listener_withdraw(struct rsip_dp_core *c, uint32_t slot);
 bool rsip_dp_listener_complete(const struct rsip_dp_core *c, uint32_t slot);
 void rsip_dp_remote_moved(struct rsip_dp_core *c, uint32_t slot);
-/* Start-up: entries that name no such binding go; before: what can be known without the lists. */
-uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c, bool before);
+/*
+ * Start-up: entries that name no such binding go.  Before the bindings join their lists, and after it: one that cannot join
+ * is given up.  How many went.
+ */
+uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c);
 
 /* dataplane_res.c: the ports and SPIs of a slot, in memory and in the tables. */
 int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports,

@@ -168,7 +168,7 @@ static bool is_listener(const struct rsip_remote_entry *e)
 	return e->host == RSIP_LISTEN_HOST(500) || e->host == RSIP_LISTEN_HOST(4500);
 }
 
-static bool names_binding(const struct rsip_dp_core *c, const struct rsip_remote_entry *e, bool before)
+static bool names_binding(const struct rsip_dp_core *c, const struct rsip_remote_entry *e)
 {
 	uint32_t slot = e->slot & ~RSIP_REMOTE_IPSEC;
 	unsigned int i = e->slot & RSIP_REMOTE_IPSEC ? 1 : 0;
@@ -178,12 +178,10 @@ static bool names_binding(const struct rsip_dp_core *c, const struct rsip_remote
 		return names_listener(c, e);
 	if (!rsip_dp_numbers_used(&c->slots, slot) || i >= list_cnt(rec))
 		return false;
-	if (rec->host != e->host || rec->local != e->local || rec->remote != e->remote)
-		return false;
-	return before || c->slot[slot].linked[lists[i].list];
+	return rec->host == e->host && rec->local == e->local && rec->remote == e->remote;
 }
 
-uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c, bool before)
+uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c)
 {
 	uint32_t cleared = 0;
 
@@ -191,7 +189,7 @@ uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c, bool before)
 		for (int i = 0; i < 4; i++) {
 			struct rsip_remote_entry *e = &c->m.remotes[b].e[i];
 
-			if (!e->slot || names_binding(c, e, before))
+			if (!e->slot || names_binding(c, e))
 				continue;
 			__atomic_store_n(&e->slot, 0, __ATOMIC_RELEASE);
 			cleared++;

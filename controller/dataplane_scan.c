@@ -395,14 +395,14 @@ static void scan_pairs(struct scan *s)
 	struct rsip_dp_core *c = s->c;
 
 	s->repaired += rsip_table_repair(&c->pairs) + rsip_table_repair(&c->remotes);
-	s->repaired += rsip_dp_remote_repair(c, true);
+	s->repaired += rsip_dp_remote_repair(c);
 	each_pair(s, pair_before);
 	for (int round = 0; round < 2; round++)
 		for (uint32_t slot = 1; slot <= c->config.max_bindings; slot++)
 			if (rsip_dp_numbers_used(&c->slots, slot))
 				join(s, slot, round == 1);
 	each_pair(s, pair_after);
-	rsip_dp_remote_repair(c, false);
+	rsip_dp_remote_repair(c); /* of what was given up just now */
 	for (uint32_t i = 1; i <= c->config.max_learned; i++) {
 		struct rsip_learned *l = &c->m.learned[i];
 

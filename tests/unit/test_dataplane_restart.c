@@ -223,6 +223,27 @@ Test(dataplane_restart, entries_of_remotes_that_fit_nothing_go, .init = twin_up,
 	cr_expect_eq(remote_of(REMOTE, 0), slot);
 }
 
+/* There is a learned record for one of two pairs only: the other binding cannot join, and nothing may name it. */
+Test(dataplane_restart, entries_of_a_binding_that_is_given_up_go, .init = twin_up, .fini = twin_down)
+{
+	struct rsip_dp_binding b = lease(HOST_B, PUB_1, 90 * S);
+	uint32_t keep = install_for(REMOTE, 0x1000, 90 * S), other;
+
+	with_spis(&b, 0x2000, 4);
+	b.rec.remote = REMOTE;
+	other = install(&b);
+	c->m.bindings[keep].learned = c->m.bindings[other].learned = 0;
+	c->config.max_learned = 1;
+	cr_assert_eq(restart(S).cnt, 1);
+	cr_expect_eq(remote_of(REMOTE, 0), keep);
+	cr_expect_eq(remote_of(REMOTE, RSIP_REMOTE_IPSEC), keep);
+	cr_expect_eq(c->m.bindings[other].expires_ns, 0);
+	cr_expect_null(rsip_table_remote(&c->remotes, HOST_B, PUB_1, REMOTE, 0));
+	cr_expect_null(rsip_table_remote(&c->remotes, HOST_B, PUB_1, REMOTE, RSIP_REMOTE_IPSEC));
+	cr_expect_eq(pair_of(HOST_B).host, 0);
+	cr_expect_eq(spi_owner(PUB_1, 0x2000), 0);
+}
+
 Test(dataplane_restart, the_ports_of_an_ike_listener_are_in_its_record, .init = twin_up, .fini = twin_down)
 {
 	struct rsip_dp_binding b = lease(HOST_A, PUB_1, 90 * S), other = lease(HOST_B, PUB_1, 90 * S);
