@@ -208,7 +208,7 @@ void rsip_lease_each_bind(struct rsip_lease *lm, const struct rsip_lease_client 
  * A changed list of pools.  It begins with those that the manager has, in their order and with the same addresses; what is
  * not wanted any more is `draining`, one that was drained may come back without `gone`; of the rest only the name may
  * differ.  What follows is new.  0; -EINVAL: it is no such list; -ENOSPC: the data plane has no room for the addresses;
- * -EEXIST: somebody has one of them; -ENOMEM.  On failure no pool was added or changed.
+ * -EEXIST: somebody has one of them; -ENOMEM.  On failure nothing has changed.
  */
 int rsip_lease_set_pools(struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t cnt);
 /* Takes the addresses of pools away that are drained; true if there were any.  To be called now and then. */

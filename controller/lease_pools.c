@@ -74,52 +74,117 @@ static bool same_addresses(const struct rsip_pool_conf *a, const struct rsip_poo
 	return a->first == b->first && a->addr_cnt == b->addr_cnt;
 }
 
+static void forget_ports(struct rsip_lease *lm, uint32_t pool)
+{
+	for (uint32_t i = 0; i < lm->pool[pool].addr_cnt; i++) {
+		struct rsip_pool_addr *a = &lm->addr[lm->pool_first[pool] + i];
+
+		free(a->best);
+		a->best = NULL;
+	}
+}
+
 /* One that had left comes back, with all it has free. */
 static int bring_back(struct rsip_lease *lm, uint32_t pool, const struct rsip_pool_conf *conf)
 {
-	const struct rsip_pool_conf before = lm->pool[pool];
 	int err;
 
 	lm->pool[pool] = *conf;
 	err = lease_pool_create(lm, pool);
-	if (err) {
-		take_off(lm, pool);
-		lm->pool[pool] = before;
-	} else {
+	if (!err)
 		lease_whole_begin(lm, pool);
-	}
 	return err;
 }
 
-int rsip_lease_set_pools(struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t cnt)
-{
-	uint32_t old = lm->pool_cnt, addr_cnt = lm->addr_cnt;
-	int err;
+/* The pools as they were before a change. */
+struct before {
+	struct rsip_pool_conf *pool;
+	struct rsip_pool_stats *stats;
+	uint32_t cnt;
+};
 
-	for (uint32_t i = 0; i < cnt; i++) {
-		if (i < old && !same_addresses(&pool[i], &lm->pool[i]))
-			return -EINVAL;
-		addr_cnt += i < old ? 0 : pool[i].addr_cnt;
+static int remember(const struct rsip_lease *lm, struct before *b)
+{
+	*b = (struct before){
+		.pool = calloc(lm->pool_cnt + 1, sizeof(*b->pool)),
+		.stats = calloc(lm->pool_cnt + 1, sizeof(*b->stats)),
+		.cnt = lm->pool_cnt,
+	};
+	if (!b->pool || !b->stats)
+		return -ENOMEM;
+	memcpy(b->pool, lm->pool, lm->pool_cnt * sizeof(*b->pool));
+	memcpy(b->stats, lm->stats, lm->pool_cnt * sizeof(*b->stats));
+	return 0;
+}
+
+static void forget(struct before *b)
+{
+	free(b->pool);
+	free(b->stats);
+}
+
+/* What came goes, and so does what came back. */
+static void undo(struct rsip_lease *lm, const struct before *b)
+{
+	forget_pools(lm, b->cnt);
+	for (uint32_t i = 0; i < b->cnt; i++) {
+		if (b->pool[i].gone == lm->pool[i].gone)
+			continue;
+		take_off(lm, i);
+		forget_ports(lm, i);
+		lm->pool[i] = b->pool[i];
+		lm->stats[i] = b->stats[i];
 	}
-	if (cnt < old)
+}
+
+/* Is the list one that begins with what there is, and is there room for it? */
+static int check_list(const struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t cnt, uint32_t *addr_cnt)
+{
+	*addr_cnt = lm->addr_cnt;
+	for (uint32_t i = 0; i < cnt; i++) {
+		if (i < lm->pool_cnt && !same_addresses(&pool[i], &lm->pool[i]))
+			return -EINVAL;
+		*addr_cnt += i < lm->pool_cnt ? 0 : pool[i].addr_cnt;
+	}
+	if (cnt < lm->pool_cnt)
 		return -EINVAL;
-	if (addr_cnt > lm->dp->ops->max_addrs(lm->dp))
-		return -ENOSPC;
-	err = make_room(lm, cnt, addr_cnt);
+	return *addr_cnt > lm->dp->ops->max_addrs(lm->dp) ? -ENOSPC : 0;
+}
+
+/* All that can fail. */
+static int add_and_bring_back(struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t cnt, uint32_t old)
+{
+	int err = 0;
+
 	for (uint32_t i = old; i < cnt && !err; i++)
 		err = add_pool(lm, &pool[i]);
 	for (uint32_t i = 0; i < old && !err; i++)
 		if (lm->pool[i].gone && !pool[i].gone)
 			err = bring_back(lm, i, &pool[i]);
-	if (err) {
-		forget_pools(lm, old);
-		return err;
+	return err;
+}
+
+int rsip_lease_set_pools(struct rsip_lease *lm, const struct rsip_pool_conf *pool, uint32_t cnt)
+{
+	struct before before = { NULL, NULL, 0 };
+	uint32_t addr_cnt, old = lm->pool_cnt;
+	int err = check_list(lm, pool, cnt, &addr_cnt);
+
+	if (!err)
+		err = remember(lm, &before);
+	if (!err)
+		err = make_room(lm, cnt, addr_cnt);
+	if (!err) {
+		err = add_and_bring_back(lm, pool, cnt, old);
+		if (err)
+			undo(lm, &before);
 	}
-	for (uint32_t i = 0; i < old; i++) {
+	forget(&before);
+	for (uint32_t i = 0; i < old && !err; i++) {
 		memcpy(lm->pool[i].name, pool[i].name, sizeof(lm->pool[i].name));
 		lm->pool[i].draining = pool[i].draining;
 	}
-	return 0;
+	return err;
 }
 
 static bool is_empty(const struct rsip_pool_stats *s)
@@ -135,10 +200,7 @@ bool rsip_lease_drain(struct rsip_lease *lm)
 		if (!lm->pool[i].draining || lm->pool[i].gone || !is_empty(&lm->stats[i]))
 			continue;
 		take_off(lm, i);
-		for (uint32_t a = 0; a < lm->pool[i].addr_cnt; a++) {
-			free(lm->addr[lm->pool_first[i] + a].best);
-			lm->addr[lm->pool_first[i] + a].best = NULL;
-		}
+		forget_ports(lm, i);
 		lm->pool[i].gone = left = true;
 	}
 	return left;

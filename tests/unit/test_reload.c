@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A changed configuration: pools that come, are drained, and come back, while leases live. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "config.h"
@@ -150,6 +151,66 @@ Test(reload, too_many_addresses_change_nothing)
 	cr_expect_not(reloaded(TWO "," POOL("c", "203.0.113.128/25", ""), ""), "the data plane has 64");
 	cr_expect_eq(rsip_lease_pools(gw.lm), 2);
 	cr_expect_eq(now_conf.pool_cnt, 2);
+}
+
+/* ---- a data plane that fails half-way ------------------------------------------------------------------------- */
+
+static const struct rsip_dataplane_ops *sound;
+static int takes; /* addresses, before it fails */
+
+static int addr_add_then_fail(struct rsip_dataplane *dp, uint32_t index, __be32 addr, uint32_t pool)
+{
+	return takes-- > 0 ? sound->addr_add(dp, index, addr, pool) : -ENOSPC;
+}
+
+static void fail_after(struct rsip_dataplane_ops *ops, int cnt)
+{
+	sound = gw.dp->ops;
+	*ops = *sound;
+	ops->addr_add = addr_add_then_fail;
+	takes = cnt;
+	gw.dp->ops = ops;
+}
+
+/* Is address n of 203.0.113.0/24 in the data plane, under this index? */
+static bool is_served(uint32_t index, unsigned int n)
+{
+	bool there = gw.dp->ops->addr_remove(gw.dp, index, htonl(0xcb007100 + n)) == 0;
+
+	if (there)
+		cr_assert_eq(gw.dp->ops->addr_add(gw.dp, index, htonl(0xcb007100 + n), 0), 0);
+	return there;
+}
+
+/* All or nothing, wherever it breaks: 8 addresses of a new pool, 2 and 4 that come back. */
+Test(reload, what_fails_half_way_changes_nothing)
+{
+	uint32_t id = registered(gw_host(1));
+	struct rsip_dataplane_ops ops;
+
+	cr_assert(reloaded(POOL("stays", "203.0.113.64/30", ""), ""));
+	cr_assert(rsip_lease_drain(gw.lm));
+	for (int n = 0; n < 14; n++) {
+		fail_after(&ops, n);
+		cr_expect_not(reloaded(POOL("stays", "203.0.113.64/30", "") "," TWO "," POOL("new", "203.0.113.128/29", ""), ""));
+		gw.dp->ops = sound;
+		cr_expect_eq(rsip_lease_pools(gw.lm), 3, "%d", n);
+		for (uint32_t i = 0; i < 2; i++) {
+			cr_expect(rsip_lease_pool(gw.lm, i)->gone && rsip_lease_pool(gw.lm, i)->draining, "%d: pool %u", n, i);
+			cr_expect_not(is_served(i, 1 + i), "%d: address %u", n, i);
+		}
+		for (uint32_t i = 2; i < 6; i++)
+			cr_expect_not(is_served(i, 6 + i), "%d: address %u", n, i);
+		cr_expect_not(is_served(10, 128), "%d", n);
+		an_assign(id, 4);
+		with_local("203.0.113.1");
+		cr_expect_eq(say(gw_host(1), (uint32_t)(2 + n)), RSIP_ERR_LOCAL_ADDR_UNALLOWED, "%d", n);
+	}
+	cr_assert(reloaded(POOL("stays", "203.0.113.64/30", "") "," TWO "," POOL("new", "203.0.113.128/29", ""), ""));
+	cr_expect(is_served(0, 1) && is_served(5, 11) && is_served(10, 128));
+	an_assign(id, 4);
+	with_local("203.0.113.1");
+	cr_expect_eq(say(gw_host(1), 20), RSIP_OK);
 }
 
 /* The file's order of pools is not the order of their numbers any more. */
