@@ -73,11 +73,9 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name,
 			uint32_t index);
 
-/* For add_stats: counters of protocol and transports. use_tcp: messages refused because UDP is off.
- */
+/* For add_stats: counters of protocol and transports. */
 void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats);
-void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *stats,
-			      uint64_t use_tcp);
+void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *stats);
 
 struct rsip_ctl_store { /* for add_status */
 	const char *backend, *path, *why; /* path, why: NULL where there is none */

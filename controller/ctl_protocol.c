@@ -37,7 +37,7 @@ void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats)
 	rsip_json_add_u64(out, "async-waiting", stats->async_waiting);
 }
 
-void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s, uint64_t use_tcp)
+void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s)
 {
 	cJSON *out = cJSON_AddObjectToObject(obj, "transport");
 
@@ -46,7 +46,6 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s, 
 	rsip_json_add_u64(out, "udp-over-rate", s->udp_limited);
 	rsip_json_add_u64(out, "udp-no-source-port", s->udp_no_port);
 	rsip_json_add_u64(out, "udp-send-failed", s->udp_send_failed);
-	rsip_json_add_u64(out, "udp-off", use_tcp);
 	rsip_json_add_u64(out, "tcp-open", s->tcp_open);
 	rsip_json_add_u64(out, "tcp-accepted", s->tcp_accepted);
 	rsip_json_add_u64(out, "tcp-refused", s->tcp_refused);

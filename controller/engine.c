@@ -134,10 +134,16 @@ static bool ends_it(const struct rsip_request *rq)
 	return rq->in->type == RSIP_MSG_DE_REGISTER_REQUEST && right_id(rq);
 }
 
-/* Transport 102, 101 (RFC 3103 5: no switch), then the sequence, which is silent. */
+/*
+ * Transport 102, 101 (RFC 3103 5: no switch; Appendix A 102: UDP may be off), then the sequence, which is silent.
+ */
 static enum rsip_err check_session(struct rsip_request *rq)
 {
-	if (!rq->c || rq->in->type == RSIP_MSG_REGISTER_REQUEST || ends_it(rq))
+	if (ends_it(rq))
+		return RSIP_OK;
+	if (rq->e->conf.udp_off && rq->from->transport == RSIP_TRANSPORT_UDP)
+		return RSIP_ERR_USE_TCP;
+	if (!rq->c || rq->in->type == RSIP_MSG_REGISTER_REQUEST)
 		return RSIP_OK;
 	if (rq->from->transport != rq->c->transport)
 		return rq->c->transport == RSIP_TRANSPORT_TCP ? RSIP_ERR_USE_TCP

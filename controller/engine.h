@@ -84,6 +84,7 @@ struct rsip_engine_conf {
 	enum rsip_auth_mode auth;
 	const struct rsip_key_conf *keys; /* copied */
 	uint32_t key_cnt;
+	bool udp_off; /* hosts must use TCP: over UDP nothing but the end of a registration is served */
 	uint32_t tunnels; /* RSIP_TUNNEL_BIT()s that the data plane can; 0: IP-IP */
 	uint32_t unechoed_max; /* registrations without an echo of their client ID; 0: 65536; an
 				  interface: half */
@@ -102,6 +103,8 @@ struct rsip_engine_conf {
 	void (*send_async)(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len);
 	/* May be NULL.  Told of each error in an answer, with the request's type. */
 	void (*refused)(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err);
+	/* May be NULL.  A host has registered; over UDP it has not yet shown that it is real. */
+	void (*client_start)(void *arg, const struct rsip_lease_client *c);
 	/* May be NULL: rsip_engine_tick() has become due at once. */
 	void (*wake)(void *arg);
 	/*
@@ -145,9 +148,13 @@ struct rsip_engine_grant {
 	uint8_t method;
 	uint16_t port_cnt;
 	bool counted;
+	struct rsip_auth auth; /* of the request; key_id 0: it had none */
 };
 uint64_t rsip_engine_waits(const struct rsip_engine *e, struct rsip_engine_grant *grant);
-/* The store cannot keep this grant, and the host has not heard of it: it ends, and the answer is an error. */
+/*
+ * The store cannot keep this grant, and the host has not heard of it: it ends, and the answer is an error, with a MAC as the
+ * request had one.
+ */
 size_t rsip_engine_withdraw(struct rsip_engine *e, const struct rsip_from *from, const struct rsip_engine_grant *grant,
 			    uint64_t now_ns, uint8_t *answer, size_t size);
 
@@ -170,7 +177,7 @@ uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
 void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, uint64_t now_ns);
 
 /*
- * A changed configuration: networks, policies and keys.  All that can fail is to prepare it; then either change or
+ * A changed configuration: networks, policies, transport and keys.  All that can fail is to prepare it; then either change or
  * forget it.
  */
 struct rsip_engine_change {
@@ -178,6 +185,7 @@ struct rsip_engine_change {
 	uint32_t client_net_cnt, local_net_cnt;
 	struct rsip_flow_policy *policies;
 	uint32_t policy_cnt;
+	bool udp_off;
 	enum rsip_auth_mode auth;
 	struct rsip_keys *keys;
 };

@@ -109,6 +109,7 @@ enum rsip_err rsip_engine_assign(struct rsip_request *rq)
 		.type = rq->in->type,
 		.method = b->method,
 		.port_cnt = b->ports.cnt,
+		.auth = rq->key ? rq->auth : (struct rsip_auth){ .key_id = 0 },
 	};
 	return grant(rq, b) ? RSIP_OK : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 }

@@ -124,16 +124,31 @@ uint32_t rsip_engine_auth_key_of(struct rsip_engine *e, const struct rsip_lease_
 	return key ? key->conf.key.id : 0;
 }
 
+/* request: the MAC of the request that is answered, NULL: none is. */
+static int encode_now(struct rsip_engine *e, uint32_t key_id, const uint8_t *request, struct rsip_message *m,
+		      uint64_t now_ns, uint8_t *buf, size_t size)
+{
+	struct rsip_key *key = rsip_keys_find(e->keys, key_id);
+	int len;
+
+	if (!key) /* a host that has a key believes nothing without */
+		return -ENOENT;
+	rsip_auth_add(m, key_id, next_sent(e, key, now_ns));
+	len = rsip_encode(m, buf, size);
+	if (len > 0)
+		rsip_auth_sign(&key->conf.key, RSIP_AUTH_FROM_GATEWAY, request, buf, (size_t)len);
+	return len;
+}
+
 int rsip_engine_auth_encode_async(struct rsip_engine *e, uint32_t key_id, struct rsip_message *m, uint64_t now_ns,
 				  uint8_t *buf, size_t size)
 {
-	struct rsip_key *key = key_id ? rsip_keys_find(e->keys, key_id) : NULL;
-	int len;
+	return key_id ? encode_now(e, key_id, NULL, m, now_ns, buf, size) : rsip_encode(m, buf, size);
+}
 
-	if (key)
-		rsip_auth_add(m, key_id, next_sent(e, key, now_ns));
-	len = rsip_encode(m, buf, size);
-	if (key && len > 0)
-		rsip_auth_sign(&key->conf.key, RSIP_AUTH_FROM_GATEWAY, NULL, buf, (size_t)len);
-	return len;
+int rsip_engine_auth_encode_late(struct rsip_engine *e, const struct rsip_auth *request, struct rsip_message *m,
+				 uint64_t now_ns, uint8_t *buf, size_t size)
+{
+	return request->key_id ? encode_now(e, request->key_id, request->mac, m, now_ns, buf, size)
+			       : rsip_encode(m, buf, size);
 }

@@ -26,6 +26,7 @@ int rsip_engine_prepare(const struct rsip_engine_conf *conf, struct rsip_engine_
 		.local_net_cnt = conf->local_net_cnt,
 		.policies = copy_of(conf->policies, sizeof(*conf->policies), conf->policy_cnt),
 		.policy_cnt = conf->policy_cnt,
+		.udp_off = conf->udp_off,
 		.auth = conf->auth,
 	};
 	if (c->client_nets && c->local_nets && c->policies &&
@@ -60,6 +61,7 @@ void rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uin
 	e->conf.client_net_cnt = c->client_net_cnt;
 	e->conf.local_net_cnt = c->local_net_cnt;
 	e->conf.policy_cnt = c->policy_cnt;
+	e->conf.udp_off = c->udp_off;
 	rsip_engine_forget(&old);
 	memset(c, 0, sizeof(*c));
 }

@@ -191,9 +191,12 @@ enum rsip_err rsip_engine_auth_check(struct rsip_request *rq);
 int rsip_engine_auth_encode(struct rsip_request *rq, uint8_t *answer, size_t size);
 /* The key in which this host is spoken to unasked; 0: none. */
 uint32_t rsip_engine_auth_key_of(struct rsip_engine *e, const struct rsip_lease_client *c);
-/* The same for a message of our own accord. */
+/* rsip_encode() for a message of our own accord, with a MAC where there is a key.  -ENOENT: the key is gone. */
 int rsip_engine_auth_encode_async(struct rsip_engine *e, uint32_t key_id, struct rsip_message *m, uint64_t now_ns,
 				  uint8_t *buf, size_t size);
+/* The same for an answer to a request that is gone, but for its parameter (key_id 0: it had none). */
+int rsip_engine_auth_encode_late(struct rsip_engine *e, const struct rsip_auth *request, struct rsip_message *m,
+				 uint64_t now_ns, uint8_t *buf, size_t size);
 
 /* ---- engine_store.c: what is kept ------------------------------------------------------------ */
 

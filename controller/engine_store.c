@@ -169,7 +169,7 @@ size_t rsip_engine_withdraw(struct rsip_engine *e, const struct rsip_from *from,
 	m->error = rsip_lease_none_left(grant->method, grant->port_cnt);
 	m->client_id = grant->client_id;
 	m->counter = grant->counter;
-	len = rsip_encode(m, answer, size);
+	len = rsip_engine_auth_encode_late(e, &grant->auth, m, now_ns, answer, size);
 	if (c && c->client_id == grant->client_id) {
 		rsip_lease_free(e->lm, c, grant->bind_id, RSIP_END_REFUSED, now_ns);
 		if (c->session && len > 0 && from->transport == RSIP_TRANSPORT_UDP)

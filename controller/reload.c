@@ -60,6 +60,7 @@ static int prepare_engine(const struct rsip_conf *fresh, struct rsip_engine_chan
 		.local_net_cnt = fresh->local_nets.cnt,
 		.policies = fresh->policy,
 		.policy_cnt = fresh->policy_cnt,
+		.udp_off = !fresh->udp,
 		.auth = fresh->auth.mode,
 		.keys = keys,
 		.key_cnt = fresh->auth.cnt,

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "codec.h"
 #include "json.h"
 #include "log.h"
 #include "server_priv.h"
@@ -27,27 +26,6 @@ static const struct rsip_iface *iface_at(const struct rsip_server *s, uint16_t i
 /* ---- between transports and engine
  * ----------------------------------------------------------------------------- */
 
-/* UDP is off: all but the end of an old registration is told to use TCP (RFC 3103 5; Appendix A
- * 102). */
-static size_t answer_use_tcp(const uint8_t *msg, size_t len, uint8_t *answer, size_t size)
-{
-	static struct rsip_message request, error; /* big; one at a time */
-	int got;
-
-	if (rsip_decode_head(msg, len, &request) != RSIP_OK ||
-	    request.type == RSIP_MSG_ERROR_RESPONSE)
-		return 0;
-	rsip_message_init(&error, RSIP_MSG_ERROR_RESPONSE);
-	error.has = RSIP_HAS_ERROR | RSIP_HAS_COUNTER |
-		    (request.has & (RSIP_HAS_CLIENT_ID | RSIP_HAS_BIND_ID));
-	error.error = RSIP_ERR_USE_TCP;
-	error.client_id = request.client_id;
-	error.bind_id = request.bind_id;
-	error.counter = request.has & RSIP_HAS_COUNTER ? request.counter : 0;
-	got = rsip_encode(&error, answer, size);
-	return got > 0 ? (size_t)got : 0;
-}
-
 static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len,
 			 uint64_t now_ns, uint8_t *answer, size_t size, bool *held)
 {
@@ -57,11 +35,6 @@ static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t 
 				       .transport = peer->transport,
 				       .iface = peer->iface};
 
-	if (peer->transport == RSIP_TRANSPORT_UDP && !s->conf->udp &&
-	    (len < RSIP_HDR_LEN || msg[1] != RSIP_MSG_DE_REGISTER_REQUEST)) {
-		s->use_tcp++;
-		return answer_use_tcp(msg, len, answer, size);
-	}
 	if (s->hold.cnt >= RSIP_HOLD_MAX && peer->transport == RSIP_TRANSPORT_UDP) {
 		s->shed++;
 		return 0;
@@ -207,7 +180,7 @@ static void on_add_stats(void *arg, cJSON *obj)
 	struct rsip_server *s = arg;
 
 	rsip_ctl_show_engine(obj, rsip_engine_stats(s->engine));
-	rsip_ctl_show_transports(obj, &s->transports->stats, s->use_tcp);
+	rsip_ctl_show_transports(obj, &s->transports->stats);
 	rsip_ctl_show_alloclog(obj, rsip_alloclog_stats(s->alloclog));
 }
 
@@ -415,6 +388,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 		.local_net_cnt = s->conf->local_nets.cnt,
 		.policies = s->conf->policy,
 		.policy_cnt = s->conf->policy_cnt,
+		.udp_off = !s->conf->udp,
 		.auth = s->conf->auth.mode,
 		.keys = keys,
 		.key_cnt = s->conf->auth.cnt,

@@ -31,7 +31,6 @@ struct rsip_server {
 	struct rsip_udp *udp;
 	struct rsip_tcp *tcp;
 	struct rsip_ratelimit limit;
-	uint64_t use_tcp; /* told to use TCP because UDP is off */
 
 	/* server_store.c */
 	struct rsip_journal *journal;

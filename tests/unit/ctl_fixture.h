@@ -47,7 +47,7 @@ static void add_stats(void *arg, cJSON *obj)
 
 	(void)arg;
 	rsip_ctl_show_engine(obj, &engine);
-	rsip_ctl_show_transports(obj, &transports, 0);
+	rsip_ctl_show_transports(obj, &transports);
 	rsip_ctl_show_alloclog(obj, (struct rsip_alloclog_stats){ 0, 0 });
 }
 

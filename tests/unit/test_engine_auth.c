@@ -4,8 +4,10 @@
  * the gateway proves.  Host 1 has key 7, host 2 has none; both may be where "optional" is, which is the usual here.
  */
 #include <criterion/criterion.h>
+#include <errno.h>
 
 #include "engine_fixture.h"
+#include "journal.h"
 
 #define KEY 7
 #define SEQ 1000000000ULL
@@ -90,6 +92,14 @@ static uint32_t registered_with_key(void)
 	cr_assert_eq(say_signed(gw_host(1), 1, &keys[0].key, SEQ), RSIP_OK);
 	cr_assert(answer_is_genuine(&keys[0].key));
 	return gw.got.client_id;
+}
+
+static void change_keys(enum rsip_auth_mode mode, const struct rsip_key_conf *k, uint32_t cnt)
+{
+	gw.conf.auth = mode;
+	gw.conf.keys = k;
+	gw.conf.key_cnt = cnt;
+	gw_change();
 }
 
 Test(engine_auth, a_host_with_a_key_is_served_and_hears_the_gateway_prove_itself)
@@ -288,12 +298,78 @@ Test(engine_auth, a_malformed_message_draws_its_own_error_first)
 	cr_expect_eq(say_bytes(gw_host(1), msg, 42), 201);
 }
 
-static void change_keys(enum rsip_auth_mode mode, const struct rsip_key_conf *k, uint32_t cnt)
+/* ---- what is said on other ways than that of a request -------------------------------------------------------- */
+
+static struct rsip_journal *journal;
+
+static void with_journal(void)
 {
-	gw.conf.auth = mode;
-	gw.conf.keys = k;
-	gw.conf.key_cnt = cnt;
+	optional();
+	gw_down();
+	cr_assert_eq(rsip_journal_create(&journal), 0);
+	gw.conf.journal = gw.lease.journal = journal;
+	gw_up();
+}
+
+static void without_journal(void)
+{
+	gw_down();
+	rsip_journal_destroy(journal);
+}
+
+TestSuite(engine_auth_store, .init = with_journal, .fini = without_journal);
+
+/* The store could not keep the last grant; true where the host is told of it. */
+static bool withdrawn(const struct rsip_engine_grant *grant)
+{
+	const struct rsip_from f = gw_host(1);
+
+	gw.answer_len = rsip_engine_withdraw(gw.e, &f, grant, gw.now, gw.answer, sizeof(gw.answer));
+	return gw.answer_len && rsip_decode(gw.answer, gw.answer_len, &gw.got) == RSIP_OK;
+}
+
+static struct rsip_engine_grant granted_with_key(void)
+{
+	struct rsip_engine_grant grant;
+	uint32_t id = registered_with_key();
+
+	an_assign(id, 4);
+	cr_assert_eq(say_signed(gw_host(1), 2, &keys[0].key, SEQ + 1), RSIP_OK);
+	cr_assert_neq(rsip_engine_waits(gw.e, &grant), 0);
+	cr_assert_neq(grant.bind_id, 0);
+	return grant;
+}
+
+Test(engine_auth_store, a_grant_that_cannot_be_kept_is_taken_back_with_a_proof)
+{
+	struct rsip_engine_grant grant = granted_with_key();
+
+	cr_assert(withdrawn(&grant));
+	cr_expect_eq(gw.got.error, RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+	cr_expect(answer_is_genuine(&keys[0].key));
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 0);
+	rsip_journal_done(journal, rsip_journal_take(journal) ? -EROFS : 0);
+	cr_expect_eq(say_again(gw_host(1)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+	cr_expect(answer_is_genuine(&keys[0].key), "its duplicate's answer, too");
+}
+
+Test(engine_auth_store, nothing_is_said_in_a_key_that_is_gone)
+{
+	struct rsip_engine_grant grant = granted_with_key();
+
+	change_keys(RSIP_AUTH_OPTIONAL, keys + 1, 1);
+	cr_expect_not(withdrawn(&grant), "its host would not believe it");
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 0);
+}
+
+Test(engine_auth, a_host_that_must_use_tcp_is_told_with_a_proof)
+{
+	gw.conf.udp_off = true;
 	gw_change();
+	a_register();
+	cr_assert_eq(say_signed(gw_host(1), 1, &keys[0].key, SEQ), RSIP_ERR_USE_TCP);
+	cr_expect(answer_is_genuine(&keys[0].key));
+	cr_expect_eq(say_signed(over_tcp(gw_host(1)), 2, &keys[0].key, SEQ + 1), RSIP_OK);
 }
 
 Test(engine_auth, switched_off_the_parameter_is_ignored)
