@@ -97,6 +97,21 @@ static void print_findings(const char *path, FILE *f)
 		fprintf(f, "%s: %u more\n", path, report.errors + report.warnings - report.cnt);
 }
 
+/* What the file leaves open: the operator should know what hosts will hear. */
+static void print_defaults(const char *path)
+{
+	static const char *const what[] = {
+		"private_networks: not given: what is connected to the private interfaces",
+		"clients.networks: not given: hosts of private_networks may register",
+		"local_networks: not given: hosts that ask (QUERY) are told private_networks",
+	};
+	const struct rsip_conf_nets *const nets[] = { &conf.private_nets, &conf.client_nets, &conf.local_nets };
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(nets); i++)
+		if (!nets[i]->given)
+			printf("%s: %s\n", path, what[i]);
+}
+
 static int check_config(const char *path)
 {
 	if (report.errors) {
@@ -104,6 +119,7 @@ static int check_config(const char *path)
 		return 1;
 	}
 	print_findings(path, stdout);
+	print_defaults(path);
 	printf("%s: ok\n", path);
 	return 0;
 }

@@ -257,6 +257,8 @@ void rsip_server_complete_nets(const struct rsip_server *s, struct rsip_conf *co
 	}
 	if (!conf->client_nets.given)
 		conf->client_nets = conf->private_nets;
+	if (!conf->local_nets.given) /* hosts reach them without us, and only so: no tunnel leads there */
+		conf->local_nets = conf->private_nets;
 	for (uint32_t i = 0; i < conf->pool_cnt; i++)
 		if (rsip_conf_in_nets(&conf->private_nets, conf->pool[i].first))
 			log_warn("pool \"%s\" lies in a private network: nothing from the public "

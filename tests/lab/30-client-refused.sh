@@ -3,10 +3,9 @@
 #
 # A gateway that refuses leaves the host with a message that says what to do, and with nothing else: for each error of
 # RFC 3103 Appendix A and RFC 3104 Appendix B from a gateway that is made to send it, and for those that rsipd sends
-# by itself.  And QUERY: what the gateway calls local.
+# by itself.  And QUERY: what the gateway calls local where its configuration does not say.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
-LAB_TOP='"local_networks": [ "10.99.0.0/24" ],'
 LAB_LIMITS='"messages_per_second": 100000, "ports_per_client": 128, "spis_per_client": 16'
 lab_up
 
@@ -35,6 +34,8 @@ check "QUERY of everything names the private network" eval \
 	'client hosta query | grep -q "^10.99.0.0/24: local"'
 check_eq "QUERY of a public address: not local" "$(client hosta query --json 198.51.100.9 |
 	js '[x for x in d["destinations"] if x["is"] == "local" and x["destination"] == "198.51.100.9"]')" "[]"
+check "rsipd --check says that nobody has chosen it" eval \
+	'on gw "$BIN/rsipd" --check --config $LAB/rsipd.json | grep -q "local_networks: not given.*private_networks"'
 client hosta query 300.1.1.1 >$LAB/bad 2>&1
 check_eq "QUERY of what is no address" "$?" 1
 client hosta down || not_ok "hosta down: exit $?"
