@@ -9,14 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "alloclog_journal.h"
 #include "log.h"
 #include "util.h"
 
 struct rsip_alloclog {
-	char path[256];
+	char path[256]; /* "": no file */
 	int fd; /* -1: could not be opened again */
 	struct stat is; /* the file that is open */
 	bool torn; /* the last write broke off in its line */
+	char journal[108]; /* "": no journal */
+	int journal_fd;
 	bool told; /* of a failure that lasts */
 	struct rsip_alloclog_stats stats;
 };
@@ -85,18 +88,33 @@ static int open_file(struct rsip_alloclog *log)
 	return fstat(log->fd, &log->is) ? -errno : 0;
 }
 
-int rsip_alloclog_open(const char *path, uid_t owner, gid_t group, struct rsip_alloclog **out)
+static int open_both(struct rsip_alloclog *log, uid_t owner, gid_t group)
+{
+	int err = *log->path ? open_file(log) : 0;
+
+	if (!err && *log->path && geteuid() == 0 && fchown(log->fd, owner, group))
+		err = -errno;
+	if (err || !*log->journal)
+		return err;
+	log->journal_fd = rsip_alloclog_journal_open(log->journal);
+	return log->journal_fd < 0 ? log->journal_fd : 0;
+}
+
+int rsip_alloclog_open(const char *path, const char *journal, uid_t owner, gid_t group, struct rsip_alloclog **out,
+		       const char **failed)
 {
 	struct rsip_alloclog *log = calloc(1, sizeof(*log));
 	int err;
 
+	*failed = *path ? path : journal;
 	if (!log)
 		return -ENOMEM;
+	log->fd = log->journal_fd = -1;
 	snprintf(log->path, sizeof(log->path), "%s", path);
-	err = open_file(log);
-	if (!err && geteuid() == 0 && fchown(log->fd, owner, group))
-		err = -errno;
+	snprintf(log->journal, sizeof(log->journal), "%s", journal);
+	err = open_both(log, owner, group);
 	if (err) {
+		*failed = log->fd >= 0 ? journal : *failed;
 		rsip_alloclog_close(log);
 		return err;
 	}
@@ -108,17 +126,18 @@ void rsip_alloclog_close(struct rsip_alloclog *log)
 {
 	if (log && log->fd >= 0)
 		close(log->fd);
+	if (log && log->journal_fd >= 0)
+		close(log->journal_fd);
 	free(log);
 }
 
-static void tell(struct rsip_alloclog *log, int err)
+static void tell(struct rsip_alloclog *log, const char *where, int err)
 {
 	if (err && !log->told)
-		log_err("cannot write the allocation log: %s: %s (leases go on; stats-get counts what is missing)", log->path,
+		log_err("cannot write the allocation log: %s: %s (leases go on; stats-get counts what is missing)", where,
 			strerror(-err));
 	if (!err && log->told)
-		log_info("the allocation log is written again: %s; %llu lines are missing", log->path,
-			 (unsigned long long)log->stats.failed);
+		log_info("the allocation log is written again; %llu lines are missing", (unsigned long long)log->stats.failed);
 	log->told = err != 0;
 }
 
@@ -144,8 +163,8 @@ static int write_line(struct rsip_alloclog *log, const char *text, size_t len)
 void rsip_alloclog_write(struct rsip_alloclog *log, const struct rsip_alloc_event *ev, const struct rsip_lease_client *c,
 			 const struct rsip_lease_bind *b)
 {
+	int err = -ENOMEM, journal_err = 0;
 	char *text = NULL;
-	int err = -ENOMEM;
 	size_t len;
 	FILE *to;
 
@@ -154,27 +173,30 @@ void rsip_alloclog_write(struct rsip_alloclog *log, const struct rsip_alloc_even
 	to = open_memstream(&text, &len);
 	if (to) {
 		rsip_alloclog_line(to, ev, c, b);
-		if (!fclose(to))
-			err = write_line(log, text, len);
+		if (!fclose(to)) {
+			err = *log->path ? write_line(log, text, len) : 0;
+			if (log->journal_fd >= 0)
+				journal_err = rsip_alloclog_journal_send(log->journal_fd, log->journal, text, len, ev, c, b);
+		}
 		free(text);
 	}
-	if (err)
+	if (err || journal_err)
 		log->stats.failed++;
 	else
 		log->stats.written++;
-	tell(log, err);
+	tell(log, err ? log->path : log->journal, err ? err : journal_err);
 }
 
 void rsip_alloclog_check(struct rsip_alloclog *log)
 {
 	struct stat now;
 
-	if (!log || (log->fd >= 0 && !stat(log->path, &now) && now.st_dev == log->is.st_dev && now.st_ino == log->is.st_ino))
+	if (!log || !*log->path || (log->fd >= 0 && !stat(log->path, &now) && now.st_dev == log->is.st_dev && now.st_ino == log->is.st_ino))
 		return;
 	if (log->fd >= 0)
 		close(log->fd);
 	log->torn = false;
-	tell(log, open_file(log));
+	tell(log, log->path, open_file(log));
 }
 
 struct rsip_alloclog_stats rsip_alloclog_stats(const struct rsip_alloclog *log)

@@ -2,6 +2,7 @@
 /*
  * The allocation log: who had which public address, ports and SPIs, and when.  One line for the start and one for the end
  * of each lease, and nothing of where its packets went.  rsipd.json(5) has the format, which programs may rely on.
+ * It goes to a file, to the journal, or to both.
  */
 #ifndef RSIP_ALLOCLOG_H
 #define RSIP_ALLOCLOG_H
@@ -14,6 +15,7 @@
 #include "lease.h"
 
 #define RSIP_ALLOCLOG_VERSION 1
+#define RSIP_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
 struct rsip_alloclog;
 
@@ -31,10 +33,11 @@ void rsip_alloclog_line(FILE *to, const struct rsip_alloc_event *ev, const struc
 			const struct rsip_lease_bind *b);
 
 /*
- * Opens the file, or makes it (0640), and gives it to owner, who must be able to make it anew after a rotation.
- * 0 or negative errno.
+ * Opens the file, or makes it (0640), and gives it to owner, who must be able to make it anew after a rotation; and looks
+ * for the journal at that socket.  Either may be "": not wanted.  0 or negative errno; *failed is the one that failed.
  */
-int rsip_alloclog_open(const char *path, uid_t owner, gid_t group, struct rsip_alloclog **out);
+int rsip_alloclog_open(const char *path, const char *journal, uid_t owner, gid_t group, struct rsip_alloclog **out,
+		       const char **failed);
 void rsip_alloclog_close(struct rsip_alloclog *log); /* NULL is nothing */
 
 /* Writes it; what cannot be written is counted, and told once until it works again.  NULL: no log is wanted. */
@@ -44,7 +47,7 @@ void rsip_alloclog_write(struct rsip_alloclog *log, const struct rsip_alloc_even
 void rsip_alloclog_check(struct rsip_alloclog *log);
 
 struct rsip_alloclog_stats {
-	uint64_t written, failed; /* lines */
+	uint64_t written, failed; /* lines; one that one of two places lacks has failed */
 };
 struct rsip_alloclog_stats rsip_alloclog_stats(const struct rsip_alloclog *log);
 

@@ -294,7 +294,8 @@ static const struct rsip_conf_read_key control_keys[] = {
 
 static const struct rsip_conf_read_key log_keys[] = {
 	{"level", read_level, AT(log_level), 0, 0},
-	{"allocations", rsip_conf_read_text, AT(alloclog), 0, sizeof(((struct rsip_conf *)0)->alloclog) - 1},
+	{"allocations", read_path, AT(alloclog), 0, sizeof(((struct rsip_conf *)0)->alloclog) - 1},
+	{"allocations_to_journal", rsip_conf_read_bool, AT(alloclog_journal), 0, 0},
 	END,
 };
 

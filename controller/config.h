@@ -91,7 +91,8 @@ struct rsip_conf {
 		mode_t read_only_mode;
 	} control;
 	enum rsip_log_level log_level;
-	char alloclog[256]; /* "": none */
+	char alloclog[256]; /* file of the allocation log; "": none */
+	bool alloclog_journal; /* and it goes to the journal */
 	char store_path[256]; /* "": leases are kept in memory only */
 	char user[33];
 	const char *path; /* the file it was read from; NULL: none */

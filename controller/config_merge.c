@@ -133,7 +133,7 @@ static void find_fixed(const struct rsip_conf *fresh, const struct rsip_conf *no
 		rsip_conf_find(report, false, 0, "user", RESTART);
 	if (strcmp(fresh->store_path, now->store_path))
 		rsip_conf_find(report, false, 0, "store.path", RESTART);
-	if (strcmp(fresh->alloclog, now->alloclog))
+	if (strcmp(fresh->alloclog, now->alloclog) || fresh->alloclog_journal != now->alloclog_journal)
 		rsip_conf_find(report, false, 0, "log.allocations", RESTART);
 }
 

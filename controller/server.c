@@ -285,11 +285,16 @@ static int open_transports(struct rsip_server *s, char *why, size_t why_len)
 
 static int open_alloclog(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
 {
-	int err = *s->conf->alloclog ? rsip_alloclog_open(s->conf->alloclog, owner, (gid_t)-1, &s->alloclog) : 0;
+	const char *journal = s->conf->alloclog_journal ? RSIP_JOURNAL_SOCKET : "", *failed;
+	int err;
 
+	if (!*s->conf->alloclog && !*journal)
+		return 0;
+	err = rsip_alloclog_open(s->conf->alloclog, journal, owner, (gid_t)-1, &s->alloclog, &failed);
 	if (err)
-		snprintf(why, why_len, "cannot open the allocation log: %s: %s (its folder must be there, and the user of rsipd's)",
-			 s->conf->alloclog, strerror(-err));
+		snprintf(why, why_len, "cannot open the allocation log: %s: %s (%s)", failed, strerror(-err),
+			 failed == journal ? "no journal listens there: log.allocations_to_journal"
+					   : "its folder must be there, and the user of rsipd's");
 	return err;
 }
 

@@ -91,7 +91,7 @@ Test(config, everything_that_can_be_said_is_read)
 			   "\"registration\": 30, \"hold\": 0},\n"
 			   "\"limits\": {\"clients\": 7, \"messages_per_second\": 3, \"tcp_idle\": "
 			   "60},\n"
-			   "\"log\": {\"level\": \"debug\"}, \"user\": \"nobody\",\n"
+			   "\"log\": {\"level\": \"debug\", \"allocations\": \"/x/y\", \"allocations_to_journal\": true}, \"user\": \"nobody\",\n"
 			   "\"control\": {\"socket\": \"/tmp/x//y.sock\", \"group\": \"adm\", "
 			   "\"mode\": \"0600\"}}"),
 		     0);
@@ -112,6 +112,8 @@ Test(config, everything_that_can_be_said_is_read)
 	cr_assert_not(conf.udp);
 	cr_assert_str_eq(conf.control.socket, "/tmp/x//y.sock");
 	cr_assert_eq(conf.log_level, RSIP_LOG_DEBUG);
+	cr_assert_str_eq(conf.alloclog, "/x/y");
+	cr_assert(conf.alloclog_journal);
 }
 
 #define SECRET "\"secret\": \"000102030405060708090a0b0c0d0e0f\""
@@ -222,6 +224,8 @@ static const struct mistake {
 	{"{\"limits\": {\"clients\": 0}}", 1, "limits.clients", "from 1", false},
 	{"{\"limits\": []}", 1, "limits", "object", false},
 	{"{\"log\": {\"level\": \"loud\"}}", 1, "log.level", "debug", false},
+	{"{\"log\": {\"allocations\": \"log\"}}", 1, "log.allocations", "absolute", false},
+	{"{\"log\": {\"allocations_to_journal\": 1}}", 1, "log.allocations_to_journal", "true or false", false},
 	{"{\"control\": {\"mode\": \"0777\"}}", 1, "control.mode", "octal", false},
 	{"{\"control\": {\"read_only_socket\": \"/run/rsip/rsipd.sock\"}}", 1,
 	 "control.read_only_socket", "the same file", false},
