@@ -35,13 +35,15 @@ cJSON *rsip_ctl_event_lease(struct rsip_ctl_context *ctx, const struct rsip_leas
 	return obj;
 }
 
-cJSON *rsip_ctl_event_client_end(const struct rsip_lease_client *c, const char *ended)
+cJSON *rsip_ctl_event_client(const struct rsip_lease_client *c, const char *ended)
 {
-	cJSON *obj = begin("client-end");
+	cJSON *obj = begin(ended ? "client-end" : "client-start");
 
-	cJSON_AddStringToObject(obj, "reason", ended);
+	if (ended)
+		cJSON_AddStringToObject(obj, "reason", ended);
 	rsip_json_add_u64(obj, "client-id", c->client_id);
 	rsip_json_add_ip4(obj, "host", c->host);
+	cJSON_AddStringToObject(obj, "transport", rsip_transport_name(c->transport));
 	return obj;
 }
 

@@ -82,8 +82,7 @@ cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_
 	rsip_json_add_u64(obj, "client-id", c->client_id);
 	rsip_json_add_ip4(obj, "host", c->host);
 	rsip_ctl_add_iface(call, obj, "interface", c->iface);
-	cJSON_AddStringToObject(obj, "transport",
-				c->transport == RSIP_TRANSPORT_TCP ? "TCP" : "UDP");
+	cJSON_AddStringToObject(obj, "transport", rsip_transport_name(c->transport));
 	cJSON_AddBoolToObject(obj, "verified", c->echoed);
 	rsip_json_add_u64(obj, "bindings", c->bind_cnt);
 	rsip_json_add_u64(obj, "ports", c->port_cnt);

@@ -92,6 +92,8 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 		rq->c->echoed = true; /* the handshake has shown that the source is real */
 		rq->keep = true;
 	}
+	if (e->conf.client_start)
+		e->conf.client_start(e->conf.arg, rq->c);
 	confirm(rq);
 	return RSIP_OK;
 }

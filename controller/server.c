@@ -15,7 +15,7 @@
 
 #define IPIP_OVERHEAD 20
 
-static const struct rsip_iface *iface_at(const struct rsip_server *s, uint16_t index)
+const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index)
 {
 	for (int i = 0; i < s->iface_cnt; i++)
 		if (s->iface[i].index == index)
@@ -71,7 +71,7 @@ static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop
 		       uint16_t *mtu)
 {
 	struct rsip_server *s = arg;
-	const struct rsip_iface *rec = iface_at(s, iface);
+	const struct rsip_iface *rec = rsip_server_iface(s, iface);
 
 	*nexthop = rsip_hops_find(s->hops, host, iface);
 	*endpoint = rec ? rec->endpoint : 0;
@@ -96,92 +96,6 @@ static void on_host_changed(void *arg, __be32 host, uint64_t word)
 static void on_routes_changed(void *arg)
 {
 	((struct rsip_server *)arg)->routes_pending = true;
-}
-
-static const char *end_text(enum rsip_end why)
-{
-	switch (why) {
-	case RSIP_END_HOST:
-		return "by the host";
-	case RSIP_END_EXPIRED:
-		return "its lease ran out";
-	case RSIP_END_OPERATOR:
-		return "by the operator";
-	case RSIP_END_REFUSED:
-		return "it can no longer be served";
-	}
-	return "unknown";
-}
-
-static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsip_end why)
-{
-	struct rsip_server *s = arg;
-
-	log_debug("client %u (%s) ended: %s", c->client_id, rsip_ip4(c->host), end_text(why));
-	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
-		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_client_end(c, rsip_end_name(why)), rsip_wall_ns());
-	rsip_hops_forget(s->hops, c->host);
-}
-
-/* b began or ends now. */
-static void log_allocation(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
-			   bool ends, enum rsip_end why)
-{
-	const struct rsip_iface *iface = iface_at(s, c->iface);
-	struct rsip_alloc_event ev = { .iface = iface ? iface->name : "-", .ends = ends, .why = why };
-	uint64_t now_ns;
-
-	if (!s->alloclog)
-		return;
-	now_ns = rsip_now_ns();
-	ev.now_ns = rsip_wall_ns();
-	ev.since_ns = ev.now_ns - (now_ns > b->start_ns ? now_ns - b->start_ns : 0);
-	rsip_alloclog_write(s->alloclog, &ev, c, b);
-}
-
-static void publish_lease(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
-			  const char *ended)
-{
-	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
-		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS,
-				 rsip_ctl_event_lease(&s->ctl_ctx, c, b, ended, rsip_now_ns()), rsip_wall_ns());
-}
-
-static void on_refused(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err)
-{
-	enum rsip_ctl_event kind = rsip_ctl_refusal_kind(err);
-	struct rsip_server *s = arg;
-
-	if (kind < RSIP_CTL_EVENT_CNT && rsip_ctl_wanted(s->ctl, kind))
-		rsip_ctl_publish(s->ctl, kind, rsip_ctl_event_refusal(from, type, err), rsip_wall_ns());
-}
-
-static void on_bind_start(void *arg, const struct rsip_lease_client *c,
-			  const struct rsip_lease_bind *b)
-{
-	publish_lease(arg, c, b, NULL);
-	log_allocation(arg, c, b, false, RSIP_END_HOST);
-	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs",
-		  b->bind_id, c->client_id, rsip_ip4(c->host), rsip_method_name(b->method),
-		  rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
-}
-
-static void on_bind_end(void *arg, const struct rsip_lease_client *c,
-			const struct rsip_lease_bind *b, enum rsip_end why)
-{
-	publish_lease(arg, c, b, rsip_end_name(why));
-	log_allocation(arg, c, b, true, why);
-	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id,
-		  rsip_ip4(c->host), end_text(why));
-}
-
-static void on_add_stats(void *arg, cJSON *obj)
-{
-	struct rsip_server *s = arg;
-
-	rsip_ctl_show_engine(obj, rsip_engine_stats(s->engine));
-	rsip_ctl_show_transports(obj, &s->transports->stats);
-	rsip_ctl_show_alloclog(obj, rsip_alloclog_stats(s->alloclog));
 }
 
 /* ---- open
@@ -336,7 +250,7 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
 	s->conf = conf;
 	s->ctl_ctx.conf = conf;
 	s->ctl_ctx.arg = s;
-	s->ctl_ctx.add_stats = on_add_stats;
+	s->ctl_ctx.add_stats = rsip_server_add_stats;
 	s->ctl_ctx.reload = rsip_server_reload;
 	s->ctl_ctx.add_status = rsip_server_store_status;
 	s->transports = calloc(1, sizeof(*s->transports));
@@ -388,7 +302,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 {
 	struct rsip_key_conf *keys = rsip_server_keys(s->conf);
 	int err;
-	const struct rsip_engine_conf conf = {
+	struct rsip_engine_conf conf = {
 		.client_nets = s->conf->client_nets.net,
 		.client_net_cnt = s->conf->client_nets.cnt,
 		.local_nets = s->conf->local_nets.net,
@@ -405,16 +319,12 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 		.resolve = on_resolve,
 		.send_async = on_async,
 		.wake = on_wake,
-		.refused = on_refused,
-		.observer = {.arg = s,
-			     .client_end = on_client_end,
-			     .bind_start = on_bind_start,
-			     .bind_end = on_bind_end},
 		.journal = s->journal,
 	};
 
 	if (!keys)
 		return -ENOMEM;
+	rsip_server_observe(s, &conf);
 	err = rsip_engine_create(&conf, &s->engine);
 	rsip_server_forget_keys(keys, s->conf->auth.cnt);
 	if (!err)

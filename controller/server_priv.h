@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Shared by server.c, which puts the daemon together, and loop.c, which runs it. */
+/* Shared by server.c, which puts the daemon together, loop.c, which runs it, and the parts between. */
 #ifndef RSIP_SERVER_PRIV_H
 #define RSIP_SERVER_PRIV_H
 
@@ -57,10 +57,18 @@ void rsip_server_forget_keys(struct rsip_key_conf *keys, uint32_t cnt);
 /* Networks that the configuration leaves to the machine. */
 void rsip_server_complete_nets(const struct rsip_server *s, struct rsip_conf *conf);
 int rsip_server_set_policy(struct rsip_server *s); /* of the data plane */
+/* By its index in the data plane; NULL: there is none. */
+const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index);
+
+/* server_events.c: sets those functions of conf that tell what happens. */
+void rsip_server_observe(struct rsip_server *s, struct rsip_engine_conf *conf);
+void rsip_server_add_stats(void *arg, cJSON *obj); /* arg is the server */
 
 /* reload.c: reads the file again; arg is the server.  0, or negative errno with errors in report and nothing changed. */
 int rsip_server_reload(void *arg, struct rsip_conf_report *report);
 void rsip_server_reload_by_signal(struct rsip_server *s); /* what is wrong goes to the log */
+
+/* server_store.c */
 /* As root: the store's folder, for the user that rsipd becomes. */
 int rsip_server_store_folder(const struct rsip_server *s, uid_t owner, char *why, size_t why_len);
 /* Leases from the store, the data plane made to say the same, and the thread that commits. */

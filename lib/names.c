@@ -57,6 +57,15 @@ const char *rsip_method_name(unsigned int method)
 	return "unknown";
 }
 
+const char *rsip_transport_name(unsigned int transport)
+{
+	switch (transport) {
+	case RSIP_TRANSPORT_UDP: return "UDP";
+	case RSIP_TRANSPORT_TCP: return "TCP";
+	}
+	return "unknown";
+}
+
 const char *rsip_counter_name(unsigned int counter)
 {
 	switch (counter) {

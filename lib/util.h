@@ -36,6 +36,7 @@ const char *rsip_param_name(unsigned int type);
 const char *rsip_err_name(unsigned int err);
 const char *rsip_tunnel_name(unsigned int tunnel);
 const char *rsip_method_name(unsigned int method);
+const char *rsip_transport_name(unsigned int transport);
 const char *rsip_counter_name(unsigned int counter); /* NULL where there is none */
 const char *rsip_counter_text(unsigned int counter);
 

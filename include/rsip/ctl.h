@@ -57,7 +57,7 @@ enum rsip_ctl_result {
 
 /* Kinds of events.  X(symbol, name) */
 #define RSIP_CTL_EVENT_TABLE(X) \
-	X(BINDINGS, "bindings") /* a lease begins, ends; a registration ends */ \
+	X(BINDINGS, "bindings") /* a registration or a lease begins, ends */ \
 	X(VIOLATIONS, "violations") /* packets and requests against the rules */ \
 	X(LIMITS, "limits") /* requests refused because a limit is reached or a pool is dry */
 

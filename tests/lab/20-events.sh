@@ -29,6 +29,7 @@ print(n)' $LAB/events.log "$@"; }
 saw() { [ "$(said "$@")" -ge 1 ]; }
 
 host_up hosta --ports 4 || lab_abort "host A: $(tail -n 3 $LAB/client-hosta.log)"
+check "a host registers: an event" wait_for 5 saw event=client-start host=$HOSTA transport=UDP
 check "a lease begins: an event" wait_for 5 saw event=binding-start b-host=$HOSTA b-local=$POOL
 host_up hostb --ports 4 --spis 4 || lab_abort "host B: $(tail -n 3 $LAB/client-hostb.log)"
 refused() { ! client hosta lease --ports 100 >$LAB/refused.log 2>&1; }

@@ -5,7 +5,7 @@ ctlsamples.py replay SOCKET DIR   sends the request of each DIR/*.json to a live
                                   are seen there; the answer has the sample's result and shape.  What removes goes last.
 ctlsamples.py slow SOCKET LEASES  subscribes and reads nothing while the shell command LEASES runs; then what was lost
                                   and what was read are all that happened
-ctlsamples.py churn GATEWAY ADDRESS N  leases and frees N times; prints how many events that makes
+ctlsamples.py churn GATEWAY ADDRESS N  leases and frees N times; prints how many events that makes, with its registration
 Prints "ok" and "not ok" lines."""
 import glob
 import json
@@ -132,7 +132,7 @@ def churn(gateway, address, count):
 	for _ in range(int(count)):
 		host.assign(1, 0)
 		host.free()
-	print(2 * int(count))
+	print(1 + 2 * int(count))
 
 
 if sys.argv[1] == "churn":

@@ -155,6 +155,42 @@ Test(ctl, every_command_has_a_sample_and_every_sample_is_answered_so)
 #undef X
 }
 
+/* The event as it is sent has the shape of the sample's event of this kind at this place. */
+static void expect_event(const cJSON *samples, const char *where, cJSON *event)
+{
+	char *line = rsip_ctl_event_line(event, 1700000000250000000ULL);
+	struct rsip_json_error err;
+	cJSON *got;
+
+	cr_assert_not_null(line);
+	got = rsip_json_parse(line, strlen(line), 0, &err);
+	cr_assert_not_null(got, "%s", line);
+	cr_assert_not_null(at(samples, where), "no sample %s", where);
+	expect_shape("events-subscribe.json", at(samples, where), got, where);
+	cr_expect_str_eq(rsip_json_get_string(got, "event", ""), rsip_json_get_string(at(samples, where), "event", "?"));
+	cJSON_Delete(got);
+	cJSON_Delete(event);
+	free(line);
+}
+
+Test(ctl, each_event_looks_as_its_sample_does)
+{
+	static const struct rsip_event violation = { .reason = RSIP_DROP_NOT_OWNER };
+	const struct rsip_lease_bind *b = rsip_lease_bind_by_id(ctx.lm, bind_ports, NULL);
+	const struct rsip_from from = { .addr = host_b->host };
+	cJSON *sample = read_sample("events-subscribe.json");
+	const cJSON *events = cJSON_GetObjectItemCaseSensitive(sample, "events");
+
+	expect_event(events, "bindings.0", rsip_ctl_event_client(host_a, NULL));
+	expect_event(events, "bindings.1", rsip_ctl_event_client(host_a, "expired"));
+	expect_event(events, "bindings.2", rsip_ctl_event_lease(&ctx, host_a, b, NULL, T0));
+	expect_event(events, "bindings.3", rsip_ctl_event_lease(&ctx, host_a, b, "host", T0));
+	expect_event(events, "violations.0", rsip_ctl_event_violation(&violation));
+	expect_event(events, "limits.0",
+		     rsip_ctl_event_refusal(&from, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP, RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE));
+	cJSON_Delete(sample);
+}
+
 Test(ctl, there_is_no_sample_of_what_is_no_command)
 {
 	DIR *dir = opendir(SAMPLES);

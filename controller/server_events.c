@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* What happens to leases, told to those who want to know: the log, the allocation log, subscribers of the control socket. */
+#include "log.h"
+#include "server_priv.h"
+#include "util.h"
+
+/* ---- registrations ------------------------------------------------------------------------------------------------ */
+
+static void on_client_start(void *arg, const struct rsip_lease_client *c)
+{
+	struct rsip_server *s = arg;
+
+	log_debug("client %u (%s) began over %s", c->client_id, rsip_ip4(c->host), rsip_transport_name(c->transport));
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_client(c, NULL), rsip_wall_ns());
+}
+
+static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsip_end why)
+{
+	struct rsip_server *s = arg;
+
+	log_debug("client %u (%s) ended: %s", c->client_id, rsip_ip4(c->host), rsip_end_name(why));
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_client(c, rsip_end_name(why)), rsip_wall_ns());
+	rsip_hops_forget(s->hops, c->host);
+}
+
+static void on_refused(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err)
+{
+	enum rsip_ctl_event kind = rsip_ctl_refusal_kind(err);
+	struct rsip_server *s = arg;
+
+	if (kind < RSIP_CTL_EVENT_CNT && rsip_ctl_wanted(s->ctl, kind))
+		rsip_ctl_publish(s->ctl, kind, rsip_ctl_event_refusal(from, type, err), rsip_wall_ns());
+}
+
+/* ---- bindings ----------------------------------------------------------------------------------------------------- */
+
+/* b began or ends now. */
+static void log_allocation(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+			   bool ends, enum rsip_end why)
+{
+	const struct rsip_iface *iface = rsip_server_iface(s, c->iface);
+	struct rsip_alloc_event ev = { .iface = iface ? iface->name : "-", .ends = ends, .why = why };
+	uint64_t now_ns;
+
+	if (!s->alloclog)
+		return;
+	now_ns = rsip_now_ns();
+	ev.now_ns = rsip_wall_ns();
+	ev.since_ns = ev.now_ns - (now_ns > b->start_ns ? now_ns - b->start_ns : 0);
+	rsip_alloclog_write(s->alloclog, &ev, c, b);
+}
+
+static void publish_lease(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
+			  const char *ended)
+{
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS,
+				 rsip_ctl_event_lease(&s->ctl_ctx, c, b, ended, rsip_now_ns()), rsip_wall_ns());
+}
+
+static void on_bind_start(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
+{
+	publish_lease(arg, c, b, NULL);
+	log_allocation(arg, c, b, false, RSIP_END_HOST);
+	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs", b->bind_id, c->client_id,
+		  rsip_ip4(c->host), rsip_method_name(b->method), rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
+}
+
+static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
+{
+	publish_lease(arg, c, b, rsip_end_name(why));
+	log_allocation(arg, c, b, true, why);
+	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_ip4(c->host), rsip_end_name(why));
+}
+
+void rsip_server_observe(struct rsip_server *s, struct rsip_engine_conf *conf)
+{
+	conf->refused = on_refused;
+	conf->client_start = on_client_start;
+	conf->observer = (struct rsip_lease_sink){
+		.arg = s, .client_end = on_client_end, .bind_start = on_bind_start, .bind_end = on_bind_end
+	};
+}
+
+/* ---- counters ----------------------------------------------------------------------------------------------------- */
+
+void rsip_server_add_stats(void *arg, cJSON *obj)
+{
+	struct rsip_server *s = arg;
+
+	rsip_ctl_show_engine(obj, rsip_engine_stats(s->engine));
+	rsip_ctl_show_transports(obj, &s->transports->stats);
+	rsip_ctl_show_alloclog(obj, rsip_alloclog_stats(s->alloclog));
+}
