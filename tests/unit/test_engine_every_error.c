@@ -353,6 +353,26 @@ Test(every_error, the_table_is_complete)
 	cr_expect_eq(row, RSIP_ARRAY_LEN(table));
 }
 
+/* Two gateways on one network: whatever one of them says, the other's answer is the last word. */
+Test(every_error, no_gateway_answers_anothers_errors)
+{
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(table); i++) {
+		uint8_t error[128];
+		size_t len;
+
+		up();
+		table[i].draw();
+		len = gw.answer_len;
+		cr_assert(len && len <= sizeof(error), "%d", table[i].err);
+		memcpy(error, gw.answer, len);
+		cr_expect_eq(say_bytes(gw_host(1), error, len), SILENCE, "%d over UDP", table[i].err);
+		cr_expect_eq(say_bytes(gw_host(77), error, len), SILENCE, "%d over UDP, from nobody", table[i].err);
+		cr_expect_eq(say_bytes(over_tcp(gw_host(5)), error, len), SILENCE, "%d over TCP", table[i].err);
+		cr_expect_eq(dropped(RSIP_ENGINE_DROP_ERROR_RESPONSE), 3, "%d", table[i].err);
+		gw_down();
+	}
+}
+
 static uint64_t errors_sent(void)
 {
 	uint64_t sum = 0;
