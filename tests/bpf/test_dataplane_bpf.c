@@ -44,9 +44,12 @@ static void pins_down(void)
 
 TestSuite(pins, .init = pins_up, .fini = pins_down);
 
-static int explain_prog(void)
+static void pin_explain(const char *path)
 {
-	return bpf_program__fd(bpf_object__find_program_by_name(gateway_object(false), "rsip_explain"));
+	int fd = gateway_prog("rsip_explain");
+
+	cr_assert_eq(bpf_obj_pin(fd, path), 0, "%s: %s", path, strerror(errno));
+	close(fd);
 }
 
 static void pin_all(void)
@@ -58,7 +61,7 @@ static void pin_all(void)
 		cr_assert_eq(bpf_obj_pin(gateway_map(i), path), 0, "%s: %s", path, strerror(errno));
 	}
 	snprintf(path, sizeof(path), "%s/prog_explain", pins);
-	cr_assert_eq(bpf_obj_pin(explain_prog(), path), 0, "%s: %s", path, strerror(errno));
+	pin_explain(path);
 }
 
 static void expect_refused(int err, const char *part)

@@ -148,7 +148,7 @@ Test(stress, no_packet_goes_astray_and_none_of_a_live_binding_is_lost)
 	struct tally t[THREADS] = { 0 }, sum = { 0 };
 	pthread_t thread[THREADS];
 
-	prog = bpf_program__fd(bpf_object__find_program_by_name(gateway_object(false), "rsip_xdp_pub"));
+	prog = gateway_prog("rsip_xdp_pub");
 	pub_ifindex = if_nametoindex("pub0");
 	given_binding(HOST_A, PUB_1, spis(STABLE_SPI, STABLE_CNT));
 	for (uint32_t i = 0; i < CHURNED; i++) {

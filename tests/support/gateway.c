@@ -23,7 +23,6 @@ static struct gateway gw;
 
 static const char topology[] =
 	"link set lo up\n"
-	"link add idle0 type veth peer name idle1\n"
 	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n"
 	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n"
 	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n"
@@ -123,16 +122,6 @@ void given_rsipd(bool alive)
 	gw.dp->ops->alive(gw.dp, alive ? UINT64_MAX / 2 : 0);
 }
 
-/*
- * The kernel waits for two grace periods around each test run of a program that is on no device.  These devices
- * stay down.
- */
-static void put_on_idle_devices(void)
-{
-	cr_assert_eq(bpf_xdp_attach((int)if_nametoindex("idle0"), gw.fd_pub, 0, NULL), 0);
-	cr_assert_eq(bpf_xdp_attach((int)if_nametoindex("idle1"), gw.fd_priv, 0, NULL), 0);
-}
-
 void gateway_up(void)
 {
 	char why[256];
@@ -146,7 +135,6 @@ void gateway_up(void)
 	if (err == -EPERM)
 		cr_skip_test("needs CAP_BPF: run as root");
 	cr_assert_eq(err, 0, "cannot load the programs: %s", strerror(-err));
-	put_on_idle_devices();
 	put_iface(IF_PUB, "pub0", RSIP_ROLE_PUBLIC, MAC_GW_PUB, GW_PUB);
 	put_iface(IF_PRIV, "priv0", RSIP_ROLE_PRIVATE, MAC_GW_PRIV, GW_PRIV);
 	put_iface(IF_SLOW, "slow0", RSIP_ROLE_SLOW, MAC_ALL, 0);
@@ -180,6 +168,27 @@ struct bpf_object *gateway_object(bool tc)
 int gateway_map(int map)
 {
 	return gw.fd[map];
+}
+
+int gateway_prog(const char *name)
+{
+	int fd = gateway_copy_prog(&gw.copy, name);
+
+	cr_assert_geq(fd, 0, "no program %s: %s", name, strerror(-fd));
+	return fd;
+}
+
+int gateway_map_named(const char *name)
+{
+	int fd = gateway_copy_map(&gw.copy, name);
+
+	cr_assert_geq(fd, 0, "no map %s: %s", name, strerror(-fd));
+	return fd;
+}
+
+void gateway_clear(void)
+{
+	cr_assert_eq(gateway_copy_clear(&gw.copy), 0);
 }
 
 /* ---- given ----------------------------------------------------------------------------------- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The runner of the packet tests: a gateway of its own for each test (network namespace, veths,
- * maps), bindings installed by the real data plane code, one packet through one program at a time,
+ * empty maps), bindings installed by the real data plane code, one packet through one program at a time,
  * and every counter of the gateway compared exactly: what a test does not expect must not have been
  * counted.
  *
@@ -26,7 +26,10 @@ void gateway_up(void); /* .init of a suite */
 void gateway_down(void); /* .fini */
 struct rsip_dataplane *gateway_dp(void);
 struct bpf_object;
-struct bpf_object *gateway_object(bool tc); /* as loaded: the XDP programs, or the TC programs */
+struct bpf_object *gateway_object(bool tc); /* to look into: the XDP programs, or the TC programs; not loaded */
+int gateway_prog(const char *name); /* descriptor of a loaded program; the caller closes it */
+int gateway_map_named(const char *name); /* the same for a map */
+void gateway_clear(void); /* empties all maps, as before each case */
 int gateway_map(int map); /* descriptor of an enum rsip_dp_map */
 
 /* ---- given ----------------------------------------------------------------------------------- */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Loading the BPF object in a small size: the half of gateway.h that knows the skeleton. */
+/* The half of gateway.h that knows maps and programs. */
 #ifndef RSIP_TEST_GATEWAY_MAPS_H
 #define RSIP_TEST_GATEWAY_MAPS_H
 
 #include "dataplane_bpf.h"
 #include "gateway.h"
+#include "gateway_copies.h"
 
 #define GATEWAY_BINDINGS 256
 #define GATEWAY_ADDRS 4
 #define GATEWAY_SEED 0x7061636b65747321ULL
 
 struct gateway {
-	void *object; /* the skeletons: XDP, and TC onto the same maps */
+	struct gateway_copy copy;
+	void *object; /* skeletons, not loaded: for tests that look into them */
 	void *tc_object;
 	bool tc; /* mode: TC alone, or else XDP and behind it TC */
 	int fd[RSIP_DP_MAPS];
@@ -24,7 +26,7 @@ struct gateway {
 	struct rsip_dataplane *dp;
 };
 
-int gateway_load(struct gateway *gw); /* 0 or negative errno */
+int gateway_load(struct gateway *gw); /* takes a copy, empty but for rsip_config; 0 or negative errno */
 struct bpf_object *gateway_bpf_object(struct gateway *gw, bool tc);
 void gateway_unload(struct gateway *gw);
 
