@@ -140,14 +140,14 @@ static const cJSON *get(const cJSON *obj, const char *name)
 	return cJSON_GetObjectItemCaseSensitive(obj, name);
 }
 
-static void show_spans(const char *name, const cJSON *array)
+static void show_list(const char *name, const cJSON *array)
 {
 	const cJSON *item;
 	const char *comma = " ";
 
 	if (!cJSON_GetArraySize(array))
 		return;
-	printf("  %s:", name);
+	printf("%s:", name);
 	cJSON_ArrayForEach (item, array) {
 		printf("%s%s", comma, cJSON_GetStringValue(item));
 		comma = ", ";
@@ -160,8 +160,8 @@ void rsip_show_binding(const cJSON *b)
 	printf("binding %llu: %s\n", (unsigned long long)rsip_json_get_u64(b, "bind-id", 0),
 	       rsip_json_get_string(b, "method", "?"));
 	printf("  address: %s\n", rsip_json_get_string(b, "address", "?"));
-	show_spans("ports", get(b, "ports"));
-	show_spans("SPIs", get(b, "spis"));
+	show_list("  ports", get(b, "ports"));
+	show_list("  SPIs", get(b, "spis"));
 	if (get(b, "seconds-left"))
 		printf("  expires: in %llu s\n",
 		       (unsigned long long)rsip_json_get_u64(b, "seconds-left", 0));
@@ -174,7 +174,7 @@ void rsip_show_strongswan(const cJSON *obj)
 	printf("  IKE ports: %llu, NAT-T %llu\n",
 	       (unsigned long long)rsip_json_get_u64(obj, "port", 0),
 	       (unsigned long long)rsip_json_get_u64(obj, "port-nat-t", 0));
-	show_spans("SPIs", get(obj, "spis"));
+	show_list("  SPIs", get(obj, "spis"));
 	printf("  label of its IKE SPIs: %s\n", rsip_json_get_string(obj, "label", "?"));
 	if (cJSON_IsTrue(get(obj, "charon-must-restart")))
 		printf("  ports or label have changed: start charon again\n");
@@ -194,6 +194,13 @@ void rsip_show_status(const cJSON *answer, bool json)
 	printf("gateway: %s (%s, %s)\n", rsip_json_get_string(args, "gateway", "?"),
 	       rsip_json_get_string(args, "transport", "?"),
 	       rsip_json_get_string(args, "state", "?"));
+	cJSON_ArrayForEach (item, get(args, "gateways")) {
+		printf("  %s: %s", rsip_json_get_string(item, "address", "?"), rsip_json_get_string(item, "is", "?"));
+		if (get(item, "why"))
+			printf(" %llu s ago: %s", (unsigned long long)rsip_json_get_u64(item, "seconds-ago", 0),
+			       rsip_json_get_string(item, "why", "?"));
+		printf("\n");
+	}
 	printf("client ID: %llu\n", (unsigned long long)rsip_json_get_u64(args, "client-id", 0));
 	printf("private address: %s on %s\n", rsip_json_get_string(args, "private-address", "?"),
 	       rsip_json_get_string(args, "interface", "?"));
@@ -202,6 +209,7 @@ void rsip_show_status(const cJSON *answer, bool json)
 	       rsip_json_get_string(tunnel, "device", "?"),
 	       (unsigned long long)rsip_json_get_u64(tunnel, "mtu", 0),
 	       rsip_json_get_string(tunnel, "namespace", "?"));
+	show_list("local, not through it", get(args, "local"));
 	cJSON_ArrayForEach (item, get(tunnel, "counters"))
 		if (item->valuedouble > 0)
 			printf("  %s: %.0f\n", item->string, item->valuedouble);

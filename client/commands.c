@@ -127,7 +127,8 @@ static int down_after_death(struct rsip_cli *cli, int result)
 		return rsip_show_failure(cli, result, NULL);
 	}
 	snprintf(d->set.gateway, sizeof(d->set.gateway), "%s", rsip_ip4(st->gateway));
-	snprintf(d->set.device, sizeof(d->set.device), "%s", st->device);
+	if (*st->device)
+		snprintf(d->set.device, sizeof(d->set.device), "%s", st->device);
 	strcpy(d->set.transport, st->transport == RSIP_TRANSPORT_TCP ? "tcp" : "udp");
 	strcpy(d->set.place, st->table ? "host" : "namespace");
 	d->leave = true;

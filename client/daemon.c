@@ -16,8 +16,6 @@
 #include "daemon.h"
 #include "log.h"
 
-#define RSIP_RECONNECT_NS (2 * RSIP_NS_PER_S)
-
 uint64_t rsip_daemon_now(void)
 {
 	struct timespec ts;
@@ -54,7 +52,7 @@ static void tell(struct rsip_daemon *d, int result, const char *text)
 	d->ready_fd = -1;
 }
 
-static void give_up(struct rsip_daemon *d, const char *why)
+void rsip_daemon_give_up(struct rsip_daemon *d, const char *why)
 {
 	d->failed = true;
 	tell(d, 1, why);
@@ -77,10 +75,24 @@ static void tell_if_ready(struct rsip_daemon *d)
 /* ---- what the session reports
  * ------------------------------------------------------------------------------ */
 
+static void save(struct rsip_daemon *d)
+{
+	int err;
+
+	d->dirty = false;
+	rsip_state_take(&d->state, &d->session);
+	d->state.sw = d->sw;
+	err = rsip_state_save(&d->state, d->set.state_dir);
+	if (err)
+		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
+}
+
 static void session_send(void *ctx, const uint8_t *buf, size_t len)
 {
 	struct rsip_daemon *d = ctx;
 
+	if (d->dirty)
+		save(d); /* who is killed now must know what the gateway will */
 	rsip_transport_send(&d->io, buf, len);
 }
 
@@ -101,8 +113,12 @@ static int lease_index(const struct rsip_daemon *d, const struct rsip_lease *lea
 static int session_granted(void *ctx, const struct rsip_lease *lease)
 {
 	struct rsip_daemon *d = ctx;
-	int err = rsip_daemon_is_own(d, lease) ? -EADDRINUSE : rsip_daemon_use(d, lease);
+	int err = rsip_daemon_is_own(d, lease) ? -EADDRINUSE : 0;
 
+	if (!err) {
+		save(d); /* an address that a kill leaves behind is then known to be ours */
+		err = rsip_daemon_use(d, lease);
+	}
 	if (!err)
 		log_info("binding %u: leased %s", lease->bind_id, rsip_ip4(lease->addr));
 	return err;
@@ -122,6 +138,8 @@ static void session_failed(void *ctx, const struct rsip_lease *lease, uint8_t ty
 	struct rsip_daemon *d = ctx;
 	char text[512], why[400];
 
+	if (!lease && rsip_daemon_fail_over(d, err))
+		return;
 	snprintf(text, sizeof(text), "%s: %s: %s", lease ? "cannot lease" : "cannot register",
 		 rsip_ip4(d->io.gateway), rsip_advice_text(err, why, sizeof(why)));
 	log_warn("%s (%s)", text, rsip_msg_name(type));
@@ -129,12 +147,15 @@ static void session_failed(void *ctx, const struct rsip_lease *lease, uint8_t ty
 		rsip_control_lease(d, lease_index(d, lease), err);
 	/* Who waits at a terminal wants to know; a service goes on trying. */
 	if (!d->patient && d->give_up_ns && err != -ETIMEDOUT)
-		give_up(d, text);
+		rsip_daemon_give_up(d, text);
 }
 
 static void session_queried(void *ctx, uint32_t tag, const struct rsip_answer *a, int err)
 {
-	rsip_control_queried(ctx, tag, a, err);
+	if (tag == RSIP_QUERY_OF_OURS)
+		rsip_daemon_told_local(ctx, a, err);
+	else
+		rsip_control_queried(ctx, tag, a, err);
 }
 
 static void session_changed(void *ctx)
@@ -165,18 +186,6 @@ static const struct rsip_session_sink sink = {
  * ------------------------------------------------------------------------------------------------
  */
 
-static void save(struct rsip_daemon *d)
-{
-	int err;
-
-	d->dirty = false;
-	rsip_state_take(&d->state, &d->session);
-	d->state.sw = d->sw;
-	err = rsip_state_save(&d->state, d->set.state_dir);
-	if (err)
-		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
-}
-
 static void answer_waiting(struct rsip_daemon *d)
 {
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
@@ -188,7 +197,7 @@ static void answer_waiting(struct rsip_daemon *d)
 
 static void set_timer(struct rsip_daemon *d, uint64_t now)
 {
-	uint64_t due = d->connected ? rsip_session_due(&d->session) : d->reconnect_ns;
+	uint64_t due = rsip_daemon_reach_due(d, now);
 	struct timeval tv;
 
 	if (d->give_up_ns && !d->patient && d->give_up_ns < due)
@@ -203,14 +212,11 @@ static void set_timer(struct rsip_daemon *d, uint64_t now)
 	evtimer_add(d->timer, &tv);
 }
 
-static int connect_gateway(struct rsip_daemon *d);
-
 void rsip_daemon_wake(struct rsip_daemon *d)
 {
 	uint64_t now = rsip_daemon_now(), next;
 
-	if (!d->connected && d->io.fd < 0 && now >= d->reconnect_ns)
-		connect_gateway(d);
+	rsip_daemon_reach(d, now);
 	if (!d->connected && d->session.state == RSIP_SESSION_ENDING)
 		d->session.state = RSIP_SESSION_CLOSED; /* nobody to say goodbye to */
 	if (d->connected)
@@ -218,12 +224,15 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	else
 		rsip_session_expire(&d->session, now);
 	if (d->give_up_ns && !d->patient && now >= d->give_up_ns)
-		give_up(d,
+		rsip_daemon_give_up(d,
 			"the gateway does not answer (is --gateway right, does rsipd run there?)");
 	if (rsip_strongswan_refresh(&d->sw, &d->session, d->set.state_dir))
 		d->dirty = true;
 	d->look_ns = rsip_strongswan_look(&d->sw, &d->session, &d->jail, now);
 	next = rsip_daemon_look_at_ports(d, now);
+	if (next < d->look_ns)
+		d->look_ns = next;
+	next = rsip_daemon_ask_local(d, now);
 	if (next < d->look_ns)
 		d->look_ns = next;
 	if (rsip_session_due(&d->session) <= now && d->connected)
@@ -282,114 +291,8 @@ static void watch_sockets(struct rsip_daemon *d)
 	event_add(d->sockets, NULL);
 }
 
-static void on_message(void *ctx, const uint8_t *buf, size_t len)
-{
-	struct rsip_daemon *d = ctx;
-
-	rsip_session_input(&d->session, buf, len, rsip_daemon_now());
-	rsip_session_tick(&d->session, rsip_daemon_now());
-}
-
-static void forget_events(struct rsip_daemon *d)
-{
-	if (d->readable)
-		event_free(d->readable);
-	if (d->writable)
-		event_free(d->writable);
-	d->readable = d->writable = NULL;
-}
-
-static void disconnected(struct rsip_daemon *d)
-{
-	log_warn("the connection to %s is gone", rsip_ip4(d->io.gateway));
-	forget_events(d);
-	rsip_transport_close(&d->io);
-	d->connected = false;
-	d->reconnect_ns = rsip_daemon_now() + RSIP_RECONNECT_NS;
-	rsip_session_cut(&d->session, rsip_daemon_now());
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct rsip_daemon *d = arg;
-
-	(void)fd;
-	(void)what;
-	if (rsip_transport_read(&d->io, on_message, d))
-		disconnected(d);
-	rsip_daemon_wake(d);
-}
-
-static void on_writable(evutil_socket_t fd, short what, void *arg)
-{
-	struct rsip_daemon *d = arg;
-
-	(void)fd;
-	(void)what;
-	d->connected = true; /* or has failed: then the read says so */
-	rsip_daemon_wake(d);
-}
-
-static int connect_gateway(struct rsip_daemon *d)
-{
-	int err = rsip_transport_open(&d->io);
-
-	d->reconnect_ns = rsip_daemon_now() + RSIP_RECONNECT_NS;
-	if (err) {
-		log_warn("cannot reach %s: %s", rsip_ip4(d->io.gateway), strerror(-err));
-		return err;
-	}
-	d->connected = d->io.kind == RSIP_TRANSPORT_UDP;
-	d->readable = event_new(d->base, d->io.fd, EV_READ | EV_PERSIST, on_readable, d);
-	d->writable = event_new(d->base, d->io.fd, EV_WRITE, on_writable, d);
-	event_add(d->readable, NULL);
-	if (!d->connected)
-		event_add(d->writable, NULL);
-	return 0;
-}
-
 /* ---- start and end
  * --------------------------------------------------------------------------------------------- */
-
-static void add_wishes(struct rsip_daemon *d, uint64_t now)
-{
-	uint32_t ports = d->set.ports, spis = d->set.spis;
-	uint16_t listen[RSIP_CLIENT_LISTEN_MAX];
-	int listeners = rsip_settings_listen(d->set.listen, listen);
-
-	/* One bind leases at most a block of 128 ports; SPIs come with the first. */
-	do {
-		struct rsip_want want = {
-			.method = spis ? RSIP_METHOD_RSIPSEC : RSIP_METHOD_RSAP_IP,
-			.ports = ports > RSIP_BIND_PORTS ? RSIP_BIND_PORTS : ports,
-			.spis = spis,
-			.lease_s = d->set.lease,
-		};
-
-		if (!want.ports && !want.spis)
-			break;
-		if (rsip_session_want(&d->session, &want, false, now) < 0)
-			break;
-		ports -= want.ports;
-		spis = 0;
-	} while (ports);
-	if (d->set.whole_address) {
-		struct rsip_want want = {.method = RSIP_METHOD_RSA_IP, .lease_s = d->set.lease};
-
-		rsip_session_want(&d->session, &want, false, now);
-	}
-	for (int i = 0; i < listeners; i++) {
-		struct rsip_want want = {
-			.method = RSIP_METHOD_RSAP_IP,
-			.listen = true,
-			.port = listen[i],
-			.ports = 1,
-			.lease_s = d->set.lease,
-		};
-
-		rsip_session_want(&d->session, &want, false, now);
-	}
-}
 
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d)
 {
@@ -416,7 +319,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 		 d->state.transport == kind &&
 		 (d->state.client_id || d->state.lease_cnt); /* else it had only begun */
 	if (!resume || !d->state.lease_cnt) {
-		add_wishes(d, now);
+		rsip_daemon_add_wishes(d, now);
 		if (d->set.strongswan)
 			rsip_daemon_strongswan_on(d, &d->set);
 	}
@@ -477,7 +380,7 @@ static int open_loop(struct rsip_daemon *d)
 
 static void close_loop(struct rsip_daemon *d)
 {
-	forget_events(d);
+	rsip_daemon_disconnect(d);
 	if (d->sockets)
 		event_free(d->sockets);
 	event_free(d->timer);
@@ -489,7 +392,7 @@ static void close_loop(struct rsip_daemon *d)
 static void run_loop(struct rsip_daemon *d)
 {
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
-	connect_gateway(d);
+	rsip_daemon_reach(d, rsip_daemon_now());
 	watch_sockets(d);
 	if (d->leave)
 		rsip_daemon_end(d);
@@ -505,7 +408,7 @@ static void run_loop(struct rsip_daemon *d)
 
 int rsip_daemon_run(struct rsip_daemon *d)
 {
-	bool have_state;
+	bool have_state = false;
 	int err;
 
 	d->io.fd = -1;
@@ -513,11 +416,14 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	signal(SIGPIPE, SIG_IGN);
 	err = take_lock(d);
 	err = err ? err : find_key(d);
-	err = err ? err : rsip_daemon_locate(d);
 	if (!err) {
 		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;
-		err = rsip_daemon_build(d, have_state);
+		err = rsip_gateways_parse(&d->gateways, d->set.gateway);
+		if (have_state)
+			rsip_gateways_begin(&d->gateways, d->state.gateway);
 	}
+	err = err ? err : rsip_daemon_locate(d);
+	err = err ? err : rsip_daemon_build(d, have_state);
 	if (!err) {
 		err = open_loop(d);
 		if (!err) {
@@ -529,7 +435,6 @@ int rsip_daemon_run(struct rsip_daemon *d)
 			else
 				rsip_daemon_raze(d);
 			rsip_control_close(d);
-			rsip_transport_close(&d->io);
 			close_loop(d);
 		}
 	}

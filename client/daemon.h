@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <event2/event.h>
 #include "demand.h"
+#include "gateways.h"
 #include "guard.h"
 #include "jail.h"
 #include "session.h"
@@ -27,8 +28,12 @@ struct rsip_daemon {
 	struct rsip_auth_key key; /* id 0: none */
 	struct rsip_session session;
 	struct rsip_transport_io io;
-	bool connected; /* TCP: the connection stands; UDP: always */
-	uint64_t reconnect_ns;
+	struct rsip_gateways gateways; /* none: the default router is it */
+	bool moving;		       /* to the next of them, when the session is done */
+	bool connected;		       /* TCP: the connection stands; UDP: always */
+	uint64_t reconnect_ns, connect_by_ns;
+	bool asking_local;     /* a QUERY of our own is on its way */
+	uint64_t ask_local_ns; /* when the next is due */
 	struct rsip_jail jail;
 	struct rsip_tunnel *tunnel;
 	struct rsip_guard *guard; /* NULL: this system has none */
@@ -68,6 +73,29 @@ int rsip_daemon_strongswan_on(struct rsip_daemon *d, const struct rsip_settings 
 /* Removes the file and gives its leases back. */
 void rsip_daemon_strongswan_off(struct rsip_daemon *d);
 
+/* Ends at once, with exit status 1, and says why. */
+void rsip_daemon_give_up(struct rsip_daemon *d, const char *why);
+
+/* ---- daemon_wishes.c: what to lease ---- */
+
+/* All that the settings want of the session. */
+void rsip_daemon_add_wishes(struct rsip_daemon *d, uint64_t now_ns);
+
+/* ---- daemon_gateway.c: the way to the gateway, or to the next ---- */
+
+#define RSIP_QUERY_OF_OURS 0 /* tag: no control connection waits for it */
+
+/* Connects where that is due, and moves to the next gateway. */
+void rsip_daemon_reach(struct rsip_daemon *d, uint64_t now_ns);
+/* When it has something to do next. */
+uint64_t rsip_daemon_reach_due(const struct rsip_daemon *d, uint64_t now_ns);
+void rsip_daemon_disconnect(struct rsip_daemon *d);
+/* The gateway does not serve us: will another one be tried at once?  err as rsip_advice_text() has it. */
+bool rsip_daemon_fail_over(struct rsip_daemon *d, int err);
+/* Asks what is local, if that is due: when it is next. */
+uint64_t rsip_daemon_ask_local(struct rsip_daemon *d, uint64_t now_ns);
+void rsip_daemon_told_local(struct rsip_daemon *d, const struct rsip_answer *a, int err);
+
 /* ---- daemon_net.c: the way to the gateway, the tunnel, the leased addresses ---- */
 
 /* Finds interface, private address and gateway from settings and routes. */
@@ -75,6 +103,8 @@ int rsip_daemon_locate(struct rsip_daemon *d);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */
+/* Another tunnel in place of the one there is: to d->io.gateway.  0 or a negative errno (said). */
+int rsip_daemon_retunnel(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);
 /* Is its address one of this host's already, and by no lease of ours? */
 bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease);

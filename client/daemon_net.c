@@ -12,8 +12,10 @@ static int find_gateway(struct rsip_daemon *d, struct rsip_nl *nl)
 	struct rsip_route route;
 	int err;
 
-	if (*d->set.gateway)
-		return rsip_ip4_parse(d->set.gateway, &d->io.gateway);
+	if (d->gateways.cnt) {
+		d->io.gateway = d->gateways.g[d->gateways.at].addr;
+		return 0;
+	}
 	/* The gateway of the private realm is its router, unless somebody says otherwise. */
 	err = rsip_nl_route_get(nl, 0, d->nic, &route);
 	if (err || !route.gateway) {
@@ -33,6 +35,7 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 
 	if (err)
 		return err;
+	d->nic = 0;
 	if (*d->set.interface) {
 		err = rsip_nl_link_get(nl, d->set.interface, &link);
 		if (err)
@@ -57,19 +60,31 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 	return err;
 }
 
+static bool has_clsact(uint32_t ifindex)
+{
+	struct rsip_nl *nl;
+	bool has;
+
+	if (rsip_nl_open(&nl))
+		return true; /* then it is nobody's business to remove it */
+	has = rsip_nl_has_clsact(nl, ifindex);
+	rsip_nl_close(nl);
+	return has;
+}
+
 /*
  * Before the system is changed: what a kill from here on leaves behind is ours for the next start, or for `down`.  No
- * session of other ends goes on, so none is noted.
+ * session of other ends goes on, so none is noted.  device: "" while the name may still be another's.
  */
-static void note_beginning(void *arg)
+static void note(struct rsip_daemon *d, const char *device)
 {
-	struct rsip_daemon *d = arg;
 	struct rsip_state early = d->state;
 	int err;
 
 	if (early.local != d->io.local || early.gateway != d->io.gateway) {
 		memset(&early, 0, sizeof(early));
 		early.own_arp = d->state.own_arp;
+		early.ports = d->state.ports;
 		early.own_qdisc = d->state.own_qdisc;
 		early.transport = rsip_daemon_transport(d);
 		early.local = d->io.local;
@@ -77,12 +92,19 @@ static void note_beginning(void *arg)
 	}
 	if (d->jail.shared && !early.table)
 		early.table = RSIP_TABLE_BASE; /* the device has no number yet */
-	early.own_qdisc &= d->state.nic == d->nic;
-	snprintf(early.device, sizeof(early.device), "%s", d->set.device);
+	early.own_qdisc = (early.own_qdisc && d->state.nic == d->nic) || !has_clsact(d->nic);
+	snprintf(early.device, sizeof(early.device), "%s", device);
 	early.nic = d->nic;
 	err = rsip_state_save(&early, d->set.state_dir);
 	if (err)
 		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
+}
+
+static void note_beginning(void *arg)
+{
+	struct rsip_daemon *d = arg;
+
+	note(d, d->set.device);
 }
 
 static void silence_arp(struct rsip_daemon *d)
@@ -101,7 +123,8 @@ static void silence_arp(struct rsip_daemon *d)
 			 strerror(-err));
 }
 
-int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
+/* The tunnel to d->io.gateway; a device of our past may serve again. */
+static int open_tunnel(struct rsip_daemon *d, bool have_state)
 {
 	struct rsip_tunnel_spec spec = {
 		.dev = d->set.device,
@@ -111,33 +134,75 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 		.jail = &d->jail,
 		.ours = have_state && !strcmp(d->state.device, d->set.device),
 		.no_ipip = !strcmp(d->set.tunnel, "bpf"),
+		.remote = !strcmp(d->set.route, "remote"),
 		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->nic,
 		.begins = note_beginning,
 		.arg = d,
 	};
+	int err;
+
+	spec.keep = spec.ours && d->state.local == d->io.local &&
+		    d->state.gateway == d->io.gateway && d->state.nic == d->nic &&
+		    d->state.transport == rsip_daemon_transport(d);
+	if (have_state && !spec.keep && d->state.table)
+		rsip_tunnel_rules_clear(d->state.table);
+	err = rsip_tunnel_open(&spec, &d->tunnel);
+	if (err)
+		return err;
+	snprintf(d->state.device, sizeof(d->state.device), "%s", d->set.device);
+	d->state.nic = d->nic;
+	d->state.table = rsip_tunnel_table(d->tunnel);
+	d->state.own_qdisc = rsip_tunnel_owns_qdisc(d->tunnel);
+	return 0;
+}
+
+static int open_place(struct rsip_daemon *d)
+{
 	bool shared = !strcmp(d->set.place, "host");
 	int err = shared ? rsip_jail_open_shared(&d->jail)
 			 : rsip_jail_open(&d->jail, d->set.state_dir);
 
-	if (err) {
+	if (err)
 		log_err("cannot make the network namespace %s: %s%s", d->jail.pin, strerror(-err),
 			err == -EPERM ? " (run as root)" : "");
-		return err;
+	return err;
+}
+
+/* Ports of the whole machine, where its programs use the leased address unasked: as they were is noted first. */
+static int share_ports(struct rsip_daemon *d)
+{
+	if (!d->jail.shared || strcmp(d->set.route, "remote"))
+		return 0;
+	d->jail.limits = true;
+	return *d->state.ports.range ? 0 : rsip_jail_ports_now(&d->state.ports);
+}
+
+int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
+{
+	int err;
+
+	if (!have_state)
+		note(d, "");
+	err = open_place(d);
+	if (!err) {
+		err = open_tunnel(d, have_state);
+		if (err)
+			rsip_jail_close(&d->jail, true);
 	}
-	spec.keep = spec.ours && d->state.local == d->io.local &&
-		    d->state.gateway == d->io.gateway && d->state.nic == d->nic;
-	if (have_state && !spec.keep && d->state.table)
-		rsip_tunnel_rules_clear(d->state.table);
-	err = rsip_tunnel_open(&spec, &d->tunnel);
 	if (err) {
 		if (have_state)
 			rsip_state_save(&d->state, d->set.state_dir);
 		else
 			rsip_state_remove(d->set.state_dir);
-		rsip_jail_close(&d->jail, true);
 		return err;
 	}
-	if (shared)
+	err = share_ports(d);
+	if (err) {
+		log_err("cannot see which ports programs use: %s", strerror(-err));
+		rsip_daemon_raze(d);
+		return err;
+	}
+	if (d->jail.shared)
 		silence_arp(d);
 	else
 		err = rsip_guard_open(&d->jail, &d->guard);
@@ -146,17 +211,23 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 			 "gateway drops "
 			 "their packets)",
 			 strerror(-err));
-	snprintf(d->state.device, sizeof(d->state.device), "%s", d->set.device);
-	d->state.nic = d->nic;
-	d->state.table = rsip_tunnel_table(d->tunnel);
-	d->state.own_qdisc = rsip_tunnel_owns_qdisc(d->tunnel);
 	return 0;
+}
+
+int rsip_daemon_retunnel(struct rsip_daemon *d)
+{
+	rsip_tunnel_close(d->tunnel);
+	d->tunnel = NULL;
+	d->state.own_qdisc = false;
+	return open_tunnel(d, true);
 }
 
 void rsip_daemon_raze(struct rsip_daemon *d)
 {
 	rsip_guard_close(d->guard);
 	d->guard = NULL;
+	if (*d->state.ports.range && rsip_jail_ports_back(&d->state.ports))
+		log_warn("cannot set the ports of programs back to %s", d->state.ports.range);
 	if (d->state.own_arp && rsip_tunnel_set_arp_ignore(0))
 		log_warn("cannot switch answers to ARP requests on again");
 	rsip_tunnel_close(d->tunnel);

@@ -166,7 +166,7 @@ int rsip_jail_set_ports(const struct rsip_jail *jail, const struct rsip_portset 
 	struct rsip_port_limits limits;
 	int err;
 
-	if (jail->shared)
+	if (jail->shared && !jail->limits)
 		return 0;
 	err = rsip_portset_limits(set, &limits);
 	if (err)
@@ -181,4 +181,45 @@ int rsip_jail_set_ports(const struct rsip_jail *jail, const struct rsip_portset 
 			strerror(-err));
 	free(limits.reserved);
 	return err;
+}
+
+static int read_sysctl(const char *name, char *value, size_t size)
+{
+	char path[256];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, value, size);
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == size)
+		return -E2BIG;
+	value[n] = '\0';
+	value[strcspn(value, "\n")] = '\0';
+	return 0;
+}
+
+int rsip_jail_ports_now(struct rsip_jail_ports *ports)
+{
+	int err = read_sysctl("ipv4/ip_local_reserved_ports", ports->reserved, sizeof(ports->reserved));
+
+	if (!err)
+		err = read_sysctl("ipv4/ip_unprivileged_port_start", ports->unprivileged, sizeof(ports->unprivileged));
+	return err ? err : read_sysctl("ipv4/ip_local_port_range", ports->range, sizeof(ports->range));
+}
+
+int rsip_jail_ports_back(const struct rsip_jail_ports *ports)
+{
+	/* in this order the range never begins below the first unprivileged port */
+	int err = write_sysctl("ipv4/ip_unprivileged_port_start", "1");
+
+	if (!err)
+		err = write_sysctl("ipv4/ip_local_port_range", ports->range);
+	if (!err)
+		err = write_sysctl("ipv4/ip_unprivileged_port_start", ports->unprivileged);
+	return err ? err : write_sysctl("ipv4/ip_local_reserved_ports", *ports->reserved ? ports->reserved : "\n");
 }

@@ -15,7 +15,15 @@ struct rsip_jail {
 	int fd;		    /* the namespace */
 	int home;	    /* where the client itself lives */
 	bool shared;	    /* it is where the client lives: nothing of it is ours to limit */
+	bool limits;	    /* shared: but its programs' ports are */
 	char pin[PATH_MAX]; /* keeps the namespace when the client is killed */
+};
+
+/* Settings of a shared namespace as they were. */
+struct rsip_jail_ports {
+	char range[32]; /* ip_local_port_range; empty: not known */
+	char reserved[2048];
+	char unprivileged[16];
 };
 
 /* Takes up the namespace pinned at STATE_DIR/netns, or makes and pins a new one.  0 or a negative
@@ -31,5 +39,8 @@ void rsip_jail_leave(const struct rsip_jail *jail); /* ends the program if it ca
 
 /* Programs in the namespace get only ports of the set when they leave the choice to the kernel. */
 int rsip_jail_set_ports(const struct rsip_jail *jail, const struct rsip_portset *set);
+/* Reads them; -E2BIG: more are reserved than we could put back. */
+int rsip_jail_ports_now(struct rsip_jail_ports *ports);
+int rsip_jail_ports_back(const struct rsip_jail_ports *ports);
 
 #endif

@@ -177,15 +177,16 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 		return;
 	}
 	copy_grant(lease, a, s->gateway);
+	/* Held before it is used: an owner that notes it first can be killed at any point of its use. */
+	lease->state = RSIP_LEASE_HELD;
+	set_times(s, lease, a->lease_s, now);
 	err = s->sink.granted(s->sink.ctx, lease);
 	if (err) {
 		give_back(s, lease, a, err, now);
 		return;
 	}
-	lease->state = RSIP_LEASE_HELD;
 	lease->once = false;
 	lease->refusals = 0;
-	set_times(s, lease, a->lease_s, now);
 }
 
 void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int err, uint64_t now)

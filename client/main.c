@@ -50,7 +50,7 @@ static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
 	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel device "
 	 "private-addresses key-id key-file "
-	 "wait place whole-address strongswan ike-ports ike-spis strongswan-dir "
+	 "wait place route query-every whole-address strongswan ike-ports ike-spis strongswan-dir "
 	 "strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,

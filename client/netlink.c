@@ -296,6 +296,124 @@ int rsip_nl_rule_del(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_
 	return rule_order(nl, RTM_DELRULE, 0, priority, from, table);
 }
 
+int rsip_nl_rule_main(struct rsip_nl *nl, bool add, uint32_t priority)
+{
+	struct nlmsghdr *h = request(nl, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	struct fib_rule_hdr *rule = mnl_nlmsg_put_extra_header(h, sizeof(*rule));
+	int err;
+
+	rule->family = AF_INET;
+	rule->action = FR_ACT_TO_TBL;
+	mnl_attr_put_u32(h, FRA_PRIORITY, priority);
+	mnl_attr_put_u32(h, FRA_TABLE, RT_TABLE_MAIN);
+	mnl_attr_put_u32(h, FRA_SUPPRESS_PREFIXLEN, 0);
+	err = order(nl, h);
+	return err == -EEXIST || err == -ENOENT ? 0 : err;
+}
+
+struct rule_search {
+	uint32_t priority, table;
+	bool found;
+};
+
+static int see_rule(const struct nlmsghdr *h, void *data)
+{
+	struct rule_search *search = data;
+	uint32_t priority = 0, table = 0;
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, h, sizeof(struct fib_rule_hdr)) {
+		if (mnl_attr_get_type(attr) == FRA_PRIORITY)
+			priority = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) == FRA_TABLE)
+			table = mnl_attr_get_u32(attr);
+	}
+	search->found |= priority == search->priority && table == search->table;
+	return MNL_CB_OK;
+}
+
+bool rsip_nl_rule_exists(struct rsip_nl *nl, uint32_t priority, uint32_t table)
+{
+	struct nlmsghdr *h = request(nl, RTM_GETRULE, NLM_F_DUMP);
+	struct fib_rule_hdr *rule = mnl_nlmsg_put_extra_header(h, sizeof(*rule));
+	struct rule_search search = {.priority = priority, .table = table};
+
+	rule->family = AF_INET;
+	exchange(nl, h, see_rule, &search);
+	return search.found;
+}
+
+int rsip_nl_bare_route(struct rsip_nl *nl, bool add, uint32_t table, uint8_t type, __be32 dst, uint8_t len)
+{
+	struct nlmsghdr *h = request(nl, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | NLM_F_REPLACE : 0);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+	int err;
+
+	rt->rtm_family = AF_INET;
+	rt->rtm_dst_len = len;
+	rt->rtm_table = table ? RT_TABLE_UNSPEC : RT_TABLE_MAIN;
+	rt->rtm_protocol = RSIP_RTPROT;
+	rt->rtm_scope = add ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE;
+	rt->rtm_type = type;
+	mnl_attr_put_u32(h, RTA_DST, dst);
+	if (table)
+		mnl_attr_put_u32(h, RTA_TABLE, table);
+	err = order(nl, h);
+	return !add && err == -ESRCH ? 0 : err;
+}
+
+#define RSIP_FLUSH_MAX 64 /* in one go */
+
+struct bare_routes {
+	uint32_t table;
+	unsigned int cnt;
+	struct {
+		__be32 dst;
+		uint8_t len, type;
+	} r[RSIP_FLUSH_MAX];
+};
+
+static int see_bare_route(const struct nlmsghdr *h, void *data)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	struct bare_routes *found = data;
+	uint32_t table = rt->rtm_table;
+	const struct nlattr *attr;
+	__be32 dst = 0;
+
+	mnl_attr_for_each(attr, h, sizeof(*rt)) {
+		if (mnl_attr_get_type(attr) == RTA_TABLE)
+			table = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) == RTA_DST)
+			dst = mnl_attr_get_u32(attr);
+	}
+	if (rt->rtm_protocol != RSIP_RTPROT || table != found->table || found->cnt == RSIP_FLUSH_MAX)
+		return MNL_CB_OK;
+	found->r[found->cnt].dst = dst;
+	found->r[found->cnt].len = rt->rtm_dst_len;
+	found->r[found->cnt++].type = rt->rtm_type;
+	return MNL_CB_OK;
+}
+
+int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table)
+{
+	struct bare_routes found;
+	int err;
+
+	do {
+		struct nlmsghdr *h = request(nl, RTM_GETROUTE, NLM_F_DUMP);
+		struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+
+		memset(&found, 0, sizeof(found));
+		found.table = table ? table : RT_TABLE_MAIN;
+		rt->rtm_family = AF_INET;
+		err = exchange(nl, h, see_bare_route, &found);
+		for (unsigned int i = 0; i < found.cnt && !err; i++)
+			err = rsip_nl_bare_route(nl, false, table, found.r[i].type, found.r[i].dst, found.r[i].len);
+	} while (!err && found.cnt == RSIP_FLUSH_MAX);
+	return err;
+}
+
 static int take_route_attr(const struct nlattr *attr, void *data)
 {
 	struct rsip_route *route = data;
@@ -335,6 +453,37 @@ int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_
 	if (oif)
 		mnl_attr_put_u32(h, RTA_OIF, oif);
 	return exchange(nl, h, take_route, route);
+}
+
+struct clsact_search {
+	uint32_t ifindex;
+	bool found;
+};
+
+static int see_clsact(const struct nlmsghdr *h, void *data)
+{
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(h);
+	const struct nlattr *attr;
+	struct clsact_search *search = data;
+
+	if (tc->tcm_ifindex != (int)search->ifindex)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, h, sizeof(*tc))
+		if (mnl_attr_get_type(attr) == TCA_KIND)
+			search->found |= !strcmp(mnl_attr_get_str(attr), "clsact");
+	return MNL_CB_OK;
+}
+
+bool rsip_nl_has_clsact(struct rsip_nl *nl, uint32_t ifindex)
+{
+	struct nlmsghdr *h = request(nl, RTM_GETQDISC, NLM_F_DUMP);
+	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
+	struct clsact_search search = {.ifindex = ifindex};
+
+	tc->tcm_family = AF_UNSPEC;
+	tc->tcm_ifindex = (int)ifindex;
+	exchange(nl, h, see_clsact, &search);
+	return search.found;
 }
 
 struct filter_count {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <linux/types.h>
 
+#define RSIP_RTPROT 155 /* whose a route is: 128 and more are free for local use */
+
 #define RSIP_IFNAME_LEN 16 /* IFNAMSIZ; <net/if.h> and <linux/if.h> exclude each other */
 
 struct rsip_nl;
@@ -53,7 +55,18 @@ int rsip_nl_default_route(struct rsip_nl *nl, uint32_t table, uint32_t ifindex, 
 int rsip_nl_rule_add(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table);
 /* from 0: one of that priority and table, whatever its address. */
 int rsip_nl_rule_del(struct rsip_nl *nl, uint32_t priority, __be32 from, uint32_t table);
+bool rsip_nl_rule_exists(struct rsip_nl *nl, uint32_t priority, uint32_t table);
+/* All that the main table has a route for, its default route excepted, goes by it: adds or removes that rule. */
+int rsip_nl_rule_main(struct rsip_nl *nl, bool add, uint32_t priority);
+/*
+ * A route of ours (RSIP_RTPROT) without a device, in a table (0: main): RTN_UNREACHABLE, or RTN_THROW: the next rule
+ * decides.  Adding what is there, and removing what is not, are no errors.
+ */
+int rsip_nl_bare_route(struct rsip_nl *nl, bool add, uint32_t table, uint8_t type, __be32 dst, uint8_t len);
+/* Removes all of those in the table. */
+int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table);
 int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
+bool rsip_nl_has_clsact(struct rsip_nl *nl, uint32_t ifindex);
 /* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):
  * their number, or a negative errno. */
 int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, uint16_t priority);

@@ -84,6 +84,36 @@ void rsip_registration_found(struct rsip_session *s, const struct rsip_answer *a
 	s->state = RSIP_SESSION_DOWN;
 }
 
+/* What another gateway cannot know: addresses, ports and SPIs that the first one chose. */
+static void forget_choices(struct rsip_lease *lease, uint64_t act_ns)
+{
+	lease->act_ns = act_ns;
+	lease->refusals = 0;
+	if (lease->want.purpose == RSIP_FOR_DEMAND || lease->want.purpose == RSIP_FOR_CHARON_SPIS)
+		lease->state = RSIP_LEASE_NONE; /* more for a lease that is no more */
+	if (!lease->any_instead)
+		return; /* the user's word */
+	lease->any_instead = false;
+	lease->want.addr = 0;
+	lease->want.port = 0;
+	lease->want.spi = 0;
+}
+
+void rsip_session_move(struct rsip_session *s, __be32 local, __be32 gateway, uint64_t act_ns)
+{
+	rsip_registration_lose(s, "another gateway takes over", act_ns);
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		if (s->leases[i].state == RSIP_LEASE_WANTED)
+			forget_choices(&s->leases[i], act_ns);
+	s->local = local;
+	s->gateway = gateway;
+	s->stale_id = 0;
+	s->silent = 0;
+	s->auth_seen = 0; /* each gateway counts for itself */
+	s->resynced = s->told_plain = false;
+	s->local_policy = s->remote_policy = s->tunnels = s->methods = 0;
+}
+
 void rsip_registration_ended(struct rsip_session *s, const char *why, uint64_t now)
 {
 	if (s->stale_id)

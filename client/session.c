@@ -59,8 +59,8 @@ static void ask(struct rsip_session *s, uint8_t type, uint32_t client_id, int in
 	r->wait_ns = RSIP_RETRY_FIRST_NS;
 	r->len = len;
 	log_debug("send %s counter %u client %u", rsip_msg_name(type), r->counter, client_id);
-	transmit(s, now);
 	s->sink.changed(s->sink.ctx); /* a restart must not use this counter again */
+	transmit(s, now);
 }
 
 struct rsip_request *rsip_request_finish(struct rsip_session *s)

@@ -215,9 +215,14 @@ int rsip_session_query(struct rsip_session *s, const struct rsip_query *query);
 /* Gives a binding back; -ENOENT where it is not held. */
 int rsip_session_release(struct rsip_session *s, uint32_t bind_id);
 /* De-registers and ends; state becomes CLOSED, at the latest after the retransmissions. */
+void rsip_session_leave(struct rsip_session *s);
 /* Wants it no longer, whatever has become of it. */
 void rsip_session_drop(struct rsip_session *s, int index);
-void rsip_session_leave(struct rsip_session *s);
+/*
+ * Goes on with another gateway: the registration and its leases are lost (lost() tells of each), the like of them is
+ * asked for there from act_ns on.
+ */
+void rsip_session_move(struct rsip_session *s, __be32 local, __be32 gateway, uint64_t act_ns);
 
 /* One message from the gateway. */
 void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, uint64_t now_ns);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "gateways.h"
 #include "json.h"
 #include "log.h"
 #include "settings.h"
@@ -31,7 +32,8 @@
 	}
 
 const struct rsip_setting rsip_setting_table[] = {
-	TEXT("gateway", gateway, "ADDR", "the RSIP gateway (default: the default router)"),
+	TEXT("gateway", gateway, "ADDR,...",
+	     "the RSIP gateway, then those to try when it falls silent (default: the default router)"),
 	TEXT("interface", interface, "IF", "the interface that leads to it (default: as routed)"),
 	NUMBER("ports", ports, RSIP_CLIENT_PORTS_MAX, "N",
 	       "lease so many ports (default 64 unless --spis is given)"),
@@ -49,6 +51,11 @@ const struct rsip_setting rsip_setting_table[] = {
 	TEXT("place", place, "namespace|host",
 	     "where the leased address lives: a namespace of its own (default), or beside the "
 	     "host's others"),
+	TEXT("route", route, "bound|remote",
+	     "with place host: only what is bound to the leased address goes through the tunnel (default), or all "
+	     "that is remote"),
+	NUMBER("query-every", query_every, 86400, "S",
+	       "ask the gateway so often what is local (default 300; with several gateways 30)"),
 	TEXT("device", device, "NAME", "name of the tunnel device (default rsip0)"),
 	TEXT("state-dir", state_dir, "DIR",
 	     "folder of state file and namespace (default " RSIP_CLIENT_STATE_DIR ")"),
@@ -84,6 +91,7 @@ void rsip_settings_init(struct rsip_settings *s)
 	strcpy(s->transport, "udp");
 	strcpy(s->tunnel, "auto");
 	strcpy(s->place, "namespace");
+	strcpy(s->route, "bound");
 	strcpy(s->strongswan_dir, RSIP_STRONGSWAN_DIR);
 	strcpy(s->strongswan_vici, RSIP_VICI_DEFAULT);
 	s->ike_ports = 2;
@@ -205,6 +213,24 @@ static int load_key(struct rsip_settings *s, const cJSON *key, const char *path)
 	return 0;
 }
 
+/* "gateway": [ "ADDR", ... ] is the same as "ADDR,...". */
+static int load_gateways(struct rsip_settings *s, const cJSON *list, const char *path)
+{
+	const cJSON *item;
+	size_t len = 0;
+
+	cJSON_ArrayForEach (item, list) {
+		const char *text = cJSON_GetStringValue(item);
+
+		len += snprintf(s->gateway + len, sizeof(s->gateway) - len, "%s%s", len ? "," : "", text ? text : "?");
+		if (text && len < sizeof(s->gateway))
+			continue;
+		log_err("%s:%d: gateway: a list of IPv4 addresses is needed", path, rsip_json_line(item));
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int load_item(struct rsip_settings *s, const cJSON *item, const char *path)
 {
 	char number[32], why[160] = "";
@@ -213,6 +239,8 @@ static int load_item(struct rsip_settings *s, const cJSON *item, const char *pat
 
 	if (!strcmp(item->string, "key") && cJSON_IsObject(item))
 		return load_key(s, item, path);
+	if (!strcmp(item->string, "gateway") && cJSON_IsArray(item))
+		return load_gateways(s, item, path);
 	if (cJSON_IsString(item)) {
 		value = item->valuestring;
 	} else if (cJSON_IsBool(item)) {
@@ -265,7 +293,7 @@ int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exis
 int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 {
 	uint16_t ports[RSIP_CLIENT_LISTEN_MAX];
-	__be32 addr;
+	struct rsip_gateways gateways;
 
 	if (strcmp(s->transport, "udp") && strcmp(s->transport, "tcp")) {
 		snprintf(why, size, "transport: 'udp' or 'tcp' is needed, not '%s'", s->transport);
@@ -293,10 +321,17 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 		snprintf(why, size, "place: 'namespace' or 'host' is needed, not '%s'", s->place);
 		return -EINVAL;
 	}
-	if (*s->gateway && rsip_ip4_parse(s->gateway, &addr)) {
-		snprintf(why, size, "gateway: an IPv4 address is needed, not '%s'", s->gateway);
+	if (strcmp(s->route, "bound") && (strcmp(s->route, "remote") || strcmp(s->place, "host"))) {
+		snprintf(why, size, "route: 'bound', or with place host 'remote', is needed, not '%s'", s->route);
 		return -EINVAL;
 	}
+	if (rsip_gateways_parse(&gateways, s->gateway)) {
+		snprintf(why, size, "gateway: up to %d different IPv4 addresses with commas between them are needed, not '%s'",
+			 RSIP_GATEWAYS_MAX, s->gateway);
+		return -EINVAL;
+	}
+	if (!s->query_every)
+		s->query_every = gateways.cnt > 1 ? 30 : 300;
 	if (!*s->device || strchr(s->device, '/')) {
 		snprintf(why, size, "device: not a name for a network device: '%s'", s->device);
 		return -EINVAL;

@@ -18,7 +18,7 @@
 
 struct rsip_settings {
 	char config[80];		 /* where it is read from */
-	char gateway[64];		 /* dotted quad; empty: the default router */
+	char gateway[160];		 /* dotted quads with commas between; empty: the default router */
 	char interface[RSIP_IFNAME_LEN]; /* empty: the way to the gateway */
 	char device[RSIP_IFNAME_LEN];
 	char state_dir[200];
@@ -26,8 +26,9 @@ struct rsip_settings {
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
 	char place[12];	   /* "namespace" or "host" */
+	char route[8];	   /* "bound" or "remote": what goes through the tunnel, with place host */
 	char listen[128];  /* ports of services, "80,443" */
-	uint32_t ports, ports_max, ports_idle, spis, lease, wait;
+	uint32_t ports, ports_max, ports_idle, spis, lease, wait, query_every;
 	bool strongswan; /* lease for a strongSwan and configure it */
 	uint32_t ike_ports, charon_spis;
 	char strongswan_dir[200], strongswan_vici[108];

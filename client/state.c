@@ -141,6 +141,11 @@ static char *state_text(const struct rsip_state *st)
 	rsip_json_add_u64(obj, "nic", st->nic);
 	cJSON_AddBoolToObject(obj, "own-qdisc", st->own_qdisc);
 	cJSON_AddBoolToObject(obj, "own-arp", st->own_arp);
+	if (*st->ports.range) {
+		cJSON_AddStringToObject(obj, "ports-range", st->ports.range);
+		cJSON_AddStringToObject(obj, "ports-reserved", st->ports.reserved);
+		cJSON_AddStringToObject(obj, "ports-unprivileged", st->ports.unprivileged);
+	}
 	rsip_json_add_u64(obj, "table", st->table);
 	rsip_json_add_ip4(obj, "local", st->local);
 	rsip_json_add_ip4(obj, "gateway", st->gateway);
@@ -202,6 +207,11 @@ static uint64_t get_time(const cJSON *obj, const char *name)
 	uint64_t ms = rsip_json_get_u64(obj, name, 0);
 
 	return ms ? ms * 1000000 : UINT64_MAX;
+}
+
+static void read_text(const cJSON *obj, const char *name, char *text, size_t size)
+{
+	snprintf(text, size, "%s", rsip_json_get_string(obj, name, ""));
 }
 
 static void read_lease(struct rsip_lease *l, const cJSON *obj)
@@ -268,6 +278,9 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	st->nic = rsip_json_get_u64(obj, "nic", 0);
 	st->own_qdisc = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-qdisc"));
 	st->table = rsip_json_get_u64(obj, "table", 0);
+	read_text(obj, "ports-range", st->ports.range, sizeof(st->ports.range));
+	read_text(obj, "ports-reserved", st->ports.reserved, sizeof(st->ports.reserved));
+	read_text(obj, "ports-unprivileged", st->ports.unprivileged, sizeof(st->ports.unprivileged));
 	st->own_arp = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-arp"));
 	st->local = get_ip4(obj, "local");
 	st->gateway = get_ip4(obj, "gateway");

@@ -4,6 +4,7 @@
 #ifndef RSIP_CLIENT_STATE_H
 #define RSIP_CLIENT_STATE_H
 
+#include "jail.h"
 #include "netlink.h"
 #include "session.h"
 #include "strongswan.h"
@@ -15,6 +16,7 @@ struct rsip_state {
 	bool own_qdisc; /* we added the NIC's clsact */
 	uint32_t table; /* of a shared namespace's rules; 0: it is not shared */
 	bool own_arp;	/* we switched answers to ARP off */
+	struct rsip_jail_ports ports; /* before we limited them */
 	enum rsip_transport transport;
 	uint32_t client_id, next_counter;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the running client says of itself. */
 #include <stdio.h>
+#include "advice.h"
 #include "control.h"
 
 static const char *span_text(uint64_t first, uint64_t cnt, bool hex, char *buf, size_t size)
@@ -81,6 +82,38 @@ static void add_strongswan(const struct rsip_strongswan *sw, cJSON *root)
 			      rsip_charon_needs_restart(&sw->started, c));
 }
 
+/* Several gateways: which is used, and what became of the others. */
+static void add_gateways(const struct rsip_daemon *d, cJSON *root, uint64_t now)
+{
+	cJSON *list = d->gateways.cnt > 1 ? cJSON_AddArrayToObject(root, "gateways") : NULL;
+	char why[400];
+
+	for (unsigned int i = 0; list && i < d->gateways.cnt; i++) {
+		const struct rsip_gateway *g = &d->gateways.g[i];
+		cJSON *obj = cJSON_CreateObject();
+
+		rsip_json_add_ip4(obj, "address", g->addr);
+		cJSON_AddStringToObject(obj, "is", g->addr == d->io.gateway ? "used" : g->err ? "left" : "spare");
+		if (g->err) {
+			rsip_json_add_u64(obj, "seconds-ago", (now - g->failed_ns) / RSIP_NS_PER_S);
+			cJSON_AddStringToObject(obj, "why", rsip_advice_text(g->err, why, sizeof(why)));
+		}
+		cJSON_AddItemToArray(list, obj);
+	}
+}
+
+static void add_locals(const struct rsip_tunnel *t, cJSON *root)
+{
+	const struct rsip_locals *locals = rsip_tunnel_locals_now(t);
+	cJSON *list = cJSON_AddArrayToObject(root, "local");
+	char text[40];
+
+	for (unsigned int i = 0; i < locals->cnt; i++) {
+		snprintf(text, sizeof(text), "%s/%u", rsip_ip4(locals->net[i].addr), locals->net[i].len);
+		cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	}
+}
+
 cJSON *rsip_control_status(struct rsip_daemon *d)
 {
 	static const char *const states[] = {"unregistered", "registered", "ending", "ended"};
@@ -91,6 +124,7 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 
 	cJSON_AddStringToObject(obj, "state", states[s->state]);
 	rsip_json_add_ip4(obj, "gateway", s->gateway);
+	add_gateways(d, obj, now);
 	rsip_json_add_ip4(obj, "private-address", s->local);
 	cJSON_AddStringToObject(obj, "interface", d->nic_name);
 	cJSON_AddStringToObject(obj, "transport", d->set.transport);
@@ -103,6 +137,7 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	rsip_json_add_u64(tunnel, "mtu", rsip_tunnel_mtu(d->tunnel));
 	cJSON_AddStringToObject(tunnel, "namespace", d->jail.pin);
 	add_counters(d, cJSON_AddObjectToObject(tunnel, "counters"));
+	add_locals(d->tunnel, obj);
 	bindings = cJSON_AddArrayToObject(obj, "bindings");
 	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
 		if (s->leases[i].state == RSIP_LEASE_HELD)

@@ -32,6 +32,7 @@ int rsip_transport_open(struct rsip_transport_io *io)
 	int err;
 
 	io->len = 0;
+	io->refused = false;
 	io->fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (io->fd < 0)
 		return -errno;
@@ -52,8 +53,11 @@ void rsip_transport_close(struct rsip_transport_io *io)
 
 void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_t len)
 {
-	if (io->fd >= 0 && send(io->fd, buf, len, MSG_NOSIGNAL) < 0)
-		log_debug("cannot send to %s: %s", rsip_ip4(io->gateway), strerror(errno));
+	io->refused = false;
+	if (io->fd < 0 || send(io->fd, buf, len, MSG_NOSIGNAL) >= 0)
+		return;
+	io->refused = errno == ECONNREFUSED;
+	log_debug("cannot send to %s: %s", rsip_ip4(io->gateway), strerror(errno));
 }
 
 typedef void (*take_fn)(void *ctx, const uint8_t *buf, size_t len);
@@ -63,9 +67,11 @@ static int read_datagrams(struct rsip_transport_io *io, take_fn take, void *ctx)
 	ssize_t n;
 
 	/* A refused datagram is no message of the gateway's: only silence or an answer counts. */
-	while ((n = recv(io->fd, io->buf, sizeof(io->buf), 0)) >= 0 || errno == ECONNREFUSED)
+	while ((n = recv(io->fd, io->buf, sizeof(io->buf), 0)) >= 0 || errno == ECONNREFUSED) {
+		io->refused = n < 0;
 		if (n > 0)
 			take(ctx, io->buf, n);
+	}
 	return 0;
 }
 
@@ -97,6 +103,8 @@ static int read_stream(struct rsip_transport_io *io, take_fn take, void *ctx)
 		n = recv(io->fd, io->buf + io->len, sizeof(io->buf) - io->len, 0);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
+		if (n < 0)
+			io->refused = errno == ECONNREFUSED;
 		if (n <= 0)
 			return -EPIPE;
 		io->len += n;

@@ -16,6 +16,7 @@ struct rsip_transport_io {
 	char interface[16];
 	uint8_t buf[RSIP_MSG_MAX];
 	size_t len; /* TCP: bytes of a message that is not complete */
+	bool refused; /* the machine is there and says that nobody listens: since the last message */
 };
 
 /*

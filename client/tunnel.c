@@ -14,9 +14,9 @@
 #include <linux/if.h>
 #include <linux/sockios.h>
 #include "log.h"
+#include "routes.h"
 #include "tunnel.h"
 
-#define RSIP_RULE_PRIORITY 4555 /* of what comes from a leased address, in a shared namespace */
 #define RSIP_ARP_IGNORE "/proc/sys/net/ipv4/conf/all/arp_ignore"
 #define RSIP_OUTER_LEN 20 /* an IPv4 header: RFC 2003 3.1 */
 
@@ -29,6 +29,7 @@ struct rsip_tunnel {
 	uint32_t dev; /* ifindex of the veth end outside; 0: none */
 	uint32_t app; /* ifindex inside */
 	uint32_t mtu;
+	struct rsip_routes routes;
 };
 
 static uint32_t table_of(const struct rsip_tunnel *t)
@@ -235,6 +236,9 @@ int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **o
 		return -ENOMEM;
 	t->jail = spec->jail;
 	t->gateway = spec->gateway;
+	t->routes.remote = spec->remote && spec->jail->shared;
+	t->routes.local = spec->local;
+	t->routes.gateway = spec->gateway;
 	err = rsip_nl_open(&t->outside);
 	if (!err)
 		err = bring_up(t, spec);
@@ -256,6 +260,8 @@ void rsip_tunnel_close(struct rsip_tunnel *t)
 	rsip_tunnel_bpf_close(t->bpf, t->outside);
 	if (t->app && t->jail->shared)
 		rsip_tunnel_rules_clear(table_of(t));
+	else if (t->inside)
+		rsip_routes_clear(t->inside, 0);
 	if (t->dev)
 		rsip_nl_link_del(t->outside, t->dev);
 	else if (t->app)
@@ -273,7 +279,7 @@ int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint)
 		return -EOPNOTSUPP;
 	err = t->bpf ? rsip_tunnel_bpf_add(t->bpf, addr, endpoint) : 0;
 	if (!err && t->jail->shared)
-		err = rsip_nl_rule_add(t->inside, RSIP_RULE_PRIORITY, addr, table_of(t));
+		err = rsip_nl_rule_add(t->inside, RSIP_RULE_LEASED, addr, table_of(t));
 	return err ? err : rsip_nl_addr_add(t->inside, t->app, addr);
 }
 
@@ -282,13 +288,25 @@ int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr)
 	if (t->bpf)
 		rsip_tunnel_bpf_del(t->bpf, addr);
 	if (t->jail->shared)
-		rsip_nl_rule_del(t->inside, RSIP_RULE_PRIORITY, addr, table_of(t));
+		rsip_nl_rule_del(t->inside, RSIP_RULE_LEASED, addr, table_of(t));
 	return rsip_nl_addr_del(t->inside, t->app, addr);
 }
 
 int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src)
 {
-	return rsip_nl_default_route(t->inside, table_of(t), t->app, src);
+	int err = rsip_nl_default_route(t->inside, table_of(t), t->app, src);
+
+	return err ? err : rsip_routes_begin(&t->routes, t->inside, table_of(t), t->app, src);
+}
+
+int rsip_tunnel_locals(struct rsip_tunnel *t, const struct rsip_locals *locals)
+{
+	return rsip_routes_set(&t->routes, locals);
+}
+
+const struct rsip_locals *rsip_tunnel_locals_now(const struct rsip_tunnel *t)
+{
+	return &t->routes.locals;
 }
 
 /* RFC 3102 3.1: a host MUST NOT answer ARP for what it leases.  Linux would, on every interface. */
@@ -325,8 +343,7 @@ void rsip_tunnel_rules_clear(uint32_t table)
 
 	if (rsip_nl_open(&nl))
 		return;
-	while (!rsip_nl_rule_del(nl, RSIP_RULE_PRIORITY, 0, table))
-		;
+	rsip_routes_clear(nl, table);
 	rsip_nl_close(nl);
 }
 

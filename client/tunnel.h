@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include "jail.h"
+#include "locals.h"
 #include "netlink.h"
 #include "tun.h"
 
@@ -29,6 +30,7 @@ struct rsip_tunnel_spec {
 	bool keep; /* and its ends are still right: reuse it */
 	bool no_ipip;	/* do not try the kernel's ipip device */
 	bool own_qdisc; /* in our past we added the NIC's clsact */
+	bool remote;	/* shared: all that goes to remote destinations goes through it, not only what is bound */
 	void (*begins)(void *arg); /* the name is ours, and the device is about to be made */
 	void *arg;
 };
@@ -50,9 +52,13 @@ int rsip_tunnel_set_arp_ignore(int value);
 /* The default route of the programs, with src as source address. */
 int rsip_tunnel_route(struct rsip_tunnel *t, __be32 src);
 
+/* What needs no tunnel, in place of what was said before. */
+int rsip_tunnel_locals(struct rsip_tunnel *t, const struct rsip_locals *locals);
+const struct rsip_locals *rsip_tunnel_locals_now(const struct rsip_tunnel *t);
+
 /* Of the rules of a shared namespace; 0: there are none. */
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
-/* Removes all rules that lead to this table. */
+/* Removes all rules that lead to this table, and to the one for all that is remote, and our routes in them. */
 void rsip_tunnel_rules_clear(uint32_t table);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);

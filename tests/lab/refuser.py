@@ -5,7 +5,7 @@ import socket
 import struct
 import sys
 
-from rsip import CLIENT, COUNTER, ERROR, FLOW, LEASE, PORT, REGISTER, DEREGISTER, first, message, parse, u32
+from rsip import CLIENT, COUNTER, ERROR, FLOW, LEASE, PORT, QUERY, REGISTER, DEREGISTER, first, message, parse, u32
 
 errors = [int(e) for e in sys.argv[1:]]
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -19,6 +19,8 @@ while True:
         answer = message(REGISTER + 1, [(CLIENT, u32(7)), (LEASE, u32(3600)), (FLOW, b"\x01\x03"), counter])
     elif kind == DEREGISTER:
         answer = message(DEREGISTER + 1, [(CLIENT, u32(7)), counter])
+    elif kind == QUERY:
+        answer = message(QUERY + 1, [(CLIENT, u32(7)), counter])
     else:
         error = errors.pop(0) if errors else 101
         answer = message(1, [(ERROR, struct.pack("!H", error)), counter, (CLIENT, u32(7))])
