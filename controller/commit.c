@@ -149,6 +149,14 @@ static void note(struct rsip_committer *c, uint64_t now_ns, int err)
 	memcpy(s->why, c->why, sizeof(s->why));
 }
 
+void rsip_committer_failed(struct rsip_committer *c, int err, uint64_t now_ns)
+{
+	c->began_ns = now_ns;
+	snprintf(c->why, sizeof(c->why), "%s", c->store->ops->why(c->store));
+	note(c, now_ns, err);
+	rsip_journal_fail(c->journal);
+}
+
 bool rsip_committer_collect(struct rsip_committer *c, uint64_t now_ns, int *err)
 {
 	uint64_t cnt;

@@ -27,6 +27,8 @@ int rsip_committer_create(struct rsip_journal *j, struct rsip_store *store, int 
 void rsip_committer_destroy(struct rsip_committer *c);
 /* Begins a commit if there is something to commit and none is under way; false: it does not. */
 bool rsip_committer_kick(struct rsip_committer *c, const struct rsip_store_clock *now);
+/* Before the first commit: the store cannot be written, as this -errno and its sentence say. */
+void rsip_committer_failed(struct rsip_committer *c, int err, uint64_t now_ns);
 /* After fd became readable: true if a commit has ended; *err is its result. */
 bool rsip_committer_collect(struct rsip_committer *c, uint64_t now_ns, int *err);
 /* Commits until nothing is left or one fails; waits for the disk. */

@@ -176,10 +176,8 @@ static enum rsip_err accept_host(struct rsip_request *rq)
 	s->port = rq->from->port;
 	s->local_policy = rsip_engine_local_policy(rq);
 	s->remote_policy = rsip_engine_remote_policy(rq);
-	if (rq->key) {
+	if (rq->key)
 		s->key_id = rq->auth.key_id;
-		s->mac_seq = rq->auth.seq;
-	}
 	if (rq->from->transport == RSIP_TRANSPORT_UDP)
 		rsip_engine_session_serve(rq, s);
 	e->conf.resolve(e->conf.arg, rq->c->host, rq->c->iface, &rq->nexthop, &rq->endpoint,

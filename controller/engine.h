@@ -101,6 +101,8 @@ struct rsip_engine_conf {
 			uint16_t *mtu);
 	/* Sends a message that no request asked for; it may be lost. */
 	void (*send_async)(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len);
+	/* The name of a data plane interface, by which the store knows it.  Not used without a journal. */
+	const char *(*iface_name)(void *arg, uint16_t iface);
 	/* May be NULL.  Told of each error in an answer, with the request's type. */
 	void (*refused)(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err);
 	/* May be NULL.  A host has registered; over UDP it has not yet shown that it is real. */
@@ -160,8 +162,9 @@ size_t rsip_engine_withdraw(struct rsip_engine *e, const struct rsip_from *from,
 
 /* Start-up: the store's secret keys the hash of requests from now on. */
 void rsip_engine_secret(struct rsip_engine *e, uint64_t secret);
-/* A row of the store; c as restored by the lease manager, NULL: de-registered.  0 or -ENOMEM. */
-int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, const struct rsip_store_client *row);
+/* A row of the store; c as restored by the lease manager, NULL: de-registered; iface as its row names it.  0 or -ENOMEM. */
+int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, const struct rsip_store_client *row,
+			uint16_t iface);
 /* The registration goes to the store now (one that was taken over from the data plane). */
 void rsip_engine_keep(struct rsip_engine *e, struct rsip_lease_client *c);
 
@@ -204,7 +207,7 @@ void rsip_engine_forget(struct rsip_engine_change *c);
  * over a restart too.
  */
 void rsip_engine_set_wall(struct rsip_engine *e, uint64_t offset_us);
-/* Start-up: this sequence of the key was seen before (the lease store keeps it).  Unknown keys are ignored. */
+/* Start-up: this sequence of the key was seen before (the lease store keeps it). */
 void rsip_engine_auth_seen(struct rsip_engine *e, uint32_t key_id, uint64_t seq);
 
 const struct rsip_engine_stats *rsip_engine_stats(const struct rsip_engine *e);

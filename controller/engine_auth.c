@@ -34,10 +34,7 @@ void rsip_engine_set_wall(struct rsip_engine *e, uint64_t offset_us)
 
 void rsip_engine_auth_seen(struct rsip_engine *e, uint32_t key_id, uint64_t seq)
 {
-	struct rsip_key *key = rsip_keys_find(e->keys, key_id);
-
-	if (key && seq > key->seen)
-		key->seen = seq;
+	rsip_keys_seen(e->keys, key_id, seq);
 }
 
 void rsip_engine_auth_read(struct rsip_request *rq)

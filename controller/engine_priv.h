@@ -49,7 +49,6 @@ struct rsip_engine_session {
 	uint64_t told_ns[RSIP_TOLD];	     /* engine_violation.c: when it last heard of each */
 	uint16_t port;	  /* of the last message that was served; 0: not known */
 	uint32_t key_id;  /* it registered, or spoke last, with this key; 0: without */
-	uint64_t mac_seq; /* sequence of its last message that was served; the store keeps it */
 
 	/*
 	 * The first sequence, and the one that a REGISTER of a registered source opened beside it.

@@ -82,7 +82,6 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 	}
 	s->port = rq->from->port;
 	s->key_id = rq->key ? rq->auth.key_id : 0;
-	s->mac_seq = rq->key ? rq->auth.seq : 0;
 	s->local_policy = rq->policy->local;
 	s->remote_policy = rq->policy->remote;
 	if (udp) {

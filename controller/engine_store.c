@@ -5,6 +5,7 @@
  * writes nothing; a registration over UDP is kept with its first binding.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static void fill_answer(struct rsip_store_answer *out, const struct rsip_answere
 	};
 }
 
-static struct rsip_store_client row_of(const struct rsip_lease_client *c)
+static struct rsip_store_client row_of(const struct rsip_engine *e, const struct rsip_lease_client *c)
 {
 	const struct rsip_engine_session *s = c->session;
 	struct rsip_store_client row = {
@@ -35,14 +36,13 @@ static struct rsip_store_client row_of(const struct rsip_lease_client *c)
 		.expires_ns = c->expires_ns,
 		.client_id = c->client_id,
 		.host = c->host,
-		.iface = c->iface,
 		.transport = c->transport,
 		.local_policy = s->local_policy,
 		.remote_policy = s->remote_policy,
 		.key_id = s->key_id,
-		.mac_seq = s->mac_seq,
 	};
 
+	snprintf(row.iface, sizeof(row.iface), "%s", e->conf.iface_name(e->conf.arg, c->iface));
 	fill_answer(&row.last, &s->last);
 	return row;
 }
@@ -54,10 +54,18 @@ void rsip_engine_keep(struct rsip_engine *e, struct rsip_lease_client *c)
 
 	if (!s || !e->conf.journal)
 		return;
-	row = row_of(c);
+	row = row_of(e, c);
 	rsip_journal_client(e->conf.journal, &s->mark, &row);
 	s->stored = true;
 	s->batch = rsip_journal_open(e->conf.journal);
+}
+
+/* Whatever else was changed by its message: the key's sequence is kept in the same transaction. */
+static void keep_key(const struct rsip_engine *e, struct rsip_key *key)
+{
+	const struct rsip_store_key row = { .key_id = key->conf.key.id, .mac_seq = key->seen };
+
+	rsip_journal_key(e->conf.journal, &key->mark, &row);
 }
 
 /* The answer to a DE-REGISTER: the row stays for as long as the request may come again. */
@@ -89,6 +97,8 @@ void rsip_engine_store(struct rsip_request *rq)
 	keep_departed(rq);
 	if (s && (rq->keep || rsip_journal_changes(j) != rq->changes))
 		rsip_engine_keep(e, rq->c);
+	if (rq->key && rsip_journal_changes(j) != rq->changes)
+		keep_key(e, rq->key);
 	e->grant = rq->grant;
 	if (rsip_journal_failing(j)) /* what may be said now is said at once: nothing that the store had to keep */
 		return;
@@ -106,7 +116,7 @@ void rsip_engine_store_leave(struct rsip_request *rq)
 
 	if (!s || !s->stored)
 		return;
-	rq->leaving = row_of(rq->c);
+	rq->leaving = row_of(rq->e, rq->c);
 	rq->leaving.last = (struct rsip_store_answer){ .len = 0 }; /* it ends with the session */
 	rq->leaving_mark = s->mark;
 	s->stored = false;
@@ -198,11 +208,11 @@ static int take_answer(struct rsip_answered *a, const struct rsip_store_answer *
 	return 0;
 }
 
-static int restore_departed(struct rsip_engine *e, const struct rsip_store_client *row)
+static int restore_departed(struct rsip_engine *e, const struct rsip_store_client *row, uint16_t iface)
 {
 	struct rsip_departed *d;
 
-	d = rsip_engine_departed_add(e, row->host, row->iface, row->departed_ns - RSIP_DEPARTED_NS);
+	d = rsip_engine_departed_add(e, row->host, iface, row->departed_ns - RSIP_DEPARTED_NS);
 	if (!d)
 		return -ENOMEM;
 	d->seq = row->seq;
@@ -214,20 +224,18 @@ void rsip_engine_secret(struct rsip_engine *e, uint64_t secret)
 	e->hash_key = secret;
 }
 
-int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, const struct rsip_store_client *row)
+int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, const struct rsip_store_client *row,
+			uint16_t iface)
 {
 	struct rsip_engine_session *s;
 
-	if (row->key_id)
-		rsip_engine_auth_seen(e, row->key_id, row->mac_seq);
 	if (!c)
-		return restore_departed(e, row);
+		return restore_departed(e, row, iface);
 	s = rsip_engine_session_of(e, c);
 	if (!s)
 		return -ENOMEM;
 	s->stored = true;
 	s->key_id = row->key_id;
-	s->mac_seq = row->mac_seq;
 	s->local_policy = row->local_policy;
 	s->remote_policy = row->remote_policy;
 	s->port = row->last.port;

@@ -166,6 +166,16 @@ void rsip_journal_client(struct rsip_journal *j, struct rsip_journal_mark *mark,
 	c->client.last.bytes = bytes;
 }
 
+void rsip_journal_key(struct rsip_journal *j, struct rsip_journal_mark *mark, const struct rsip_store_key *row)
+{
+	struct rsip_store_change *c = place(j, mark);
+
+	if (c)
+		*c = (struct rsip_store_change){ .kind = RSIP_STORE_KEY, .seq = row->key_id, .key = *row };
+	else
+		lost(j);
+}
+
 void rsip_journal_gone(struct rsip_journal *j, struct rsip_journal_mark *mark, enum rsip_store_kind kind, uint64_t seq)
 {
 	struct rsip_store_change *c = place(j, mark);
@@ -213,7 +223,7 @@ const struct rsip_batch *rsip_journal_take(struct rsip_journal *j)
 	if (j->under_way || j->lost)
 		return NULL;
 	if (!j->taken->pub.cnt) {
-		if (!b->pub.cnt)
+		if (!b->pub.cnt && !j->failing)
 			return NULL;
 		j->open = j->taken;
 		j->taken = b;
@@ -221,6 +231,11 @@ const struct rsip_batch *rsip_journal_take(struct rsip_journal *j)
 	}
 	j->under_way = true;
 	return &j->taken->pub;
+}
+
+void rsip_journal_fail(struct rsip_journal *j)
+{
+	j->failing = true;
 }
 
 void rsip_journal_done(struct rsip_journal *j, int err)

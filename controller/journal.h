@@ -31,6 +31,7 @@ void rsip_journal_destroy(struct rsip_journal *j);
 /* The row is so from now on.  What it points to is copied. */
 void rsip_journal_lease(struct rsip_journal *j, struct rsip_journal_mark *mark, const struct rsip_store_lease *row);
 void rsip_journal_client(struct rsip_journal *j, struct rsip_journal_mark *mark, const struct rsip_store_client *row);
+void rsip_journal_key(struct rsip_journal *j, struct rsip_journal_mark *mark, const struct rsip_store_key *row);
 void rsip_journal_gone(struct rsip_journal *j, struct rsip_journal_mark *mark, enum rsip_store_kind kind, uint64_t seq);
 
 /* Rises with each of these calls. */
@@ -48,6 +49,8 @@ uint32_t rsip_journal_backlog(const struct rsip_journal *j); /* changes of the o
  * before any other.
  */
 const struct rsip_batch *rsip_journal_take(struct rsip_journal *j);
+/* The store cannot be written: the next batch is taken even if it is empty, to see whether it can. */
+void rsip_journal_fail(struct rsip_journal *j);
 /* The taken batch is durable (err 0), or is not. */
 void rsip_journal_done(struct rsip_journal *j, int err);
 

@@ -20,12 +20,20 @@ struct entry {
 	UT_hash_handle hh;
 };
 
+/* The sequences of a key that is configured no more. */
+struct past {
+	uint32_t id;
+	struct rsip_key key;
+	UT_hash_handle hh;
+};
+
 struct rsip_keys {
 	struct entry *entry; /* all of them */
 	uint32_t cnt;
 	struct entry *by_id;
 	struct place *by_net;
 	uint64_t lengths; /* a bit for each prefix length in use */
+	struct past *past;
 };
 
 static unsigned int length_of(__be32 mask)
@@ -72,10 +80,16 @@ int rsip_keys_create(const struct rsip_key_conf *conf, uint32_t cnt, struct rsip
 
 void rsip_keys_destroy(struct rsip_keys *keys)
 {
+	struct past *p, *next;
+
 	if (!keys)
 		return;
 	HASH_CLEAR(hh, keys->by_id);
 	HASH_CLEAR(hh, keys->by_net);
+	HASH_ITER(hh, keys->past, p, next) {
+		HASH_DEL(keys->past, p);
+		free(p);
+	}
 	explicit_bzero(keys->entry, (keys->cnt + 1) * sizeof(*keys->entry));
 	free(keys->entry);
 	free(keys);
@@ -119,16 +133,53 @@ bool rsip_key_is_of(const struct rsip_key *key, __be32 source)
 	return false;
 }
 
+/* ---- sequences ------------------------------------------------------------------------------------------------ */
+
+/* The sequences of this ID, be it configured or not; NULL: memory is out. */
+static struct rsip_key *sequences_of(struct rsip_keys *keys, uint32_t id)
+{
+	struct rsip_key *key = rsip_keys_find(keys, id);
+	struct past *p;
+
+	if (key)
+		return key;
+	HASH_FIND(hh, keys->past, &id, sizeof(id), p);
+	if (!p)
+		p = calloc(1, sizeof(*p));
+	else
+		return &p->key;
+	if (!p)
+		return NULL;
+	p->id = id;
+	HASH_ADD(hh, keys->past, id, sizeof(p->id), p);
+	return &p->key;
+}
+
+void rsip_keys_seen(struct rsip_keys *keys, uint32_t id, uint64_t seq)
+{
+	struct rsip_key *key = sequences_of(keys, id);
+
+	if (key && seq > key->seen)
+		key->seen = seq;
+}
+
+static void take_over(struct rsip_keys *keys, uint32_t id, const struct rsip_key *was)
+{
+	struct rsip_key *is = sequences_of(keys, id);
+
+	if (!is)
+		return;
+	is->seen = was->seen;
+	is->sent = was->sent;
+	is->mark = was->mark;
+}
+
 void rsip_keys_inherit(struct rsip_keys *keys, const struct rsip_keys *old)
 {
-	for (uint32_t i = 0; i < old->cnt; i++) {
-		const struct rsip_key *was = &old->entry[i].key;
-		struct rsip_key *is = rsip_keys_find(keys, was->conf.key.id);
+	const struct past *p;
 
-		if (!is || is->conf.key.len != was->conf.key.len ||
-		    memcmp(is->conf.key.secret, was->conf.key.secret, was->conf.key.len))
-			continue;
-		is->seen = was->seen;
-		is->sent = was->sent;
-	}
+	for (uint32_t i = 0; i < old->cnt; i++)
+		take_over(keys, old->entry[i].key.conf.key.id, &old->entry[i].key);
+	for (p = old->past; p; p = p->hh.next)
+		take_over(keys, p->id, &p->key);
 }

@@ -150,9 +150,13 @@ void rsip_lease_destroy(struct rsip_lease *lm); /* what is installed stays insta
  * unless the store is fresh: then it is taken over.  A binding lives until the later of the two expiries.
  */
 int rsip_lease_scan(struct rsip_lease *lm, uint64_t now_ns);
-/* 0, or -EEXIST: it contradicts a row before it, -ENOENT: what it holds is not in the configuration any more, -ENOMEM. */
-/* *c is NULL for a host that has de-registered. */
-int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, struct rsip_lease_client **c);
+/*
+ * 0, or -EEXIST: it contradicts a row before it, -ENOENT: what it holds is not in the configuration any more, -ENOMEM.
+ * iface is what row->iface names now; *c is NULL for a host that has de-registered.  A lease whose registration was not
+ * restored rests.
+ */
+int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, uint16_t iface,
+			      struct rsip_lease_client **c);
 int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_lease *row, uint64_t now_ns);
 
 struct rsip_lease_found {

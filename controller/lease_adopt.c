@@ -132,13 +132,14 @@ int rsip_lease_scan(struct rsip_lease *lm, uint64_t now_ns)
 
 /* ---- what the store holds ------------------------------------------------------------------------------------------- */
 
-int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, struct rsip_lease_client **out)
+int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, uint16_t iface,
+			      struct rsip_lease_client **out)
 {
 	const struct rsip_lease_client as = {
 		.seq = row->seq,
 		.client_id = row->client_id,
 		.host = row->host,
-		.iface = row->iface,
+		.iface = iface,
 		.transport = row->transport,
 		.echoed = true, /* it was stored because it asked for something under its client ID */
 		.start_ns = row->start_ns,
@@ -248,18 +249,15 @@ static int add_live(struct rsip_lease *lm, struct client *c, const struct rsip_s
 	return -ENOMEM;
 }
 
-static int restore_live(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
+static int restore_live(struct rsip_lease *lm, struct client *c, const struct rsip_store_lease *row, uint32_t addr_index,
 			struct holding *held)
 {
-	struct client *c = lease_client_by_host(lm, row->host);
 	struct found_bind *f = found_by_id(lm, row->bind_id);
 	struct rsip_store_lease as = *row;
 	struct bind *b;
 	int err;
 
-	if (!c || c->pub.client_id != row->client_id)
-		return -EEXIST;
-	if (f && !is_installed(f, row, held))
+	if (f && (f->iface != c->pub.iface || !is_installed(f, row, held)))
 		f = NULL;
 	/* An extension may be in the data plane and not yet in the store: it was acknowledged if the store failed. */
 	if (f && f->row.expires_ns > as.expires_ns)
@@ -304,6 +302,13 @@ static bool has_ended(struct rsip_lease *lm, const struct rsip_store_lease *row,
 	return row->rest_ns || (row->expires_ns <= now_ns && !found_by_id(lm, row->bind_id));
 }
 
+static struct client *owner_of(struct rsip_lease *lm, const struct rsip_store_lease *row)
+{
+	struct client *c = lease_client_by_host(lm, row->host);
+
+	return c && c->pub.client_id == row->client_id ? c : NULL;
+}
+
 /* It cannot be served any more: the store forgets it. */
 static int drop_row(struct rsip_lease *lm, const struct rsip_store_lease *row, int err)
 {
@@ -321,6 +326,7 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 {
 	int index = lease_addr_index(lm, row->local), err;
 	struct rsip_store_lease as = *row;
+	struct client *c = owner_of(lm, row);
 	struct holding *held;
 
 	if (index < 0 || !lease_pool_offers(lm, (uint32_t)index, row->kind & RSIP_KIND_IKE ? RSIP_METHOD_RSIPSEC : row->method))
@@ -328,12 +334,12 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 	held = holding_of_row(row);
 	if (!held)
 		return -ENOMEM;
-	if (has_ended(lm, row, now_ns)) {
+	if (!c || has_ended(lm, row, now_ns)) {
 		if (!as.rest_ns)
-			as.rest_ns = as.expires_ns + lm->limits.hold_s * RSIP_NS_PER_S;
+			as.rest_ns = (c ? as.expires_ns : now_ns) + lm->limits.hold_s * RSIP_NS_PER_S;
 		err = restore_rest(lm, &as, (uint32_t)index, held, !row->rest_ns);
 	} else {
-		err = restore_live(lm, row, (uint32_t)index, held);
+		err = restore_live(lm, c, row, (uint32_t)index, held);
 	}
 	if (!err)
 		return 0;

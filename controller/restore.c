@@ -2,6 +2,7 @@
 #include "restore.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "journal.h"
@@ -14,19 +15,55 @@ struct restoring {
 	uint32_t dropped;
 };
 
+static bool names(const struct rsip_iface *iface, uint16_t index, const char *name)
+{
+	return *name == ':' ? strtoul(name + 1, NULL, 10) == index : !strncmp(iface->name, name, sizeof(iface->name));
+}
+
+/*
+ * The private interface of this name.  Where there is just one it has been renamed: the host's network is the same.
+ * Else -ENODEV: it has been taken away, or nobody knows which of the others it has become.
+ */
+static int iface_of(const struct rsip_restore *p, const char *name)
+{
+	int privates = 0, last = -ENODEV;
+
+	for (int i = 0; i < p->iface_cnt; i++) {
+		const struct rsip_dp_iface *iface = &p->iface[i];
+
+		if (iface->rec.role != RSIP_ROLE_PRIVATE)
+			continue;
+		if (names(&iface->rec, (uint16_t)iface->index, name))
+			return (int)iface->index;
+		last = (int)iface->index;
+		privates++;
+	}
+	return privates == 1 ? last : -ENODEV;
+}
+
+static int on_key(void *arg, const struct rsip_store_key *row)
+{
+	struct restoring *r = arg;
+
+	rsip_engine_auth_seen(r->p->engine, row->key_id, row->mac_seq);
+	return 0;
+}
+
 static int on_client(void *arg, const struct rsip_store_client *row)
 {
 	struct restoring *r = arg;
 	struct rsip_lease_client *c;
 	struct rsip_journal_mark mark = { 0, 0 };
-	int err = rsip_lease_restore_client(r->p->lm, row, &c);
+	int iface = iface_of(r->p, row->iface);
+	int err = iface < 0 ? iface : rsip_lease_restore_client(r->p->lm, row, (uint16_t)iface, &c);
 
 	if (!err)
-		return rsip_engine_restore(r->p->engine, c, row);
+		return rsip_engine_restore(r->p->engine, c, row, (uint16_t)iface);
 	if (err == -ENOMEM)
 		return err;
-	log_warn("a registration of the store is dropped: client %u (%s): it contradicts another", row->client_id,
-		 rsip_ip4(row->host));
+	log_warn("a registration of the store is dropped: client %u (%s): %s%s", row->client_id, rsip_ip4(row->host),
+		 err == -ENODEV ? "no private interface is attached as " : "it contradicts another",
+		 err == -ENODEV ? row->iface : "");
 	rsip_journal_gone(r->p->journal, &mark, RSIP_STORE_CLIENT, row->seq);
 	r->dropped++;
 	return 0;
@@ -53,7 +90,7 @@ static bool keep_client(void *arg, const struct rsip_lease_client *c)
 int rsip_restore(const struct rsip_restore *p, const struct rsip_store_clock *now, struct rsip_lease_found *found)
 {
 	struct restoring r = { .p = p, .now_ns = now->mono_ns };
-	const struct rsip_store_reader reader = { .arg = &r, .client = on_client, .lease = on_lease };
+	const struct rsip_store_reader reader = { .arg = &r, .key = on_key, .client = on_client, .lease = on_lease };
 	struct rsip_store_info info;
 	int err = rsip_lease_scan(p->lm, now->mono_ns);
 

@@ -11,6 +11,8 @@ struct rsip_restore {
 	struct rsip_journal *journal;
 	struct rsip_engine *engine;
 	struct rsip_lease *lm;
+	const struct rsip_dp_iface *iface; /* those of the data plane */
+	int iface_cnt;
 };
 
 /* Before anything else is asked of engine and lease manager.  0 or -errno; *found is filled either way. */

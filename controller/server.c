@@ -81,6 +81,13 @@ static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop
 		       : 0;
 }
 
+static const char *on_iface_name(void *arg, uint16_t iface)
+{
+	const struct rsip_iface *rec = rsip_server_iface(arg, iface);
+
+	return rec ? rec->name : "";
+}
+
 static void on_host_changed(void *arg, __be32 host, uint64_t word)
 {
 	struct rsip_server *s = arg;
@@ -317,6 +324,7 @@ static int create_engine(struct rsip_server *s, uint32_t tunnels)
 		.random = rsip_random,
 		.arg = s,
 		.resolve = on_resolve,
+		.iface_name = on_iface_name,
 		.send_async = on_async,
 		.wake = on_wake,
 		.journal = s->journal,

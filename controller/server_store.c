@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "restore.h"
 #include "server_priv.h"
 #include "util.h"
@@ -32,11 +33,16 @@ int rsip_server_store_folder(const struct rsip_server *s, uid_t owner, char *why
 		return 0;
 	*slash = '\0';
 	made = !mkdir(folder, 0700);
+	if (!made && (errno == EROFS || errno == ENOSPC)) {
+		log_warn("cannot make the folder of the lease store: %s: %s", folder, strerror(errno));
+		return 0;
+	}
 	if (!made && errno != EEXIST) {
 		snprintf(why, why_len, "cannot make the folder of the lease store: %s: %s", folder, strerror(errno));
 		return -errno;
 	}
-	if ((made || !strcmp(folder, STATE_FOLDER)) && geteuid() == 0 && owner != 0 && chown(folder, owner, (gid_t)-1)) {
+	if ((made || !strcmp(folder, STATE_FOLDER)) && geteuid() == 0 && owner != 0 && chown(folder, owner, (gid_t)-1) &&
+	    errno != EROFS) {
 		snprintf(why, why_len, "cannot give the folder of the lease store away: %s: %s", folder, strerror(errno));
 		return -errno;
 	}
@@ -46,7 +52,8 @@ int rsip_server_store_folder(const struct rsip_server *s, uid_t owner, char *why
 static int load(struct rsip_server *s, char *why, size_t why_len)
 {
 	struct rsip_ctl_context *ctx = &s->ctl_ctx;
-	const struct rsip_restore parts = { .store = s->store, .journal = s->journal, .engine = s->engine, .lm = ctx->lm };
+	const struct rsip_restore parts = { .store = s->store, .journal = s->journal, .engine = s->engine, .lm = ctx->lm,
+					     .iface = s->iface, .iface_cnt = s->iface_cnt };
 	struct rsip_lease_found found;
 	int err = rsip_restore(&parts, &s->clock, &found);
 
@@ -74,9 +81,13 @@ int rsip_server_store_start(struct rsip_server *s, char *why, size_t why_len)
 	err = rsip_committer_create(s->journal, s->store, &fd, &s->committer);
 	if (err)
 		snprintf(why, why_len, "cannot start the store's thread: %s", strerror(-err));
-	else
-		s->store_fd = fd;
-	return err;
+	if (err)
+		return err;
+	s->store_fd = fd;
+	err = s->store->ops->commit(s->store, NULL, 0, &s->clock);
+	if (err) /* what is leased goes on, nothing new is granted: the first host must not have to find out */
+		rsip_committer_failed(s->committer, err, s->clock.mono_ns);
+	return 0;
 }
 
 /* ---- commits and answers ---------------------------------------------------------------------------------------------- */

@@ -3,9 +3,10 @@
  * The lease store: what must survive a crash of rsipd, and a power cut.  This is the interface behind which a
  * backend stands; what stands above it (journal.h) knows no file and no database.
  *
- * A store holds rows of two kinds, each under a number that only rises: leases (from their grant until what they
- * held is free again, so the rest of 120 s is a state of the row) and clients (registrations with their last
- * answered request, RFC 3103 10.1).  A commit makes a list of changes durable, all of them or none.
+ * A store holds rows of three kinds.  Leases (from their grant until what they held is free again, so the rest of
+ * 120 s is a state of the row) and clients (registrations with their last answered request, RFC 3103 10.1) stand each
+ * under a number that only rises; keys (the highest sequence that was seen of each, which outlives the registrations
+ * made with it) under the key's ID.  A commit makes a list of changes durable, all of them or none.
  *
  * Addresses are in network order; ports, SPIs and IDs in host order.  Times are CLOCK_MONOTONIC nanoseconds of the
  * running boot: a store that was written in an earlier boot is moved to this one when it is read, by the wall clock.
@@ -17,6 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <linux/types.h>
+
+#define RSIP_STORE_IFACE 16 /* IFNAMSIZ */
 
 struct rsip_store_range { /* of ports or SPIs */
 	uint32_t first, cnt;
@@ -50,17 +53,25 @@ struct rsip_store_client {
 	uint64_t seq;
 	uint64_t start_ns, expires_ns;
 	uint64_t departed_ns; /* 0: registered; else it has de-registered, and this is kept until then */
-	uint64_t mac_seq; /* highest sequence of its key's MACs that was seen; 0: none */
-	uint32_t key_id; /* of that key; 0: it uses none */
+	uint32_t key_id; /* it uses this key; 0: none */
 	uint32_t client_id;
 	__be32 host;
-	uint16_t iface;
+	/*
+	 * The private interface that it is on, by name, since numbers change with a reboot.  ":N" is number N, of a
+	 * file that knew no names: no interface has a colon in its name.
+	 */
+	char iface[RSIP_STORE_IFACE];
 	uint8_t transport;
 	uint8_t local_policy, remote_policy;
 	struct rsip_store_answer last;
 };
 
-enum rsip_store_kind { RSIP_STORE_LEASE, RSIP_STORE_CLIENT };
+struct rsip_store_key {
+	uint32_t key_id; /* and the row's number */
+	uint64_t mac_seq; /* highest sequence of its MACs that was seen */
+};
+
+enum rsip_store_kind { RSIP_STORE_LEASE, RSIP_STORE_CLIENT, RSIP_STORE_KEY };
 
 struct rsip_store_change {
 	enum rsip_store_kind kind;
@@ -69,6 +80,7 @@ struct rsip_store_change {
 	union { /* else the row as it is from now on; what it points to lives as long as the change */
 		struct rsip_store_lease lease;
 		struct rsip_store_client client;
+		struct rsip_store_key key;
 	};
 };
 
@@ -82,9 +94,10 @@ struct rsip_store_info {
 	bool fresh; /* made just now: what is installed was granted before there was a store */
 };
 
-/* Rows in ascending seq, clients before leases.  Nonzero stops the reading and is returned. */
+/* Rows in ascending seq: keys, then clients, then leases.  Nonzero stops the reading and is returned. */
 struct rsip_store_reader {
 	void *arg;
+	int (*key)(void *arg, const struct rsip_store_key *row);
 	int (*client)(void *arg, const struct rsip_store_client *row);
 	int (*lease)(void *arg, const struct rsip_store_lease *row);
 };
@@ -93,12 +106,16 @@ struct rsip_store;
 
 struct rsip_store_ops {
 	const char *name; /* of the backend */
-	/* Start-up, once, before the first commit: all rows, with times of this boot.  0 or -errno. */
+	/*
+	 * Start-up, once, before the first commit: all rows, with times of this boot.  0 or -errno.  A store that can be read
+	 * and not be written is loaded all the same: its commits fail until it can.
+	 */
 	int (*load)(struct rsip_store *s, const struct rsip_store_clock *now, const struct rsip_store_reader *reader,
 		    struct rsip_store_info *info);
 	/*
 	 * Makes the changes durable, in their order: all, or none.  0 or -errno; -ENOSPC, -EROFS, -EIO and the like may
-	 * pass, and the same changes will come again.  Called from one thread at a time, not always the same.
+	 * pass, and the same changes will come again.  None at all (cnt 0) asks whether it can be written.  Called from one
+	 * thread at a time, not always the same.
 	 */
 	int (*commit)(struct rsip_store *s, const struct rsip_store_change *change, uint32_t cnt,
 		      const struct rsip_store_clock *now);
@@ -112,7 +129,8 @@ struct rsip_store {
 };
 
 /*
- * The file `path` (created with mode 0600; its folder must exist and be writable).  0, or -errno with a sentence in
+ * The file `path` (created with mode 0600; its folder must exist).  Where the disk is full or read-only, what is there is
+ * read (of a file that is missing: nothing), and each commit tries to open it again.  0, or -errno with a sentence in
  * why: -EBUSY another process has it, -EPROTO a newer rsipd wrote it, -EBADMSG it is damaged.
  */
 int rsip_store_sqlite(const char *path, struct rsip_store **out, char *why, size_t why_len);

@@ -33,6 +33,10 @@ static const void **pointer_of(struct rsip_store_change *c, size_t *len)
 		*len = (c->lease.port_ranges + c->lease.spi_ranges) * sizeof(*c->lease.range);
 		return (const void **)&c->lease.range;
 	}
+	if (c->kind == RSIP_STORE_KEY) {
+		*len = 0;
+		return NULL;
+	}
 	*len = c->client.last.len;
 	return (const void **)&c->client.last.bytes;
 }
@@ -63,7 +67,8 @@ static int apply(struct mem_store *m, const struct rsip_store_change *change)
 		return -ENOMEM;
 	if (len)
 		memcpy(r->bytes, *at, len);
-	*at = len ? r->bytes : NULL;
+	if (at)
+		*at = len ? r->bytes : NULL;
 	r->key = key;
 	r->is = is;
 	if (old)
@@ -92,6 +97,9 @@ static int by_seq(const struct row *a, const struct row *b)
 static void shift(struct rsip_store_change *c, int64_t by)
 {
 	bool lease = c->kind == RSIP_STORE_LEASE;
+
+	if (c->kind == RSIP_STORE_KEY)
+		return;
 	uint64_t *times[] = { lease ? &c->lease.start_ns : &c->client.start_ns,
 			      lease ? &c->lease.expires_ns : &c->client.expires_ns,
 			      lease ? &c->lease.rest_ns : &c->client.departed_ns,
@@ -100,6 +108,19 @@ static void shift(struct rsip_store_change *c, int64_t by)
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(times); i++)
 		if (times[i] && *times[i])
 			*times[i] += (uint64_t)by;
+}
+
+static int give(const struct rsip_store_reader *reader, const struct rsip_store_change *is)
+{
+	switch (is->kind) {
+	case RSIP_STORE_LEASE:
+		return reader->lease(reader->arg, &is->lease);
+	case RSIP_STORE_CLIENT:
+		return reader->client(reader->arg, &is->client);
+	case RSIP_STORE_KEY:
+		return reader->key(reader->arg, &is->key);
+	}
+	return -EINVAL;
 }
 
 static int mem_load(struct rsip_store *s, const struct rsip_store_clock *now, const struct rsip_store_reader *reader,
@@ -111,13 +132,12 @@ static int mem_load(struct rsip_store *s, const struct rsip_store_clock *now, co
 	int err = 0;
 
 	HASH_SORT(m->rows, by_seq);
-	for (int kind = RSIP_STORE_CLIENT; kind >= RSIP_STORE_LEASE && !err; kind--) {
+	for (int kind = RSIP_STORE_KEY; kind >= RSIP_STORE_LEASE && !err; kind--) {
 		HASH_ITER(hh, m->rows, r, next) {
 			if (r->is.kind != (enum rsip_store_kind)kind)
 				continue;
 			shift(&r->is, by);
-			err = kind == RSIP_STORE_LEASE ? reader->lease(reader->arg, &r->is.lease)
-						       : reader->client(reader->arg, &r->is.client);
+			err = give(reader, &r->is);
 			if (err)
 				break;
 		}

@@ -33,6 +33,15 @@ static const char *const step[RSIP_STORE_SCHEMA] = {
 	/* 2: authenticated hosts */
 	"ALTER TABLE client ADD COLUMN mac_seq INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE client ADD COLUMN key_id INTEGER NOT NULL DEFAULT 0;",
+
+	/* 3: a key's sequence outlives its hosts' registrations; an interface has a name, ':2' is number 2 of before */
+	"CREATE TABLE key (id INTEGER PRIMARY KEY, mac_seq INTEGER NOT NULL);"
+	"INSERT INTO key SELECT key_id, max(mac_seq) FROM client WHERE key_id != 0 GROUP BY key_id;"
+	"ALTER TABLE client DROP COLUMN mac_seq;"
+	"ALTER TABLE client RENAME COLUMN iface TO iface_number;"
+	"ALTER TABLE client ADD COLUMN iface TEXT NOT NULL DEFAULT '';"
+	"UPDATE client SET iface = ':' || iface_number;"
+	"ALTER TABLE client DROP COLUMN iface_number;",
 };
 
 static int failed(sqlite3 *db, char *why, size_t why_len)
@@ -84,16 +93,16 @@ static int check(sqlite3 *db, char *why, size_t why_len)
 	return -EBADMSG;
 }
 
-static int upgrade(sqlite3 *db, int from, char *why, size_t why_len)
+static int upgrade(sqlite3 *db, int from, uint64_t *secret, char *why, size_t why_len)
 {
 	char text[128];
-	uint64_t secret;
 	int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
 	for (int v = from; v < RSIP_STORE_SCHEMA && !rc; v++)
 		rc = sqlite3_exec(db, step[v], NULL, NULL, NULL);
-	rsip_random(&secret, sizeof(secret));
-	snprintf(text, sizeof(text), "INSERT INTO made VALUES (%lld)", (long long)secret);
+	while (!*secret)
+		rsip_random(secret, sizeof(*secret));
+	snprintf(text, sizeof(text), "INSERT INTO made VALUES (%lld)", (long long)*secret);
 	if (!rc && !from)
 		rc = sqlite3_exec(db, text, NULL, NULL, NULL);
 	snprintf(text, sizeof(text), "PRAGMA user_version = %d; COMMIT", RSIP_STORE_SCHEMA);
@@ -109,7 +118,7 @@ static int upgrade(sqlite3 *db, int from, char *why, size_t why_len)
 	return rc;
 }
 
-int rsip_sqlite_schema(sqlite3 *db, bool *fresh, char *why, size_t why_len)
+int rsip_sqlite_schema(sqlite3 *db, bool with_check, bool *fresh, uint64_t *secret, char *why, size_t why_len)
 {
 	char version[16];
 	int from, err = set_up(db, why, why_len);
@@ -120,11 +129,14 @@ int rsip_sqlite_schema(sqlite3 *db, bool *fresh, char *why, size_t why_len)
 		return err;
 	from = (int)strtol(version, NULL, 10);
 	if (from > RSIP_STORE_SCHEMA || from < 0) {
-		snprintf(why, why_len, "a newer rsipd wrote it: version %d, this one knows %d", from, RSIP_STORE_SCHEMA);
+		snprintf(why, why_len,
+			 "a newer rsipd wrote it: version %d, this one knows %d: start the newer one again, or set "
+			 "the file aside (leases are then granted as if there had been none)",
+			 from, RSIP_STORE_SCHEMA);
 		return -EPROTO;
 	}
 	*fresh = from == 0;
-	if (from)
+	if (from && with_check)
 		err = check(db, why, why_len);
-	return err || from == RSIP_STORE_SCHEMA ? err : upgrade(db, from, why, why_len);
+	return err || from == RSIP_STORE_SCHEMA ? err : upgrade(db, from, secret, why, why_len);
 }

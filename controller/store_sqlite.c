@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "log.h"
 #include "store_sqlite.h"
@@ -20,34 +19,6 @@
 #define CLOCK_EVERY_NS (10 * RSIP_NS_PER_S) /* how stale "written last" may be after a power cut */
 #define CLOCK_JUMP_NS (RSIP_NS_PER_S / 10)
 #define RANGE_TEXT 24 /* "4294967295-4294967295 " */
-
-enum statement { PUT_LEASE, PUT_CLIENT, DEL_LEASE, DEL_CLIENT, BEGIN, COMMIT, ROLLBACK, CLOCK, STATEMENTS };
-
-static const char *const sql[STATEMENTS] = {
-	[PUT_LEASE] = "INSERT OR REPLACE INTO lease (seq, bind_id, client_id, host, local, endpoint, remote, remote_port,"
-		      " remote_port_cnt, mtu, method, tunnel, kind, start_ns, expires_ns, rest_ns, ports, spis)"
-		      " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
-	[PUT_CLIENT] = "INSERT OR REPLACE INTO client (seq, client_id, host, iface, transport, local_policy, remote_policy,"
-		       " start_ns, expires_ns, departed_ns, mac_seq, n, port, type, hash, at_ns, answer, key_id)"
-		       " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
-	[DEL_LEASE] = "DELETE FROM lease WHERE seq = ?1",
-	[DEL_CLIENT] = "DELETE FROM client WHERE seq = ?1",
-	[BEGIN] = "BEGIN IMMEDIATE",
-	[COMMIT] = "COMMIT",
-	[ROLLBACK] = "ROLLBACK",
-	[CLOCK] = "UPDATE written SET boot_id = ?1, mono_ns = ?2, real_ns = ?3",
-};
-
-struct sqlite_store {
-	struct rsip_store store; /* first */
-	sqlite3 *db;
-	sqlite3_stmt *stmt[STATEMENTS];
-	struct rsip_store_clock written; /* as it stands in the file */
-	bool fresh;
-	char why[256];
-	char *text; /* for lists of ranges */
-	size_t text_size;
-};
 
 /* ---- failures ----------------------------------------------------------------------------------------------------- */
 
@@ -75,7 +46,7 @@ int rsip_sqlite_errno(sqlite3 *db)
 	return -EIO;
 }
 
-static int failed(struct sqlite_store *s)
+int rsip_sqlite_failed(struct sqlite_store *s)
 {
 	int err = rsip_sqlite_errno(s->db), system = sqlite3_system_errno(s->db);
 
@@ -89,11 +60,10 @@ static const char *sqlite_why(const struct rsip_store *store)
 	return ((const struct sqlite_store *)store)->why;
 }
 
-/* Runs a statement that gives no rows. */
-static int run(struct sqlite_store *s, enum statement which)
+int rsip_sqlite_run(struct sqlite_store *s, enum rsip_sqlite_statement which)
 {
 	sqlite3_stmt *stmt = s->stmt[which];
-	int rc = sqlite3_step(stmt), err = rc == SQLITE_DONE ? 0 : failed(s);
+	int rc = sqlite3_step(stmt), err = rc == SQLITE_DONE ? 0 : rsip_sqlite_failed(s);
 
 	sqlite3_reset(stmt);
 	return err;
@@ -168,32 +138,52 @@ static int put_lease(struct sqlite_store *s, const struct rsip_store_lease *l)
 	err = bind_ranges(s, stmt, 17, l->range, l->port_ranges);
 	if (!err)
 		err = bind_ranges(s, stmt, 18, l->range + l->port_ranges, l->spi_ranges);
-	return err ? err : run(s, PUT_LEASE);
+	return err ? err : rsip_sqlite_run(s, PUT_LEASE);
 }
 
 static int put_client(struct sqlite_store *s, const struct rsip_store_client *c)
 {
 	sqlite3_stmt *stmt = s->stmt[PUT_CLIENT];
-	const int64_t cols[] = { (int64_t)c->seq, c->client_id, ntohl(c->host), c->iface, c->transport, c->local_policy,
+	const int64_t cols[] = { (int64_t)c->seq, c->client_id, ntohl(c->host), c->transport, c->local_policy,
 				 c->remote_policy, (int64_t)c->start_ns, (int64_t)c->expires_ns, (int64_t)c->departed_ns,
-				 (int64_t)c->mac_seq, c->last.n, c->last.port, c->last.type, (int64_t)c->last.hash,
+				 c->key_id, c->last.n, c->last.port, c->last.type, (int64_t)c->last.hash,
 				 (int64_t)c->last.at_ns };
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(cols); i++)
 		sqlite3_bind_int64(stmt, (int)i + 1, cols[i]);
-	sqlite3_bind_blob(stmt, 17, c->last.bytes, c->last.len, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 18, c->key_id);
-	return run(s, PUT_CLIENT);
+	sqlite3_bind_blob(stmt, 16, c->last.bytes, c->last.len, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 17, c->iface, -1, SQLITE_STATIC);
+	return rsip_sqlite_run(s, PUT_CLIENT);
+}
+
+static int put_key(struct sqlite_store *s, const struct rsip_store_key *k)
+{
+	sqlite3_bind_int64(s->stmt[PUT_KEY], 1, k->key_id);
+	sqlite3_bind_int64(s->stmt[PUT_KEY], 2, (int64_t)k->mac_seq);
+	return rsip_sqlite_run(s, PUT_KEY);
 }
 
 static int apply(struct sqlite_store *s, const struct rsip_store_change *c)
 {
-	bool lease = c->kind == RSIP_STORE_LEASE;
+	static const enum rsip_sqlite_statement del[] = {
+		[RSIP_STORE_LEASE] = DEL_LEASE,
+		[RSIP_STORE_CLIENT] = DEL_CLIENT,
+		[RSIP_STORE_KEY] = DEL_KEY,
+	};
 
-	if (!c->gone)
-		return lease ? put_lease(s, &c->lease) : put_client(s, &c->client);
-	sqlite3_bind_int64(s->stmt[lease ? DEL_LEASE : DEL_CLIENT], 1, (int64_t)c->seq);
-	return run(s, lease ? DEL_LEASE : DEL_CLIENT);
+	if (c->gone) {
+		sqlite3_bind_int64(s->stmt[del[c->kind]], 1, (int64_t)c->seq);
+		return rsip_sqlite_run(s, del[c->kind]);
+	}
+	switch (c->kind) {
+	case RSIP_STORE_LEASE:
+		return put_lease(s, &c->lease);
+	case RSIP_STORE_CLIENT:
+		return put_client(s, &c->client);
+	case RSIP_STORE_KEY:
+		return put_key(s, &c->key);
+	}
+	return -EINVAL;
 }
 
 /* ---- commit ----------------------------------------------------------------------------------------------------------- */
@@ -207,35 +197,29 @@ static bool clock_is_stale(const struct rsip_store_clock *then, const struct rsi
 	       drift > (int64_t)CLOCK_JUMP_NS || drift < -(int64_t)CLOCK_JUMP_NS;
 }
 
-static int put_clock(struct sqlite_store *s, const struct rsip_store_clock *now)
-{
-	sqlite3_stmt *stmt = s->stmt[CLOCK];
-
-	sqlite3_bind_text(stmt, 1, now->boot_id, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(stmt, 2, (int64_t)now->mono_ns);
-	sqlite3_bind_int64(stmt, 3, (int64_t)now->real_ns);
-	return run(s, CLOCK);
-}
-
 static int sqlite_commit(struct rsip_store *store, const struct rsip_store_change *change, uint32_t cnt,
 			 const struct rsip_store_clock *now)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
-	bool clock = clock_is_stale(&s->written, now);
-	int err = run(s, BEGIN);
+	bool clock;
+	int err = s->db && !s->stale ? 0 : rsip_sqlite_again(s, now);
 
+	if (err)
+		return err;
+	clock = !cnt || clock_is_stale(&s->written, now); /* nothing at all would touch no disk */
+	err = rsip_sqlite_run(s, BEGIN);
 	for (uint32_t i = 0; i < cnt && !err; i++)
 		err = apply(s, &change[i]);
 	if (!err && clock)
-		err = put_clock(s, now);
+		err = rsip_sqlite_put_clock(s, now);
 	if (!err)
-		err = run(s, COMMIT);
+		err = rsip_sqlite_run(s, COMMIT);
 	if (err) {
 		char why[sizeof(s->why)];
 
 		memcpy(why, s->why, sizeof(why));
 		if (!sqlite3_get_autocommit(s->db))
-			run(s, ROLLBACK);
+			rsip_sqlite_run(s, ROLLBACK);
 		memcpy(s->why, why, sizeof(why));
 		return err;
 	}
@@ -244,240 +228,37 @@ static int sqlite_commit(struct rsip_store *store, const struct rsip_store_chang
 	return 0;
 }
 
-/* ---- load -------------------------------------------------------------------------------------------------------------- */
-
-static uint32_t take_number(const char **at)
-{
-	uint32_t n = 0;
-
-	for (; **at >= '0' && **at <= '9'; (*at)++)
-		n = n * 10 + (uint32_t)(**at - '0');
-	return n;
-}
-
-/* Fills r where it is not NULL; returns how many. */
-static uint32_t take_ranges(const char *text, struct rsip_store_range *r)
-{
-	uint32_t cnt = 0;
-
-	while (text && *text) {
-		uint32_t first = take_number(&text), last = first;
-
-		if (*text == '-') {
-			text++;
-			last = take_number(&text);
-		}
-		if (r)
-			r[cnt] = (struct rsip_store_range){ first, last - first + 1 };
-		cnt++;
-		if (*text != ' ')
-			break;
-		text++;
-	}
-	return cnt;
-}
-
-static int read_lease(sqlite3_stmt *q, const struct rsip_store_reader *reader)
-{
-	const char *ports = (const char *)sqlite3_column_text(q, 16), *spis = (const char *)sqlite3_column_text(q, 17);
-	struct rsip_store_lease l = {
-		.seq = (uint64_t)sqlite3_column_int64(q, 0),
-		.bind_id = (uint32_t)sqlite3_column_int64(q, 1),
-		.client_id = (uint32_t)sqlite3_column_int64(q, 2),
-		.host = htonl((uint32_t)sqlite3_column_int64(q, 3)),
-		.local = htonl((uint32_t)sqlite3_column_int64(q, 4)),
-		.endpoint = htonl((uint32_t)sqlite3_column_int64(q, 5)),
-		.remote = htonl((uint32_t)sqlite3_column_int64(q, 6)),
-		.remote_port = (uint16_t)sqlite3_column_int(q, 7),
-		.remote_port_cnt = (uint16_t)sqlite3_column_int(q, 8),
-		.mtu = (uint16_t)sqlite3_column_int(q, 9),
-		.method = (uint8_t)sqlite3_column_int(q, 10),
-		.tunnel = (uint8_t)sqlite3_column_int(q, 11),
-		.kind = (uint8_t)sqlite3_column_int(q, 12),
-		.start_ns = (uint64_t)sqlite3_column_int64(q, 13),
-		.expires_ns = (uint64_t)sqlite3_column_int64(q, 14),
-		.rest_ns = (uint64_t)sqlite3_column_int64(q, 15),
-		.port_ranges = (uint16_t)take_ranges(ports, NULL),
-		.spi_ranges = (uint16_t)take_ranges(spis, NULL),
-	};
-	struct rsip_store_range *r = calloc(l.port_ranges + l.spi_ranges + 1U, sizeof(*r));
-	int err;
-
-	if (!r)
-		return -ENOMEM;
-	take_ranges(ports, r);
-	take_ranges(spis, r + l.port_ranges);
-	l.range = r;
-	err = reader->lease(reader->arg, &l);
-	free(r);
-	return err;
-}
-
-static int read_client(sqlite3_stmt *q, const struct rsip_store_reader *reader)
-{
-	struct rsip_store_client c = {
-		.seq = (uint64_t)sqlite3_column_int64(q, 0),
-		.client_id = (uint32_t)sqlite3_column_int64(q, 1),
-		.host = htonl((uint32_t)sqlite3_column_int64(q, 2)),
-		.iface = (uint16_t)sqlite3_column_int(q, 3),
-		.transport = (uint8_t)sqlite3_column_int(q, 4),
-		.local_policy = (uint8_t)sqlite3_column_int(q, 5),
-		.remote_policy = (uint8_t)sqlite3_column_int(q, 6),
-		.start_ns = (uint64_t)sqlite3_column_int64(q, 7),
-		.expires_ns = (uint64_t)sqlite3_column_int64(q, 8),
-		.departed_ns = (uint64_t)sqlite3_column_int64(q, 9),
-		.mac_seq = (uint64_t)sqlite3_column_int64(q, 10),
-		.key_id = (uint32_t)sqlite3_column_int64(q, 17),
-		.last = {
-			.n = (uint32_t)sqlite3_column_int64(q, 11),
-			.port = (uint16_t)sqlite3_column_int(q, 12),
-			.type = (uint8_t)sqlite3_column_int(q, 13),
-			.hash = (uint64_t)sqlite3_column_int64(q, 14),
-			.at_ns = (uint64_t)sqlite3_column_int64(q, 15),
-			.bytes = sqlite3_column_blob(q, 16),
-			.len = (uint16_t)sqlite3_column_bytes(q, 16),
-		},
-	};
-
-	return reader->client(reader->arg, &c);
-}
-
-static int read_rows(struct sqlite_store *s, const char *query, const struct rsip_store_reader *reader,
-		     int (*row)(sqlite3_stmt *q, const struct rsip_store_reader *reader))
-{
-	sqlite3_stmt *q;
-	int rc = 0, err = 0;
-
-	if (sqlite3_prepare_v2(s->db, query, -1, &q, NULL))
-		return failed(s);
-	while (!err && (rc = sqlite3_step(q)) == SQLITE_ROW)
-		err = row(q, reader);
-	if (!err && rc != SQLITE_DONE)
-		err = failed(s);
-	sqlite3_finalize(q);
-	return err;
-}
-
-/* A file of another boot: its times become this boot's, all in one transaction. */
-static int move_times(struct sqlite_store *s, const struct rsip_store_clock *now)
-{
-	int64_t by = rsip_store_clock_shift(&s->written, now);
-	char text[512];
-	int err;
-
-	if (!strcmp(s->written.boot_id, now->boot_id))
-		return 0;
-	snprintf(text, sizeof(text),
-		 "UPDATE lease SET start_ns = start_ns + %lld, expires_ns = expires_ns + %lld,"
-		 " rest_ns = CASE rest_ns WHEN 0 THEN 0 ELSE rest_ns + %lld END;"
-		 "UPDATE client SET start_ns = start_ns + %lld, expires_ns = expires_ns + %lld, at_ns = at_ns + %lld,"
-		 " departed_ns = CASE departed_ns WHEN 0 THEN 0 ELSE departed_ns + %lld END",
-		 (long long)by, (long long)by, (long long)by, (long long)by, (long long)by, (long long)by, (long long)by);
-	err = run(s, BEGIN);
-	if (err)
-		return err;
-	if (sqlite3_exec(s->db, text, NULL, NULL, NULL))
-		err = failed(s);
-	if (!err)
-		err = put_clock(s, now);
-	if (!err)
-		err = run(s, COMMIT);
-	if (err)
-		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
-	else
-		s->written = *now;
-	return err;
-}
-
-static int read_written(sqlite3_stmt *q, const struct rsip_store_reader *reader)
-{
-	struct sqlite_store *s = reader->arg;
-
-	snprintf(s->written.boot_id, sizeof(s->written.boot_id), "%s", (const char *)sqlite3_column_text(q, 0));
-	s->written.mono_ns = (uint64_t)sqlite3_column_int64(q, 1);
-	s->written.real_ns = (uint64_t)sqlite3_column_int64(q, 2);
-	return 0;
-}
-
-static int read_secret(sqlite3_stmt *q, const struct rsip_store_reader *reader)
-{
-	*(uint64_t *)reader->arg = (uint64_t)sqlite3_column_int64(q, 0);
-	return 0;
-}
-
-static int sqlite_load(struct rsip_store *store, const struct rsip_store_clock *now, const struct rsip_store_reader *reader,
-		       struct rsip_store_info *info)
-{
-	struct sqlite_store *s = (struct sqlite_store *)store;
-	const struct rsip_store_reader mine = { .arg = s }, secret = { .arg = &info->secret };
-	int err = read_rows(s, "SELECT boot_id, mono_ns, real_ns FROM written", &mine, read_written);
-
-	if (!err)
-		err = read_rows(s, "SELECT secret FROM made", &secret, read_secret);
-	info->fresh = s->fresh;
-	if (!err && s->fresh)
-		err = run(s, BEGIN) || put_clock(s, now) || run(s, COMMIT) ? failed(s) : 0;
-	if (!err)
-		err = s->fresh ? 0 : move_times(s, now);
-	if (!err)
-		err = read_rows(s,
-				"SELECT seq, client_id, host, iface, transport, local_policy, remote_policy, start_ns, expires_ns,"
-				" departed_ns, mac_seq, n, port, type, hash, at_ns, answer, key_id FROM client ORDER BY seq",
-				reader, read_client);
-	if (!err)
-		err = read_rows(s,
-				"SELECT seq, bind_id, client_id, host, local, endpoint, remote, remote_port, remote_port_cnt, mtu,"
-				" method, tunnel, kind, start_ns, expires_ns, rest_ns, ports, spis FROM lease ORDER BY seq",
-				reader, read_lease);
-	s->written = *now;
-	s->fresh = false;
-	return err;
-}
-
 /* ---- open and close ------------------------------------------------------------------------------------------------------ */
 
 static void sqlite_close(struct rsip_store *store)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
 
-	for (int i = 0; i < STATEMENTS; i++)
-		sqlite3_finalize(s->stmt[i]);
-	sqlite3_close(s->db);
+	rsip_sqlite_shut(s);
 	free(s->text);
 	free(s);
 }
 
 static const struct rsip_store_ops sqlite_ops = {
 	.name = "sqlite",
-	.load = sqlite_load,
+	.load = rsip_sqlite_load,
 	.commit = sqlite_commit,
 	.why = sqlite_why,
 	.close = sqlite_close,
 };
 
-static int prepare(struct sqlite_store *s)
-{
-	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[i], NULL))
-			return failed(s);
-	return 0;
-}
-
 int rsip_store_sqlite(const char *path, struct rsip_store **out, char *why, size_t why_len)
 {
 	struct sqlite_store *s = calloc(1, sizeof(*s));
-	mode_t mask;
-	int err, rc;
+	int err;
 
 	if (!s)
 		return -ENOMEM;
 	s->store.ops = &sqlite_ops;
-	mask = umask(0077); /* who leases what is nobody else's business */
-	rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	err = rc ? failed(s) : rsip_sqlite_schema(s->db, &s->fresh, s->why, sizeof(s->why));
-	umask(mask);
-	if (!err)
-		err = prepare(s);
+	snprintf(s->path, sizeof(s->path), "%s", path);
+	err = rsip_sqlite_open(s, false, true);
+	if (rsip_sqlite_passes(err))
+		err = rsip_sqlite_open_overlay(s, err);
 	if (!err) {
 		*out = &s->store;
 		return 0;

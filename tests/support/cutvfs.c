@@ -245,6 +245,8 @@ static int x_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, 
 
 	(void)v;
 	h->base.pMethods = NULL;
+	if (fault == CUT_READONLY && flags & SQLITE_OPEN_READWRITE) /* as the system's does */
+		flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
 	h->file = file_named(name ? name : "temporary", flags & SQLITE_OPEN_CREATE);
 	if (h->file < 0)
 		return SQLITE_CANTOPEN;

@@ -7,6 +7,7 @@
 #define ENGINE_FIXTURE_H
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -69,6 +70,15 @@ static inline void gw_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *
 	*nexthop = gw.nexthop;
 	*endpoint = inet_addr("10.0.0.1");
 	*mtu = 1480;
+}
+
+static inline const char *gw_iface_name(void *arg, uint16_t iface)
+{
+	static char name[16];
+
+	(void)arg;
+	snprintf(name, sizeof(name), "priv%u", (unsigned int)iface);
+	return name;
 }
 
 static inline void gw_hear(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len)
@@ -146,6 +156,7 @@ static inline void gw_plan(void)
 		.local_net_cnt = 1,
 		.random = gw_random,
 		.resolve = gw_resolve,
+		.iface_name = gw_iface_name,
 		.send_async = gw_hear,
 		.wake = gw_wake,
 	};

@@ -15,19 +15,29 @@ static struct rsip_journal *journal;
 static struct rsip_lease_found found;
 static struct rsip_store_clock boot = { .boot_id = "boot-1" };
 
+/* Interface 2 is the hosts'; what it is called, and what numbers there are, may change with a reboot. */
+static struct rsip_dp_iface ifaces[] = {
+	{ .index = 1, .rec = { .name = "pub0", .role = RSIP_ROLE_PUBLIC } },
+	{ .index = 2, .rec = { .name = "priv2", .role = RSIP_ROLE_PRIVATE } },
+	{ .index = 3, .rec = { .name = "priv3", .role = RSIP_ROLE_PRIVATE } },
+};
+
+static void restore(void)
+{
+	const struct rsip_restore parts = { .store = store, .journal = journal, .engine = gw.e, .lm = gw.lm, .iface = ifaces,
+					    .iface_cnt = RSIP_ARRAY_LEN(ifaces) };
+
+	cr_assert_eq(rsip_restore(&parts, &boot, &found), 0);
+}
+
 static void begin(void)
 {
-	struct rsip_restore parts = { .store = store };
-
 	cr_assert_eq(rsip_journal_create(&journal), 0);
 	gw.conf.journal = gw.lease.journal = journal;
 	gw_lease_up();
-	parts.journal = journal;
-	parts.engine = gw.e;
-	parts.lm = gw.lm;
 	boot.mono_ns = gw.now;
 	boot.real_ns = gw.now + 1000000 * S;
-	cr_assert_eq(rsip_restore(&parts, &boot, &found), 0);
+	restore();
 }
 
 static int commit(void)
@@ -234,29 +244,180 @@ Test(engine_store, the_answer_to_a_deregister_is_remembered_for_ten_seconds)
 	cr_assert_eq(say_again(gw_host(1)), RSIP_ERR_REGISTER_FIRST);
 }
 
-Test(engine_store, after_a_reboot_leases_are_installed_again_for_what_is_left_of_them)
+/* rsipd and the maps are gone; 600 s have passed. */
+static void reboot(void)
 {
-	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
-	const struct rsip_lease_bind *b;
-
-	cr_assert_eq(commit(), 0);
 	end();
 	gw.dp->ops->close(gw.dp);
 	cr_assert_eq(rsip_dataplane_mem(1024, 8, &gw.dp), 0);
-	gw.now = 50 * S; /* of the new boot; 600 s have passed */
+	gw.now = 50 * S;
 	strcpy(boot.boot_id, "boot-2");
 	cr_assert_eq(rsip_journal_create(&journal), 0);
 	gw.conf.journal = gw.lease.journal = journal;
 	gw_lease_up();
 	boot.mono_ns = gw.now;
 	boot.real_ns = (1000000 + 1000 + 600) * S;
-	cr_assert_eq(rsip_restore(&(struct rsip_restore){ store, journal, gw.e, gw.lm }, &boot, &found), 0);
+	restore();
+}
+
+Test(engine_store, after_a_reboot_leases_are_installed_again_for_what_is_left_of_them)
+{
+	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
+	const struct rsip_lease_bind *b;
+
+	cr_assert_eq(commit(), 0);
+	reboot();
 	cr_assert_eq(found.installed, 1);
 	b = rsip_lease_bind_by_id(gw.lm, bind, NULL);
 	cr_assert_not_null(b);
 	cr_assert_eq(b->expires_ns - gw.now, (1800 - 600) * S);
 	a_free(id, bind);
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
+}
+
+static int note_iface(void *arg, uint32_t slot, const struct rsip_dp_binding *b)
+{
+	(void)slot;
+	*(uint16_t *)arg = b->rec.iface;
+	return 0;
+}
+
+/* Of the only binding. */
+static uint16_t installed_iface(void)
+{
+	uint16_t iface = 0;
+
+	cr_assert_eq(gw.dp->ops->foreach(gw.dp, gw.now, note_iface, &iface), 0);
+	return iface;
+}
+
+Test(engine_store, after_a_reboot_a_host_is_found_on_its_interface_whatever_the_number_is_now)
+{
+	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
+	struct rsip_from host = gw_host(1);
+
+	cr_assert_eq(commit(), 0);
+	ifaces[1].index = 5;
+	ifaces[2].index = 2;
+	reboot();
+	cr_assert_eq(rsip_lease_by_host(gw.lm, host.addr)->iface, 5);
+	cr_assert_eq(installed_iface(), 5);
+	a_free(id, bind);
+	cr_assert_eq(say(host, 3), SILENCE, "number 2 is another network now");
+	host.iface = 5;
+	cr_assert_eq(say(host, 3), RSIP_OK);
+}
+
+Test(engine_store, the_only_private_interface_may_have_been_renamed)
+{
+	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
+
+	cr_assert_eq(commit(), 0);
+	strcpy(ifaces[1].rec.name, "lan");
+	ifaces[2].rec.role = RSIP_ROLE_PUBLIC;
+	reboot();
+	a_free(id, bind);
+	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
+}
+
+Test(engine_store, what_was_leased_on_an_interface_that_is_gone_rests)
+{
+	uint32_t id = registered(gw_host(1));
+	struct rsip_pool_stats s;
+
+	granted(gw_host(1), id, 2);
+	cr_assert_eq(commit(), 0);
+	strcpy(ifaces[1].rec.name, "other");
+	reboot();
+	cr_assert_eq(found.clients, 0);
+	cr_assert_eq(found.resting, 1);
+	rsip_lease_pool_stats(gw.lm, 0, &s);
+	cr_assert_eq(s.ports_held, 8);
+	cr_assert_eq(commit(), 0);
+	gw.now += 121 * S;
+	tick_at(gw.now);
+	rsip_lease_pool_stats(gw.lm, 0, &s);
+	cr_assert_eq(s.ports_held, 0);
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------------------ */
+
+#define SEQ 1748000000000000ULL
+
+static const struct rsip_key_conf a_key = { .key = { .id = 9, .len = 16, .secret = "0123456789abcdef" },
+					    .net = { { 0, 0 } }, .net_cnt = 1 };
+
+/* As say(), with our MAC; the bytes stay in gw.bytes. */
+static int say_signed(uint32_t n, uint64_t seq)
+{
+	gw.m.has |= RSIP_HAS_COUNTER;
+	gw.m.counter = n;
+	rsip_auth_add(&gw.m, a_key.key.id, seq);
+	gw.len = (size_t)rsip_encode(&gw.m, gw.bytes, sizeof(gw.bytes));
+	rsip_auth_sign(&a_key.key, RSIP_AUTH_TO_GATEWAY, NULL, gw.bytes, gw.len);
+	return say_bytes(gw_host(1), gw.bytes, gw.len);
+}
+
+static uint32_t come_with_key(uint32_t n, uint64_t seq)
+{
+	a_register();
+	cr_assert_eq(say_signed(n, seq), RSIP_OK);
+	return gw.got.client_id;
+}
+
+Test(engine_store, what_was_said_with_a_key_cannot_be_said_again_after_its_registration_has_ended)
+{
+	static uint8_t old[256];
+	size_t len;
+	uint32_t id;
+
+	end();
+	gw.conf.auth = RSIP_AUTH_REQUIRED;
+	gw.conf.keys = &a_key;
+	gw.conf.key_cnt = 1;
+	begin();
+	id = come_with_key(1, SEQ);
+	an_assign(id, 8);
+	cr_assert_eq(say_signed(2, SEQ + 1), RSIP_OK);
+	a_deregister(id);
+	cr_assert_eq(say_signed(3, SEQ + 2), RSIP_OK);
+	a_register();
+	gw.m.has |= RSIP_HAS_COUNTER; /* recorded by somebody, and never served */
+	gw.m.counter = 77;
+	rsip_auth_add(&gw.m, a_key.key.id, SEQ + 2);
+	len = (size_t)rsip_encode(&gw.m, old, sizeof(old));
+	rsip_auth_sign(&a_key.key, RSIP_AUTH_TO_GATEWAY, NULL, old, len);
+	cr_assert_eq(commit(), 0);
+	gw.now += 11 * S; /* the row of the registration goes, too */
+	tick_at(gw.now);
+	cr_assert_eq(commit(), 0);
+	crash();
+	cr_assert_eq(say_bytes(gw_host(1), old, len), RSIP_ERR_REGISTRATION_DENIED);
+	cr_assert_neq(come_with_key(5, SEQ + 3), 0);
+}
+
+Test(engine_store, a_key_that_comes_back_into_the_configuration_goes_on_where_it_was)
+{
+	uint32_t id;
+
+	end();
+	gw.conf.auth = RSIP_AUTH_OPTIONAL;
+	gw.conf.keys = &a_key;
+	gw.conf.key_cnt = 1;
+	begin();
+	id = come_with_key(1, SEQ);
+	an_assign(id, 8);
+	cr_assert_eq(say_signed(2, SEQ + 9), RSIP_OK);
+	cr_assert_eq(commit(), 0);
+	gw.conf.key_cnt = 0;
+	crash(); /* and comes up without it */
+	gw_change();
+	gw.conf.key_cnt = 1;
+	gw_change();
+	a_register();
+	cr_assert_eq(say_signed(8, SEQ + 9), RSIP_ERR_REGISTRATION_DENIED);
+	a_register();
+	cr_assert_eq(say_signed(8, SEQ + 10), RSIP_OK);
 }
 
 /* ---- a store that cannot be written ------------------------------------------------------------------------------------------ */

@@ -197,7 +197,7 @@ static int on_client(void *arg, const struct rsip_store_client *row)
 	struct rsip_lease_client *c;
 
 	(void)arg;
-	return rsip_lease_restore_client(lm, row, &c);
+	return rsip_lease_restore_client(lm, row, 1, &c);
 }
 
 static int on_lease(void *arg, const struct rsip_store_lease *row)
@@ -261,7 +261,7 @@ static struct rsip_lease_client *client(uint32_t n)
 	if (c)
 		return c;
 	cr_assert_eq(rsip_lease_register(lm, htonl(0x0a000000 + n), 1, RSIP_TRANSPORT_UDP, now, &c), RSIP_OK);
-	row = (struct rsip_store_client){ .seq = c->seq, .client_id = c->client_id, .host = c->host, .iface = 1, .transport = 2,
+	row = (struct rsip_store_client){ .seq = c->seq, .client_id = c->client_id, .host = c->host, .iface = "priv", .transport = 2,
 					  .start_ns = now, .expires_ns = now + 100000 * S };
 	rsip_journal_client(journal, &mark, &row); /* and this one that begins enters it */
 	return c;

@@ -61,15 +61,18 @@ static struct rsip_store_lease a_lease(uint64_t seq)
 static struct rsip_store_client a_client(uint64_t seq)
 {
 	return (struct rsip_store_client){
-		.seq = seq, .start_ns = 900 * S, .expires_ns = 2000 * S, .mac_seq = 1ULL << 50, .key_id = 0xfffffffd, .client_id = 0xfffffffe,
-		.host = htonl(0x0a000001), .iface = 2, .transport = 2, .local_policy = 1, .remote_policy = 3,
+		.seq = seq, .start_ns = 900 * S, .expires_ns = 2000 * S, .key_id = 0xfffffffd, .client_id = 0xfffffffe,
+		.host = htonl(0x0a000001), .iface = "fifteen-letters", .transport = 2, .local_policy = 1, .remote_policy = 3,
 		.last = { .hash = 0xfedcba9876543210, .at_ns = 950 * S, .n = 0xffffffff, .port = 65535, .len = 4, .type = 22,
 			  .bytes = (const uint8_t *)"\0\1\2\3" },
 	};
 }
 
+static const struct rsip_store_key a_key = { .key_id = 0xfffffffd, .mac_seq = 1ULL << 50 };
+
 static struct read_back {
-	uint32_t leases, clients;
+	uint32_t leases, clients, keys;
+	struct rsip_store_key key;
 	struct rsip_store_lease lease;
 	struct rsip_store_range range[3];
 	struct rsip_store_client client;
@@ -98,6 +101,17 @@ static int on_lease(void *arg, const struct rsip_store_lease *row)
 	return 0;
 }
 
+static int on_key(void *arg, const struct rsip_store_key *row)
+{
+	struct read_back *r = arg;
+	uint64_t facts[] = { row->key_id, row->mac_seq };
+
+	r->keys++;
+	r->key = *row;
+	r->sum += mix(3, facts, sizeof(facts));
+	return 0;
+}
+
 static int on_client(void *arg, const struct rsip_store_client *row)
 {
 	struct read_back *r = arg;
@@ -113,7 +127,7 @@ static int on_client(void *arg, const struct rsip_store_client *row)
 
 static void load_at(const struct rsip_store_clock *now)
 {
-	const struct rsip_store_reader reader = { .arg = &got, .client = on_client, .lease = on_lease };
+	const struct rsip_store_reader reader = { .arg = &got, .key = on_key, .client = on_client, .lease = on_lease };
 
 	memset(&got, 0, sizeof(got));
 	cr_assert_eq(store->ops->load(store, now, &reader, &info), 0, "%s", store->ops->why(store));
@@ -136,9 +150,10 @@ static void reopen(void)
 static void commit_both(void)
 {
 	struct rsip_store_change c[] = { { .kind = RSIP_STORE_CLIENT, .seq = 3, .client = a_client(3) },
+					 { .kind = RSIP_STORE_KEY, .seq = a_key.key_id, .key = a_key },
 					 { .kind = RSIP_STORE_LEASE, .seq = 5, .lease = a_lease(5) } };
 
-	cr_assert_eq(store->ops->commit(store, c, 2, &boot), 0);
+	cr_assert_eq(store->ops->commit(store, c, 3, &boot), 0);
 }
 
 static void expect_both(void)
@@ -156,11 +171,10 @@ static void expect_both(void)
 	SAME(start_ns);
 	SAME(expires_ns);
 	SAME(departed_ns);
-	SAME(mac_seq);
 	SAME(key_id);
 	SAME(client_id);
 	SAME(host);
-	SAME(iface);
+	cr_assert_str_eq(c.iface, got.client.iface);
 	SAME(transport);
 	SAME(local_policy);
 	SAME(remote_policy);
@@ -171,6 +185,9 @@ static void expect_both(void)
 	SAME(last.len);
 	SAME(last.type);
 	cr_assert_eq(memcmp(got.answer, "\0\1\2\3", 4), 0);
+	cr_assert_eq(got.keys, 1);
+	cr_assert_eq(got.key.key_id, a_key.key_id);
+	cr_assert_eq(got.key.mac_seq, a_key.mac_seq);
 }
 
 TestSuite(store, .init = make_folder, .fini = drop_folder);
@@ -221,6 +238,12 @@ Test(store, a_row_that_is_gone_is_gone_and_one_that_changed_has_changed)
 	cr_assert_eq(got.lease.rest_ns, 2100 * S);
 	cr_assert_eq(got.lease.port_ranges, 1);
 	cr_assert_eq(got.lease.spi_ranges, 0);
+	cr_assert_eq(got.keys, 1, "it outlives the registration");
+	c[0] = (struct rsip_store_change){ .kind = RSIP_STORE_KEY, .seq = a_key.key_id, .gone = true };
+	cr_assert_eq(store->ops->commit(store, c, 1, &boot), 0);
+	reopen();
+	cr_assert_eq(got.keys, 0);
+	cr_assert_eq(got.leases, 1);
 }
 
 /* ---- boots and clocks ------------------------------------------------------------------------------------------------------ */
@@ -308,10 +331,61 @@ Test(store, a_file_of_version_1_is_brought_up_to_date_with_all_its_rows)
 	cr_assert_eq(got.lease.port_ranges, 2);
 	cr_assert_eq(got.client.last.n, 41);
 	cr_assert_eq(got.client.last.hash, UINT64_MAX);
-	cr_assert_eq(got.client.mac_seq, 0);
+	cr_assert_eq(got.client.key_id, 0);
+	cr_assert_eq(got.keys, 0);
+	cr_assert_str_eq(got.client.iface, ":2");
 	commit_both();
 	reopen();
 	expect_both();
+}
+
+/* As version 2 wrote it: three registrations, two of them with one key. */
+static const char version_2[] =
+	"CREATE TABLE made (secret INTEGER NOT NULL); INSERT INTO made VALUES (-78);"
+	"CREATE TABLE written (boot_id TEXT NOT NULL, mono_ns INTEGER NOT NULL, real_ns INTEGER NOT NULL);"
+	"INSERT INTO written VALUES ('boot-1', 1000000000000, 5000000000000000);"
+	"CREATE TABLE lease (seq INTEGER PRIMARY KEY, bind_id INTEGER NOT NULL, client_id INTEGER NOT NULL,"
+	" host INTEGER NOT NULL, local INTEGER NOT NULL, endpoint INTEGER NOT NULL, remote INTEGER NOT NULL,"
+	" remote_port INTEGER NOT NULL, remote_port_cnt INTEGER NOT NULL, mtu INTEGER NOT NULL, method INTEGER NOT NULL,"
+	" tunnel INTEGER NOT NULL, kind INTEGER NOT NULL, start_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,"
+	" rest_ns INTEGER NOT NULL, ports TEXT NOT NULL, spis TEXT NOT NULL);"
+	"INSERT INTO lease VALUES (5, 7, 9, 167772161, 3405803777, 0, 0, 0, 0, 1480, 3, 1, 0, 1, 2000000000000, 0, '1024-1087 2000',"
+	" '4294967280-4294967295');"
+	"INSERT INTO lease VALUES (6, 8, 9, 167772161, 3405803777, 0, 0, 0, 0, 1480, 2, 1, 0, 1, 1500000000000, 1100000000000, '3000', '');"
+	"CREATE TABLE client (seq INTEGER PRIMARY KEY, client_id INTEGER NOT NULL, host INTEGER NOT NULL,"
+	" iface INTEGER NOT NULL, transport INTEGER NOT NULL, local_policy INTEGER NOT NULL, remote_policy INTEGER NOT NULL,"
+	" start_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL, departed_ns INTEGER NOT NULL, n INTEGER NOT NULL,"
+	" port INTEGER NOT NULL, type INTEGER NOT NULL, hash INTEGER NOT NULL, at_ns INTEGER NOT NULL, answer BLOB,"
+	" mac_seq INTEGER NOT NULL DEFAULT 0, key_id INTEGER NOT NULL DEFAULT 0);"
+	"INSERT INTO client VALUES (1, 11, 167772163, 2, 2, 2, 1, 1, 2000000000000, 0, 5, 4555, 8, 9, 1, NULL, 1748000000000009, 77);"
+	"INSERT INTO client VALUES (2, 12, 167772164, 3, 1, 2, 1, 1, 2000000000000, 0, 5, 4555, 8, 9, 1, NULL, 1748000000000001, 77);"
+	"INSERT INTO client VALUES (3, 9, 167772161, 2, 2, 2, 1, 1, 2000000000000, 0, 41, 4555, 8, -1, 1, x'00010203', 0, 0);"
+	"PRAGMA journal_mode = WAL; PRAGMA user_version = 2;";
+
+Test(store, a_file_of_version_2_is_brought_up_to_date_with_its_keys_and_interfaces)
+{
+	run_sql(version_2);
+	open_sqlite();
+	load_at(&boot);
+	cr_assert(!info.fresh);
+	cr_assert_eq((int64_t)info.secret, -78);
+	cr_assert_eq(got.leases, 2);
+	cr_assert_eq(got.lease.seq, 6);
+	cr_assert_eq(got.lease.rest_ns, 1100 * S);
+	cr_assert_eq(got.clients, 3);
+	cr_assert_eq(got.client.last.n, 41);
+	cr_assert_eq(got.client.last.len, 4);
+	cr_assert_eq(memcmp(got.answer, "\0\1\2\3", 4), 0);
+	cr_assert_str_eq(got.client.iface, ":2", "the number is all that was known");
+	cr_assert_eq(got.client.key_id, 0);
+	cr_assert_eq(got.keys, 1, "of two registrations");
+	cr_assert_eq(got.key.key_id, 77);
+	cr_assert_eq(got.key.mac_seq, 1748000000000009, "the highest that was seen");
+	commit_both();
+	reopen();
+	cr_assert_eq(got.clients, 3);
+	cr_assert_eq(got.keys, 2);
+	cr_assert_str_eq(got.client.iface, "fifteen-letters");
 }
 
 static int open_fails(char *why, size_t len)
@@ -329,9 +403,11 @@ Test(store, what_cannot_be_used_is_refused_with_a_reason)
 	char why[256];
 	FILE *f;
 
-	run_sql("CREATE TABLE x (y); PRAGMA user_version = 99;");
+	run_sql("CREATE TABLE x (y); INSERT INTO x VALUES (1); PRAGMA user_version = 4;");
 	cr_assert_eq(open_fails(why, sizeof(why)), -EPROTO);
 	cr_assert_not_null(strstr(why, "newer rsipd"), "%s", why);
+	cr_assert_not_null(strstr(why, "version 4, this one knows 3"), "%s", why);
+	run_sql("DROP TABLE x"); /* it was left alone */
 	unlink(path);
 	f = fopen(path, "w");
 	fputs("this is a text, and longer than the header of a database, which has one hundred bytes, all in all........", f);
@@ -435,6 +511,145 @@ Test(power, a_disk_that_is_full_or_read_only_changes_nothing_and_recovers)
 	cr_assert_eq(got.leases, 3);
 }
 
+static const struct rsip_store_clock next_boot = { .boot_id = "boot-2", .mono_ns = 20 * S, .real_ns = 5000400 * S };
+
+static struct rsip_store_clock after(struct rsip_store_clock clock, uint64_t s)
+{
+	clock.mono_ns += s * S;
+	clock.real_ns += s * S;
+	return clock;
+}
+
+/* 400 s after the last commit, a reboot; the disk is as `fault` says. */
+static void start_with(enum cut_fault fault)
+{
+	store->ops->close(store);
+	store = NULL;
+	cut_fault(fault);
+	open_sqlite();
+	load_at(&next_boot);
+}
+
+static void expect_three_leases_in_this_boot(void)
+{
+	cr_assert_eq(got.leases, 3);
+	cr_assert_eq(got.clients, 1);
+	cr_assert_eq(got.keys, 1);
+	cr_assert_eq(got.lease.expires_ns, next_boot.mono_ns + 600 * S, "400 s have passed");
+	cr_assert_eq(got.client.expires_ns, next_boot.mono_ns + 600 * S);
+}
+
+static void three_leases(void)
+{
+	commit_both();
+	for (uint64_t seq = 6; seq < 8; seq++) {
+		struct rsip_store_change c = { .kind = RSIP_STORE_LEASE, .seq = seq, .lease = a_lease(seq) };
+
+		cr_assert_eq(store->ops->commit(store, &c, 1, &boot), 0);
+	}
+}
+
+/* The file itself: what a start on a sound disk finds. */
+static void expect_in_file(uint32_t leases)
+{
+	struct rsip_store_clock now = after(next_boot, 60);
+
+	store->ops->close(store);
+	open_sqlite();
+	load_at(&now);
+	cr_assert_eq(got.leases, leases);
+	cr_assert_eq(got.lease.expires_ns, next_boot.mono_ns + 600 * S, "moved once, by what had passed at the start");
+}
+
+Test(power, after_a_reboot_a_disk_that_is_full_or_read_only_gives_its_leases_and_takes_new_ones_later)
+{
+	static const struct {
+		enum cut_fault fault;
+		int err;
+	} table[] = { { CUT_FULL, -ENOSPC }, { CUT_READONLY, -EROFS }, { CUT_SYNC, -EIO } };
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(table); i++) {
+		struct rsip_store_change c = { .kind = RSIP_STORE_LEASE, .seq = 9, .lease = a_lease(9) };
+		struct rsip_store_clock later = after(next_boot, 30);
+
+		cut_down();
+		cut_up();
+		three_leases();
+		start_with(table[i].fault);
+		expect_three_leases_in_this_boot();
+		cr_assert_eq(store->ops->commit(store, NULL, 0, &next_boot), table[i].err, "fault %zu: %s", i, store->ops->why(store));
+		cr_assert_eq(store->ops->commit(store, &c, 1, &later), table[i].err, "fault %zu: %s", i, store->ops->why(store));
+		cr_assert(*store->ops->why(store));
+		cut_fault(CUT_NONE);
+		later.real_ns += 1000 * S; /* the clock was set meanwhile */
+		c.lease.expires_ns = next_boot.mono_ns + 600 * S;
+		cr_assert_eq(store->ops->commit(store, &c, 1, &later), 0, "fault %zu: %s", i, store->ops->why(store));
+		expect_in_file(4);
+	}
+}
+
+Test(power, a_fresh_store_on_a_disk_that_cannot_be_written_is_made_later)
+{
+	struct rsip_store_change c = { .kind = RSIP_STORE_LEASE, .seq = 9, .lease = a_lease(9) };
+	uint64_t secret;
+
+	cut_down();
+	cut_start();
+	cut_fault(CUT_FULL);
+	open_sqlite();
+	load_at(&boot);
+	cr_assert(info.fresh);
+	secret = info.secret;
+	cr_assert_eq(store->ops->commit(store, &c, 1, &boot), -ENOSPC);
+	cut_fault(CUT_NONE);
+	cr_assert_eq(store->ops->commit(store, &c, 1, &boot), 0, "%s", store->ops->why(store));
+	reopen();
+	cr_assert(!info.fresh);
+	cr_assert_eq(info.secret, secret, "what was heard meanwhile is known by it");
+	cr_assert_eq(got.leases, 1);
+}
+
+Test(power, a_file_that_somebody_else_wrote_meanwhile_is_not_written)
+{
+	struct rsip_store_change c = { .kind = RSIP_STORE_LEASE, .seq = 9, .lease = a_lease(9) };
+	struct rsip_store *first, *second;
+	struct rsip_store_clock later = after(next_boot, 60);
+	char why[256];
+
+	three_leases();
+	start_with(CUT_FULL);
+	first = store;
+	cut_fault(CUT_NONE);
+	cr_assert_eq(rsip_store_sqlite(path, &second, why, sizeof(why)), 0);
+	store = second;
+	load_at(&next_boot);
+	cr_assert_eq(second->ops->commit(second, &c, 1, &later), 0);
+	second->ops->close(second);
+	store = first;
+	cr_assert_eq(store->ops->commit(store, &c, 1, &later), -ESTALE);
+	cr_assert_not_null(strstr(store->ops->why(store), "restart rsipd"), "%s", store->ops->why(store));
+}
+
+Test(power, a_step_to_a_newer_schema_that_finds_no_room_is_made_in_memory_and_later_in_the_file)
+{
+	struct rsip_store_change c = { .kind = RSIP_STORE_LEASE, .seq = 9, .lease = a_lease(9) };
+
+	cut_down();
+	cut_start();
+	run_sql(version_2);
+	cut_fault(CUT_FULL);
+	open_sqlite();
+	load_at(&boot);
+	cr_assert_eq(got.leases, 2);
+	cr_assert_eq(got.keys, 1);
+	cr_assert_eq(store->ops->commit(store, &c, 1, &boot), -ENOSPC);
+	cut_fault(CUT_NONE);
+	cr_assert_eq(store->ops->commit(store, &c, 1, &boot), 0, "%s", store->ops->why(store));
+	reopen();
+	cr_assert_eq(got.leases, 3);
+	cr_assert_eq(got.key.mac_seq, 1748000000000009);
+}
+
 /* What must be found after a cut: the rows as of each commit, as one number. */
 struct commit {
 	uint32_t ops; /* operations in the log when it had returned */
@@ -449,6 +664,11 @@ static struct rsip_store_change random_change(void)
 	struct rsip_store_change c = { .kind = pick(3) ? RSIP_STORE_LEASE : RSIP_STORE_CLIENT, .seq = 1 + pick(3000) };
 
 	c.gone = pick(4) == 0;
+	if (pick(8) == 0) {
+		c.kind = RSIP_STORE_KEY;
+		c.key = (struct rsip_store_key){ .key_id = (uint32_t)c.seq, .mac_seq = pick(1000000) };
+		return c;
+	}
 	if (c.kind == RSIP_STORE_CLIENT) {
 		c.client = a_client(c.seq);
 		c.client.last.n = pick(1000000);
