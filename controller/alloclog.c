@@ -88,12 +88,26 @@ static int open_file(struct rsip_alloclog *log)
 	return fstat(log->fd, &log->is) ? -errno : 0;
 }
 
+static void tell(struct rsip_alloclog *log, const char *where, int err)
+{
+	if (err && !log->told)
+		log_err("cannot write the allocation log: %s: %s (leases go on; stats-get counts what is missing)", where,
+			strerror(-err));
+	if (!err && log->told)
+		log_info("the allocation log is written again; %llu lines are missing", (unsigned long long)log->stats.failed);
+	log->told = err != 0;
+}
+
 static int open_both(struct rsip_alloclog *log, uid_t owner, gid_t group)
 {
 	int err = *log->path ? open_file(log) : 0;
 
 	if (!err && *log->path && geteuid() == 0 && fchown(log->fd, owner, group))
 		err = -errno;
+	if (err == -EROFS || err == -ENOSPC) { /* may pass, and what is leased must go on meanwhile */
+		tell(log, log->path, err);
+		err = 0;
+	}
 	if (err || !*log->journal)
 		return err;
 	log->journal_fd = rsip_alloclog_journal_open(log->journal);
@@ -129,16 +143,6 @@ void rsip_alloclog_close(struct rsip_alloclog *log)
 	if (log && log->journal_fd >= 0)
 		close(log->journal_fd);
 	free(log);
-}
-
-static void tell(struct rsip_alloclog *log, const char *where, int err)
-{
-	if (err && !log->told)
-		log_err("cannot write the allocation log: %s: %s (leases go on; stats-get counts what is missing)", where,
-			strerror(-err));
-	if (!err && log->told)
-		log_info("the allocation log is written again; %llu lines are missing", (unsigned long long)log->stats.failed);
-	log->told = err != 0;
 }
 
 /* All or nothing as far as the kernel lets us: a line that broke off is ended before the next. */

@@ -35,6 +35,7 @@ void rsip_alloclog_line(FILE *to, const struct rsip_alloc_event *ev, const struc
 /*
  * Opens the file, or makes it (0640), and gives it to owner, who must be able to make it anew after a rotation; and looks
  * for the journal at that socket.  Either may be "": not wanted.  0 or negative errno; *failed is the one that failed.
+ * On a full or read-only disk the file is opened later, by rsip_alloclog_check().
  */
 int rsip_alloclog_open(const char *path, const char *journal, uid_t owner, gid_t group, struct rsip_alloclog **out,
 		       const char **failed);

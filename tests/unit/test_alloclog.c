@@ -153,6 +153,26 @@ Test(alloclog_file, a_link_is_refused)
 	cr_assert_eq(rsip_alloclog_open(path, "", getuid(), getgid(), &log, &failed), -ELOOP);
 }
 
+Test(alloclog_file, a_disk_that_is_read_only_at_the_start)
+{
+	struct rsip_alloclog *log = NULL;
+
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("tmpfs", folder, "tmpfs", MS_RDONLY, NULL))
+		cr_skip_test("needs CAP_SYS_ADMIN to mount a small file system: run as root");
+	cr_assert_eq(rsip_alloclog_open(path, "", getuid(), getgid(), &log, &failed), 0, "rsipd starts");
+	rsip_alloclog_write(log, &starts, &host_a, &b);
+	cr_assert_eq(rsip_alloclog_stats(log).failed, 1);
+	rsip_alloclog_check(log);
+	cr_assert_eq(mount(NULL, folder, NULL, MS_REMOUNT, NULL), 0);
+	rsip_alloclog_check(log);
+	rsip_alloclog_write(log, &starts, &host_a, &b);
+	cr_assert_eq(rsip_alloclog_stats(log).written, 1);
+	cr_assert_eq(lines(path), 1);
+	rsip_alloclog_close(log);
+	umount(folder);
+}
+
 /* A file system of one page: what does not fit is counted, and a torn line never runs into the next. */
 Test(alloclog_file, a_full_disk)
 {
