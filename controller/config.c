@@ -40,6 +40,8 @@ void rsip_conf_init(struct rsip_conf *conf)
 		.lease_default_s = 1800,
 		.register_s = 3600,
 		.hold_s = 120,
+		.fair_percent = 10,
+		.fair_ports = 64,
 	};
 	conf->messages_per_s = 500;
 	conf->tcp_connections = 4096;
@@ -275,6 +277,8 @@ static const struct rsip_conf_read_key limits_keys[] = {
 	{"ports_per_client", rsip_conf_read_u32, AT(limits.ports_per_client), 1, 16 * 1024 * 1024},
 	{"spis_per_client", rsip_conf_read_u32, AT(limits.spis_per_client), 1, 16 * 1024 * 1024},
 	{"addresses_per_client", rsip_conf_read_u32, AT(limits.addrs_per_client), 1, 65536},
+	{"fair_percent", rsip_conf_read_u32, AT(limits.fair_percent), 0, 100},
+	{"fair_ports", rsip_conf_read_u32, AT(limits.fair_ports), 1, 65535},
 	{"messages_per_second", rsip_conf_read_u32, AT(messages_per_s), 1, 1000000},
 	{"message_burst", rsip_conf_read_u32, AT(message_burst), 1, 1000000},
 	{"tcp_connections", rsip_conf_read_u32, AT(tcp_connections), 1, 65536},

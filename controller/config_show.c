@@ -114,6 +114,8 @@ static void show_numbers(const struct rsip_conf *conf, cJSON *out)
 	rsip_json_add_u64(obj, "ports_per_client", conf->limits.ports_per_client);
 	rsip_json_add_u64(obj, "spis_per_client", conf->limits.spis_per_client);
 	rsip_json_add_u64(obj, "addresses_per_client", conf->limits.addrs_per_client);
+	rsip_json_add_u64(obj, "fair_percent", conf->limits.fair_percent);
+	rsip_json_add_u64(obj, "fair_ports", conf->limits.fair_ports);
 	rsip_json_add_u64(obj, "messages_per_second", conf->messages_per_s);
 	rsip_json_add_u64(obj, "message_burst", conf->message_burst);
 	rsip_json_add_u64(obj, "tcp_connections", conf->tcp_connections);

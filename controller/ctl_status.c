@@ -54,6 +54,8 @@ static void add_up(struct rsip_pool_stats *sum, const struct rsip_pool_stats *mo
 	sum->spis_held += more->spis_held;
 	sum->binds += more->binds;
 	sum->whole_leased += more->whole_leased;
+	sum->hosts += more->hosts;
+	sum->share_refused += more->share_refused;
 }
 
 static void show_pool(cJSON *list, const struct rsip_pool_conf *pool, const struct rsip_pool_stats *s)
@@ -64,6 +66,8 @@ static void show_pool(cJSON *list, const struct rsip_pool_conf *pool, const stru
 	cJSON_AddBoolToObject(obj, "draining", pool->draining);
 	rsip_json_add_u64(obj, "addresses", s->addrs);
 	rsip_json_add_u64(obj, "bindings", s->binds);
+	rsip_json_add_u64(obj, "hosts", s->hosts);
+	rsip_json_add_u64(obj, "share-refused", s->share_refused);
 	rsip_json_add_u64(obj, "ports", s->ports_total);
 	rsip_json_add_u64(obj, "ports-leased", s->ports_leased);
 	rsip_json_add_u64(obj, "ports-held", s->ports_held);

@@ -35,8 +35,8 @@ void lease_keep_bind(struct rsip_lease *lm, struct bind *b)
 	lease_keep(lm, &b->mark, &b->row, b->held);
 }
 
-/* What was held rests: until its time is over, and its end is durable. */
-static void let_rest(struct rsip_lease *lm, struct bind *b, uint64_t now_ns)
+/* What was held rests: until its time is over, and its end is durable.  false: it is free at once. */
+static bool let_rest(struct rsip_lease *lm, struct bind *b, uint64_t now_ns)
 {
 	struct resting *r = NULL;
 
@@ -49,23 +49,27 @@ static void let_rest(struct rsip_lease *lm, struct bind *b, uint64_t now_ns)
 		r->mark = b->mark;
 		lease_keep(lm, &r->mark, &r->row, r->held);
 		r->batch = lm->journal ? rsip_journal_open(lm->journal) : 0;
-		return;
+		return true;
 	}
 	if (lm->journal)
 		rsip_journal_gone(lm->journal, &b->mark, RSIP_STORE_LEASE, b->row.seq);
 	lease_give(lm, b->addr_index, b->held);
-	free(b->held);
+	return false;
 }
 
 static void bind_end(struct rsip_lease *lm, struct bind *b, enum rsip_end why, uint64_t now_ns)
 {
 	const struct rsip_lease_bind *v = lease_view(lm, b);
+	struct holding *held = b->held;
+	bool rests;
 
 	lm->dp->ops->bind_remove(lm->dp, b->slot);
 	if (lm->sink.bind_end && v)
 		lm->sink.bind_end(lm->sink.arg, &b->client->pub, v, why);
-	let_rest(lm, b, now_ns);
+	rests = let_rest(lm, b, now_ns);
 	lease_bind_forget(lm, b);
+	if (!rests)
+		free(held);
 }
 
 void rsip_lease_deregister(struct rsip_lease *lm, struct rsip_lease_client *pub, enum rsip_end why, uint64_t now_ns)
@@ -112,13 +116,16 @@ void rsip_lease_destroy(struct rsip_lease *lm)
 	if (!lm)
 		return;
 	while ((b = lease_index_after(&lm->bind_order, 0))) {
-		free(b->held);
+		struct holding *held = b->held;
+
 		lease_bind_forget(lm, b);
+		free(held);
 	}
 	HASH_ITER(by_id, lm->by_id, c, next)
 		lease_client_forget(lm, c);
 	lease_rest_clear(lm);
 	lease_found_clear(lm);
+	lease_share_clear(lm);
 	lease_index_free(&lm->clients);
 	lease_index_free(&lm->bind_order);
 	lease_addrs_destroy(lm);
@@ -228,6 +235,19 @@ int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop)
 	return lm->dp->ops->bind_install(lm->dp, &dpb, &b->slot);
 }
 
+/* The search, and the count of what only a fair share stood against. */
+static enum rsip_err take(struct rsip_lease *lm, struct client *c, const struct rsip_lease_ask *ask, uint32_t *addr_index,
+			  struct holding **held)
+{
+	enum rsip_err err;
+
+	lm->unfair = 0;
+	err = lease_take(lm, c, ask, addr_index, held);
+	if (err && lm->unfair)
+		lm->stats[lm->unfair - 1].share_refused++;
+	return err;
+}
+
 static struct rsip_store_lease row_of(struct rsip_lease *lm, const struct client *c, const struct rsip_lease_ask *ask,
 				      uint32_t addr_index, uint64_t now_ns)
 {
@@ -263,7 +283,7 @@ enum rsip_err rsip_lease_assign(struct rsip_lease *lm, struct rsip_lease_client 
 	if (!err && lm->journal && rsip_journal_failing(lm->journal))
 		err = nothing_new(ask);
 	if (!err)
-		err = lease_take(lm, c, ask, &addr_index, &held);
+		err = take(lm, c, ask, &addr_index, &held);
 	if (err)
 		return err;
 	row = row_of(lm, c, ask, addr_index, now_ns);

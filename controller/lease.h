@@ -56,6 +56,8 @@ struct rsip_lease_limits {
 	uint32_t lease_default_s; /* of a binding: 1800 */
 	uint32_t register_s; /* of a registration: 3600 */
 	uint32_t hold_s; /* freed ports and SPIs rest: 120 (RFC 3102 6.1) */
+	uint32_t fair_percent; /* of a pool: the last ones are for hosts within their fair share; 10, 0: for whoever asks */
+	uint32_t fair_ports; /* so many are fair, however many hosts there are: 64 */
 };
 
 struct rsip_journal; /* journal.h */
@@ -224,6 +226,8 @@ void rsip_lease_set_limits(struct rsip_lease *lm, const struct rsip_lease_limits
 struct rsip_pool_stats {
 	uint64_t addrs, ports_total, ports_leased, ports_held, spis_leased, spis_held, binds;
 	uint64_t whole_leased, whole_held; /* addresses of an RSA-IP pool */
+	uint64_t hosts; /* that have something of it, leased or resting */
+	uint64_t share_refused; /* asks that would have gone beyond a fair share, since start */
 };
 uint32_t rsip_lease_pools(struct rsip_lease *lm);
 void rsip_lease_pool_stats(struct rsip_lease *lm, uint32_t pool, struct rsip_pool_stats *out);

@@ -162,6 +162,12 @@ struct bind *lease_bind_add(struct rsip_lease *lm, struct client *c, const struc
 		free(b);
 		return NULL;
 	}
+	if (lease_share_add(lm, row->host, addr_index, held)) {
+		rsip_timer_clear(&lm->timers, &b->timer);
+		lease_index_remove(&lm->bind_order, b->row.seq);
+		free(b);
+		return NULL;
+	}
 	HASH_ADD(hh, lm->binds, row.bind_id, sizeof(b->row.bind_id), b);
 	b->next = c->binds;
 	if (c->binds)
@@ -181,6 +187,7 @@ void lease_bind_forget(struct rsip_lease *lm, struct bind *b)
 	struct client *c = b->client;
 
 	rsip_timer_clear(&lm->timers, &b->timer);
+	lease_share_less(lm, b->row.host, b->addr_index, b->held);
 	HASH_DEL(lm->binds, b);
 	lease_index_remove(&lm->bind_order, b->row.seq);
 	if (b->prev)

@@ -79,6 +79,8 @@ struct rsip_lease {
 	struct lease_index bind_order;
 	struct resting *rest_first, *rest_last;
 	struct rest_host *rest_hosts;
+	struct share *shares; /* lease_share.c */
+	uint32_t unfair; /* pool + 1 that refused the ask under way for its share; 0: none */
 	struct rsip_journal *journal;
 	struct found_bind *found; /* lease_adopt.c: installed, and not met in the store yet */
 	struct rsip_lease_bind view; /* what look-ups hand out: valid until the next call */
@@ -162,6 +164,13 @@ uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host);
 struct holding *lease_without(const struct holding *a, const struct holding *b);
 /* What held names and rests after bindings of this host is free at once: the host takes it again. */
 void lease_rest_recall(struct rsip_lease *lm, __be32 host, uint32_t addr_index, const struct holding *held);
+
+/* lease_share.c: what each host has of each pool, leased or resting */
+int lease_share_add(struct rsip_lease *lm, __be32 host, uint32_t addr_index, const struct holding *held); /* -ENOMEM */
+void lease_share_less(struct rsip_lease *lm, __be32 host, uint32_t addr_index, const struct holding *held);
+void lease_share_clear(struct rsip_lease *lm);
+/* Does the pool of this address have enough left, or the host little enough, for the ask? */
+bool lease_share_allows(struct rsip_lease *lm, const struct client *c, uint32_t addr_index, const struct rsip_lease_ask *ask);
 
 /* lease_whole.c: addresses leased whole, RSA-IP */
 int lease_whole_create(struct rsip_lease *lm);

@@ -106,6 +106,7 @@ static void queue_append(struct rsip_lease *lm, struct resting *r)
 static void resting_free(struct rsip_lease *lm, struct resting *r)
 {
 	queue_remove(lm, r);
+	lease_share_less(lm, r->row.host, r->addr_index, r->held);
 	host_unlink(lm, r);
 	free(r->held);
 	free(r);
@@ -120,6 +121,11 @@ struct resting *lease_rest(struct rsip_lease *lm, const struct rsip_store_lease 
 
 	if (!r)
 		return NULL;
+	if (lease_share_add(lm, row->host, addr_index, held)) {
+		host_unlink(lm, r);
+		free(r);
+		return NULL;
+	}
 	r->row = *row;
 	r->addr_index = addr_index;
 	r->held = held;
@@ -293,6 +299,8 @@ static void rest_without(struct rsip_lease *lm, struct resting *r, const struct 
 	}
 	stats_add(lm, r, r->held, -1);
 	lease_give_back(lm, r->addr_index, r->held);
+	lease_share_add(lm, r->row.host, r->addr_index, left); /* cannot fail: the host has a share */
+	lease_share_less(lm, r->row.host, r->addr_index, r->held);
 	free(r->held);
 	r->held = left;
 	lease_take_up(lm, r->addr_index, left); /* SPIs need memory: without it these are free a little early */

@@ -220,7 +220,7 @@ static enum rsip_err take_anywhere(struct rsip_lease *lm, struct client *c, cons
 	uint32_t home = c->home ? c->home : lease_rest_home(lm, c->pub.host);
 	bool offered = false;
 
-	if (home && lease_may_serve(lm, home - 1, ask)) {
+	if (home && lease_may_serve(lm, home - 1, ask) && lease_share_allows(lm, c, home - 1, ask)) {
 		*addr_index = home - 1;
 		if (take_at(lm, c, ask, *addr_index, held) == RSIP_OK)
 			return RSIP_OK;
@@ -230,7 +230,9 @@ static enum rsip_err take_anywhere(struct rsip_lease *lm, struct client *c, cons
 			if (!lease_may_serve(lm, lm->pool_first[pool], ask))
 				continue;
 			offered = true;
-			if (take_in_pool(lm, c, ask, pool, need, addr_index, held, &err))
+			if (!lease_share_allows(lm, c, lm->pool_first[pool], ask))
+				err = rsip_lease_none_left(ask->method, ask->port_cnt);
+			else if (take_in_pool(lm, c, ask, pool, need, addr_index, held, &err))
 				return RSIP_OK;
 		}
 		if (need <= 1)
@@ -290,5 +292,7 @@ enum rsip_err lease_take(struct rsip_lease *lm, struct client *c, const struct r
 		return lease_ike_find(lm, c, ask, addr_index, held);
 	if (!ask->local)
 		return take_anywhere(lm, c, ask, addr_index, held);
+	if (!lease_share_allows(lm, c, *addr_index, ask))
+		return rsip_lease_none_left(ask->method, ask->port_cnt);
 	return take_at(lm, c, ask, *addr_index, held);
 }

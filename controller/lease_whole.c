@@ -92,12 +92,13 @@ void lease_whole_give(struct rsip_lease *lm, uint32_t addr_index)
 }
 
 /* Index + 1 of an address that the ask could get, 0: there is none. */
-static uint32_t any_free(const struct rsip_lease *lm, const struct rsip_lease_ask *ask)
+static uint32_t any_free(struct rsip_lease *lm, const struct client *c, const struct rsip_lease_ask *ask)
 {
 	for (uint32_t pool = 0; pool < lm->pool_cnt; pool++) {
 		uint32_t first = lm->pool_first[pool];
 
-		if (lm->pool[pool].addr_cnt && lease_may_serve(lm, first, ask) && lm->whole[first].first)
+		if (lm->pool[pool].addr_cnt && lease_may_serve(lm, first, ask) && lm->whole[first].first &&
+		    lease_share_allows(lm, c, first, ask))
 			return lm->whole[first].first;
 	}
 	return 0;
@@ -115,7 +116,10 @@ enum rsip_err lease_whole_find(struct rsip_lease *lm, const struct client *c, co
 	h->whole = true;
 	if (ask->local && !lease_whole_free(lm, *addr_index))
 		lease_rest_recall(lm, c->pub.host, *addr_index, h);
-	found = ask->local && lease_whole_free(lm, *addr_index) ? *addr_index + 1 : any_free(lm, ask);
+	if (ask->local && lease_whole_free(lm, *addr_index))
+		found = lease_share_allows(lm, c, *addr_index, ask) ? *addr_index + 1 : 0;
+	else
+		found = any_free(lm, c, ask);
 	if (!found || (ask->local && found != *addr_index + 1)) {
 		free(h);
 		return found ? RSIP_ERR_LOCAL_ADDR_INUSE : RSIP_ERR_LOCAL_ADDR_UNAVAILABLE;

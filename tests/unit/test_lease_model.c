@@ -2,11 +2,12 @@
 /*
  * The lease manager, its store and its data plane against a slow oracle: a plain list of what is leased and of what
  * rests.  Hosts ask, extend, free and leave at random, time passes, and every now and then the disk is full, or rsipd dies with
- * whatever was not committed.  RSIP_MODEL_OPS: how many operations (default 100,000).
+ * whatever was not committed.  RSIP_MODEL_OPS: how many operations (default 100,000); a line is printed every million.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,10 @@
 #define SPI_FIRST 256
 #define SPIS 8192
 #define ITEMS_MAX 8192
+#define FAIR_PERCENT 10
+#define FAIR_PORTS 64
+#define FAIR_SPIS 16 /* lease_share.c */
+#define OWN_LOOKED_AT 64 /* lease_rest.c */
 
 struct item { /* leased, or resting */
 	uint32_t bind_id, host;
@@ -46,7 +51,8 @@ static struct rsip_dataplane *dp;
 static struct rsip_lease *lm;
 static struct rsip_journal *journal;
 static struct rsip_store *store;
-static uint64_t now, seed;
+static uint64_t now, seed, unfair;
+static bool rush; /* little time passes, so the pools run dry */
 
 static void seeded(void *buf, size_t len)
 {
@@ -180,6 +186,80 @@ static void oracle_expire(void)
 			oracle_remove(&now_is->item[i--]);
 }
 
+/* ---- what is fair: lease_share.c ------------------------------------------------------------------------------------------- */
+
+struct part { /* of the shared pool: all of it that is leased or rests, and one host's part */
+	uint32_t ports, spis, my_ports, my_spis, hosts;
+};
+
+static struct part part_of(uint32_t host)
+{
+	bool has[HOSTS + 1] = { false };
+	struct part p = { 0 };
+
+	for (uint32_t i = 0; i < now_is->cnt; i++) {
+		const struct item *it = &now_is->item[i];
+
+		if (it->whole)
+			continue;
+		p.ports += it->port_cnt;
+		p.spis += it->spi_cnt;
+		p.my_ports += it->host == host ? it->port_cnt : 0;
+		p.my_spis += it->host == host ? it->spi_cnt : 0;
+		p.hosts += !has[it->host];
+		has[it->host] = true;
+	}
+	p.hosts += !has[host];
+	return p;
+}
+
+/* of taken: mine, and more would be. */
+static bool is_fair(uint32_t total, uint32_t taken, uint32_t mine, uint32_t more, uint32_t hosts, uint32_t least)
+{
+	uint32_t fair = total / hosts > least ? total / hosts : least;
+
+	return !more || more > total - taken || (total - taken - more) * 100 >= total * FAIR_PERCENT || mine + more <= fair;
+}
+
+/* May the host have it, of the shared pool?  by number: only what does not rest after it already counts. */
+static bool ask_is_fair(uint32_t host, const struct rsip_lease_ask *a)
+{
+	uint32_t addr = ntohl(a->local) - PUB_1, ports = a->port_cnt, spis = a->spi_cnt;
+	struct part p = part_of(host);
+
+	oracle_index();
+	for (uint16_t i = 0; a->ports_given && i < a->port_cnt; i++) {
+		uint16_t owner = port_of[addr][a->ports.port[i]];
+
+		ports -= owner && now_is->item[owner - 1].rest_ns && now_is->item[owner - 1].host == host;
+	}
+	for (uint32_t i = 0; a->spis_given && i < a->spi_cnt; i++) {
+		uint16_t owner = spi_of[addr][a->spis.range[0].first + i];
+
+		spis -= owner && now_is->item[owner - 1].rest_ns && now_is->item[owner - 1].host == host;
+	}
+	return is_fair(SHARED * (PORTS - 1), p.ports, /* 4500 is IKE's */
+		       p.my_ports, ports, p.hosts, FAIR_PORTS) &&
+	       is_fair(SHARED * SPIS, p.spis, p.my_spis, spis, p.hosts, FAIR_SPIS);
+}
+
+static uint32_t resting_of(uint32_t host)
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t i = 0; i < now_is->cnt; i++)
+		cnt += now_is->item[i].rest_ns && now_is->item[i].host == host;
+	return cnt;
+}
+
+static uint64_t refused_for_share(void)
+{
+	struct rsip_pool_stats s;
+
+	rsip_lease_pool_stats(lm, 0, &s);
+	return s.share_refused;
+}
+
 /* ---- the real thing ----------------------------------------------------------------------------------------------------------- */
 
 static const struct rsip_store_clock boot = { .boot_id = "model" };
@@ -231,7 +311,7 @@ static void start(void)
 		.pool = pool, .pool_cnt = 2,
 		.limits = { .clients = 3000, .binds_per_client = 64, .ports_per_client = 1024, .spis_per_client = 1024,
 			    .addrs_per_client = 1, .lease_min_s = 1, .lease_max_s = 86400, .lease_default_s = 1800,
-			    .register_s = 3600, .hold_s = HOLD_S },
+			    .register_s = 3600, .hold_s = HOLD_S, .fair_percent = FAIR_PERCENT, .fair_ports = FAIR_PORTS },
 	};
 	const struct rsip_store_reader reader = { .client = on_client, .lease = on_lease };
 	struct rsip_store_clock clock = clock_now();
@@ -295,6 +375,11 @@ static bool same_as_oracle(void *arg, const struct rsip_lease_client *c, const s
 	return true;
 }
 
+static uint32_t hosts_of_shared(void)
+{
+	return part_of(0).hosts - 1; /* host 0 does not exist, and has nothing */
+}
+
 static void check_leases(void)
 {
 	struct count real = { 0 }, want = { 0 };
@@ -311,6 +396,7 @@ static void check_leases(void)
 	}
 	cr_assert_eq(real.cnt, want.cnt, "%u bindings, the oracle says %u", real.cnt, want.cnt);
 	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(s.hosts, hosts_of_shared(), "hosts with a part of the pool");
 	cr_assert_eq(s.ports_leased, real.ports);
 	cr_assert_eq(s.ports_held, want.ports_resting);
 	cr_assert_eq(s.spis_leased, real.spis);
@@ -389,6 +475,8 @@ static void ask(void)
 	const struct rsip_lease_bind *b = NULL;
 	uint32_t n = 1 + pick(HOSTS), kind = pick(8);
 	enum rsip_err err;
+	uint64_t refused;
+	bool fair;
 
 	a.method = kind == 0 ? RSIP_METHOD_RSA_IP : kind < 5 ? RSIP_METHOD_RSAP_IP : RSIP_METHOD_RSIPSEC;
 	if (a.method == RSIP_METHOD_RSA_IP && pick(2))
@@ -412,8 +500,14 @@ static void ask(void)
 		a.spis_given = true;
 		a.spis = (struct rsip_spi_set){ .range_cnt = 1, .range = &range };
 	}
+	fair = a.method == RSIP_METHOD_RSA_IP || ask_is_fair(n, &a);
+	refused = refused_for_share();
 	err = rsip_lease_assign(lm, client(n), &a, now, &b);
 	cr_assert_neq(err, RSIP_ERR_INTERNAL_SERVER_ERROR);
+	cr_assert(!err ? fair : true, "host %u was granted more than its share of what is left", n);
+	if (resting_of(n) <= OWN_LOOKED_AT) /* beyond, its own may count as others' */
+		cr_assert(refused == refused_for_share() || !fair, "host %u was refused what is fair", n);
+	unfair += !fair;
 	cr_assert(err || !rsip_journal_failing(journal), "granted what cannot be kept");
 	if (!err)
 		oracle_grant(n, b);
@@ -536,7 +630,7 @@ static void step(void)
 	else if (it && what < 85)
 		extend(it);
 	else if (what < 96)
-		pass(pick(20) * S);
+		pass(pick(rush ? 2 : 20) * S);
 	else if (what < 97)
 		leave(1 + pick(HOSTS));
 }
@@ -561,14 +655,18 @@ static void down(void)
 	free(acked);
 }
 
-Test(lease_model, nothing_ever_has_two_owners_and_all_books_agree, .init = up, .fini = down, .timeout = 3600)
+Test(lease_model, nothing_ever_has_two_owners_and_all_books_agree, .init = up, .fini = down, .timeout = 14400)
 {
 	const char *env = getenv("RSIP_MODEL_OPS");
 	long ops = env ? atol(env) : 100000;
 	bool kept = false;
 
 	for (long i = 1; i <= ops; i++) {
+		rush = i / 4000 % 2;
 		step();
+		if (i % 1000000 == 0)
+			fprintf(stderr, "lease_model: %ld of %ld operations, %u items, %llu asks beyond a fair share\n", i, ops,
+				now_is->cnt, (unsigned long long)unfair);
 		if (i % 50 == 0)
 			kept = commit();
 		if (i % 100 == 0)
@@ -583,6 +681,7 @@ Test(lease_model, nothing_ever_has_two_owners_and_all_books_agree, .init = up, .
 			crash();
 		}
 	}
+	cr_assert_gt(unfair, (uint64_t)ops / 10000, "the pool has run dry now and then");
 	pass(100000 * S);
 	while (!commit())
 		;
