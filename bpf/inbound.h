@@ -77,6 +77,14 @@ static __always_inline int rsip_inbound_owner(const struct rsip_walk *walk, cons
 	return res;
 }
 
+/* On the slow-path device: what turned around inside, whose sender was judged when it came in. */
+static __always_inline int rsip_turned_around(const struct rsip_walk *walk)
+{
+	struct rsip_iface *iface = walk->forwarded ? rsip_iface_get(walk->iface) : NULL;
+
+	return iface && iface->role == RSIP_ROLE_PRIVATE;
+}
+
 /* IPv4 to an address of a pool. */
 static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_index)
 {
@@ -89,7 +97,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 		return res;
 	walk->inner_off = ip.off;
 	walk->asked = ip.daddr;
-	res = rsip_src_check(ip.saddr);
+	res = rsip_turned_around(walk) ? 0 : rsip_src_check(ip.saddr);
 	if (res)
 		return res;
 	walk->mark = RSIP_MARK_POOL; /* should the kernel get it */

@@ -94,6 +94,22 @@ Test(xdp_slow, a_reassembled_datagram_reaches_its_host_and_its_ttl_is_left_alone
 	expect_slow_tunnelled(in, want, slot);
 }
 
+Test(xdp_slow, a_datagram_between_two_hosts_goes_on_and_one_that_pretends_to_be_does_not)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	uint32_t slot = given_binding(HOST_B, PUB_2, ports(4008, 8));
+	struct pkt want =
+		pkt(to_host_b(), ip4(PUB_1, PUB_2, .ttl = 63), udp(4003, 4009), bytes(400));
+	struct pkt opened = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, PUB_2, .ttl = 63),
+				udp(4003, 4009), bytes(400));
+
+	expect_run(opened, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_POOL,
+		   .action = XDP_REDIRECT, .want = &want, .in_slot = slot, .bytes = inner_len(&want),
+		   .counts = { { RSIP_CNT_ENCAPSULATED, 1 },
+			       { RSIP_CNT_ENCAPSULATED_BYTES, inner_len(&want) } });
+	expect_slow_dropped(opened, RSIP_MARK_POOL, SRC_SPOOFED);
+}
+
 Test(xdp_slow, later_fragments_follow_their_first)
 {
 	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8), spis(0xa0000000, 4)),
