@@ -54,16 +54,28 @@ check_eq() {
 check_le() { if [ "$2" -le "$3" ]; then ok "$1 ($2)"; else not_ok "$1: got $2, want at most $3"; fi; }
 check_ge() { if [ "$2" -ge "$3" ]; then ok "$1 ($2)"; else not_ok "$1: got $2, want at least $3"; fi; }
 
-# What a sanitizer (make SAN=1, O=build/san) says of our programs is a failure, whatever the scenario saw.
+# Programs with sanitizers (make SAN=1, O=build/san): each finding is a file in $LAB/san, where rsipd's user may write, too.
+san_begin() {
+	case $BIN in */san) ;; *) return 0 ;; esac
+	mkdir -m 1777 $LAB/san
+	export ASAN_OPTIONS=log_path=$LAB/san/found:detect_leaks=1 LSAN_OPTIONS=report_objects=0
+	export UBSAN_OPTIONS=log_path=$LAB/san/found:print_stacktrace=1
+}
+
+# A finding is a failure, whatever the scenario saw; so is a leak: daemons that still run are asked to end.
 sanitized() {
-	local found
-	found=$(grep -rhE "runtime error|ERROR: (Address|Leak)Sanitizer" $LAB --include='*.log' 2>/dev/null | head -n 2)
-	[ -z "$found" ] || not_ok "sanitizer: $found"
+	local f
+	[ -n "${RSIP_LAB_ID:-}" ] && [ -d $LAB/san ] || return 0
+	pkill -TERM -x 'rsipd|rsip-client' # of this PID namespace
+	wait_for 30 eval '! pgrep -x "rsipd|rsip-client"' || not_ok "sanitizer: daemons do not end"
+	for f in $LAB/san/found*; do
+		[ ! -s "$f" ] || { not_ok "sanitizer: $(grep -m 1 -E 'ERROR:|runtime error' "$f")"; sed 's/^/    /' "$f" | head -n 60; }
+	done
 }
 
 lab_end() {
-	sanitized
 	[ "$failed" = 0 ] || [ ! -S $LAB/rsipd.sock ] || { echo "    events and drops:"; ctl stats 2>&1 | sed 's/^/    /'; }
+	sanitized
 	[ "$failed" = 0 ] || [ -z "${LAB_KEEP:-}" ] || { rm -rf "$LAB_KEEP"; cp -r "$LAB" "$LAB_KEEP" 2>/dev/null; }
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ]
@@ -159,6 +171,7 @@ plain() {
 lab_net() {
 	mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p $LAB /run/netns && chmod 755 $LAB || return 1
 	mount -t bpf bpf /sys/fs/bpf || return 1
+	san_begin
 	# copies: a build meanwhile must not change what runs here
 	mkdir $LAB/bin && cp "$BIN"/rsip-loader "$BIN"/rsipd "$BIN"/rsipctl "$BIN"/rsip-client $LAB/bin || return 1
 	BIN=$LAB/bin

@@ -379,6 +379,36 @@ Test(engine_errors, answers_too_big_for_udp_need_tcp, .init = many_nets)
 	cr_expect_gt(gw.answer_len, RSIP_ENGINE_UDP_MAX);
 }
 
+static void all_that_can_be_offered(void)
+{
+	gw_plan();
+	gw_plan_whole();
+	gw.conf.tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_IPIP) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP);
+	gw_up();
+}
+
+/* Its source may be forged: what one of its messages makes us say to somebody else is bounded. */
+Test(engine_errors, little_is_said_to_who_may_not_be_there, .init = all_that_can_be_offered)
+{
+	uint8_t msg[256];
+
+	for (size_t i = 0; i < VECTOR_CNT; i++) {
+		size_t len = from_hex(vectors[i].hex, msg, sizeof(msg));
+
+		say_bytes(gw_host(1 + (unsigned int)i), msg, len);
+		cr_expect_leq(gw.answer_len, RSIP_ENGINE_UNECHOED_MAX, "%s", vectors[i].name);
+		for (size_t at = 0; at < len; at++) {
+			msg[at] ^= 0x41;
+			say_bytes(gw_host(1 + (unsigned int)i), msg, len);
+			cr_expect_leq(gw.answer_len, RSIP_ENGINE_UNECHOED_MAX, "%s, byte %zu", vectors[i].name, at);
+			msg[at] ^= 0x41;
+		}
+	}
+	cr_assert(registered(gw_host(99)));
+	cr_expect_eq(gw.got.method_cnt + gw.got.tunnel_cnt, 6, "the longest");
+	cr_expect_leq(gw.answer_len, RSIP_ENGINE_UNECHOED_MAX);
+}
+
 Test(engine_errors, a_grant_whose_answer_does_not_fit_is_undone)
 {
 	uint32_t id = registered(gw_host(1));
