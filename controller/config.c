@@ -86,8 +86,7 @@ void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, con
 	va_end(ap);
 }
 
-/* ---- interfaces
- * -------------------------------------------------------------------------------------------- */
+/* ---- interfaces ------------------------------------------------------------------------------- */
 
 static void read_endpoint(struct rsip_conf_read *r, const cJSON *item,
 			  const struct rsip_conf_read_key *key, void *out)
@@ -171,8 +170,7 @@ static const struct rsip_conf_read_key interfaces_keys[] = {
 	END,
 };
 
-/* ---- words and modes
- * ----------------------------------------------------------------------------------------- */
+/* ---- words and modes -------------------------------------------------------------------------- */
 
 static void read_dp_mode(struct rsip_conf_read *r, const cJSON *item,
 			 const struct rsip_conf_read_key *key, void *out)
@@ -243,9 +241,7 @@ static void read_level(struct rsip_conf_read *r, const cJSON *item,
 	rsip_conf_read_wrong(r, item, "must be \"error\", \"warning\", \"info\" or \"debug\"");
 }
 
-/* ---- the tables
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the tables ------------------------------------------------------------------------------- */
 
 static const struct rsip_conf_read_key dataplane_keys[] = {
 	{"max_bindings", rsip_conf_read_u32, AT(dataplane.max_bindings), 1, 16 * 1024 * 1024},

@@ -8,9 +8,7 @@
 #include "log.h"
 #include "util.h"
 
-/* ---- as JSON
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- as JSON ---------------------------------------------------------------------------------- */
 
 static uint64_t seconds_since(uint64_t now_ns, uint64_t then_ns)
 {
@@ -132,8 +130,7 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	return obj;
 }
 
-/* ---- one client or binding
- * ---------------------------------------------------------------------------------------- */
+/* ---- one client or binding -------------------------------------------------------------------- */
 
 static struct rsip_lease_client *client_of(struct rsip_ctl_call *call, bool by_host,
 					   enum rsip_ctl_result *result)
@@ -242,9 +239,7 @@ enum rsip_ctl_result rsip_ctl_fn_BINDING_REMOVE(struct rsip_ctl_call *call)
 	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u of client %u removed", id, c->client_id);
 }
 
-/* ---- pages
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- pages ------------------------------------------------------------------------------------ */
 
 #define RSIP_CTL_CURSOR_MAX (1ULL << 53) /* JSON numbers are exact so far */
 

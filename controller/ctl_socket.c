@@ -51,9 +51,7 @@ struct rsip_ctl_server {
 	int conn_cnt;
 };
 
-/* ---- connections
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- connections ------------------------------------------------------------------------------ */
 
 static void conn_free(struct rsip_stream *s)
 {
@@ -238,8 +236,7 @@ void rsip_ctl_publish(struct rsip_ctl_server *server, enum rsip_ctl_event kind, 
 	free(line);
 }
 
-/* ---- the socket file
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the socket file -------------------------------------------------------------------------- */
 
 /*
  * Makes the socket's folder if it is not there (systemd's RuntimeDirectory= does it otherwise); dir

@@ -41,8 +41,7 @@ static cJSON *show_iface(const struct rsip_dp_iface *iface)
 	return obj;
 }
 
-/* ---- pools: ranges that follow each other under one name are one pool
- * ------------------------------------------- */
+/* ---- pools: ranges that follow each other under one name are one pool ------------------------- */
 
 static void add_up(struct rsip_pool_stats *sum, const struct rsip_pool_stats *more)
 {
@@ -109,8 +108,7 @@ static void add_pools(struct rsip_ctl_call *call)
 	}
 }
 
-/* ---- the lease store
- * ---------------------------------------------------------------------------------------------- */
+/* ---- the lease store -------------------------------------------------------------------------- */
 
 void rsip_ctl_show_store(cJSON *out, const struct rsip_ctl_store *store)
 {
@@ -133,9 +131,7 @@ void rsip_ctl_show_store(cJSON *out, const struct rsip_ctl_store *store)
 	rsip_json_add_u64(obj, "shed", store->shed);
 }
 
-/* ---- version, status
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- version, status -------------------------------------------------------------------------- */
 
 enum rsip_ctl_result rsip_ctl_fn_VERSION_GET(struct rsip_ctl_call *call)
 {
@@ -194,9 +190,7 @@ enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
 			    (unsigned long long)uptime, clients, binds);
 }
 
-/* ---- counters
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- counters --------------------------------------------------------------------------------- */
 
 static void add_rows(cJSON *obj, const uint64_t *cnt, bool drops)
 {

@@ -73,9 +73,7 @@ static bool is_private(const struct rsip_hops *nh, uint32_t ifindex)
 	return false;
 }
 
-/* ---- neighbours
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- neighbours ------------------------------------------------------------------------------- */
 
 static struct neigh *neigh_find(struct rsip_hops *nh, uint32_t ifindex, __be32 addr)
 {
@@ -143,9 +141,7 @@ static void neigh_learn(struct rsip_hops *nh, struct neigh *n, const uint8_t *ma
 	host_tell(nh, h);
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- messages --------------------------------------------------------------------------------- */
 
 static void on_neigh(struct rsip_hops *nh, const struct nlmsghdr *msg)
 {
@@ -201,9 +197,7 @@ static int on_event(const struct nlmsghdr *msg, void *arg)
 	return MNL_CB_OK;
 }
 
-/* ---- one host
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- one host --------------------------------------------------------------------------------- */
 
 static void host_detach(struct rsip_hops *nh, struct host *h)
 {
@@ -304,8 +298,7 @@ void rsip_hops_forget(struct rsip_hops *nh, __be32 host)
 	free(h);
 }
 
-/* ---- open, read, close
- * --------------------------------------------------------------------------------------------- */
+/* ---- open, read, close ------------------------------------------------------------------------ */
 
 void rsip_hops_read(struct rsip_hops *nh)
 {

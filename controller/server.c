@@ -23,8 +23,7 @@ const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t
 	return NULL;
 }
 
-/* ---- between transports and engine
- * ----------------------------------------------------------------------------- */
+/* ---- between transports and engine ------------------------------------------------------------ */
 
 static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len,
 			 uint64_t now_ns, uint8_t *answer, size_t size, bool *held)
@@ -64,8 +63,7 @@ static void on_wake(void *arg)
 		event_add(s->wake, &now);
 }
 
-/* ---- between engine, leases and next hops
- * --------------------------------------------------------------------------- */
+/* ---- between engine, leases and next hops ----------------------------------------------------- */
 
 static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint,
 		       uint16_t *mtu)
@@ -105,9 +103,7 @@ static void on_routes_changed(void *arg)
 	((struct rsip_server *)arg)->routes_pending = true;
 }
 
-/* ---- open
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- open ------------------------------------------------------------------------------------- */
 
 static bool named(const struct rsip_conf_iface *list, uint32_t cnt, const char *name)
 {
@@ -272,9 +268,7 @@ int rsip_server_open(struct rsip_conf *conf, uid_t owner, struct rsip_server **o
 	return 0;
 }
 
-/* ---- start
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- start ------------------------------------------------------------------------------------ */
 
 /* The keys without what only the configuration cares for; the caller wipes and frees them.  NULL: out of memory. */
 struct rsip_key_conf *rsip_server_keys(const struct rsip_conf *conf)

@@ -84,8 +84,7 @@ struct rsip_tcp {
 	struct waiting *waits;
 };
 
-/* ---- hosts and what waits for them
- * ----------------------------------------------------------------------------- */
+/* ---- hosts and what waits for them ------------------------------------------------------------ */
 
 static struct tcp_host *host_find(struct rsip_tcp *tcp, __be32 addr)
 {
@@ -154,8 +153,7 @@ static void wait_for_next(struct rsip_tcp *tcp, struct tcp_host *h, const uint8_
 	}
 }
 
-/* ---- one connection
- * ---------------------------------------------------------------------------------------------- */
+/* ---- one connection --------------------------------------------------------------------------- */
 
 static void conn_spoke(struct conn *c)
 {
@@ -284,8 +282,7 @@ static void ended(struct rsip_stream *s, short what)
 
 static const struct rsip_stream_ops conn_ops = { .serve = serve, .ended = ended, .release = conn_free };
 
-/* ---- new connections
- * --------------------------------------------------------------------------------------------- */
+/* ---- new connections -------------------------------------------------------------------------- */
 
 static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_in *from,
 			     struct tcp_host *h)
@@ -401,8 +398,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-/* ---- open, send, close
- * -------------------------------------------------------------------------------------------- */
+/* ---- open, send, close ------------------------------------------------------------------------ */
 
 int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
 		  struct rsip_tcp **out, char *why, size_t why_len)

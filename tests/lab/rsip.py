@@ -73,12 +73,25 @@ class Host:
         data = build(self.n)
         for attempt in range(7):
             self.sock.send(data)
-            self.sock.settimeout(0.05 * 2 ** attempt)
-            try:
-                return parse(self.sock.recv(2048))
-            except TimeoutError:
-                self.repeats += 1
+            answer = self.answer(time.monotonic() + 0.05 * 2 ** attempt)
+            if answer:
+                return answer
+            self.repeats += 1
         raise TimeoutError("no answer from the gateway")
+
+    def answer(self, deadline):
+        """The answer to request n; another one's, come twice since we were impatient, is passed over."""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self.sock.settimeout(left)
+            try:
+                kind, params = parse(self.sock.recv(2048))
+            except TimeoutError:
+                return None
+            if first(params, COUNTER) == u32(self.n):
+                return kind, params
 
     def expect(self, build, kind):
         got, params = self.ask(build)

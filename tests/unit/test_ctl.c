@@ -60,9 +60,7 @@ Test(ctl, secrets_are_not_shown)
 	free(line);
 }
 
-/* ---- the samples
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the samples ------------------------------------------------------------------------------ */
 
 /* The same keys, the same types, and so on down; a longer list goes on as the sample's last entry.
  */
@@ -207,8 +205,7 @@ Test(ctl, there_is_no_sample_of_what_is_no_command)
 	cr_assert_eq(files, commands);
 }
 
-/* ---- what a request may be
- * ------------------------------------------------------------------------------------------ */
+/* ---- what a request may be -------------------------------------------------------------------- */
 
 Test(ctl, what_is_no_request_draws_an_error)
 {
@@ -316,8 +313,7 @@ Test(ctl, explain_says_what_it_cannot_read)
 	}
 }
 
-/* ---- what the answers say
- * ------------------------------------------------------------------------------------------- */
+/* ---- what the answers say --------------------------------------------------------------------- */
 
 Test(ctl, a_binding_is_shown_as_it_was_leased)
 {
