@@ -3,7 +3,8 @@
 #
 # Programs as people use them, on a leased address: curl, ssh both ways, iperf3, dig with a resolv.conf of its own, a web
 # server that the peer calls on a port leased with LISTEN; and WireGuard between two hosts behind two gateways, each with
-# one leased UDP port, which reach each other directly, without a relay or STUN.  One host leases from both gateways.
+# one leased UDP port, which reach each other directly, without a relay or STUN.  One host leases from both gateways, and
+# the first gateway from the second.
 . "$(dirname "$0")/lib.sh"
 . "$LAB_SRC/gw2.sh"
 lab_enter "$@"
@@ -128,6 +129,14 @@ check "the first address still works" fetch
 check "and so does the second" second exec -- curl -sS --max-time 5 -o /dev/null http://198.51.100.2/numbers
 second down
 check "the first still works when the second is gone" fetch
+# ---- a client on a gateway: the first is a host of the second (RFC 3102 1.2) ----
+wire gw eth2 lan2 portd && on lan2 ip link set portd master br0 && plain lan2 portd && plain gw eth2 &&
+	on gw ip addr add 10.98.0.13/24 dev eth2 || lab_abort "the wire between the gateways"
+HOST_GW=$GW2_PRIV host_up gw --ports 8 || not_ok "a client on the first gateway: $(cat $LAB/client-gw.log)"
+check_eq "a client on the first gateway leases from the second" "$(lease gw addr)" $POOL2
+check "and a program there uses it" inside gw curl -sS --max-time 5 -o /dev/null http://198.51.100.2/numbers
+check "the gateway's own hosts go on" fetch
+check "it goes" client gw down
 for h in hosta hostb hostc; do client $h down; done
 check_eq "no binding is left at either gateway" "$(bindings; ctl2 --json bindings | fact bindings)" ""
 left() { on hosta ip -br link | grep -v -E '^(lo|eth0|eth1)'; on hosta tc qdisc | grep clsact; ls $LAB/client-host*/netns 2>/dev/null; }
