@@ -67,6 +67,13 @@ static __always_inline int rsip_demux(struct rsip_key *key, __u32 addr_index)
 	case RSIP_KEY_SPI:
 		return rsip_demux_spi(key);
 	case RSIP_KEY_BAD:
+		if (key->spi) {
+			__u32 slot = rsip_ident_find(key->local, key->spi - 1, key->now_s);
+
+			key->by_pair = 1;
+			if (slot)
+				return (int)slot;
+		}
 		return key->why ? -(int)key->why : -RSIP_DROP_MALFORMED;
 	}
 	return -RSIP_DROP_NO_PROTOCOL;

@@ -38,6 +38,12 @@ static __always_inline void rsip_explain_key(const struct rsip_explain *x, struc
 		rsip_key_bad(key, RSIP_DROP_ICMP_QUERY);
 }
 
+/* Found by what is RSIPSEC's: of the pair's bindings, one of those is meant. */
+static __always_inline bool rsip_explain_ipsec(const struct rsip_explain *x, const struct rsip_key *key)
+{
+	return x->outbound ? rsip_key_is_ipsec(key) : !key->by_pair;
+}
+
 /* The binding is found: does the packet keep to it? */
 static __always_inline int rsip_explain_binding(struct rsip_explain *x, struct rsip_key *key, int slot, __u64 now)
 {
@@ -49,7 +55,7 @@ static __always_inline int rsip_explain_binding(struct rsip_explain *x, struct r
 		return -RSIP_DROP_INTERNAL;
 	if (key->by_pair || key->ike == RSIP_IKE_COOKIES || (key->quoted && (key->kind == RSIP_KEY_SPI || key->ike)))
 		rec = rsip_pair_for_remote(&walk, key, rec,
-					   !x->outbound || rsip_key_is_ipsec(key) ? RSIP_REMOTE_IPSEC : 0, &slot);
+					   rsip_explain_ipsec(x, key) ? RSIP_REMOTE_IPSEC : 0, &slot);
 	x->slot = slot;
 	x->bind_id = rec->bind_id;
 	x->guessed = key->guessed;

@@ -19,7 +19,7 @@ static __always_inline bool rsip_icmp_is_error(__u8 type)
 /* Of RFC 792 and 950, those that answer a query and carry its identifier. */
 static __always_inline bool rsip_icmp_is_reply(__u8 type)
 {
-	return type == 0 || type == 14 || type == 18;
+	return type == 0 || type == 14 || type == 16 || type == 18;
 }
 
 /* The quoted packet's own fields: its source is local.  off: its transport header, of which len bytes exist. */
@@ -40,6 +40,7 @@ static __always_inline void rsip_quote_l4(struct rsip_ctx *ctx, struct rsip_key 
 		__builtin_memcpy(&key->spi, &l4[2], 4);
 	} else {
 		rsip_key_bad(key, RSIP_DROP_NO_QUOTE_OWNER);
+		key->spi = key->proto == RSIP_PROTO_ICMP ? rsip_icmp_ident(l4) : 0;
 	}
 }
 
@@ -57,6 +58,7 @@ __noinline int rsip_quote_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, s
 		return -RSIP_DROP_INTERNAL;
 	off = ip->off + ip->hlen;
 	len = ip->len - ip->hlen;
+	key->spi = 0;
 	rsip_key_bad(key, RSIP_DROP_ICMP_QUERY);
 	if (rsip_ctx_load(ctx, off, &type, 1))
 		return 0;

@@ -19,6 +19,8 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	/* found by what the pair has learned, not by a port or SPI of one binding */
 	if (key->ike == RSIP_IKE_COOKIES || (key->quoted && (key->kind == RSIP_KEY_SPI || key->ike)))
 		rec = rsip_pair_for_remote(walk, key, rec, RSIP_REMOTE_IPSEC, &slot);
+	else if (key->by_pair)
+		rec = rsip_pair_for_remote(walk, key, rec, 0, &slot);
 	if (rec->local != key->local || RSIP_READ(rec->expires_ns) <= walk->now)
 		return -RSIP_DROP_EXPIRED;
 	err = rsip_remote_check(rec, key);

@@ -46,6 +46,14 @@ static __always_inline bool rsip_kernel_udp(const struct rsip_addr_info *info, c
 	return key->ike && info->flags & RSIP_ADDR_KERNEL_IKE;
 }
 
+/* 1: no host may have this ICMP identifier of the address. */
+static __always_inline bool rsip_kernel_ident(__u32 addr_index, __u16 ident)
+{
+	struct rsip_addr_info *info = bpf_map_lookup_elem(&rsip_addr_info, &addr_index);
+
+	return info && rsip_span16_has(info->kernel_ids, RSIP_KERNEL_ID_SPANS, ident);
+}
+
 /* 1: a packet that no binding claims is for the machine. */
 __noinline int rsip_kernel_owns(const struct rsip_key *key, __u32 addr_index)
 {
@@ -54,8 +62,7 @@ __noinline int rsip_kernel_owns(const struct rsip_key *key, __u32 addr_index)
 	if (!key || !info || info->addr != key->local || info->whole_slot || !(info->flags & RSIP_ADDR_LIVE))
 		return 0;
 	if (key->kind == RSIP_KEY_BAD)
-		return key->why == RSIP_DROP_ICMP_QUERY && key->spi &&
-		       rsip_span16_has(info->kernel_ids, RSIP_KERNEL_ID_SPANS, key->spi - 1);
+		return key->spi && rsip_span16_has(info->kernel_ids, RSIP_KERNEL_ID_SPANS, key->spi - 1);
 	if (key->kind == RSIP_KEY_PORTS)
 		return rsip_kernel_udp(info, key) ||
 		       rsip_span16_has(info->kernel_ports, RSIP_KERNEL_PORT_SPANS, key->local_port);

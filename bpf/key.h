@@ -39,7 +39,7 @@ struct rsip_key {
 	__u64 rcookie;
 	__be32 local; /* the leased address */
 	__be32 remote;
-	__be32 spi; /* of an ICMP reply: 1 + its identifier, in host order */
+	__be32 spi; /* of an ICMP query, its reply, or an error about it: 1 + its identifier, in host order */
 	__u32 self; /* hairpin: the sender's record in rsip_learned, whose claims do not count */
 	__u16 local_port; /* host order */
 	__u16 remote_port;
@@ -51,7 +51,7 @@ struct rsip_key {
 	__u8 host_sent; /* the host built this packet (outbound, or quoted in an ICMP error) */
 	__u8 quoted; /* read from an ICMP error */
 	__u8 has_ports;
-	__u8 by_pair; /* the owner was found by (host, address) alone */
+	__u8 by_pair; /* the owner was found by (host, address) alone; inbound: by an ICMP identifier */
 	__u8 why; /* RSIP_DROP_* of RSIP_KEY_BAD */
 	__u8 ike_response; /* IKEv2: the response flag */
 	__u8 guessed; /* nothing but the remote told the owner */
@@ -95,6 +95,18 @@ static __always_inline bool rsip_proto_has_ports(__u8 proto)
 {
 	return proto == RSIP_PROTO_TCP || proto == RSIP_PROTO_UDP || proto == RSIP_PROTO_UDPLITE ||
 	       proto == RSIP_PROTO_SCTP || proto == RSIP_PROTO_DCCP;
+}
+
+/* Of RFC 792 and 950, those that ask, with an identifier. */
+static __always_inline bool rsip_icmp_is_query(__u8 type)
+{
+	return type == 8 || type == 13 || type == 15 || type == 17;
+}
+
+/* 1 + the identifier of a query (ICMP header, 8 bytes at least), or 0: none. */
+static __always_inline __u32 rsip_icmp_ident(const __be16 *icmp)
+{
+	return rsip_icmp_is_query(*(const __u8 *)icmp) ? bpf_ntohs(icmp[2]) + 1U : 0;
 }
 
 static __always_inline void rsip_key_set_ports(struct rsip_key *key, __be16 src, __be16 dst)
@@ -208,9 +220,10 @@ static __always_inline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip
 	l4 = rsip_data(ctx) + off;
 	if (ip->len < ip->hlen + min || (void *)l4 + 8 > rsip_data_end(ctx))
 		rsip_key_bad(key, RSIP_DROP_MALFORMED);
-	else if (ip->proto == RSIP_PROTO_ICMP)
+	else if (ip->proto == RSIP_PROTO_ICMP) {
 		key->kind = RSIP_KEY_ICMP;
-	else if (ip->proto == RSIP_PROTO_AH)
+		key->spi = key->host_sent ? rsip_icmp_ident(l4) : 0;
+	} else if (ip->proto == RSIP_PROTO_AH)
 		rsip_key_ah(ctx, key, off, len);
 	else if (ip->proto == RSIP_PROTO_ESP) {
 		key->kind = RSIP_KEY_SPI;

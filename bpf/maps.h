@@ -57,6 +57,10 @@ RSIP_HASH(rsip_cookies, struct rsip_cookie_key, struct rsip_claim, 1024);
 RSIP_HASH(rsip_spis_out, struct rsip_spi_out_key, struct rsip_claim, 1024);
 /* Which hosts of an address have IKE exchanges with this remote?  packets; rsipd removes the dead. */
 RSIP_HASH(rsip_ike_peers, struct rsip_ike_peer_key, struct rsip_ike_peer, 1024);
+/* Whose ICMP queries have this identifier?  packets; rsipd removes the dead and the old. */
+RSIP_HASH(rsip_idents, struct rsip_ident_key, struct rsip_ident, 1024);
+/* Which identifiers has this binding?  packets; rsipd removes the dead. */
+RSIP_HASH(rsip_ident_ring, __u32, struct rsip_ident_ring, 1024);
 /* What became of packets, a row for each CPU and interface of arrival.  packets -> rsipd, rsip-loader. */
 RSIP_ARRAY(rsip_counters, struct rsip_counters, RSIP_MAX_IFACES);
 /* Whose is the packet that the kernel fragments right now?  packets. */

@@ -53,6 +53,10 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	else
 		rsip_key_turn_ike(walk->ctx, ip, key);
 	res = rsip_demux(key, addr_index);
+	if (res == -RSIP_DROP_ICMP_QUERY) {
+		walk->in_slot = walk->out_slot; /* the answer, should there be one */
+		return rsip_reply_echo(walk, ip) ?: res;
+	}
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
 	res = rsip_to_host(walk, ip, key, res);
@@ -122,6 +126,7 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	rec = rsip_binding_get(slot);
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
+	walk->out_slot = slot;
 	dst_index = rsip_addr_find(ip->daddr);
 	err = rsip_owner_learn(walk, rec, &key, dst_index != RSIP_NO_ADDR);
 	if (!err)
@@ -131,7 +136,6 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	walk->tunnel_src = outer->saddr;
 	walk->tunnel_dst = outer->daddr;
 	walk->inner_off = ip->off;
-	walk->out_slot = slot;
 	walk->bytes = ip->len;
 	ip->seg = rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen);
 	if (dst_index != RSIP_NO_ADDR)

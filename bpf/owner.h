@@ -132,7 +132,21 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 	return rsip_remote_check(rec, key);
 }
 
-/* What the packet teaches: an IKE cookie claimed, an outbound SPI remembered.  0 or -RSIP_DROP_*. */
+/* A query's identifier becomes the host's, unless it is the machine's own.  0 or -RSIP_DROP_*. */
+static __always_inline int rsip_owner_ident(const struct rsip_walk *walk, const struct rsip_binding *rec,
+					    const struct rsip_key *key)
+{
+	if (!key->spi)
+		return 0;
+	if (rsip_kernel_ident(rec->addr_index, key->spi - 1))
+		return -RSIP_DROP_IDENT_TAKEN;
+	return rsip_ident_take(key->local, key->spi - 1, walk->out_slot, key->now_s);
+}
+
+/*
+ * What the packet teaches: an IKE cookie claimed, an outbound SPI or an ICMP identifier remembered.  0 or
+ * -RSIP_DROP_*.
+ */
 static __always_inline int rsip_owner_learn(struct rsip_walk *walk, const struct rsip_binding *rec,
 					    const struct rsip_key *key, bool hairpin)
 {
@@ -140,6 +154,8 @@ static __always_inline int rsip_owner_learn(struct rsip_walk *walk, const struct
 
 	if (!key->by_pair)
 		return 0;
+	if (key->kind == RSIP_KEY_ICMP)
+		return rsip_owner_ident(walk, rec, key);
 	if (key->kind == RSIP_KEY_SPI || key->ike == RSIP_IKE_SPI) {
 		rsip_spi_out_seen(key, rec->learned);
 		return 0;

@@ -193,31 +193,40 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 
 /* ---- echo ---------------------------------------------------------------------------------------------------------- */
 
+static __always_inline void rsip_reply_turn(struct iphdr *h, __be32 from, __be32 to)
+{
+	h->saddr = from;
+	h->daddr = to;
+	rsip_inner_set(h, (__be16 *)&h->ttl, &h->ttl, RSIP_REPLY_TTL);
+}
+
 /*
- * RFC 3102 6.2: an echo request to a shared address is the gateway's to answer.  0: not one.  RSIP_ANSWER_ECHO: the
- * frame is the reply.
+ * RFC 3102 6.2: an echo request to a shared address is the gateway's to answer; a host's goes back into its tunnel.
+ * 0: not one.  RSIP_ANSWER_ECHO: the frame is the reply.
  */
 static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
 	struct rsip_iface *iface = rsip_iface_get(walk->iface);
 	__u32 off = (ip->off + ip->hlen) & 0xff;
 	struct ethhdr *eth = rsip_data(walk->ctx);
+	struct iphdr *h, *outer;
 	struct rsip_hop hop;
-	struct iphdr *h;
 	__be16 *icmp;
 
-	h = (void *)eth + walk->l2;
+	outer = (void *)eth + walk->l2;
+	h = (void *)eth + (ip->off & 0x7f);
 	icmp = (void *)eth + off;
 	if (!iface || walk->slow || (void *)(eth + 1) > rsip_data_end(walk->ctx) ||
-	    (void *)(h + 1) > rsip_data_end(walk->ctx) || (void *)(icmp + 4) > rsip_data_end(walk->ctx))
+	    (void *)(outer + 1) > rsip_data_end(walk->ctx) || (void *)(h + 1) > rsip_data_end(walk->ctx) ||
+	    (void *)(icmp + 4) > rsip_data_end(walk->ctx))
 		return 0;
 	if (icmp[0] != bpf_htons(0x0800))
 		return 0;
 	icmp[0] = 0;
 	rsip_csum_replace((__sum16 *)&icmp[1], bpf_htons(0x0800), 0);
-	h->saddr = ip->daddr;
-	h->daddr = ip->saddr;
-	rsip_inner_set(h, (__be16 *)&h->ttl, &h->ttl, RSIP_REPLY_TTL);
+	rsip_reply_turn(h, ip->daddr, ip->saddr);
+	if (walk->tunnel_src)
+		rsip_reply_turn(outer, walk->tunnel_dst, walk->tunnel_src);
 	if (walk->l2) {
 		__builtin_memcpy(hop.dst_mac, eth->h_source, 6);
 		__builtin_memcpy(hop.src_mac, iface->mac, 6);

@@ -9,6 +9,7 @@
 #include "key.h"
 #include "icmp.h"
 #include "ike.h"
+#include "ident.h"
 #include "peers.h"
 #include "kernel.h"
 #include "demux.h"

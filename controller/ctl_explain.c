@@ -102,6 +102,20 @@ static bool take_direction(struct rsip_ctl_call *call, struct rsip_explain *x)
 	return true;
 }
 
+/* Of an ICMP query, its reply, or an error about it. */
+static bool take_identifier(struct rsip_ctl_call *call, struct rsip_explain *x)
+{
+	uint64_t number;
+
+	if (!take_number(call, "identifier", 65535, &number))
+		return false;
+	if (arg(call, "identifier") && x->proto != 1)
+		return wrong(call, "identifier", "left out, but for icmp");
+	if (arg(call, "identifier"))
+		x->spi = (uint32_t)number + 1;
+	return true;
+}
+
 static bool take_numbers(struct rsip_ctl_call *call, struct rsip_explain *x)
 {
 	uint64_t port, remote_port, spi, icookie, rcookie, version;
@@ -145,6 +159,8 @@ static bool read_packet(struct rsip_ctl_call *call, struct rsip_explain *x)
 	    !take_address(call, "remote", &x->remote) || !take_address(call, "host", &x->host) || !take_numbers(call, x) ||
 	    !take_flag(call, "initiator", &x->ike_initiator) || !take_flag(call, "response", &x->ike_response) ||
 	    !take_flag(call, "quoted", &x->quoted))
+		return false;
+	if (!take_identifier(call, x))
 		return false;
 	if (x->outbound && (!x->host || x->quoted))
 		return wrong(call, x->quoted ? "quoted" : "host", x->quoted ? "left out for direction out" : "given for direction out");

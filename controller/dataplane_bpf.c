@@ -23,11 +23,21 @@
 #include "dataplane_bpf.h"
 #include "dataplane_core.h"
 #include "log.h"
+#include "util.h"
 
 #define SWEEP_KEYS 1024 /* claims looked at in one call of housekeep: some 2 ms */
+#define SWEEP_IDENTS 256 /* ICMP identifiers, and as many of their rings */
 
 #define HASHES (RSIP_DP_EVENTS - RSIP_DP_ARRAYS)
 #define PEERS (RSIP_DP_IKE_PEERS - RSIP_DP_ARRAYS)
+#define IDENTS (RSIP_DP_IDENTS - RSIP_DP_ARRAYS) /* from here on: what grows old by itself */
+#define RING (RSIP_DP_IDENT_RING - RSIP_DP_ARRAYS)
+
+/* How far a sweep has come in a hash. */
+struct cursor {
+	uint8_t key[16]; /* after which key it goes on */
+	bool begun;
+};
 
 struct bpf_dp {
 	struct rsip_dp_core core; /* first */
@@ -35,11 +45,11 @@ struct bpf_dp {
 		void *at;
 		size_t len;
 	} map[RSIP_DP_ARRAYS];
-	int hash_fd[HASHES]; /* rsip_cookies, rsip_spis_out, rsip_ike_peers */
-	int sweep_map; /* which of them the sweep is in */
-	uint8_t sweep_key[16]; /* after which key it goes on */
-	bool sweep_begun;
+	int hash_fd[HASHES]; /* rsip_cookies ... rsip_ident_ring */
+	struct cursor cursor[HASHES];
+	int sweep_map; /* which of those with claims the sweep is in */
 	uint32_t sweep_stale; /* core.stale when it began */
+	uint64_t now_ns; /* of this sweep */
 	bool grace_warned;
 	struct ring_buffer *ring; /* rsip_events */
 	int ring_fd; /* our own descriptor of it */
@@ -51,7 +61,8 @@ struct bpf_dp {
 static const char *const map_names[RSIP_DP_MAPS] = {
 	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
 	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
-	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_ike_peers", "rsip_events",
+	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_ike_peers", "rsip_idents",
+	"rsip_ident_ring", "rsip_events",
 };
 
 /* Maps we only read; the kernel keeps us from writing them by mistake. */
@@ -164,25 +175,62 @@ static bool claim_is_stale(const struct bpf_dp *d, const struct rsip_claim *clai
 		       claim->gen;
 }
 
-/* A peer's record is as good as the best of its hosts. */
 union value {
 	struct rsip_claim claim;
 	struct rsip_ike_peer peer;
+	struct rsip_ident ident;
+	struct rsip_ident_ring ring;
 };
 
+static bool slot_has(const struct bpf_dp *d, uint32_t slot, uint32_t bind_id)
+{
+	const struct rsip_binding *rec = &d->core.m.bindings[slot];
+
+	return slot <= d->core.config.max_bindings && rec->bind_id == bind_id &&
+	       __atomic_load_n(&rec->expires_ns, __ATOMIC_ACQUIRE);
+}
+
+/* Nobody asks under it any more, or its binding is gone. */
+static bool ident_is_stale(const struct bpf_dp *d, const struct rsip_ident_key *key, const struct rsip_ident *v)
+{
+	uint64_t word = v->owner ^ RSIP_IDENT_MASK(key, d->core.config.hash_seed);
+	struct rsip_ident_owner owner;
+
+	memcpy(&owner, &word, sizeof(owner));
+	return (uint32_t)(d->now_ns / RSIP_NS_PER_S) - v->seen_s > 2 * RSIP_IDENT_S ||
+	       !slot_has(d, owner.slot, owner.bind_id);
+}
+
+static bool ring_is_stale(const struct bpf_dp *d, const void *key, const struct rsip_ident_ring *v)
+{
+	uint32_t slot;
+
+	memcpy(&slot, key, sizeof(slot));
+	return !slot_has(d, slot, v->bind_id);
+}
+
 /* A claim is kept combined with its key. */
-static bool value_is_stale(const struct bpf_dp *d, int map, const void *key, const union value *v)
+static bool masked_is_stale(const struct bpf_dp *d, const void *key, const struct rsip_claim *v)
 {
 	uint64_t word[2], word_claim;
 	struct rsip_claim held;
 
-	if (map != PEERS) {
-		memcpy(word, key, sizeof(word));
-		memcpy(&word_claim, &v->claim, sizeof(word_claim));
-		word_claim ^= RSIP_CLAIM_MASK(word[0], word[1], d->core.config.hash_seed);
-		memcpy(&held, &word_claim, sizeof(held));
-		return claim_is_stale(d, &held);
-	}
+	memcpy(word, key, sizeof(word));
+	memcpy(&word_claim, v, sizeof(word_claim));
+	word_claim ^= RSIP_CLAIM_MASK(word[0], word[1], d->core.config.hash_seed);
+	memcpy(&held, &word_claim, sizeof(held));
+	return claim_is_stale(d, &held);
+}
+
+/* A peer's record is as good as the best of its hosts. */
+static bool value_is_stale(const struct bpf_dp *d, int map, const void *key, const union value *v)
+{
+	if (map == IDENTS)
+		return ident_is_stale(d, key, &v->ident);
+	if (map == RING)
+		return ring_is_stale(d, key, &v->ring);
+	if (map != PEERS)
+		return masked_is_stale(d, key, &v->claim);
 	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
 		struct rsip_claim claim;
 
@@ -209,34 +257,46 @@ static void drop_if_stale(struct bpf_dp *d, int map, const void *key)
 		bpf_map_update_elem(fd, key, &v, BPF_NOEXIST);
 }
 
-static void bpf_sweep(void *core)
+/* One key on.  false: that was the last one; the next call begins anew. */
+static bool sweep_step(struct bpf_dp *d, int map)
 {
-	struct bpf_dp *d = core;
-	uint8_t next[16];
+	struct cursor *at = &d->cursor[map];
+	uint8_t next[16] = { 0 };
+	bool more = !bpf_map_get_next_key(d->hash_fd[map], at->begun ? at->key : NULL, next);
 
-	for (int n = 0; n < SWEEP_KEYS; n++) {
-		int fd = d->hash_fd[d->sweep_map];
+	/* Step on before the deletion: the key we stand on must exist at the next step. */
+	if (at->begun)
+		drop_if_stale(d, map, at->key);
+	memcpy(at->key, next, sizeof(next));
+	at->begun = more;
+	return more;
+}
 
-		if (!d->sweep_map && !d->sweep_begun)
+/* Claims: only after learned records were freed. */
+static void sweep_claims(struct bpf_dp *d)
+{
+	for (int n = 0; n < SWEEP_KEYS && d->core.stale; n++) {
+		if (!d->sweep_map && !d->cursor[0].begun)
 			d->sweep_stale = d->core.stale;
-		if (!bpf_map_get_next_key(fd, d->sweep_begun ? d->sweep_key : NULL, next)) {
-			/* Step on before the deletion: the key we stand on must exist at the next
-			 * step. */
-			if (d->sweep_begun)
-				drop_if_stale(d, d->sweep_map, d->sweep_key);
-			memcpy(d->sweep_key, next, sizeof(next));
-			d->sweep_begun = true;
+		if (sweep_step(d, d->sweep_map))
 			continue;
-		}
-		if (d->sweep_begun)
-			drop_if_stale(d, d->sweep_map, d->sweep_key);
-		d->sweep_begun = false;
-		d->sweep_map = (d->sweep_map + 1) % HASHES;
+		d->sweep_map = (d->sweep_map + 1) % IDENTS;
 		if (!d->sweep_map) { /* all done: what was freed meanwhile needs another round */
 			d->core.stale -= d->sweep_stale;
 			return;
 		}
 	}
+}
+
+static void bpf_sweep(void *core, uint64_t now_ns)
+{
+	struct bpf_dp *d = core;
+
+	d->now_ns = now_ns;
+	sweep_claims(d);
+	for (int map = IDENTS; map <= RING; map++)
+		for (int n = 0; n < SWEEP_IDENTS && sweep_step(d, map); n++)
+			;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -260,8 +260,7 @@ static void op_housekeep(struct rsip_dataplane *dp, uint64_t now_ns)
 
 	if (slots > RSIP_NS_PER_S || learned > RSIP_NS_PER_S)
 		rsip_dp_core_grace(c);
-	if (c->stale)
-		c->back->sweep(c);
+	c->back->sweep(c, now_ns);
 }
 
 static int op_foreach(struct rsip_dataplane *dp, uint64_t now_ns, rsip_dp_found_fn fn, void *arg)

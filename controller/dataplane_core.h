@@ -86,8 +86,8 @@ struct rsip_dp_mem {
 struct rsip_dp_back {
 	void (*grace)(
 		void *core); /* every packet that is under way now has ended when it returns */
-	void (*sweep)(void *core); /* some of the stale claims go; called where learned records were
-				      freed */
+	/* some of what lost its owner goes: of claims only where learned records were freed (stale) */
+	void (*sweep)(void *core, uint64_t now_ns);
 	int (*events_fd)(void *core);
 	int (*explain)(void *core, struct rsip_explain *x);
 	void (*events)(void *core, rsip_dp_event_fn fn, void *arg);

@@ -39,8 +39,9 @@ static void mem_grace(void *core)
 	(void)core;
 }
 
-static void mem_sweep(void *core)
+static void mem_sweep(void *core, uint64_t now_ns)
 {
+	(void)now_ns;
 	((struct rsip_dp_core *)core)->stale = 0;
 }
 

@@ -54,7 +54,7 @@ int ctl_explain(struct ctl_run *run)
 		cJSON_Delete(args);
 		return ctl_fail(run, EXIT_USAGE,
 				"explain [in|out] PROTOCOL local=ADDRESS [local-port=N] [remote=ADDRESS] [remote-port=N] [spi=N] "
-				"[host=ADDRESS] [icookie=0x...] [rcookie=0x...] ...: see rsipctl(8)");
+				"[identifier=N] [host=ADDRESS] [icookie=0x...] [rcookie=0x...] ...: see rsipctl(8)");
 	}
 	code = ctl_ask(run, "explain", args, &reply, &out);
 	if (code != EXIT_DONE)

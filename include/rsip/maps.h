@@ -9,7 +9,7 @@
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
- *            rsip_ike_peers rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
+ *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
  *            rsip_icmp_rate
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
@@ -27,7 +27,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 7
+#define RSIP_LAYOUT_VERSION 8
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
@@ -38,6 +38,8 @@
 #define RSIP_IKE_PEER_HOSTS 4 /* hosts of one address remembered per IKE peer; more are "many" */
 #define RSIP_IKE_ANSWER_S 86400 /* how long an answered exchange makes a host known to a peer */
 #define RSIP_SPI_OUT_MAX 8 /* outbound SPIs remembered per pair, for ICMP errors about them */
+#define RSIP_IDENTS_MAX 64 /* ICMP query identifiers one binding can hold */
+#define RSIP_IDENT_S 60 /* how long one is its owner's after its last query */
 #define RSIP_NEXTHOPS 1024 /* public next hops cached per CPU; a power of two */
 #define RSIP_NEXTHOP_TTL_NS 1000000000ULL
 
@@ -368,6 +370,35 @@ struct rsip_ike_peer {
 };
 _Static_assert(sizeof(struct rsip_ike_peer) == 64, "rsip_ike_peer");
 
+/* rsip_idents: hash; whose ICMP queries have this identifier?  First owner wins (RFC 3102 6.2). */
+struct rsip_ident_key {
+	__be32 local;
+	__u32 ident; /* host order */
+};
+_Static_assert(sizeof(struct rsip_ident_key) == 8, "rsip_ident_key");
+
+/* Valid while the slot has this binding. */
+struct rsip_ident_owner {
+	__u32 slot;
+	__u32 bind_id;
+};
+_Static_assert(sizeof(struct rsip_ident_owner) == 8, "rsip_ident_owner");
+
+struct rsip_ident {
+	__u64 owner; /* struct rsip_ident_owner, combined with its key: RSIP_IDENT_MASK, exclusive or */
+	__u32 seen_s; /* CLOCK_MONOTONIC: the last query */
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_ident) == 16, "rsip_ident");
+
+/* rsip_ident_ring: hash; key slot.  A binding's identifiers: it loses its own oldest, never another's. */
+struct rsip_ident_ring {
+	__u32 bind_id; /* another: the slot's binding before, all void */
+	__u32 head; /* rises with each identifier; the next place, modulo RSIP_IDENTS_MAX */
+	__u16 ident[RSIP_IDENTS_MAX];
+};
+_Static_assert(sizeof(struct rsip_ident_ring) == 8 + 2 * RSIP_IDENTS_MAX, "rsip_ident_ring");
+
 /*
  * rsip_frags: array of cpus.  The kernel sends the fragments of one packet to the slow-path device one after
  * the other, the first one first: that one says whose the others are.
@@ -454,7 +485,7 @@ struct rsip_explain {
 	__be32 local; /* the leased address */
 	__be32 remote;
 	__be32 host; /* outbound: the outer source */
-	__be32 spi;
+	__be32 spi; /* ICMP queries and their replies: the identifier + 1, host order */
 	__u64 icookie; /* IKE: as on the wire */
 	__u64 rcookie;
 	__u16 local_port; /* host order */
@@ -515,6 +546,7 @@ static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u3
 #define RSIP_LISTEN_HOST(port) ((__be32)(port))
 #endif
 
+#define RSIP_IDENT_MASK(key, seed) rsip_hash((__u64)(key)->ident << 32 | (__u32)(key)->local, ~(seed))
 /* Of a key of two 8-byte words. */
 #define RSIP_CLAIM_MASK(first, second, seed) rsip_hash((first) ^ rsip_hash((second), ~(seed)), (seed))
 

@@ -63,7 +63,9 @@
 	X(INTERNAL, "internal", "a helper or table failed where it should not")                 \
 	X(IKE_AMBIGUOUS, "ike-ambiguous", "IKE that its sender began: several hosts of the address talk to it")    \
 	X(FRAGMENT_LOST, "fragment-lost", "a later fragment on the slow path whose first was dropped") \
-	X(STRAY, "stray", "on the slow-path device without having been sent there")
+	X(STRAY, "stray", "on the slow-path device without having been sent there")             \
+	X(IDENT_TAKEN, "ident-taken", "an ICMP query whose identifier another host of the address uses") \
+	X(IDENT_LIMIT, "ident-limit", "no room to remember another ICMP query's identifier")
 
 enum rsip_counter {
 #define X(sym, name, text) RSIP_CNT_##sym,

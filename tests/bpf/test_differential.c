@@ -178,12 +178,21 @@ static void add_ike(struct layers *to)
 
 static void add_transport(struct layers *to, bool may_quote);
 
+static void add_query(struct layers *to)
+{
+	add(to, icmp(PICK(uint8_t, 8, 8, 8, 0, 0, 0, 13, 14, 17, 18), 0, .rest_hi = PICK(uint16_t, 0, 1, 2, 77, 65535),
+		     .rest_lo = 1));
+}
+
 static void add_quote(struct layers *to)
 {
 	add(to, icmp(PICK(uint8_t, 3, 3, 4, 11, 12, 5, 0, 8), 4, .rest_lo = 1400));
 	add_ip(to, one_in(4) ? some_remote() : some_local(),
 	       one_in(4) ? some_local() : some_remote());
-	add_transport(to, false);
+	if (one_in(3))
+		add_query(to);
+	else
+		add_transport(to, false);
 }
 
 static void add_transport(struct layers *to, bool may_quote)
@@ -217,7 +226,10 @@ static void add_transport(struct layers *to, bool may_quote)
 			add_ike(to);
 		break;
 	default:
-		add_quote(to);
+		if (one_in(2))
+			add_query(to);
+		else
+			add_quote(to);
 	}
 	add(to, bytes(one_in(8) ? 0 : below(80)));
 }

@@ -46,7 +46,7 @@ Test(flat, no_helper_that_walks_a_table)
 
 /* Arrays are indexed; a hash costs the same for any size; nothing else may be there (an LPM trie, a
  * list, a queue). */
-Test(flat, only_arrays_and_the_three_hashes)
+Test(flat, only_arrays_and_the_five_hashes)
 {
 	struct bpf_map *map;
 	int hashes = 0;
@@ -59,7 +59,7 @@ Test(flat, only_arrays_and_the_three_hashes)
 				  type == BPF_MAP_TYPE_DEVMAP || type == BPF_MAP_TYPE_RINGBUF,
 			  "%s is of type %d", bpf_map__name(map), type);
 	}
-	cr_expect_eq(hashes, 3);
+	cr_expect_eq(hashes, 5);
 }
 
 Test(flat, the_last_of_many_bindings_is_found_like_the_first)

@@ -90,6 +90,7 @@ struct key {
 	bool has_ports;
 	uint16_t local_port, remote_port;
 	uint32_t spi;
+	uint32_t ident; /* 1 + that of an ICMP query, or of what answers it; 0: none */
 	uint64_t icookie, rcookie;
 	bool v2, initiator;
 	const struct ref_binding
@@ -164,6 +165,14 @@ static void bad(struct key *k, int why)
 	k->why = why;
 }
 
+/* RFC 792, RFC 950: 1 + the identifier of a query, or else of a reply; 0: it is none. */
+static uint32_t ident_of(const uint8_t *icmp, bool query)
+{
+	uint8_t type = query ? icmp[0] : (uint8_t)(icmp[0] ? icmp[0] - 1 : 8);
+
+	return type == 8 || type == 13 || type == 15 || type == 17 ? get(icmp + 4, 2) + 1 : 0;
+}
+
 static void read_key(const struct ip *ip, bool by_host, struct key *k)
 {
 	const uint8_t *at = ip->at + ip->hlen;
@@ -184,6 +193,7 @@ static void read_key(const struct ip *ip, bool by_host, struct key *k)
 		bad(k, RSIP_DROP_MALFORMED);
 	} else if (ip->proto == 1) {
 		k->what = SAYS_ICMP;
+		k->ident = by_host ? ident_of(at, true) : 0;
 	} else {
 		read_transport(at, len, k);
 		ah_len = (at[1] + 2U) * 4;
@@ -198,8 +208,11 @@ static void read_quote(const struct ip *ip, struct key *k)
 	const uint8_t *icmp = ip->at + ip->hlen, *in = icmp + 8;
 	uint32_t len = ip->len - ip->hlen, hlen;
 
-	if (icmp[0] != 3 && icmp[0] != 4 && icmp[0] != 11 && icmp[0] != 12)
+	k->ident = 0;
+	if (icmp[0] != 3 && icmp[0] != 4 && icmp[0] != 11 && icmp[0] != 12) {
+		k->ident = icmp[0] == 9 ? 0 : ident_of(icmp, false);
 		return bad(k, RSIP_DROP_ICMP_QUERY);
+	}
 	hlen = (in[0] & 15U) * 4;
 	if (len < 28 || in[0] >> 4 != 4 || hlen < 20 || len - 8 < hlen)
 		return bad(k, RSIP_DROP_MALFORMED);
@@ -211,6 +224,7 @@ static void read_quote(const struct ip *ip, struct key *k)
 	if (len - 8 - hlen < 8)
 		return bad(k, RSIP_DROP_MALFORMED);
 	bad(k, RSIP_DROP_NO_QUOTE_OWNER);
+	k->ident = k->proto == 1 ? ident_of(in + hlen, true) : 0;
 	read_transport(in + hlen, len - 8 - hlen, k);
 }
 
@@ -305,6 +319,21 @@ static const struct ref_binding *by_spi_out(const struct reference *ref, const s
 	return NULL;
 }
 
+static const struct ref_learned *ident_held(const struct reference *ref, __be32 local, uint32_t ident)
+{
+	for (uint32_t i = 0; i < ref->ident_cnt; i++)
+		if (ref->idents[i].local == local && ref->idents[i].spi == ident)
+			return &ref->idents[i];
+	return NULL;
+}
+
+static const struct ref_binding *by_ident(const struct reference *ref, const struct key *k)
+{
+	const struct ref_learned *held = k->ident ? ident_held(ref, k->local, k->ident) : NULL;
+
+	return held ? held->owner : NULL;
+}
+
 /* Who receives the packet; else 0 and why. */
 static const struct ref_binding *receiver(const struct reference *ref, const struct key *k,
 					  int *why)
@@ -317,7 +346,7 @@ static const struct ref_binding *receiver(const struct reference *ref, const str
 	switch (k->what) {
 	case SAYS_BAD:
 		*why = k->why;
-		return NULL;
+		return by_ident(ref, k);
 	case SAYS_SPI:
 		*why = k->quoted ? *why : RSIP_DROP_NO_SPI;
 		return k->quoted ? by_spi_out(ref, k) : by_spi(ref, k->local, k->spi);
@@ -575,11 +604,25 @@ static void learn_spi_out(struct reference *ref, const struct ref_binding *b, co
 		.owner = b, .local = k->local, .remote = k->remote, .spi = k->spi};
 }
 
+/* RFC 3102 6.2: the first owner keeps it. */
+static int take_ident(struct reference *ref, const struct ref_binding *b, const struct key *k)
+{
+	const struct ref_learned *held = ident_held(ref, k->local, k->ident);
+
+	if (held)
+		return held->owner == b ? 0 : RSIP_DROP_IDENT_TAKEN;
+	cr_assert_lt(ref->ident_cnt, REF_IDENTS);
+	ref->idents[ref->ident_cnt++] = (struct ref_learned){.owner = b, .local = k->local, .spi = k->ident};
+	return 0;
+}
+
 static int learn(struct reference *ref, const struct ref_binding *b, const struct key *k,
 		 bool hairpin, uint32_t *claimed)
 {
 	int err;
 
+	if (k->what == SAYS_ICMP)
+		return k->ident ? take_ident(ref, b, k) : 0;
 	if (k->what == SAYS_SPI || k->ike == IKE_ESP) {
 		learn_spi_out(ref, b, k);
 		return 0;

@@ -15,6 +15,7 @@
 
 #define REF_BINDINGS 16
 #define REF_LEARNED 4096
+#define REF_IDENTS 400 /* no more than packets in a world */
 
 struct ref_binding {
 	struct given g; /* one SPI range */
@@ -34,6 +35,8 @@ struct reference {
 	uint32_t binding_cnt;
 	struct ref_learned cookies[REF_LEARNED], spis_out[REF_LEARNED];
 	uint32_t cookie_cnt, spi_out_cnt;
+	struct ref_learned idents[REF_IDENTS]; /* ICMP identifiers: spi is 1 + the identifier */
+	uint32_t ident_cnt;
 	bool check_mac;
 };
 
