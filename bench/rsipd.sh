@@ -5,7 +5,9 @@
 # load share this machine.  Prints JSON lines; docs/performance.md explains them.
 #   BENCH_STORE=FOLDER   where the store lies (default /var/tmp; a disk, or the numbers mean nothing)
 #   BENCH_LIVE="N..."    live bindings to fill up to (default 1000 100000 1000000)
-#   BENCH_OVERLOAD=N     hosts that ask at the same time, far beyond its capacity (default 20000; empty: none)
+#   BENCH_RUNS="N..."    hosts that are busy at the same time (default 1 100 256 10000)
+#   BENCH_OVERLOAD="N..." times its capacity, as 256 busy hosts had it, are offered (default 2 4)
+#   BENCH_STORM=N        hosts that ask all at once (default 20000; empty: none)
 #   BENCH_SECONDS=N      of each run (default 10)
 . "$(dirname "$0")/../tests/lab/lib.sh"
 lab_enter "$@"
@@ -34,10 +36,11 @@ sizes
 loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || lab_abort "rsip-loader attach: $(cat $LAB/attach.log)"
 rsipd_start
 load() { # NAME OPTION...
-	printf '{"run": "%s", "result": ' "$1"
-	on hosta "$LOAD" --pid $RSIPD --seconds "${BENCH_SECONDS:-10}" "${@:2}" | tr -d '\n'
-	echo "}"
+	result=$(on hosta "$LOAD" --pid $RSIPD --seconds "${BENCH_SECONDS:-10}" "${@:2}")
+	printf '{"run": "%s", "result": %s}\n' "$1" "$result"
 }
+# What a flush costs here and now, as the store does it: 32 pages, then fdatasync; into new and into old space.
+"$PY" "$(dirname "$0")/flush.py" "$STORE"
 for n in ${BENCH_RUNS-1 100 256 10000}; do
 	load "cycle, $n hosts" --hosts $((n < 256 ? n : n < 4096 ? 4096 : n)) --busy "$n"
 done
@@ -46,5 +49,14 @@ for live in ${BENCH_LIVE-1000 100000 1000000}; do
 	load "fill to $live" --mode fill --hosts $hosts --busy 256 --binds $(((live + hosts - 1) / hosts)) --leases "$live"
 	load "cycle, 256 hosts, $live live" --net 10.98.240.0 --hosts 2048 --busy 256
 done
-[ -z "${BENCH_OVERLOAD-20000}" ] || load "overload, ${BENCH_OVERLOAD-20000} at once" --hosts 60000 --busy "${BENCH_OVERLOAD-20000}"
+if [ -n "${BENCH_OVERLOAD-2 4}" ]; then
+	load "capacity: cycle, 256 hosts" --hosts 4096 --busy 256
+	capacity=$(js 'int(d["leases_per_s"])' <<<"$result")
+	for times in ${BENCH_OVERLOAD-2 4}; do
+		load "$times times as many" --hosts 60000 --busy 60000 --rate $((capacity * times))
+		js '"%d of %d leases/s: %.0f %%" % (d["leases_per_s"], '"$capacity"', 100 * d["leases_per_s"] / '"$capacity"')' <<<"$result"
+	done
+fi
+[ -z "${BENCH_STORM-20000}" ] || load "${BENCH_STORM-20000} at once" --hosts 60000 --busy "${BENCH_STORM-20000}"
+ctl --json stats | js '{k: v for k, v in d.get("arguments", d)["transport"].items() if k.startswith("udp")}'
 ctl --json status | js 'd.get("arguments", d)["store"]'

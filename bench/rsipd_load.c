@@ -20,6 +20,8 @@
 
 #define RSIP_PORT 4555
 #define BATCH 64
+#define DRAIN 64 /* batches */
+#define BEGIN_MAX 256 /* before we look for answers again */
 #define TRIES 7
 #define FIRST_WAIT_NS 12500000ULL
 #define NS 1000000000ULL
@@ -36,7 +38,7 @@ struct host {
 	bool in_flight;
 	uint32_t n, id, bind, binds;
 	uint64_t began_ns, sent_ns, due_ns; /* lease, request, next retransmission */
-	uint32_t slot; /* in busy[] */
+	uint32_t prev, next; /* in waiting[tries]; index + 1 */
 	uint8_t msg[40];
 };
 
@@ -49,17 +51,21 @@ struct times {
 
 static struct {
 	const char *server, *net, *mode;
-	uint32_t hosts, busy, seconds, leases, binds;
+	uint32_t hosts, busy, seconds, leases, binds, rate;
 	int pid;
 } opt = { .server = "10.99.0.1", .net = "10.98.0.0", .mode = "cycle", .hosts = 256, .busy = 256, .seconds = 10, .binds = 1 };
 
 static struct host *host;
-static uint32_t *busy, busy_cnt;
+static uint32_t busy_cnt;
+/* Hosts that wait for an answer, by how often they have asked; index + 1, 0: none. */
+static struct {
+	uint32_t first, last;
+} waiting[TRIES + 1];
 static int fd;
 static struct sockaddr_in server;
 static uint32_t net, next_host;
 static struct times times[STEPS], lease_times;
-static uint64_t leases, requests, repeats, given_up, errors[1024], stray;
+static uint64_t start_ns, end_ns, begun, leases, leases_in_time, requests, repeats, given_up, errors[1024], stray;
 static bool ending;
 
 static uint64_t now_ns(void)
@@ -196,12 +202,40 @@ static void send_from(uint32_t index)
 
 /* ---- hosts ------------------------------------------------------------------------------------------------------------------- */
 
+static void leave_queue(struct host *h)
+{
+	if (!h->tries)
+		return;
+	if (h->prev)
+		host[h->prev - 1].next = h->next;
+	else
+		waiting[h->tries].first = h->next;
+	if (h->next)
+		host[h->next - 1].prev = h->prev;
+	else
+		waiting[h->tries].last = h->prev;
+	h->prev = h->next = h->tries = 0;
+}
+
+static void wait_for_answer(uint32_t index, uint8_t tries, uint64_t now)
+{
+	struct host *h = &host[index];
+
+	leave_queue(h);
+	h->tries = tries;
+	h->due_ns = now + (FIRST_WAIT_NS << (tries - 1));
+	h->prev = waiting[tries].last;
+	if (h->prev)
+		host[h->prev - 1].next = index + 1;
+	else
+		waiting[tries].first = index + 1;
+	waiting[tries].last = index + 1;
+}
+
 static void release(struct host *h)
 {
-	uint32_t last = busy[--busy_cnt];
-
-	busy[h->slot] = last;
-	host[last].slot = h->slot;
+	leave_queue(h);
+	busy_cnt--;
 	h->in_flight = false;
 }
 
@@ -210,10 +244,9 @@ static void begin(uint32_t index, enum step step, uint64_t now)
 	struct host *h = &host[index];
 
 	h->step = step;
-	h->tries = 1;
 	h->n++;
 	h->sent_ns = now;
-	h->due_ns = now + FIRST_WAIT_NS;
+	wait_for_answer(index, 1, now);
 	write_message(h);
 	requests++;
 	send_from(index);
@@ -224,20 +257,28 @@ static bool filling(void)
 	return !strcmp(opt.mode, "fill");
 }
 
-/* Hosts that have nothing to do begin, as many as shall be busy at once. */
+/* As many as shall be busy at once; with a rate, as many as have become due, whatever became of those before. */
+static bool one_more(uint64_t now)
+{
+	if (ending || busy_cnt >= opt.busy)
+		return false;
+	return !opt.rate || begun < (uint64_t)((double)(now - start_ns) * opt.rate / (double)NS);
+}
+
+/* Hosts that have nothing to do begin. */
 static void begin_more(uint64_t now)
 {
-	while (!ending && busy_cnt < opt.busy) {
+	for (int i = 0; i < BEGIN_MAX && one_more(now); i++) {
 		uint32_t tried = 0;
 
 		while (tried++ < opt.hosts && host[next_host].in_flight)
 			next_host = (next_host + 1) % opt.hosts;
 		if (host[next_host].in_flight || (filling() && host[next_host].binds >= opt.binds))
 			return;
+		begun++;
 		host[next_host].in_flight = true;
-		host[next_host].slot = busy_cnt;
 		host[next_host].began_ns = now;
-		busy[busy_cnt++] = next_host;
+		busy_cnt++;
 		begin(next_host, host[next_host].binds ? ASSIGN : REGISTER, now);
 		next_host = (next_host + 1) % opt.hosts;
 	}
@@ -307,28 +348,30 @@ static void take(uint32_t index, const uint8_t *msg, size_t len, uint64_t now)
 		refused(index, msg, len, now);
 }
 
+/* All that were sent as often wait equally long: the first of each queue is due first. */
 static void repeat_late(uint64_t now)
 {
-	for (uint32_t i = 0; i < busy_cnt; i++) {
-		struct host *h = &host[busy[i]];
+	for (int tries = 1; tries <= TRIES; tries++) {
+		while (waiting[tries].first && host[waiting[tries].first - 1].due_ns <= now) {
+			uint32_t index = waiting[tries].first - 1;
+			struct host *h = &host[index];
 
-		if (h->due_ns > now)
-			continue;
-		if (h->tries == TRIES) {
-			given_up++;
-			h->binds = 0;
-			h->n += 1000;
-			release(h);
-			i--;
-			continue;
+			if (tries == TRIES) {
+				given_up++;
+				h->binds = 0;
+				h->n += 1000;
+				release(h);
+				continue;
+			}
+			repeats++;
+			wait_for_answer(index, (uint8_t)(tries + 1), now);
+			send_from(index);
 		}
-		h->due_ns = now + (FIRST_WAIT_NS << h->tries++);
-		repeats++;
-		send_from(busy[i]);
 	}
 }
 
-static void receive(void)
+/* What has come, up to a batch; waits a little for the first.  Returns how many came. */
+static int receive(void)
 {
 	static uint8_t buf[BATCH][2048];
 	static union {
@@ -358,6 +401,7 @@ static void receive(void)
 		memcpy(&info, CMSG_DATA(c), sizeof(info));
 		take(ntohl(info.ipi_addr.s_addr) - net, buf[i], in[i].msg_len, now);
 	}
+	return got;
 }
 
 /* ---- the run --------------------------------------------------------------------------------------------------------------------- */
@@ -399,14 +443,15 @@ static void open_socket(void)
 	net = ntohl(inet_addr(opt.net)) + 1;
 }
 
-static void report(double seconds, double cpu)
+/* seconds: of the run; all: until the last host was done, which requests and CPU time count. */
+static void report(double seconds, double all, double cpu)
 {
 	printf("{\"mode\": \"%s\", \"hosts\": %u, \"busy\": %u, \"seconds\": %.2f, \"leases\": %llu, \"leases_per_s\": %.0f, "
-	       "\"requests\": %llu, \"requests_per_s\": %.0f, \"cpu_us_per_request\": %.1f, \"cpu_percent\": %.0f, "
+	       "\"begun_per_s\": %.0f, \"requests\": %llu, \"requests_per_s\": %.0f, \"cpu_us_per_request\": %.1f, \"cpu_percent\": %.0f, "
 	       "\"repeats\": %llu, \"given_up\": %llu, \"stray\": %llu, \"lease_p50_ms\": %.2f, \"lease_p99_ms\": %.2f",
-	       opt.mode, opt.hosts, opt.busy, seconds, (unsigned long long)leases, (double)leases / seconds,
-	       (unsigned long long)requests, (double)requests / seconds, requests ? cpu * 1e6 / (double)requests : 0,
-	       100 * cpu / seconds, (unsigned long long)repeats, (unsigned long long)given_up, (unsigned long long)stray,
+	       opt.mode, opt.hosts, opt.busy, seconds, (unsigned long long)leases, (double)leases_in_time / seconds,
+	       (double)begun / seconds, (unsigned long long)requests, (double)requests / all, requests ? cpu * 1e6 / (double)requests : 0,
+	       100 * cpu / all, (unsigned long long)repeats, (unsigned long long)given_up, (unsigned long long)stray,
 	       times_at(&lease_times, 0.5), times_at(&lease_times, 0.99));
 	for (int i = REGISTER; i < STEPS; i++)
 		if (times[i].cnt)
@@ -419,41 +464,56 @@ static void report(double seconds, double cpu)
 	printf("}}\n");
 }
 
+/* What is under way is finished; it no longer counts. */
+static void end_run(uint64_t now)
+{
+	ending = true;
+	end_ns = now;
+	leases_in_time = leases;
+}
+
 static void run(void)
 {
 	uint64_t start = now_ns(), end = start + opt.seconds * NS, now = start, late = 0;
 	double cpu = opt.pid ? cpu_of(opt.pid) : 0;
+	bool drained;
 
+	start_ns = start;
 	while (!ending || busy_cnt) {
 		begin_more(now);
 		flush();
-		receive();
+		drained = false;
+		for (int i = 0; i < DRAIN && !drained; i++)
+			drained = receive() < BATCH;
 		now = now_ns();
-		if (now - late > 2000000) {
+		if (drained && now - late > 2000000) { /* no host repeats what is answered, and only not read yet by us */
 			repeat_late(now);
 			late = now;
 		}
 		if (!ending && ((opt.leases && leases >= opt.leases) || (!opt.leases && now > end)))
-			ending = true;
+			end_run(now);
 		if (filling() && !busy_cnt)
 			break;
 	}
-	report((double)(now - start) / NS, opt.pid ? cpu_of(opt.pid) - cpu : 0);
+	if (!ending)
+		end_run(now);
+	report((double)(end_ns - start) / NS, (double)(now - start) / NS, opt.pid ? cpu_of(opt.pid) - cpu : 0);
 }
 
 static void usage(FILE *f)
 {
 	fprintf(f, "Usage: rsipd_load [--mode cycle|fill] [--hosts N] [--busy N] [--seconds N] [--leases N] [--binds N]\n"
-		   "                  [--server ADDRESS] [--net ADDRESS] [--pid RSIPD]\n\n"
+		   "                  [--rate N] [--server ADDRESS] [--net ADDRESS] [--pid RSIPD]\n\n"
 		   "cycle: register, assign, free, de-register, again and again; fill: register and assign, and keep it,\n"
-		   "--binds for each host.  It ends after --seconds, or after --leases.\n");
+		   "--binds for each host.  --rate: so many hosts begin in a second, whether those before them are done or not.\n"
+		   "It ends after --seconds, or after --leases.\n");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "mode", 1, 0, 'm' }, { "hosts", 1, 0, 'h' }, { "busy", 1, 0, 'b' }, { "seconds", 1, 0, 's' }, { "leases", 1, 0, 'l' },
-		{ "binds", 1, 0, 'n' }, { "server", 1, 0, 'a' }, { "net", 1, 0, 't' }, { "pid", 1, 0, 'p' }, { "help", 0, 0, 'H' },
+		{ "binds", 1, 0, 'n' }, { "rate", 1, 0, 'r' }, { "server", 1, 0, 'a' }, { "net", 1, 0, 't' }, { "pid", 1, 0, 'p' }, { "help", 0, 0, 'H' },
 		{ 0, 0, 0, 0 },
 	};
 	int c;
@@ -465,6 +525,7 @@ int main(int argc, char **argv)
 		case 'b': opt.busy = (uint32_t)atoi(optarg); break;
 		case 's': opt.seconds = (uint32_t)atoi(optarg); break;
 		case 'l': opt.leases = (uint32_t)atoi(optarg); break;
+		case 'r': opt.rate = (uint32_t)atoi(optarg); break;
 		case 'n': opt.binds = (uint32_t)atoi(optarg); break;
 		case 'a': opt.server = optarg; break;
 		case 't': opt.net = optarg; break;
@@ -478,7 +539,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	host = calloc(opt.hosts, sizeof(*host));
-	busy = calloc(opt.busy + 1, sizeof(*busy));
 	srand((unsigned int)now_ns());
 	for (uint32_t i = 0; host && i < opt.hosts; i++)
 		host[i].n = (uint32_t)rand();

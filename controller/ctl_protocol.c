@@ -45,6 +45,9 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s)
 	rsip_json_add_u64(out, "udp-answered", s->udp_answered);
 	rsip_json_add_u64(out, "udp-over-rate", s->udp_limited);
 	rsip_json_add_u64(out, "udp-no-source-port", s->udp_no_port);
+	rsip_json_add_u64(out, "udp-lost", s->udp_lost);
+	rsip_json_add_u64(out, "udp-stale", s->udp_stale);
+	rsip_json_add_u64(out, "udp-later", s->udp_later);
 	rsip_json_add_u64(out, "udp-send-failed", s->udp_send_failed);
 	rsip_json_add_u64(out, "tcp-open", s->tcp_open);
 	rsip_json_add_u64(out, "tcp-accepted", s->tcp_accepted);

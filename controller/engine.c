@@ -393,6 +393,9 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 	a = rsip_engine_session_duplicate(rq);
 	if (a && rsip_engine_store_waits(e, a))
 		return drop(rq, RSIP_ENGINE_DROP_STORE_WAITS);
+	/* Its host had not heard the answer yet when it repeated; if that was lost, it repeats again. */
+	if (a && rq->now_ns - rq->from->waited_ns < a->at_ns)
+		return drop(rq, RSIP_ENGINE_DROP_CROSSED);
 	if (a)
 		return replay(rq, a, answer, size);
 	rsip_engine_auth_read(rq);

@@ -28,6 +28,7 @@ struct rsip_from { /* where a message came from, or is to go */
 	uint16_t port;
 	uint8_t transport; /* enum rsip_transport */
 	uint16_t iface;	   /* index in rsip_ifaces */
+	uint64_t waited_ns; /* UDP: before it was read; 0 where that is not known */
 };
 
 /* Why a message got no answer: X(symbol, name, text) */
@@ -39,6 +40,7 @@ struct rsip_from { /* where a message came from, or is to go */
 	  "a source outside the client networks, more than one a second")                          \
 	X(UNECHOED_LIMIT, "unechoed-limit", "too many registrations whose hosts stayed silent")    \
 	X(STORE_WAITS, "store-waits", "a duplicate whose answer waits for the lease store")        \
+	X(CROSSED, "crossed", "a duplicate that came before its request was answered: the answer is on its way")  \
 	X(NO_PORT, "no-port", "an asynchronous message for a host whose port is not known")        \
 	X(NO_MAC, "no-mac", "without the authentication that this host must use")                 \
 	X(BAD_MAC, "bad-mac", "a wrong MAC, or a key that is not this host's")                     \

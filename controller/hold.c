@@ -4,15 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool rsip_hold_add(struct rsip_hold *h, uint64_t batch, const struct rsip_peer *to, const struct rsip_engine_grant *grant,
-		   const uint8_t *msg, size_t len)
+bool rsip_hold_is_full(const struct rsip_hold *h, uint64_t now_ns)
 {
-	struct rsip_held *held = malloc(sizeof(*held) + len);
+	return h->cnt >= RSIP_HOLD_MAX || (h->first && now_ns - h->first->since_ns > RSIP_HOLD_MAX_NS);
+}
+
+bool rsip_hold_add(struct rsip_hold *h, const struct rsip_held *as, const uint8_t *msg)
+{
+	struct rsip_held *held = malloc(sizeof(*held) + as->len);
 
 	if (!held)
 		return false;
-	*held = (struct rsip_held){ .batch = batch, .to = *to, .grant = *grant, .len = len };
-	memcpy(held->msg, msg, len);
+	*held = *as;
+	held->next = NULL;
+	memcpy(held->msg, msg, as->len);
 	if (h->last)
 		h->last->next = held;
 	else

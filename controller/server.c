@@ -25,6 +25,16 @@ const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t
 
 /* ---- between transports and engine ------------------------------------------------------------ */
 
+/*
+ * A host that is served to the end takes several requests; many that are served by a part take as many for nothing.  So where
+ * more is asked than can be read, or written, those that are there already go first.
+ */
+static bool is_for_later(const struct rsip_server *s, const uint8_t *msg, size_t len, uint64_t now_ns)
+{
+	return len >= RSIP_HDR_LEN && msg[1] == RSIP_MSG_REGISTER_REQUEST &&
+	       (s->transports->behind || rsip_server_store_is_behind(s, now_ns));
+}
+
 static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t *msg, size_t len,
 			 uint64_t now_ns, uint8_t *answer, size_t size, bool *held)
 {
@@ -32,14 +42,19 @@ static size_t on_message(void *arg, const struct rsip_peer *peer, const uint8_t 
 	const struct rsip_from from = {.addr = peer->host,
 				       .port = peer->port,
 				       .transport = peer->transport,
-				       .iface = peer->iface};
+				       .iface = peer->iface,
+				       .waited_ns = peer->waited_ns};
 
-	if (s->hold.cnt >= RSIP_HOLD_MAX && peer->transport == RSIP_TRANSPORT_UDP) {
+	if (peer->transport == RSIP_TRANSPORT_UDP && is_for_later(s, msg, len, now_ns)) {
+		s->transports->stats.udp_later++;
+		return 0;
+	}
+	if (peer->transport == RSIP_TRANSPORT_UDP && rsip_hold_is_full(&s->hold, now_ns)) {
 		s->shed++;
 		return 0;
 	}
 	len = rsip_engine_receive(s->engine, &from, msg, len, now_ns, answer, size);
-	return rsip_server_store_hold(s, peer, answer, len, held);
+	return rsip_server_store_hold(s, peer, answer, len, now_ns, held);
 }
 
 static void on_async(void *arg, const struct rsip_from *to, const uint8_t *msg, size_t len)

@@ -91,6 +91,7 @@ void rsip_server_add_stats(void *arg, cJSON *obj)
 	struct rsip_server *s = arg;
 
 	rsip_ctl_show_engine(obj, rsip_engine_stats(s->engine));
+	rsip_udp_count_lost(s->udp);
 	rsip_ctl_show_transports(obj, &s->transports->stats);
 	rsip_ctl_show_alloclog(obj, rsip_alloclog_stats(s->alloclog));
 }

@@ -77,7 +77,9 @@ int rsip_server_store_start(struct rsip_server *s, char *why, size_t why_len);
 void rsip_server_store_kick(struct rsip_server *s);
 /* The answer to send now: len, or 0 with *held if it waits for the store. */
 size_t rsip_server_store_hold(struct rsip_server *s, const struct rsip_peer *to, const uint8_t *answer, size_t len,
-			      bool *held);
+			      uint64_t now_ns, bool *held);
+/* Hosts wait for commits that do not keep up. */
+bool rsip_server_store_is_behind(const struct rsip_server *s, uint64_t now_ns);
 /* A commit has ended: answers leave. */
 void rsip_server_store_collect(struct rsip_server *s, uint64_t now_ns);
 /* Commits what there is, sends what waits for it. */

@@ -99,18 +99,28 @@ void rsip_server_store_kick(struct rsip_server *s)
 }
 
 size_t rsip_server_store_hold(struct rsip_server *s, const struct rsip_peer *to, const uint8_t *answer, size_t len,
-			      bool *held)
+			      uint64_t now_ns, bool *held)
 {
-	struct rsip_engine_grant grant;
-	uint64_t batch = rsip_engine_waits(s->engine, &grant);
+	struct rsip_held hold = { .to = *to, .len = len, .since_ns = now_ns };
+
+	hold.batch = rsip_engine_waits(s->engine, &hold.grant);
 
 	if (rsip_journal_backlog(s->journal))
 		event_active(s->kick, 0, 0); /* when all that has arrived by now has been served */
-	if (!batch || !len)
+	if (!hold.batch || !len)
 		return len;
 	/* Without memory the answer is lost, as on the way: a host that asks again gets it. */
-	*held = rsip_hold_add(&s->hold, batch, to, &grant, answer, len);
+	*held = rsip_hold_add(&s->hold, &hold, answer);
 	return 0;
+}
+
+#define BEHIND_CHANGES 2000
+#define BEHIND_NS (50 * 1000000ULL)
+
+bool rsip_server_store_is_behind(const struct rsip_server *s, uint64_t now_ns)
+{
+	return s->hold.first && now_ns - s->hold.first->since_ns > BEHIND_NS &&
+	       rsip_journal_backlog(s->journal) > BEHIND_CHANGES;
 }
 
 static void send_answer(struct rsip_server *s, const struct rsip_peer *to, const uint8_t *msg, size_t len)

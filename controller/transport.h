@@ -22,11 +22,15 @@ struct rsip_peer { /* where a message came from, or is to go */
 	uint16_t iface;	   /* index in rsip_ifaces */
 	uint8_t transport; /* enum rsip_transport */
 	uint64_t conn;	   /* TCP: number of the connection */
+	uint64_t waited_ns; /* UDP: before it was read */
 };
 
 struct rsip_transport_stats { /* since start */
 	uint64_t udp_received, udp_answered, udp_limited, udp_send_failed;
 	uint64_t udp_no_port; /* from port 0: no answer would get there */
+	uint64_t udp_stale; /* waited too long behind others: the host has asked again meanwhile */
+	uint64_t udp_lost; /* the kernel had no room in a socket, or dropped what is told in udp_later: modulo 2^32 */
+	uint64_t udp_later; /* requests of new hosts, while those that are there ask for more than can be served */
 	uint64_t tcp_accepted, tcp_refused, tcp_received, tcp_answered, tcp_paused, tcp_slow_closed,
 		tcp_idle_closed, tcp_silent_closed;
 	uint64_t tcp_bad_closed; /* framing lost: bad version or length */
@@ -49,6 +53,7 @@ struct rsip_transports { /* what both share */
 	struct rsip_ratelimit *limit;
 	struct rsip_transport_stats stats;
 	rsip_receive_fn receive;
+	bool behind; /* more arrives than can be served: the message was read late */
 	void *arg;
 	uint8_t answer[RSIP_ANSWER_MAX];
 };
@@ -69,6 +74,8 @@ void rsip_udp_send(struct rsip_udp *udp, const struct rsip_peer *to, const uint8
 /* A held answer.  It leaves with the next rsip_udp_flush() at the latest. */
 void rsip_udp_answer(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg, size_t len);
 void rsip_udp_flush(struct rsip_udp *udp);
+/* Brings stats.udp_lost up to date. */
+void rsip_udp_count_lost(struct rsip_udp *udp);
 void rsip_udp_close(struct rsip_udp *udp);
 
 int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,

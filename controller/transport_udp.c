@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/sock_diag.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +18,15 @@
 #define BATCH 32	  /* datagrams of one recvmmsg */
 #define ROUNDS 8	  /* batches before other events get their turn */
 #define ANSWER_MAX 1280	  /* the engine keeps answers over UDP below */
+/*
+ * A host repeats its request after 12.5, 37.5, 87.5, 187.5 ms and so on (RFC 3103 5).  So where more arrives than can be
+ * served, most of what waits are copies, and to serve all in turn would mean to serve only old ones.  Where there has been
+ * more than a batch to read for BEHIND_NS we are behind: what has waited longer than STALE_NS is not served then.  A moment
+ * without CPU time is no such case.
+ */
+#define BEHIND_NS (25 * 1000000ULL)
+#define STALE_NS (200 * 1000000ULL)
+
 #define DATAGRAM_MAX 4096 /* requests are shorter; what is cut off is answered as a bad length */
 
 /* Answers that leave together. */
@@ -30,6 +42,8 @@ struct udp_sock {
 	int fd;
 	uint16_t iface; /* index in rsip_ifaces */
 	struct event *ev;
+	bool only_known; /* hosts are heard: only_known_hosts() */
+	uint64_t behind_ns; /* since then there has always been more to read; 0: it had all been read */
 	struct out out;
 };
 
@@ -91,15 +105,16 @@ static void answer(struct udp_sock *s, const struct sockaddr_in *to, const uint8
 		flush(s);
 }
 
-static void take(struct rsip_udp *udp, struct udp_sock *s, const struct sockaddr_in *from,
-		 const uint8_t *msg, size_t len, uint64_t now_ns)
+static void take(struct udp_sock *s, const struct sockaddr_in *from, const uint8_t *msg, size_t len, uint64_t waited_ns,
+		 uint64_t now_ns)
 {
-	struct rsip_transports *t = udp->t;
+	struct rsip_transports *t = s->udp->t;
 	struct rsip_peer peer = {
 		.host = from->sin_addr.s_addr,
 		.port = ntohs(from->sin_port),
 		.iface = s->iface,
 		.transport = RSIP_TRANSPORT_UDP,
+		.waited_ns = waited_ns,
 	};
 	bool held = false;
 	size_t answer_len;
@@ -118,12 +133,64 @@ static void take(struct rsip_udp *udp, struct udp_sock *s, const struct sockaddr
 		answer(s, from, t->answer, answer_len);
 }
 
+/*
+ * Where we are behind the kernel drops REGISTER requests before they take a place in the socket: hosts that are there
+ * already find room, and what is dropped costs us nothing.
+ */
+static void only_known_hosts(struct udp_sock *s, bool only)
+{
+	static struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, sizeof(struct udphdr) + 2, 0, 2),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, sizeof(struct udphdr) + 1), /* the type: RFC 3103 9 */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, RSIP_MSG_REGISTER_REQUEST, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffff),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	static const struct sock_fprog prog = { RSIP_ARRAY_LEN(code), code };
+	int none = 0;
+
+	if (only == s->only_known)
+		return;
+	s->only_known = only;
+	if (only ? setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog))
+		 : setsockopt(s->fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)))
+		log_debug("cannot change the filter of a socket: %s", strerror(errno));
+}
+
+/* How long it has waited in the socket; 0 where the kernel does not say, or the wall clock was set meanwhile. */
+static uint64_t age_of(struct msghdr *msg, uint64_t wall_ns)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	struct timespec then;
+	uint64_t then_ns;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS)
+		return 0;
+	memcpy(&then, CMSG_DATA(c), sizeof(then));
+	then_ns = (uint64_t)then.tv_sec * RSIP_NS_PER_S + (uint64_t)then.tv_nsec;
+	return wall_ns > then_ns && wall_ns - then_ns < 10 * RSIP_NS_PER_S ? wall_ns - then_ns : 0;
+}
+
+static bool is_behind(struct udp_sock *s, int got, uint64_t now_ns)
+{
+	if (got < BATCH)
+		s->behind_ns = 0;
+	else if (!s->behind_ns)
+		s->behind_ns = now_ns;
+	return s->behind_ns && now_ns - s->behind_ns > BEHIND_NS;
+}
+
 static int receive_batch(struct rsip_udp *udp, struct udp_sock *s)
 {
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(struct timespec))];
+	} stamp[BATCH];
 	struct sockaddr_in from[BATCH];
 	struct iovec iov[BATCH];
 	struct mmsghdr msg[BATCH];
-	uint64_t now_ns;
+	uint64_t now_ns, wall_ns;
 	int got;
 
 	memset(msg, 0, sizeof(msg));
@@ -134,15 +201,28 @@ static int receive_batch(struct rsip_udp *udp, struct udp_sock *s)
 			.msg_namelen = sizeof(from[i]),
 			.msg_iov = &iov[i],
 			.msg_iovlen = 1,
+			.msg_control = &stamp[i],
+			.msg_controllen = sizeof(stamp[i]),
 		};
 	}
 	got = recvmmsg(s->fd, msg, BATCH, MSG_DONTWAIT, NULL);
+	now_ns = rsip_now_ns();
+	udp->t->behind = is_behind(s, got, now_ns);
+	only_known_hosts(s, udp->t->behind);
 	if (got <= 0)
 		return got;
-	now_ns = rsip_now_ns();
-	for (int i = 0; i < got; i++)
-		if (msg[i].msg_hdr.msg_namelen == sizeof(from[i]))
-			take(udp, s, &from[i], udp->buf[i], msg[i].msg_len, now_ns);
+	wall_ns = rsip_wall_ns();
+	for (int i = 0; i < got; i++) {
+		uint64_t waited_ns = age_of(&msg[i].msg_hdr, wall_ns);
+
+		if (msg[i].msg_hdr.msg_namelen != sizeof(from[i]))
+			continue;
+		if (udp->t->behind && waited_ns > STALE_NS)
+			udp->t->stats.udp_stale++;
+		else
+			take(s, &from[i], udp->buf[i], msg[i].msg_len, waited_ns, now_ns);
+	}
+	udp->t->behind = false;
 	flush(s);
 	return got;
 }
@@ -156,13 +236,15 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < ROUNDS; i++)
 		if (receive_batch(s->udp, s) < BATCH)
 			return;
+	if (s->only_known) /* nothing more may come, and new hosts must be heard again */
+		event_active(s->ev, EV_READ, 0);
 }
 
 int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
 		  struct rsip_udp **out, char *why, size_t why_len)
 {
 	struct rsip_udp *udp = calloc(1, sizeof(*udp));
-	int size = 4 * 1024 * 1024;
+	int size = 4 * 1024 * 1024, one = 1;
 
 	if (!udp)
 		return -ENOMEM;
@@ -182,6 +264,7 @@ int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces,
 		/* Room for a site that comes back from a power cut. */
 		if (setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 			setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+		setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
 		s->udp = udp;
 		s->iface = (uint16_t)ifaces[i].index;
 		udp->cnt++;
@@ -237,6 +320,20 @@ void rsip_udp_flush(struct rsip_udp *udp)
 {
 	for (int i = 0; i < udp->cnt; i++)
 		flush(&udp->sock[i]);
+}
+
+void rsip_udp_count_lost(struct rsip_udp *udp)
+{
+	uint64_t lost = 0;
+
+	for (int i = 0; i < udp->cnt; i++) {
+		uint32_t info[SK_MEMINFO_VARS] = { 0 };
+		socklen_t len = sizeof(info);
+
+		if (!getsockopt(udp->sock[i].fd, SOL_SOCKET, SO_MEMINFO, info, &len))
+			lost += info[SK_MEMINFO_DROPS];
+	}
+	udp->t->stats.udp_lost = lost;
 }
 
 void rsip_udp_close(struct rsip_udp *udp)

@@ -15,6 +15,20 @@ static struct rsip_from other_port(struct rsip_from f, uint16_t port)
 	return f;
 }
 
+Test(engine_counter, a_duplicate_that_was_on_its_way_when_its_request_was_answered_is_not_answered_again)
+{
+	struct rsip_from late = gw_host(1);
+
+	registered(gw_host(1));
+	gw.now += 20000000; /* it was read now, and had waited since before the first was */
+	late.waited_ns = 21000000;
+	cr_expect_eq(say_bytes(late, gw.bytes, gw.len), SILENCE);
+	cr_expect_eq(dropped(RSIP_ENGINE_DROP_CROSSED), 1);
+	late.waited_ns = 7500000; /* 12.5 ms after the answer: that was lost */
+	cr_expect_eq(say_bytes(late, gw.bytes, gw.len), RSIP_OK);
+	cr_expect_eq(rsip_engine_stats(gw.e)->replayed, 1);
+}
+
 Test(engine_counter, a_duplicate_gets_the_same_answer_and_is_executed_once)
 {
 	uint32_t id = registered(gw_host(1));

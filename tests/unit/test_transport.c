@@ -135,6 +135,73 @@ Test(transport, an_asynchronous_datagram_reaches_the_hosts_port)
 	close(fd);
 }
 
+/* One message of a type from each of so many hosts. */
+static void crowd(uint8_t type, int cnt)
+{
+	uint8_t msg[] = { 1, type, 0, 4 };
+
+	for (int i = 0; i < cnt; i++) {
+		int fd = host_socket(SOCK_DGRAM, 1 + (uint32_t)i % 20);
+
+		cr_assert_eq(send(fd, msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
+		close(fd);
+	}
+}
+
+static unsigned int registers, queries, late_crowd;
+
+/* 1 ms for each message; once it is too much, late_crowd hosts ask for each of two things. */
+static size_t slow_echo(void *arg, const struct rsip_peer *from, const uint8_t *msg, size_t len, uint64_t now_ns,
+			uint8_t *answer, size_t size, bool *held)
+{
+	int cnt = t.behind ? (int)late_crowd : 0;
+
+	registers += msg[1] == RSIP_MSG_REGISTER_REQUEST;
+	queries += msg[1] == RSIP_MSG_QUERY_REQUEST;
+	if (cnt) {
+		late_crowd = 0;
+		crowd(RSIP_MSG_REGISTER_REQUEST, cnt);
+		crowd(RSIP_MSG_QUERY_REQUEST, cnt);
+	}
+	usleep(1000);
+	return echo(arg, from, msg, len, now_ns, answer, size, held);
+}
+
+Test(transport, more_than_can_be_served_is_not_served_late)
+{
+	t.receive = slow_echo;
+	crowd(RSIP_MSG_QUERY_REQUEST, 400);
+	turn();
+	cr_assert_geq(received, 25, "what came first is served");
+	cr_assert_geq(t.stats.udp_stale, 1, "what has waited for 200 ms behind it is not");
+	cr_assert_eq(received + t.stats.udp_stale, 400);
+	cr_assert(!t.behind);
+}
+
+Test(transport, while_more_comes_than_can_be_served_the_kernel_drops_new_hosts)
+{
+	t.receive = slow_echo;
+	late_crowd = 3;
+	crowd(RSIP_MSG_REGISTER_REQUEST, 70);
+	turn();
+	cr_assert_eq(registers, 70, "those that came before");
+	cr_assert_eq(queries, 3, "hosts that are there are heard");
+	rsip_udp_count_lost(udp);
+	cr_assert_eq(t.stats.udp_lost, 3, "new ones come again");
+	crowd(RSIP_MSG_REGISTER_REQUEST, 3);
+	turn();
+	cr_assert_eq(registers, 73, "and then they are heard");
+}
+
+Test(transport, a_moment_without_cpu_time_loses_nothing)
+{
+	crowd(RSIP_MSG_REGISTER_REQUEST, 60);
+	usleep(60000);
+	turn();
+	cr_assert_eq(received, 60);
+	cr_assert_eq(t.stats.udp_stale, 0);
+}
+
 Test(transport, a_source_over_its_rate_is_dropped_and_counted_alone)
 {
 	uint8_t msg[] = {1, 2, 0, 4};
