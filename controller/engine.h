@@ -199,9 +199,13 @@ struct rsip_engine_change {
 int rsip_engine_prepare(const struct rsip_engine_conf *conf, struct rsip_engine_change *c);
 /*
  * Takes c over.  A host keeps the policy it was told of until it registers again; keys that stay keep their sequences.
- * A registration that was made with a key that is gone cannot be served any more and is ended.
+ * Registrations that cannot be served any more end, and their hosts are told (RFC 3103 9.5.3): of hosts outside the client
+ * networks, with a key that is gone or not theirs any more, without one where all need one, over UDP where it is off.  Returns
+ * how many.
  */
-void rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uint64_t now_ns);
+uint32_t rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uint64_t now_ns);
+/* The same for what an earlier rsipd had granted by another configuration; at start, when messages can be sent. */
+uint32_t rsip_engine_end_unserved(struct rsip_engine *e, uint64_t now_ns);
 void rsip_engine_forget(struct rsip_engine_change *c);
 
 /*

@@ -10,18 +10,9 @@
 
 #include "engine_priv.h"
 
-void rsip_engine_change_keys(struct rsip_engine *e, enum rsip_auth_mode mode, struct rsip_keys *fresh, uint64_t now_ns)
+void rsip_engine_change_keys(struct rsip_engine *e, enum rsip_auth_mode mode, struct rsip_keys *fresh)
 {
-	struct rsip_engine_session *s, *next;
-
 	rsip_keys_inherit(fresh, e->keys);
-	/* Told with the old key, while it is there. */
-	for (s = TAILQ_FIRST(&e->all); s; s = next) {
-		next = TAILQ_NEXT(s, all);
-		if (s->key_id && mode != RSIP_AUTH_OFF && !rsip_keys_find(fresh, s->key_id))
-			rsip_lease_deregister(e->lm, s->client, RSIP_END_REFUSED, now_ns);
-	}
-	rsip_engine_async_flush(e, now_ns);
 	rsip_keys_destroy(e->keys);
 	e->keys = fresh;
 	e->conf.auth = mode;

@@ -46,15 +46,16 @@ void rsip_engine_forget(struct rsip_engine_change *c)
 	memset(c, 0, sizeof(*c));
 }
 
-void rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uint64_t now_ns)
+uint32_t rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uint64_t now_ns)
 {
+	uint32_t ended = rsip_engine_end_unserved_by(e, c, now_ns);
 	struct rsip_engine_change old = {
 		.client_nets = e->client_nets,
 		.local_nets = e->local_nets,
 		.policies = e->policies,
 	};
 
-	rsip_engine_change_keys(e, c->auth, c->keys, now_ns);
+	rsip_engine_change_keys(e, c->auth, c->keys);
 	e->client_nets = c->client_nets;
 	e->local_nets = c->local_nets;
 	e->policies = c->policies;
@@ -64,6 +65,7 @@ void rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c, uin
 	e->conf.udp_off = c->udp_off;
 	rsip_engine_forget(&old);
 	memset(c, 0, sizeof(*c));
+	return ended;
 }
 
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr)

@@ -183,7 +183,7 @@ void rsip_engine_departed_clear(struct rsip_engine *e);
 /* Looks whether the message carries a right MAC of a key of this source. */
 void rsip_engine_auth_read(struct rsip_request *rq);
 /* Takes fresh over. */
-void rsip_engine_change_keys(struct rsip_engine *e, enum rsip_auth_mode mode, struct rsip_keys *fresh, uint64_t now_ns);
+void rsip_engine_change_keys(struct rsip_engine *e, enum rsip_auth_mode mode, struct rsip_keys *fresh);
 /* May it be served as it is?  304 for a REGISTER that may not; all else that may not is silent. */
 enum rsip_err rsip_engine_auth_check(struct rsip_request *rq);
 /* rsip_encode(), with a MAC where the request was GENUINE. */
@@ -196,6 +196,11 @@ int rsip_engine_auth_encode_async(struct rsip_engine *e, uint32_t key_id, struct
 /* The same for an answer to a request that is gone, but for its parameter (key_id 0: it had none). */
 int rsip_engine_auth_encode_late(struct rsip_engine *e, const struct rsip_auth *request, struct rsip_message *m,
 				 uint64_t now_ns, uint8_t *buf, size_t size);
+
+/* ---- engine_unserved.c ----------------------------------------------------------------------- */
+
+/* Whom conf would not serve; while the keys in effect are still there, with which they are told.  How many. */
+uint32_t rsip_engine_end_unserved_by(struct rsip_engine *e, const struct rsip_engine_change *conf, uint64_t now_ns);
 
 /* ---- engine_store.c: what is kept ------------------------------------------------------------ */
 

@@ -8,48 +8,6 @@
 #include "server_priv.h"
 #include "util.h"
 
-#define OUTSIDERS 256 /* looked up, then ended, at a time */
-
-/* ---- hosts that may not be here any more ------------------------------------------------------------------------- */
-
-struct outsiders {
-	const struct rsip_conf *conf;
-	uint64_t last_seq;
-	uint32_t id[OUTSIDERS];
-	uint32_t cnt;
-};
-
-static bool look_at(void *arg, const struct rsip_lease_client *c)
-{
-	struct outsiders *o = arg;
-
-	o->last_seq = c->seq;
-	if (!rsip_conf_in_nets(&o->conf->client_nets, c->host))
-		o->id[o->cnt++] = c->client_id;
-	return o->cnt < OUTSIDERS;
-}
-
-/* They hear a DE-REGISTER_RESPONSE.  Returns how many. */
-static uint32_t end_outsiders(struct rsip_server *s, uint64_t now_ns)
-{
-	struct rsip_lease *lm = s->ctl_ctx.lm;
-	struct outsiders o = { .conf = s->conf };
-	uint32_t ended = 0;
-
-	if (!s->conf->client_nets.cnt) /* everybody may */
-		return 0;
-	do {
-		o.cnt = 0;
-		rsip_lease_walk_clients(lm, o.last_seq, look_at, &o);
-		for (uint32_t i = 0; i < o.cnt; i++)
-			rsip_lease_deregister(lm, rsip_lease_by_id(lm, o.id[i]), RSIP_END_REFUSED, now_ns);
-		ended += o.cnt;
-	} while (o.cnt == OUTSIDERS);
-	return ended;
-}
-
-/* ---- applying ------------------------------------------------------------------------------------------------------ */
-
 static int prepare_engine(const struct rsip_conf *fresh, struct rsip_engine_change *change)
 {
 	struct rsip_key_conf *keys = rsip_server_keys(fresh);
@@ -85,11 +43,10 @@ static int apply_pools(struct rsip_server *s, const struct rsip_conf *fresh, str
 	return err;
 }
 
-static void take_over(struct rsip_server *s, struct rsip_conf *fresh, uint64_t now_ns)
+static void take_over(struct rsip_server *s, struct rsip_conf *fresh)
 {
 	struct rsip_conf *conf = s->conf;
 	uint64_t seed;
-	uint32_t ended;
 
 	if (fresh->messages_per_s != conf->messages_per_s || fresh->message_burst != conf->message_burst) {
 		rsip_random(&seed, sizeof(seed));
@@ -102,14 +59,13 @@ static void take_over(struct rsip_server *s, struct rsip_conf *fresh, uint64_t n
 	*conf = *fresh;
 	if (rsip_server_set_policy(s))
 		log_err("cannot set the policy of the data plane");
-	ended = end_outsiders(s, now_ns);
-	log_info("the configuration is in effect: %s; %u hosts can no longer be served", conf->path, ended);
 }
 
 static int apply(struct rsip_server *s, struct rsip_conf *fresh, struct rsip_conf_report *report)
 {
 	struct rsip_engine_change engine;
 	uint64_t now_ns = rsip_now_ns();
+	uint32_t ended;
 	int err;
 
 	for (uint32_t i = 0; i < s->conf->pool_cnt; i++) /* drained meanwhile */
@@ -127,8 +83,9 @@ static int apply(struct rsip_server *s, struct rsip_conf *fresh, struct rsip_con
 		rsip_engine_forget(&engine);
 		return err;
 	}
-	rsip_engine_change(s->engine, &engine, now_ns);
-	take_over(s, fresh, now_ns);
+	ended = rsip_engine_change(s->engine, &engine, now_ns);
+	take_over(s, fresh);
+	log_info("the configuration is in effect: %s; %u hosts can no longer be served", s->conf->path, ended);
 	return 0;
 }
 

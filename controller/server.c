@@ -393,6 +393,15 @@ static bool refresh_hop(void *arg, const struct rsip_lease_client *c)
 	return true;
 }
 
+/* The configuration may have changed while no rsipd ran. */
+static void end_unserved(struct rsip_server *s, uint64_t now_ns)
+{
+	uint32_t ended = rsip_engine_end_unserved(s->engine, now_ns);
+
+	if (ended)
+		log_warn("%u hosts that were registered can no longer be served by this configuration", ended);
+}
+
 int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 {
 	struct rsip_ctl_context *ctx = &s->ctl_ctx;
@@ -426,6 +435,8 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 		step = "listen";
 		err = rsip_server_listen(s);
 	}
+	if (!err)
+		end_unserved(s, now_ns);
 	if (err)
 		snprintf(why, why_len, "cannot %s: %s", step, strerror(-err));
 	return err;

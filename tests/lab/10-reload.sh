@@ -54,4 +54,12 @@ if ctl reload >$LAB/refused 2>&1; then not_ok "a broken file is taken"; else
 	check "a broken file changes nothing and is explained" grep -q "pools" $LAB/refused
 fi
 check_eq "the configuration in effect is still there" "$(ctl --json config | js 'd["clients"]["networks"]')" "['10.99.0.12/32']"
+
+stop $RSIPD
+LAB_CLIENTS='"10.99.0.11/32"'
+lab_conf
+rsipd_start
+gone() { [ "$(bindings)" = "" ] && [ "$(client hostb status --json | js 'd["state"]')" != registered ]; }
+check "a host that a restart leaves out is gone, and has heard of it" wait_for 10 gone ||
+	{ bindings; client hostb status; tail -n 3 $LAB/rsipd.log; }
 lab_end

@@ -94,6 +94,25 @@ Test(engine_async, the_operator_ends_a_binding_and_a_registration)
 	cr_expect_eq(gw.heard_cnt, 4);
 }
 
+/* 9.5.3: more of them than are looked up at once; who may stay hears nothing. */
+Test(engine_async, hosts_outside_the_new_networks_are_told)
+{
+	uint32_t stays = registered(gw_host(0));
+
+	for (unsigned int i = 1; i < 600; i++)
+		cr_assert(registered(gw_host(i)));
+	gw.client_net = (struct rsip_net){ gw_host(0).addr, inet_addr("255.255.255.255") };
+	gw_change();
+	cr_expect_eq(rsip_lease_client_count(gw.lm), 1);
+	cr_expect_eq(gw.heard_cnt, 599);
+	for (unsigned int i = 0; i < gw.heard_cnt; i++) {
+		cr_expect_eq(gw.heard[i].type, RSIP_MSG_DE_REGISTER_RESPONSE);
+		cr_expect_neq(gw.heard[i].client_id, stays);
+	}
+	a_query(stays);
+	cr_expect_eq(say(gw_host(0), 2), RSIP_OK);
+}
+
 Test(engine_async, over_tcp_once_is_enough)
 {
 	uint32_t id, bind;

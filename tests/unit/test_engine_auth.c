@@ -372,6 +372,34 @@ Test(engine_auth, a_host_that_must_use_tcp_is_told_with_a_proof)
 	cr_expect_eq(say_signed(over_tcp(gw_host(1)), 2, &keys[0].key, SEQ + 1), RSIP_OK);
 }
 
+/* RFC 3103 9.5.3: whoever cannot be served any more is told. */
+Test(engine_auth, who_has_no_key_goes_where_all_need_one)
+{
+	uint32_t keyed = registered_with_key(), plain = registered(gw_host(2)), late = registered(gw_host(4));
+	struct rsip_key_conf more[2] = { keys[0], keys[1] };
+
+	more[1].net[0].addr = gw_host(4).addr; /* has a key from now on, and may begin to use it */
+	change_keys(RSIP_AUTH_REQUIRED, more, 2);
+	cr_expect_null(rsip_lease_by_id(gw.lm, plain));
+	cr_assert_eq(gw.heard_cnt, 1);
+	cr_expect_eq(gw.heard[0].type, RSIP_MSG_DE_REGISTER_RESPONSE);
+	cr_expect_eq(gw.heard[0].client_id, plain);
+	cr_expect_not_null(rsip_lease_by_id(gw.lm, keyed));
+	an_assign(late, 4);
+	cr_expect_eq(say_signed(gw_host(4), 2, &more[1].key, SEQ), RSIP_OK);
+}
+
+Test(engine_auth, a_key_that_is_another_hosts_now_serves_its_old_one_no_more)
+{
+	uint32_t id = registered_with_key();
+	struct rsip_key_conf moved = keys[0];
+
+	moved.net[0].addr = gw_host(5).addr;
+	change_keys(RSIP_AUTH_OPTIONAL, &moved, 1);
+	cr_assert_null(rsip_lease_by_id(gw.lm, id));
+	cr_expect(rsip_auth_check(&keys[0].key, RSIP_AUTH_FROM_GATEWAY, NULL, async, async_len));
+}
+
 Test(engine_auth, switched_off_the_parameter_is_ignored)
 {
 	change_keys(RSIP_AUTH_OFF, keys, 2);

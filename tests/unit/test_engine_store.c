@@ -204,6 +204,27 @@ Test(engine_store, a_free_that_was_not_committed_comes_back_and_can_be_repeated)
 	cr_assert_eq(rsip_lease_bind_count(gw.lm), 0);
 }
 
+/* The file was changed while nobody ran: what is in the store is not above it. */
+Test(engine_store, hosts_that_the_next_configuration_does_not_serve_are_told)
+{
+	uint32_t stays = registered(gw_host(1)), goes = registered(gw_host(2));
+
+	granted(gw_host(1), stays, 2);
+	granted(gw_host(2), goes, 2);
+	cr_assert_eq(commit(), 0);
+	gw.client_net = (struct rsip_net){ gw_host(1).addr, inet_addr("255.255.255.255") };
+	crash();
+	cr_assert_eq(rsip_lease_bind_count(gw.lm), 2);
+	cr_assert_eq(rsip_engine_end_unserved(gw.e, gw.now), 1);
+	cr_expect_eq(gw.heard[0].type, RSIP_MSG_DE_REGISTER_RESPONSE);
+	cr_expect_eq(gw.heard[0].client_id, goes);
+	cr_expect_eq(gw.heard[0].to.port, gw_host(2).port);
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 1);
+	cr_assert_eq(commit(), 0);
+	crash();
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 1, "it does not come back");
+}
+
 Test(engine_store, the_rest_goes_on_over_a_crash)
 {
 	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
