@@ -74,12 +74,18 @@ sanitized() {
 }
 
 lab_end() {
-	[ "$failed" = 0 ] || [ ! -S $LAB/rsipd.sock ] || { echo "    events and drops:"; ctl stats 2>&1 | sed 's/^/    /'; }
+	[ "$failed" = 0 ] || [ ! -S $LAB/rsipd.sock ] || { echo "    events and drops:"; ctl stats 2>&1 | sed 's/^/    /'; where_lost; }
 	sanitized
 	[ "$failed" = 0 ] || [ -z "${LAB_KEEP:-}" ] || { rm -rf "$LAB_KEEP"; cp -r "$LAB" "$LAB_KEEP" 2>/dev/null; }
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ]
 	exit
+}
+
+# where_lost: what the devices and sockets of the lab lost, wherever the data plane has no part in it
+where_lost() {
+	echo "    lost by devices and sockets:"
+	"$PY" "$LAB_SRC/losses.py" /run/netns/* $LAB/client-*/netns 2>&1 | sed 's/^/    /'
 }
 
 lab_abort() { # why: the lab itself failed, the rest cannot be judged

@@ -4,8 +4,10 @@
 
   wire.py same --pool A[,A] --gw G --host NAME=ADDR=FILE ... --peer FILE [--unseen N] [--nat LOW-HIGH]
       Every packet in a host's tunnel is on the public wire and the other way round, byte for byte but for
-      TTL (one less) and header checksum (correct).  Prints a JSON object: packets and bytes of inner IP for
-      each host and direction, and for each kind of traffic.  Exit 1 with the first difference otherwise.
+      TTL (one less) and header checksum (correct); what one host sends another of the gateway's is in that one's
+      tunnel.  Fragments are put together first: the datagram counts, not how it was cut.  Prints a JSON object:
+      packets and bytes of inner IP for each host and direction, and for each kind of traffic.  Exit 1 with the
+      first difference otherwise.
       --nat: packets at these ports of the pool belong to hosts without RSIP; they are counted apart.
   wire.py show ... (as same)
       One packet of each kind as it looked at each hop, for people.
@@ -15,6 +17,7 @@
 """
 import argparse
 import collections
+import functools
 import json
 import socket
 import struct
@@ -33,6 +36,13 @@ def frames(path):
         off += 16 + caplen
 
 
+def header_sum(header):
+    s = sum(struct.unpack("!%dH" % (len(header) // 2), header))
+    while s >> 16:
+        s = (s & 0xFFFF) + (s >> 16)
+    return s
+
+
 class Packet:
     """An IPv4 packet out of a frame; .inner is the one inside an IP-IP tunnel, or None."""
 
@@ -42,6 +52,11 @@ class Packet:
         self.proto, self.ttl = raw[9], raw[8]
         self.src, self.dst = socket.inet_ntoa(raw[12:16]), socket.inet_ntoa(raw[16:20])
         self.inner = Packet(raw[self.hdr:]) if self.proto == IPIP else None
+
+    def fragment(self):
+        """Where its payload belongs, and whether more follows: (offset, more); None of a whole packet."""
+        word = struct.unpack_from("!H", self.raw, 6)[0]
+        return ((word & 0x1FFF) * 8, bool(word & 0x2000)) if word & 0x3FFF else None
 
     def ports(self):
         if self.proto not in (6, 17) or len(self.raw) < self.hdr + 4:
@@ -58,10 +73,7 @@ class Packet:
         return self.raw[:8] + self.raw[9:10] + self.raw[12:]
 
     def checksum_ok(self):
-        s = sum(struct.unpack("!%dH" % (self.hdr // 2), self.raw[:self.hdr]))
-        while s >> 16:
-            s = (s & 0xFFFF) + (s >> 16)
-        return s == 0xFFFF
+        return header_sum(self.raw[:self.hdr]) == 0xFFFF
 
     def __str__(self):
         return "%s %s > %s %s id %d ttl %d len %d" % (self.kind(), self.src, self.dst, self.ports(),
@@ -72,6 +84,47 @@ def packets(path):
     for f in frames(path):
         if len(f) >= 34 and f[12:14] == b"\x08\x00":
             yield Packet(f[14:])
+
+
+@functools.lru_cache(maxsize=None)
+def capture(path):
+    return list(packets(path))
+
+
+def joined(parts):
+    """The datagram of these fragments under the header of the first; None while one is missing."""
+    parts = sorted(parts, key=lambda p: p.fragment()[0])
+    body, end = b"", False
+    for p in parts:
+        off, more = p.fragment()
+        if off != len(body):
+            return None
+        body, end = body + p.raw[p.hdr:], not more
+    if not end:
+        return None
+    first = parts[0]
+    head = bytearray(first.raw[:first.hdr])
+    struct.pack_into("!HHH", head, 2, first.hdr + len(body), struct.unpack_from("!H", head, 4)[0], 0)
+    if all(p.checksum_ok() for p in parts):
+        struct.pack_into("!H", head, 10, 0)
+        struct.pack_into("!H", head, 10, 0xFFFF - header_sum(bytes(head)))
+    return Packet(bytes(head) + body)
+
+
+def whole(stream):
+    """The packets with fragments put together; what stays incomplete comes last, as it is."""
+    pieces, out = collections.defaultdict(list), []
+    for p in stream:
+        if not p.fragment():
+            out.append(p)
+            continue
+        key = p.raw[4:6] + p.raw[9:10] + p.raw[12:20]
+        pieces[key].append(p)
+        datagram = joined(pieces[key])
+        if datagram:
+            out.append(datagram)
+            del pieces[key]
+    return out + [p for parts in pieces.values() for p in parts]
 
 
 def fail(text):
@@ -111,18 +164,19 @@ def same(opt):
     for spec in opt.host:
         name, addr, path = spec.split("=")
         out, back = [], []
-        for p in packets(path):
+        for p in capture(path):
             if p.src == addr and p.dst == opt.gw and p.inner:
                 out.append(p.inner)
             elif p.dst == addr and p.src == opt.gw and p.inner:
                 back.append(p.inner)
             elif p.src in pools or p.dst in pools:
                 fail("%s: a leased address outside of the tunnel: %s" % (name, p))
+        out, back = whole(out), whole(back)
         out_sent += out
         in_seen += back
         report["hosts"][name] = {"out_packets": len(out), "out_bytes": sum(len(p.raw) for p in out),
                                  "in_packets": len(back), "in_bytes": sum(len(p.raw) for p in back)}
-    public = list(packets(opt.peer))
+    public = whole(packets(opt.peer))
     for p in public:
         if p.inner:
             fail("a tunnel on the public wire: %s" % p)
@@ -131,8 +185,10 @@ def same(opt):
     for p in out_sent:
         if p.src not in pools:
             fail("in a tunnel, but from no leased address: %s" % p)
-    match("host to peer", out_sent, out_seen, opt.unseen_out)
-    match("peer to host", in_sent, in_seen, opt.unseen_in)
+    turned = [p for p in out_sent if p.dst in pools], [p for p in in_seen if p.src in pools]
+    match("host to host", *turned, 0)
+    match("host to peer", [p for p in out_sent if p.dst not in pools], out_seen, opt.unseen_out)
+    match("peer to host", in_sent, [p for p in in_seen if p.src not in pools], opt.unseen_in)
     for p in out_seen + in_seen:
         report["kinds"][p.kind()] = report["kinds"].get(p.kind(), 0) + 1
     report["out_packets"], report["in_packets"] = len(out_seen), len(in_seen)
