@@ -82,7 +82,7 @@ ike_start() {
 ike_ctl() {
 	local dir=$LAB/ike-$1
 	shift
-	STRONGSWAN_CONF=$dir/strongswan.conf timeout 20 swanctl "$@" --uri "unix://$dir/vici"
+	STRONGSWAN_CONF=$dir/strongswan.conf timeout $((20 * (${RSIP_VM:-0} ? 6 : 1))) swanctl "$@" --uri "unix://$dir/vici"
 }
 ike_initiate() { ike_ctl "$1" --initiate --ike peer >"$LAB/ike-$1/initiate" 2>&1; }
 ike_sas() { ike_ctl "$1" --list-sas; }

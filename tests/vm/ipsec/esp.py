@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """esp.py: what IPsec looked like on the public wire.
 
-  esp.py look FILE POOL [NAME=FIRST-LAST...]     reads a capture, prints a JSON object:
+  esp.py look FILE POOL [--inner=GW] [NAME=FIRST-LAST...]     reads a capture, prints a JSON object:
       esp ah            packets of protocol 50 and 51, both ways
       in_spis out_spis  their distinct SPIs towards the shared addresses (POOL, A[,A]) and from them
       encap             ESP in UDP 4500 (the four bytes after the UDP header are not the zero non-ESP marker)
@@ -10,6 +10,8 @@
       plain             anything else between a shared address and the peer, in words
       foreign           SPIs towards the shared addresses that no NAME leases (ranges in host order)
       of                packets that came in under each NAME's range
+      errors            ICMP errors to and from the shared addresses
+      With --inner, it is about what GW sends in tunnels: a host that talks to a host is never on the public wire.
   esp.py judge esp|ah   that object from standard input: prints what is wrong if all of it should be esp or ah
   esp.py kinds          of the same: what there was, in words
 """
@@ -27,8 +29,10 @@ LEAST = 40  # packets of a scenario that saw traffic
 def look(path, pool, *specs):
     ike_ports = {int(p) for p in os.environ.get("IKE_PORTS", "").split()}
     pool, ranges = pool.split(","), []
-    out = {"esp": 0, "ah": 0, "encap": 0, "ike": 0, "plain": {}, "foreign": [], "of": {}, "later_fragments": 0}
-    for spec in specs:
+    gw = specs[0][8:] if specs and specs[0].startswith("--inner=") else None
+    out = {"esp": 0, "ah": 0, "encap": 0, "ike": 0, "plain": {}, "foreign": [], "of": {}, "later_fragments": 0,
+           "errors": 0}
+    for spec in specs[gw is not None:]:
         name, span = spec.split("=")
         ranges.append((name, *(int(x, 0) for x in (span.split("-") * 2)[:2])))
         out["of"][name] = 0
@@ -47,6 +51,10 @@ def look(path, pool, *specs):
             out["of"][name] += 1
 
     for p in packets.packets(path):
+        if gw:
+            p = p.inner if p.src == gw else None
+        if not p:
+            continue
         if p.src not in pool and p.dst not in pool:
             continue
         body, ports = p.raw[p.hdr:], set(p.ports())
@@ -56,6 +64,8 @@ def look(path, pool, *specs):
             seen(p, "esp", struct.unpack_from("!I", body)[0])
         elif p.proto == 51:
             seen(p, "ah", struct.unpack_from("!I", body, 4)[0])
+        elif p.proto == 1 and body[0] in (3, 11, 12):
+            out["errors"] += 1
         elif p.proto == 17 and 4500 in ports and len(body) > 12 and body[8:12] != bytes(4):
             out["encap"] += 1
         elif p.proto == 17 and ports & ({500, 4500} | ike_ports):
@@ -84,7 +94,8 @@ def judge(d, want):
 
 
 def kinds(d):
-    names = (("esp", "ESP"), ("ah", "AH"), ("encap", "ESP in UDP"), ("ike", "IKE"), ("later_fragments", "later fragments"))
+    names = (("esp", "ESP"), ("ah", "AH"), ("encap", "ESP in UDP"), ("ike", "IKE"), ("later_fragments", "later fragments"),
+             ("errors", "ICMP errors"))
     print(", ".join("%d %s" % (d[k], name) for k, name in names if d[k]) or "nothing")
 
 

@@ -5,17 +5,19 @@
 
 # ---- traffic: numbered datagrams of every host, there and back -------------------------------------------------------
 
-talker() { # NODE RATE COUNT: the command, in TALKER
-	local to=("$SWAN_INNER_PEER" 7 "$2" "$3")
-	[ "${SA#*-}" = tunnel ] || to=("$PEER" 7 "$2" "$3" "${APP[$1]}")
+talker() { # NODE RATE COUNT: the command, in TALKER; its datagrams have SIZE bytes
+	local to=("$SWAN_INNER_PEER" "$ECHO" "$2" "$3" 0 "$SIZE")
+	[ "${SA#*-}" = tunnel ] || to=("$PEER_ADDR" "$ECHO" "$2" "$3" "${APP[$1]}" "$SIZE")
 	TALKER=("$PY" "$LAB_SRC/udpseq.py" run "${to[@]}")
 	[ "$GATEWAY" != rsip ] || TALKER=("$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- "${TALKER[@]}")
 }
+SIZE=208
 stream_start() {
-	local h
+	local h all
 	streams=''
+	all=$(wc -w <<<"$HOSTS")
 	for h in $HOSTS; do
-		talker "$h" $RATE 0
+		talker "$h" $((RATE / (1 + all / 8))) 0
 		start "$h" "stream-$h" "${TALKER[@]}"
 		streams="$streams $STARTED"
 	done
@@ -36,13 +38,8 @@ stream_end() {
 RATE=$([ "${RSIP_VM:-}" = 1 ] && echo 10 || echo 50) # datagrams a second: an emulated CPU has other things to do
 talk_once() { talker "$1" 40 20 && on "$1" "${TALKER[@]}" >"$LAB/flow-$1" 2>&1; } # NODE: twenty datagrams
 came_back() { count_of received "$LAB/flow-$1"; }
-flows_now() {
-	local h
-	for h in $HOSTS; do
-		talk_once "$h" && [ "$(came_back "$h")" = 20 ] ||
-			{ echo "$h: of 20 datagrams $(came_back "$h") came back"; return 1; }
-	done
-}
+talks() { talk_once "$1" && [ "$(came_back "$1")" = 20 ] || { echo "$1: of 20 datagrams $(came_back "$1") came back"; return 1; }; }
+flows_now() { for_each "$HOSTS" talks; }
 flows() { # within some seconds
 	local out end=$((SECONDS + ${1:-12}))
 	until out=$(flows_now); do
@@ -111,6 +108,25 @@ step_dpd() { # liveness checks from both sides are answered
 	for h in $HOSTS; do swan_up "$h" || { echo "$h lost its SA"; return 1; }; done
 }
 
+# ---- size ---------------------------------------------------------------------------------------------------------------
+
+step_large() { SIZE=4000 flows; } # ESP or AH of them is fragmented; only the first fragment has the SPI
+# A router on the way has a narrow link.  What it says is about a packet with the peer's SPI, sent by an address that is shared.
+step_pmtu() {
+	local h rc=0
+	on isp ip link set eth1 mtu 1300 && on peer ip link set eth0 mtu 1300 || return 1
+	for_each "$HOSTS" narrow || rc=1
+	on isp ip link set eth1 mtu 1500
+	on peer ip link set eth0 mtu 1500
+	return $rc
+}
+narrow() { # datagrams that fit the tunnel but not that link: the host must hear of it, and then send smaller packets
+	local SIZE=1250
+	talk_once "$1"
+	in_place "$1" ip route get "$PEER_ADDR" | grep -q 'mtu 1300' || { echo "$1 was not told"; return 1; }
+	talks "$1"
+}
+
 # ---- the gateway and its leases -------------------------------------------------------------------------------------------
 
 renewals() { local h; for h in $HOSTS; do renew "$h" || { echo "$h does not renew"; return 1; }; done; }
@@ -171,7 +187,7 @@ step_host-reboot() { # power off: no goodbye to anybody
 		on "$h" ip xfrm policy flush
 	fi
 	rm -f "$LAB/ike-$h/vici"
-	host_begin "$h" && swan_initiate "$h" && note_leases && flows 20
+	hosts_begin "$h" && swan_initiate "$h" && note_leases && flows 20
 }
 step_gateway-reboot() { # everything it knew is gone; the hosts notice when they renew (RFC 3103 10.2.2)
 	local h

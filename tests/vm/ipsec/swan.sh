@@ -32,7 +32,7 @@ swan_settings() {
 	CONF
 }
 
-# swan_conn NAME LOCAL REMOTE LOCAL_ID REMOTE_ID LOCAL_TS REMOTE_TS: a connection and its one child, both called NAME
+# swan_conn NAME LOCAL REMOTE LOCAL_ID REMOTE_ID LOCAL_TS REMOTE_TS [REMOTE_PORT]: a connection and its one child, both called NAME
 swan_conn() {
 	cat <<-CONF
 		connections { $1 {
@@ -41,6 +41,7 @@ swan_conn() {
 			unique = never
 			local_addrs = $2
 			remote_addrs = $3
+			${8:+remote_port = $8}
 			proposals = aes128-sha256-ecp256
 			dpd_delay = ${DPD:-0}s
 			local { auth = psk
@@ -67,7 +68,7 @@ swan_ts() {
 	if [ "${SA#*-}" = tunnel ]; then echo "$(swan_inner "$1")/32 $SWAN_INNER_PEER/32"; return; fi
 	local first
 	first=${APP[$1]}
-	echo "dynamic[udp/$first-$((first + 7))] dynamic[udp/7]"
+	echo "dynamic[udp/$first-$((first + 7))] dynamic[udp/$ECHO]"
 }
 
 swan_peer_conf() {
@@ -76,7 +77,7 @@ swan_peer_conf() {
 	for h in $HOSTS; do
 		read -r -a ts <<<"$(swan_ts "$h")"
 		# a transport mode selector of the host's is seen through its shared address
-		swan_conn "$h" $PEER $POOL peer "$h" "${ts[1]}" "${ts[0]}"
+		swan_conn "$h" "$PEER_ADDR" $POOL peer "$h" "${ts[1]}" "${ts[0]}"
 	done | swan_file peer
 }
 
@@ -87,7 +88,7 @@ swan_host_conf() { # NAME
 		lines=("spi_min = $(lease "$1" spi)" "spi_max = $(lease "$1" spi_last)")
 	fi
 	swan_settings "$1" "${lines[@]}"
-	swan_conn "$1" "${LOCAL[$1]}" $PEER "$1" peer "${ts[0]}" "${ts[1]}" | swan_file "$1"
+	swan_conn "$1" "${LOCAL[$1]}" "$PEER_ADDR" "$1" peer "${ts[0]}" "${ts[1]}" "$PEER_PORT" | swan_file "$1"
 }
 
 swan_initiate() { ike_ctl "$1" --initiate --child "$1" --timeout 60 >"$LAB/ike-$1/initiate" 2>&1; }

@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SA = {"esp": "ESP", "ah": "AH"}
 PORTS = {"leased": "two leased ports", "mobike": "two leased ports, MOBIKE on", "label": "port 500, labels",
          "plain": "port 500, no labels"}
+HOSTS = {"1": "1 host", "pair": "2 hosts of one gateway, on two addresses, with each other"}
 STEPS = {
     "up": "SAs of all hosts at once", "child-rekey-host": "the host rekeys its CHILD_SA",
     "child-rekey-peer": "the peer rekeys the CHILD_SA", "ike-rekey-host": "the host rekeys the IKE_SA",
@@ -21,6 +22,7 @@ STEPS = {
     "renew": "leases are renewed", "rsipd-killed": "rsipd is killed and started again",
     "upgraded": "the data plane's programs are replaced", "revoked": "one host's leases are revoked: it stops, the other goes on",
     "expired": "a lease runs out while rsipd is away: it stops",
+    "large": "datagrams of 4,000 bytes, so fragments of ESP or AH", "pmtu": "a narrow link behind the gateway: hosts hear of it",
     "host-reboot": "a host loses its power", "gateway-reboot": "the gateway reboots",
 }
 
@@ -47,6 +49,8 @@ def cell(got, name, gateway, step):
     """yes, no (why), or a dash where there is nothing to say."""
     runs = got.get((name, gateway, step.lstrip("-")), [])
     if not runs:
+        if 2 in (s for s, _ in got.get((name, gateway, "up"), [])):
+            return "-"
         return "not reached" if (name, gateway, "up") in got else "not run"
     status, text = max(runs)
     if status == 2:
@@ -58,7 +62,7 @@ def cell(got, name, gateway, step):
 
 def wire(got, name, gateway):
     if (name, gateway, "wire") not in got:
-        return "not run"
+        return "-" if 2 in (s for s, _ in got.get((name, gateway, "up"), [])) else "not run"
     texts = [t for s, t in got.get((name, gateway, "wire"), []) if s == 0]
     kinds = sorted({w.split(" ", 1)[1] for t in texts for w in t.split(", ") if w[0].isdigit()} - {"IKE"})
     return ", ".join(kinds) or "nothing"
@@ -71,8 +75,8 @@ def main(paths):
         if (name, "rsip", "wire") not in got:
             continue
         proto, mode = sa.split("-")
-        print("| **%s hosts, IKEv%s, %s %s mode, %s** | **%s** | **%s** |" % (
-            hosts, ike, SA[proto], mode, PORTS[ports], wire(got, name, "rsip"), wire(got, name, "masquerade")))
+        print("| **%s, IKEv%s, %s %s mode, %s** | **%s** | **%s** |" % (
+            HOSTS.get(hosts, hosts + " hosts"), ike, SA[proto], mode, PORTS[ports], wire(got, name, "rsip"), wire(got, name, "masquerade")))
         for step in ["up"] + steps:
             print("| %s | %s | %s |" % (STEPS[step.lstrip("-")], cell(got, name, "rsip", step), cell(got, name, "masquerade", step)))
 
