@@ -26,7 +26,8 @@
 #include "util.h"
 
 #define SWEEP_KEYS 1024 /* claims looked at in one call of housekeep: some 2 ms */
-#define SWEEP_IDENTS 256 /* ICMP identifiers, and as many of their rings */
+#define SWEEP_IDENTS 256 /* ICMP identifiers */
+#define SWEEP_RINGS 16 /* each costs up to RSIP_IDENTS_MAX look-ups */
 
 #define HASHES (RSIP_DP_EVENTS - RSIP_DP_ARRAYS)
 #define PEERS (RSIP_DP_IKE_PEERS - RSIP_DP_ARRAYS)
@@ -201,12 +202,23 @@ static bool ident_is_stale(const struct bpf_dp *d, const struct rsip_ident_key *
 	       !slot_has(d, owner.slot, owner.bind_id);
 }
 
+/* A binding's list goes with the last of what it lists: hosts that asked once take no room for ever. */
 static bool ring_is_stale(const struct bpf_dp *d, const void *key, const struct rsip_ident_ring *v)
 {
+	struct rsip_ident_key ident = { 0 };
+	struct rsip_ident held;
 	uint32_t slot;
 
 	memcpy(&slot, key, sizeof(slot));
-	return !slot_has(d, slot, v->bind_id);
+	if (!slot_has(d, slot, v->bind_id))
+		return true;
+	ident.local = d->core.m.bindings[slot].local;
+	for (uint32_t i = 0; i < RSIP_IDENTS_MAX && i < v->head; i++) {
+		ident.ident = v->ident[i];
+		if (!bpf_map_lookup_elem(d->hash_fd[IDENTS], &ident, &held) && !ident_is_stale(d, &ident, &held))
+			return false;
+	}
+	return true;
 }
 
 /* A claim is kept combined with its key. */
@@ -294,9 +306,10 @@ static void bpf_sweep(void *core, uint64_t now_ns)
 
 	d->now_ns = now_ns;
 	sweep_claims(d);
-	for (int map = IDENTS; map <= RING; map++)
-		for (int n = 0; n < SWEEP_IDENTS && sweep_step(d, map); n++)
-			;
+	for (int n = 0; n < SWEEP_IDENTS && sweep_step(d, IDENTS); n++)
+		;
+	for (int n = 0; n < SWEEP_RINGS && sweep_step(d, RING); n++)
+		;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -60,8 +60,8 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		 */
 		{"rsip_ike_peers", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_IKE_PEERS_MAX},
 		/* memory is taken as they are used; their caps keep one host from taking all */
-		{"rsip_idents", c->max_bindings + 4096ULL},
-		{"rsip_ident_ring", c->max_bindings / 4 + 1024ULL},
+		{"rsip_idents", c->max_bindings / 8 + 4096ULL},
+		{"rsip_ident_ring", c->max_bindings / 32 + 1024ULL},
 		{"rsip_spis_out", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_SPI_OUT_MAX},
 	};
 

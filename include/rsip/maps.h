@@ -391,7 +391,10 @@ struct rsip_ident {
 };
 _Static_assert(sizeof(struct rsip_ident) == 16, "rsip_ident");
 
-/* rsip_ident_ring: hash; key slot.  A binding's identifiers: it loses its own oldest, never another's. */
+/*
+ * rsip_ident_ring: hash; key slot.  A binding's identifiers: it loses its own oldest, never another's.  rsipd removes
+ * it when none of them is left.
+ */
 struct rsip_ident_ring {
 	__u32 bind_id; /* another: the slot's binding before, all void */
 	__u32 head; /* rises with each identifier; the next place, modulo RSIP_IDENTS_MAX */

@@ -304,4 +304,9 @@ Test(ident, rsipd_clears_away_what_is_void_or_old)
 		dp->ops->housekeep(dp, rsip_now_ns());
 	cr_expect_eq(keys_of("rsip_idents"), 1, "that of host A that is young");
 	cr_expect_eq(keys_of("rsip_ident_ring"), 1);
+	given_age(PUB_1, 2, 2 * RSIP_IDENT_S + 2);
+	for (int i = 0; i < 3; i++)
+		dp->ops->housekeep(dp, rsip_now_ns());
+	cr_expect_eq(keys_of("rsip_idents"), 0);
+	cr_expect_eq(keys_of("rsip_ident_ring"), 0, "a list of nothing");
 }
