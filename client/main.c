@@ -441,6 +441,10 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc && i < RSIP_ARRAY_LEN(commands); i++)
 		if (!strcmp(argv[0], commands[i].name))
 			return run(&commands[i], &g, argc, argv);
+	if (argc && !strcmp(argv[0], "help")) {
+		show_help(stdout);
+		return RSIP_EXIT_DONE;
+	}
 	if (argc)
 		fprintf(stderr, "rsip-client: no such command: %s\n", argv[0]);
 	show_help(stderr);

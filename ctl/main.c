@@ -176,6 +176,10 @@ int main(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
+	if (run.arg_cnt && !strcmp(run.arg[0], "help")) {
+		usage(stdout);
+		return EXIT_DONE;
+	}
 	if (run.arg_cnt) {
 		cmd = find(run.arg[0]);
 		if (!cmd) {
