@@ -13,8 +13,8 @@
 #define RSIP_ACT_PASS RSIP_TC_UNSPEC /* other filters on the device go on */
 #define RSIP_ACT_DROP RSIP_TC_SHOT
 
-/* All that is ever read through rsip_data(): Ethernet, two IP headers with options, 8 bytes of transport. */
-#define RSIP_HEADERS_MAX (14 + 60 + 60 + 8)
+/* All that is ever read through rsip_data(): Ethernet, two IP headers with options, GRE's, 8 bytes of transport. */
+#define RSIP_HEADERS_MAX (14 + 60 + 16 + 60 + 8)
 
 /* One load each, at a constant offset: the compiler would merge offsets, which the verifier does not follow. */
 #define RSIP_SKB_READ(ctx, field)                                                                              \
@@ -82,6 +82,11 @@ static __always_inline __u32 rsip_ctx_segment(struct rsip_ctx *ctx, __u32 len, _
 	return RSIP_SKB_READ(ctx, gso_size) + hlen + 8;
 }
 
+static __always_inline bool rsip_ctx_many(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, gso_size) != 0;
+}
+
 static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void *to, __u32 len)
 {
 	return bpf_skb_load_bytes(ctx, off, to, len);
@@ -103,8 +108,10 @@ static __always_inline long rsip_ctx_cut_front(struct rsip_ctx *ctx, int cut, __
 	long err = 0;
 
 	cut += l2 ? 0 : 14;
-	if (cut < 0)
+	if (cut <= -20) /* a whole outer header; a few bytes more than another host's are none */
 		flags |= BPF_F_ADJ_ROOM_ENCAP_L3_IPV4;
+	if (cut == -24)
+		flags |= BPF_F_ADJ_ROOM_ENCAP_L4_GRE;
 	if (cut)
 		err = bpf_skb_adjust_room(ctx, -cut, BPF_ADJ_ROOM_MAC, flags);
 	if (!err && RSIP_SKB_READ(ctx, vlan_present))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tunnel headers on and off (RFC 2003, ECN by RFC 6040).  Of the inner packet only TTL, the ECN field and the
+ * Tunnel headers on and off (RFC 2003, RFC 2784, ECN by RFC 6040).  Of the inner packet only TTL, the ECN field and the
  * header checksum ever change.
  */
 #ifndef RSIP_BPF_ENCAP_H
@@ -75,24 +75,30 @@ static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip
 	eth->h_proto = bpf_htons(RSIP_ETH_IPV4);
 }
 
-/* RFC 2003 3.1.  DSCP and ECN are copied (RFC 6040 4.1, normal mode; RFC 2983 uniform model). */
+/*
+ * RFC 2003 3.1.  DSCP and ECN are copied (RFC 6040 4.1, normal mode; RFC 2983 uniform model).  front: bytes of all
+ * that goes before the inner packet.
+ */
 static __always_inline void rsip_outer_write(struct iphdr *outer, const struct iphdr *inner, __u16 inner_len,
-					     __be32 src, __be32 dst)
+					     const struct rsip_binding *rec, __u32 front)
 {
+	__be32 src = rec->endpoint, dst = rec->host;
 	__u64 sum;
 
 	*(__u8 *)outer = 0x45;
 	outer->tos = inner->tos;
-	outer->tot_len = bpf_htons(inner_len + RSIP_IP_LEN);
+	outer->tot_len = bpf_htons(inner_len + front);
 	outer->id = inner->id;
 	outer->frag_off = inner->frag_off & bpf_htons(RSIP_FRAG_DF);
 	outer->ttl = RSIP_OUTER_TTL;
-	outer->protocol = RSIP_PROTO_IPIP;
+	outer->protocol = front == RSIP_IP_LEN ? RSIP_PROTO_IPIP : RSIP_PROTO_GRE;
 	outer->check = 0;
 	outer->saddr = src;
 	outer->daddr = dst;
 	sum = (__u64)((__u32 *)outer)[0] + ((__u32 *)outer)[1] + ((__u32 *)outer)[2] + src + dst;
 	outer->check = ~rsip_csum_fold(sum);
+	if (front != RSIP_IP_LEN)
+		rsip_gre_write(outer + 1);
 }
 
 /*
@@ -102,7 +108,8 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct rsip_ip *ip,
 				      const struct rsip_binding *rec, const struct rsip_hop *hop)
 {
-	int delta = (int)ip->off - (RSIP_ETH_LEN + RSIP_IP_LEN);
+	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel);
+	int delta = (int)ip->off - (int)(RSIP_ETH_LEN + front);
 	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
@@ -111,12 +118,12 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	outer = (void *)(eth + 1);
-	inner = (void *)outer + RSIP_IP_LEN;
+	inner = (void *)outer + front;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
 	rsip_inner_update(inner, ip->tos, walk->forwarded);
 	rsip_eth_write(eth, hop);
-	rsip_outer_write(outer, inner, ip->len, rec->endpoint, rec->host);
+	rsip_outer_write(outer, inner, ip->len, rec, front);
 	return 0;
 }
 

@@ -51,7 +51,9 @@ struct rsip_key {
 	__u8 host_sent; /* the host built this packet (outbound, or quoted in an ICMP error) */
 	__u8 quoted; /* read from an ICMP error */
 	__u8 has_ports;
-	__u8 by_pair; /* the owner was found by (host, address) alone; inbound: by an ICMP identifier */
+	/* outbound: (host, address) alone told the owner: 1, and a bit for each tunnel type of theirs; inbound: an ICMP
+	 * identifier did */
+	__u8 by_pair;
 	__u8 why; /* RSIP_DROP_* of RSIP_KEY_BAD */
 	__u8 ike_response; /* IKEv2: the response flag */
 	__u8 guessed; /* nothing but the remote told the owner */

@@ -143,12 +143,23 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	return rsip_to_public(walk, ip);
 }
 
+/* Bytes of tunnel header behind the outer IP header; 0: the packet is not ours; else -RSIP_DROP_*. */
+static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rsip_ip *outer)
+{
+	int len = rsip_gre_read(walk->ctx, walk->l2 + outer->hlen, outer->len - outer->hlen);
+
+	walk->tunnel = RSIP_TUNNEL_GRE;
+	if (!len && walk->slow) /* reassembled on suspicion: the machine's own */
+		walk->mark = RSIP_MARK_KERNEL;
+	return len;
+}
+
 static __always_inline int rsip_outbound(struct rsip_walk *walk)
 {
 	struct rsip_iface *iface = rsip_iface_get(walk->iface);
 	struct rsip_ip outer = {}, inner = {};
+	int err, more = 0;
 	__be32 dst;
-	int err;
 
 	if (!iface || rsip_eth_type(walk) != RSIP_ETH_IPV4)
 		return RSIP_PASS;
@@ -158,7 +169,7 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 		return RSIP_PASS;
 	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
 	err = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &outer);
-	if (outer.proto != RSIP_PROTO_IPIP)
+	if (outer.proto != RSIP_PROTO_IPIP && (outer.proto != RSIP_PROTO_GRE || !rsip_gre_wanted()))
 		return RSIP_PASS;
 	if (err)
 		return err;
@@ -166,7 +177,14 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 		walk->mark = RSIP_MARK_TUNNEL;
 		return RSIP_PASS_FRAGMENT;
 	}
-	err = rsip_ip_read(walk->ctx, walk->l2 + outer.hlen, outer.len - outer.hlen, &inner);
+	walk->tunnel = RSIP_TUNNEL_IPIP;
+	if (outer.proto == RSIP_PROTO_GRE) {
+		more = rsip_gre_open(walk, &outer);
+		if (more <= 0)
+			return more ? more : RSIP_PASS;
+		more &= RSIP_GRE_MASK;
+	}
+	err = rsip_ip_read(walk->ctx, walk->l2 + outer.hlen + more, outer.len - outer.hlen - more, &inner);
 	if (err)
 		return err;
 	return rsip_outbound_inner(walk, &outer, &inner);

@@ -4,31 +4,33 @@
 #define RSIP_BPF_OWNER_H
 
 /* The pair's RSIPSEC binding: the packet carries the peer's SPI or a cookie, which nobody leases. */
-static __always_inline int rsip_owner_ipsec(struct rsip_key *key, __be32 host)
+static __always_inline int rsip_owner_ipsec(struct rsip_key *key, __u64 pair)
 {
-	__u64 slots = rsip_pair_find(host, key->local);
+	__u32 ipsec = pair >> 32;
 
-	key->by_pair = 1;
-	if (!slots)
+	key->by_pair = 1 | RSIP_PAIR_TUNNELS(ipsec);
+	if (!pair)
 		return -RSIP_DROP_HOST_UNKNOWN;
-	return slots >> 32 ? (int)(slots >> 32) : -RSIP_DROP_IPSEC_UNALLOWED;
+	return ipsec ? (int)RSIP_PAIR_SLOT(ipsec) : -RSIP_DROP_IPSEC_UNALLOWED;
 }
 
 /* IKE from a port that it does not lease: its RSIPSEC binding, or its listener for this remote. */
 static __always_inline int rsip_owner_ike(struct rsip_key *key, __be32 host)
 {
-	int res = rsip_owner_ipsec(key, host);
+	__u64 pair = rsip_pair_find(host, key->local);
+	int res = rsip_owner_ipsec(key, pair);
 	__u32 slot = rsip_ike_binding(key, res > 0 ? res : 0, host);
 
+	key->by_pair |= RSIP_PAIR_TUNNELS((__u32)pair);
 	return slot ? (int)slot : res;
 }
 
 static __always_inline int rsip_owner_any(struct rsip_key *key, __be32 host)
 {
-	__u32 slot = (__u32)rsip_pair_find(host, key->local);
+	__u32 any = (__u32)rsip_pair_find(host, key->local);
 
-	key->by_pair = 1;
-	return slot ? (int)slot : -RSIP_DROP_HOST_UNKNOWN;
+	key->by_pair = 1 | RSIP_PAIR_TUNNELS(any);
+	return any ? (int)RSIP_PAIR_SLOT(any) : -RSIP_DROP_HOST_UNKNOWN;
 }
 
 /* Slot of the binding under which the host may send the packet, or -RSIP_DROP_*. */
@@ -50,7 +52,7 @@ static __always_inline int rsip_owner(struct rsip_key *key, __be32 host, __u32 a
 		if (slot)
 			return (int)slot;
 		if (key->ike == RSIP_IKE_SPI)
-			return rsip_owner_ipsec(key, host);
+			return rsip_owner_ipsec(key, rsip_pair_find(host, key->local));
 		return key->ike ? rsip_owner_ike(key, host) : -RSIP_DROP_LOCAL_PORT_UNALLOWED;
 	case RSIP_KEY_ICMP:
 	case RSIP_KEY_LATER:
@@ -58,7 +60,7 @@ static __always_inline int rsip_owner(struct rsip_key *key, __be32 host, __u32 a
 	case RSIP_KEY_BAD:
 		return -RSIP_DROP_MALFORMED;
 	}
-	return rsip_owner_ipsec(key, host);
+	return rsip_owner_ipsec(key, rsip_pair_find(host, key->local));
 }
 
 /*
@@ -124,8 +126,10 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 		return -RSIP_DROP_NOT_OWNER;
 	if (rec->iface != walk->iface)
 		return -RSIP_DROP_WRONG_INTERFACE;
-	/* what is found by the pair may be another binding of the pair's, with another end */
-	if (rec->tunnel != 1 || (rec->endpoint != endpoint && !key->by_pair))
+	/* what is found by the pair may be another binding of the pair's, with another type and end */
+	if (rec->tunnel != walk->tunnel && !(key->by_pair >> walk->tunnel & 1))
+		return -RSIP_DROP_WRONG_TUNNEL;
+	if (rec->endpoint != endpoint && !key->by_pair)
 		return -RSIP_DROP_WRONG_TUNNEL;
 	if (walk->l2 && policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
 		return -RSIP_DROP_WRONG_MAC;

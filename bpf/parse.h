@@ -11,6 +11,7 @@
 #define RSIP_FRAG_MF 0x2000
 #define RSIP_FRAG_OFFSET 0x1fff
 #define RSIP_PROTO_IPIP 4
+#define RSIP_PROTO_GRE 47
 
 /* An IPv4 header. */
 struct rsip_ip {
@@ -51,6 +52,7 @@ struct rsip_walk {
 	__u32 icmp_limited; /* 1: an ICMP error would have been too many */
 	int why; /* RSIP_ANSWER_ERROR: -RSIP_DROP_* of the packet it is about */
 	__u32 mark; /* for the kernel, if it gets the packet */
+	__u32 tunnel; /* outbound: RSIP_TUNNEL_* that it came in */
 	bool slow; /* on the slow-path device */
 	bool forwarded; /* there the kernel has taken the TTL down, and made fragments that fit */
 };

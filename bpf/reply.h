@@ -5,6 +5,7 @@
  *
  *   to the public realm   | Ethernet |                         | IP | ICMP | the packet, cut to 576 bytes in all |
  *   to a host             | Ethernet | IP, gateway -> host     | IP | ICMP | the inner packet, cut               |
+ *   in its GRE tunnel     | Ethernet | IP, gateway -> host, GRE | IP | ICMP | the inner packet, cut              |
  */
 #ifndef RSIP_BPF_REPLY_H
 #define RSIP_BPF_REPLY_H
@@ -24,7 +25,7 @@ struct rsip_reply {
 	__u16 what; /* RSIP_ICMP_* */
 	__u16 mtu; /* for RSIP_ICMP_TOO_BIG */
 	__u8 mac[6]; /* of the interface */
-	__u8 pad[2];
+	__u16 front; /* bytes of tunnel header: 0, or RSIP_TUNNEL_LEN() */
 };
 
 /* RFC 1812 4.3.2.7: errors at the kernel's usual rate, for each CPU. */
@@ -64,7 +65,7 @@ static __always_inline __u64 rsip_reply_sum(struct rsip_ctx *ctx, __u32 off)
 	__u64 sum = 0;
 
 	for (__u32 i = 0; i < RSIP_REPLY_MAX / 4; i++) {
-		__u32 *word = rsip_data(ctx) + (off & 0x7f) + i * 4; /* off is 42 to 62: said for the verifier */
+		__u32 *word = rsip_data(ctx) + (off & 0x7f) + i * 4; /* off is 42 to 66: said for the verifier */
 
 		if ((void *)(word + 1) > rsip_data_end(ctx))
 			break;
@@ -92,6 +93,18 @@ static __always_inline void rsip_reply_ip(struct iphdr *ip, __u16 len, __be32 sr
 	ip->check = ~rsip_csum_fold(sum);
 }
 
+/* The tunnel's header in front of total bytes; where they begin. */
+static __always_inline void *rsip_reply_tunnel(void *at, const struct rsip_reply *r, __u16 total)
+{
+	if (r->front == RSIP_IP_LEN) {
+		rsip_reply_ip(at, total + RSIP_IP_LEN, r->endpoint, r->host, RSIP_PROTO_IPIP);
+		return at + RSIP_IP_LEN;
+	}
+	rsip_reply_ip(at, total + RSIP_IP_LEN + RSIP_GRE_LEN, r->endpoint, r->host, RSIP_PROTO_GRE);
+	rsip_gre_write(at + RSIP_IP_LEN);
+	return at + RSIP_IP_LEN + RSIP_GRE_LEN;
+}
+
 static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct rsip_reply *r, const struct ethhdr *was,
 					    __u32 quote, __be32 to)
 {
@@ -101,9 +114,9 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 	__be16 *icmp;
 	__u64 sum;
 
-	if (at + RSIP_ETH_LEN + 2 * RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
+	if (at + RSIP_ETH_LEN + RSIP_TUNNEL_LEN(RSIP_TUNNEL_GRE) + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	sum = rsip_reply_sum(ctx, r->l2 + (r->host ? RSIP_IP_LEN : 0) + RSIP_IP_LEN + RSIP_ICMP_LEN);
+	sum = rsip_reply_sum(ctx, r->l2 + r->front + RSIP_IP_LEN + RSIP_ICMP_LEN);
 	sum += bpf_htons(r->what);
 	sum += bpf_htons(r->mtu);
 	if (r->l2) {
@@ -112,10 +125,8 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 		rsip_eth_write(at, &hop);
 		at += RSIP_ETH_LEN;
 	}
-	if (r->host) {
-		rsip_reply_ip(at, (__u16)(total + RSIP_IP_LEN), r->endpoint, r->host, RSIP_PROTO_IPIP);
-		at += RSIP_IP_LEN;
-	}
+	if (r->front)
+		at = rsip_reply_tunnel(at, r, (__u16)total);
 	rsip_reply_ip(at, (__u16)total, r->src, to, RSIP_PROTO_ICMP);
 	icmp = at + RSIP_IP_LEN;
 	icmp[0] = bpf_htons(r->what);
@@ -136,7 +147,7 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 		return 1;
 	if (!rsip_reply_due(ctx, &ip))
 		return 1;
-	front = RSIP_IP_LEN + RSIP_ICMP_LEN + (r->host ? RSIP_IP_LEN : 0);
+	front = RSIP_IP_LEN + RSIP_ICMP_LEN + r->front;
 	quote = ip.len < RSIP_REPLY_MAX - front ? ip.len & ~3U : RSIP_REPLY_MAX - front;
 	if (rsip_ctx_load(ctx, 0, &was, sizeof(was)))
 		return -RSIP_DROP_INTERNAL;
@@ -181,6 +192,7 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 	r.src = rsip_reply_source(walk, iface);
 	r.host = walk->tunnel_src;
 	r.endpoint = walk->tunnel_dst;
+	r.front = walk->tunnel_src ? RSIP_TUNNEL_LEN(walk->tunnel) : 0;
 	r.what = res == -RSIP_DROP_TOO_BIG ? RSIP_ICMP_TOO_BIG : RSIP_ICMP_TTL;
 	r.mtu = res == -RSIP_DROP_TOO_BIG ? (__u16)walk->mtu : 0;
 	__builtin_memcpy(r.mac, iface->mac, 6);

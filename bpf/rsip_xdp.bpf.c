@@ -8,6 +8,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
 #include "rsip/maps.h"
+#include "rsip/wire.h"
 #include "config.h"
 #include "maps.h"
 #include "ctx_xdp.h"

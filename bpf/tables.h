@@ -141,7 +141,7 @@ static __always_inline __u64 rsip_pair_in_bucket(__u32 bucket, __be32 host, __be
 	return 0;
 }
 
-/* Slots of a (host, address) pair: any method in the low half, RSIPSEC in the high half; 0: no such pair. */
+/* RSIP_PAIR_WORDs of a (host, address): any method in the low half, RSIPSEC in the high half; 0: no such pair. */
 static __always_inline __u64 rsip_pair_find(__be32 host, __be32 local)
 {
 	__u64 hash = rsip_hash(RSIP_PAIR_KEY(host, local), rsip_seed);

@@ -17,6 +17,7 @@
 #include "spoof.h"
 #include "event.h"
 #include "verdict.h"
+#include "gre.h"
 #include "encap.h"
 #include "nexthop.h"
 #include "arp.h"

@@ -62,6 +62,31 @@ static void read_endpoint(struct rsip_conf_read *r, const cJSON *item, const str
 		rsip_conf_read_wrong(r, item, "must be an IPv4 address of this gateway");
 }
 
+static const struct word tunnel_words[] = { { "IP-IP", RSIP_TUNNEL_IPIP }, { "GRE", RSIP_TUNNEL_GRE }, { NULL, 0 } };
+
+static void read_tunnels(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+{
+	const cJSON *entry;
+	uint32_t bits = 0;
+	int i = 0;
+
+	(void)key;
+	if (!cJSON_IsArray(item) || !cJSON_GetArraySize(item)) {
+		rsip_conf_read_wrong(r, item, "must be a list of tunnel types, at least one");
+		return;
+	}
+	cJSON_ArrayForEach (entry, item) {
+		size_t at = rsip_conf_read_enter_index(r, i++);
+		uint8_t type = word_value(tunnel_words, entry);
+
+		if (!type)
+			rsip_conf_read_wrong(r, entry, "must be \"IP-IP\" or \"GRE\" (RFC 3103 8.6)");
+		bits |= RSIP_TUNNEL_BIT(type);
+		rsip_conf_read_leave(r, at);
+	}
+	*(uint32_t *)out = bits;
+}
+
 /* ---- lists of networks ------------------------------------------------------------------------------------- */
 
 static void read_clients(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
@@ -133,6 +158,7 @@ static const struct rsip_conf_read_key policy_keys[] = {
 	{ "pools", read_pools, AT(some_pools), 0, 0 },
 	{ "ipsec", rsip_conf_read_bool, AT(ipsec), 0, 0 },
 	{ "listen", rsip_conf_read_bool, AT(listen), 0, 0 },
+	{ "tunnels", read_tunnels, AT(tunnels), 0, 0 },
 	{ "endpoint", read_endpoint, AT(endpoint), 0, 0 },
 	{ "allow", read_rules, AT(allow), 0, 0 },
 	{ "deny", read_rules, AT(deny), 0, 0 },
@@ -319,6 +345,15 @@ static void show_pool_names(cJSON *obj, const struct rsip_conf *conf, const stru
 	}
 }
 
+static void show_tunnels(cJSON *obj, const struct rsip_flow_policy *p)
+{
+	cJSON *list = cJSON_AddArrayToObject(obj, "tunnels");
+
+	for (const struct word *w = tunnel_words; w->text; w++)
+		if (p->tunnels & RSIP_TUNNEL_BIT(w->value))
+			cJSON_AddItemToArray(list, cJSON_CreateString(w->text));
+}
+
 static cJSON *show_policy(const struct rsip_conf *conf, const struct rsip_flow_policy *p)
 {
 	cJSON *obj = cJSON_CreateObject(), *list;
@@ -333,6 +368,7 @@ static cJSON *show_policy(const struct rsip_conf *conf, const struct rsip_flow_p
 		show_pool_names(obj, conf, p);
 	cJSON_AddBoolToObject(obj, "ipsec", p->ipsec);
 	cJSON_AddBoolToObject(obj, "listen", p->listen);
+	show_tunnels(obj, p);
 	if (p->endpoint)
 		rsip_json_add_ip4(obj, "endpoint", p->endpoint);
 	show_rules(obj, "allow", &p->allow);

@@ -123,6 +123,7 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	add_spis(obj, &b->spis);
 	add_remote(obj, b);
 	cJSON_AddStringToObject(obj, "tunnel", rsip_tunnel_name(b->tunnel));
+	rsip_json_add_u64(obj, "mtu", b->mtu);
 	rsip_json_add_ip4(obj, "endpoint", b->endpoint);
 	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, b->start_ns));
 	rsip_json_add_u64(obj, "expires-in", seconds_since(b->expires_ns, call->now_ns));

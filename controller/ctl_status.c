@@ -141,7 +141,15 @@ enum rsip_ctl_result rsip_ctl_fn_VERSION_GET(struct rsip_ctl_call *call)
 	return rsip_ctl_say(call, RSIP_CTL_OK, "rsipd %s", RSIP_PACKAGE_VERSION);
 }
 
-static void add_interfaces(struct rsip_ctl_call *call)
+/* The longest inner packet of each tunnel type. */
+static void add_tunnel_mtus(cJSON *obj, uint32_t mtu, uint32_t tunnels)
+{
+	for (unsigned int t = RSIP_TUNNEL_IPIP; t <= RSIP_TUNNEL_L2TP; t++)
+		if (tunnels & RSIP_TUNNEL_BIT(t) && mtu > RSIP_TUNNEL_LEN(t))
+			rsip_json_add_u64(obj, rsip_tunnel_name(t), mtu - RSIP_TUNNEL_LEN(t));
+}
+
+static void add_interfaces(struct rsip_ctl_call *call, uint32_t tunnels)
 {
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
 	int cnt = ifaces_of(call, iface);
@@ -153,8 +161,10 @@ static void add_interfaces(struct rsip_ctl_call *call)
 		rsip_json_add_u64(obj, "ifindex", iface[i].rec.ifindex);
 		rsip_json_add_u64(obj, "mtu", iface[i].rec.mtu);
 		rsip_json_add_mac(obj, "mac", iface[i].rec.mac);
-		if (iface[i].rec.role == RSIP_ROLE_PRIVATE)
+		if (iface[i].rec.role == RSIP_ROLE_PRIVATE) {
 			rsip_json_add_ip4(obj, "endpoint", iface[i].rec.endpoint);
+			add_tunnel_mtus(cJSON_AddObjectToObject(obj, "tunnel-mtu"), iface[i].rec.mtu, tunnels);
+		}
 		cJSON_AddItemToArray(list, obj);
 	}
 }
@@ -184,7 +194,7 @@ enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
 	rsip_json_add_u64(call->out, "adopted-bindings", ctx->adopted_binds);
 	if (ctx->add_status)
 		ctx->add_status(ctx->arg, call->out);
-	add_interfaces(call);
+	add_interfaces(call, config.tunnels);
 	add_pools(call);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "running for %llu s, %u clients, %u bindings",
 			    (unsigned long long)uptime, clients, binds);

@@ -131,6 +131,8 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 	}
 	c->addr_binds[rec.addr_index]++;
 	c->learned_binds[rec.learned]++;
+	c->gre_binds += rec.tunnel == RSIP_TUNNEL_GRE;
+	rsip_dp_gre_decide(c);
 	*slot_out = slot;
 	return 0;
 out_res:
@@ -152,6 +154,8 @@ int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot)
 	rsip_dp_listener_withdraw(c, slot);
 	rsip_dp_pair_leave(c, slot);
 	c->addr_binds[rec->addr_index]--;
+	c->gre_binds -= rec->tunnel == RSIP_TUNNEL_GRE;
+	rsip_dp_gre_decide(c);
 	if (rec->learned && !--c->learned_binds[rec->learned])
 		rsip_dp_learned_drop(c, rec->learned);
 	rsip_dp_slot_retire(c, slot);

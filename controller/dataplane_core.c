@@ -214,8 +214,23 @@ static int op_set_policy(struct rsip_dataplane *dp, const struct rsip_policy *po
 		__atomic_store_n((uint64_t *)(void *)&to->private_nets[i], word, __ATOMIC_RELAXED);
 	}
 	__atomic_store_n(&to->net_cnt, policy->net_cnt, __ATOMIC_RELEASE);
-	__atomic_store_n(&to->flags, policy->flags, __ATOMIC_RELEASE);
+	core(dp)->gre_offered = policy->flags & RSIP_POLICY_GRE;
+	__atomic_store_n(&to->flags, policy->flags | (to->flags & RSIP_POLICY_GRE), __ATOMIC_RELEASE);
+	rsip_dp_gre_decide(core(dp));
 	return 0;
+}
+
+/* What is not offered any more stays ours as long as somebody has it. */
+void rsip_dp_gre_decide(struct rsip_dp_core *c)
+{
+	uint32_t flags = c->m.policy->flags;
+
+	if (c->gre_offered || c->gre_binds)
+		flags |= RSIP_POLICY_GRE;
+	else if (c->scanned)
+		flags &= ~(uint32_t)RSIP_POLICY_GRE;
+	if (flags != c->m.policy->flags)
+		__atomic_store_n(&c->m.policy->flags, flags, __ATOMIC_RELEASE);
 }
 
 static void op_routes_changed(struct rsip_dataplane *dp)

@@ -12,6 +12,7 @@
 #define RSIP_DATAPLANE_CORE_H
 
 #include "dataplane.h"
+#include "rsip/wire.h"
 #include "tables.h"
 
 /* ---- numbers that rest: slots and learned records -------------------------------------------- */
@@ -105,6 +106,9 @@ struct rsip_dp_core {
 	uint32_t *learned_binds; /* live bindings that share each learned record */
 	uint32_t *addr_binds; /* live bindings of each address index */
 	bool *addr_known; /* added by this process */
+	uint32_t gre_binds; /* live bindings in GRE */
+	bool gre_offered; /* as the policy says that was set last */
+	bool scanned; /* gre_binds counts those of an earlier process, too */
 	uint32_t stale; /* learned records freed since the last full sweep */
 	uint64_t graces; /* taken so far */
 };
@@ -113,11 +117,15 @@ struct rsip_dp_core {
 int rsip_dp_core_init(struct rsip_dp_core *c);
 void rsip_dp_core_fini(struct rsip_dp_core *c); /* without m and c itself */
 void rsip_dp_core_grace(struct rsip_dp_core *c);
+/* Is GRE that comes to us a host's?  Asked again whenever what follows from it has changed. */
+void rsip_dp_gre_decide(struct rsip_dp_core *c);
 
 /* dataplane_pairs.c: lists, pair entries and learned records of the pair's bindings. */
 int rsip_dp_pair_join(struct rsip_dp_core *c, uint32_t slot); /* 0 or -ENOSPC */
 void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot);
 void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot); /* its expiry changed */
+/* Start-up: all of the pair's bindings have joined, so its words name their tunnel types and no others. */
+void rsip_dp_pair_settle(struct rsip_dp_core *c, struct rsip_pair_entry *e);
 /* Does it speak IKE from ports that it does not lease?  Such bindings of a pair share a learned record. */
 bool rsip_dp_speaks_ike(const struct rsip_binding *rec);
 /* The pair's learned record, 0 where there is none yet. */

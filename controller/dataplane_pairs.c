@@ -2,7 +2,7 @@
 /*
  * Pairs (host, leased address).  A pair's table entry names its binding that expires last, of any
  * method and of RSIPSEC; those are the heads of two lists sorted by expiry, so the entry is also
- * how we find the lists. All RSIPSEC bindings and IKE listeners of a pair share one learned record;
+ * how we find the lists; its words also hold the tunnel types of each list. All RSIPSEC bindings and IKE listeners of a pair share one learned record;
  * it goes with the last of them.
  */
 #include <errno.h>
@@ -16,7 +16,9 @@ static bool is_ipsec(const struct rsip_dp_core *c, uint32_t slot)
 
 uint32_t rsip_dp_list_head(const struct rsip_dp_core *c, uint32_t word, int list)
 {
-	return rsip_dp_numbers_used(&c->slots, word) && c->slot[word].linked[list] ? word : 0;
+	uint32_t slot = RSIP_PAIR_SLOT(word);
+
+	return rsip_dp_numbers_used(&c->slots, slot) && c->slot[slot].linked[list] ? slot : 0;
 }
 
 /* One for all remotes before those for one: then the head alone tells whether there is such a one. */
@@ -64,24 +66,56 @@ uint32_t rsip_dp_list_remove(struct rsip_dp_core *c, uint32_t head, int list, ui
 	return head == slot ? next : head;
 }
 
-static void set_ipsec_head(struct rsip_dp_core *c, struct rsip_pair_entry *e, uint32_t head)
+static uint32_t tunnel_bit(const struct rsip_dp_core *c, uint32_t slot)
 {
-	uint32_t learned = c->m.bindings[head].learned;
+	return RSIP_TUNNEL_BIT(c->m.bindings[slot].tunnel);
+}
 
-	__atomic_store_n(&c->m.learned[learned].slot, head, __ATOMIC_RELEASE);
-	__atomic_store_n(&e->ipsec_slot, head, __ATOMIC_RELEASE);
+/*
+ * A binding has joined the list that begins at head.  Types that the word names already stay: at start-up their
+ * bindings may be yet to join.
+ */
+static void set_word(const struct rsip_dp_core *c, uint32_t *word, uint32_t head, uint32_t joined)
+{
+	uint32_t tunnels = RSIP_PAIR_TUNNELS(*word) | tunnel_bit(c, joined);
+
+	__atomic_store_n(word, RSIP_PAIR_WORD(head, tunnels), __ATOMIC_RELEASE);
+}
+
+/* Has the list, which begins at head and is not empty, a type less by now?  Only where it had several. */
+static void settle_word(const struct rsip_dp_core *c, uint32_t *word, uint32_t head, int list)
+{
+	uint32_t had = RSIP_PAIR_TUNNELS(*word), have = had;
+
+	if (had & (had - 1))
+		have = 0;
+	for (uint32_t slot = head; slot && have != had; slot = c->slot[slot].next[list])
+		have |= tunnel_bit(c, slot);
+	__atomic_store_n(word, RSIP_PAIR_WORD(head, have), __ATOMIC_RELEASE);
+}
+
+static void teach_head(struct rsip_dp_core *c, uint32_t head)
+{
+	__atomic_store_n(&c->m.learned[c->m.bindings[head].learned].slot, head, __ATOMIC_RELEASE);
+}
+
+static void add_ipsec(struct rsip_dp_core *c, struct rsip_pair_entry *e, uint32_t head, uint32_t slot)
+{
+	head = rsip_dp_list_add(c, head, RSIP_DP_IPSEC, slot);
+	teach_head(c, head);
+	set_word(c, &e->ipsec_slot, head, slot);
 }
 
 static int join_new(struct rsip_dp_core *c, uint32_t slot)
 {
 	const struct rsip_binding *rec = &c->m.bindings[slot];
-	uint32_t ipsec = is_ipsec(c, slot) ? slot : 0;
+	uint32_t word = RSIP_PAIR_WORD(slot, tunnel_bit(c, slot)), ipsec = is_ipsec(c, slot) ? word : 0;
 	int err;
 
 	/* The learned record first: whoever finds the pair must find its claims usable. */
 	if (ipsec)
 		__atomic_store_n(&c->m.learned[rec->learned].slot, slot, __ATOMIC_RELEASE);
-	err = rsip_table_pair_put(&c->pairs, rec->host, rec->local, slot, ipsec);
+	err = rsip_table_pair_put(&c->pairs, rec->host, rec->local, word, ipsec);
 	if (err) {
 		if (ipsec)
 			__atomic_store_n(&c->m.learned[rec->learned].slot, 0, __ATOMIC_RELEASE);
@@ -101,12 +135,10 @@ static int join_pair(struct rsip_dp_core *c, uint32_t slot)
 
 	if (!e)
 		return join_new(c, slot);
-	if (is_ipsec(c, slot)) {
-		head = rsip_dp_list_head(c, e->ipsec_slot, RSIP_DP_IPSEC);
-		set_ipsec_head(c, e, rsip_dp_list_add(c, head, RSIP_DP_IPSEC, slot));
-	}
+	if (is_ipsec(c, slot))
+		add_ipsec(c, e, rsip_dp_list_head(c, e->ipsec_slot, RSIP_DP_IPSEC), slot);
 	head = rsip_dp_list_head(c, e->slot, RSIP_DP_ANY);
-	__atomic_store_n(&e->slot, rsip_dp_list_add(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
+	set_word(c, &e->slot, rsip_dp_list_add(c, head, RSIP_DP_ANY, slot), slot);
 	return 0;
 }
 
@@ -130,14 +162,15 @@ void rsip_dp_pair_leave(struct rsip_dp_core *c, uint32_t slot)
 	rsip_dp_remote_leave(c, slot);
 	if (!e || !c->slot[slot].linked[RSIP_DP_ANY])
 		return;
-	head = rsip_dp_list_remove(c, e->slot, RSIP_DP_ANY, slot);
+	head = rsip_dp_list_remove(c, RSIP_PAIR_SLOT(e->slot), RSIP_DP_ANY, slot);
 	if (head)
-		__atomic_store_n(&e->slot, head, __ATOMIC_RELEASE);
+		settle_word(c, &e->slot, head, RSIP_DP_ANY);
 	if (is_ipsec(c, slot)) {
-		uint32_t ipsec = rsip_dp_list_remove(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
+		uint32_t ipsec = rsip_dp_list_remove(c, RSIP_PAIR_SLOT(e->ipsec_slot), RSIP_DP_IPSEC, slot);
 
 		if (ipsec) {
-			set_ipsec_head(c, e, ipsec);
+			teach_head(c, ipsec);
+			settle_word(c, &e->ipsec_slot, ipsec, RSIP_DP_IPSEC);
 		} else {
 			__atomic_store_n(&e->ipsec_slot, 0, __ATOMIC_RELEASE);
 			__atomic_store_n(&c->m.learned[rec->learned].slot, 0, __ATOMIC_RELEASE);
@@ -157,11 +190,18 @@ void rsip_dp_pair_moved(struct rsip_dp_core *c, uint32_t slot)
 	if (!e)
 		return;
 	if (is_ipsec(c, slot)) {
-		head = rsip_dp_list_remove(c, e->ipsec_slot, RSIP_DP_IPSEC, slot);
-		set_ipsec_head(c, e, rsip_dp_list_add(c, head, RSIP_DP_IPSEC, slot));
+		head = rsip_dp_list_remove(c, RSIP_PAIR_SLOT(e->ipsec_slot), RSIP_DP_IPSEC, slot);
+		add_ipsec(c, e, head, slot);
 	}
-	head = rsip_dp_list_remove(c, e->slot, RSIP_DP_ANY, slot);
-	__atomic_store_n(&e->slot, rsip_dp_list_add(c, head, RSIP_DP_ANY, slot), __ATOMIC_RELEASE);
+	head = rsip_dp_list_remove(c, RSIP_PAIR_SLOT(e->slot), RSIP_DP_ANY, slot);
+	set_word(c, &e->slot, rsip_dp_list_add(c, head, RSIP_DP_ANY, slot), slot);
+}
+
+void rsip_dp_pair_settle(struct rsip_dp_core *c, struct rsip_pair_entry *e)
+{
+	settle_word(c, &e->slot, RSIP_PAIR_SLOT(e->slot), RSIP_DP_ANY);
+	if (e->ipsec_slot)
+		settle_word(c, &e->ipsec_slot, RSIP_PAIR_SLOT(e->ipsec_slot), RSIP_DP_IPSEC);
 }
 
 /* ---- learned records ------------------------------------------------------------------------- */

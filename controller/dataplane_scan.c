@@ -38,6 +38,8 @@ static int reset(struct rsip_dp_core *c)
 	memset(c->slot, 0, ((size_t)c->config.max_bindings + 1) * sizeof(*c->slot));
 	memset(c->learned_binds, 0, (c->config.max_learned + 1ULL) * sizeof(*c->learned_binds));
 	memset(c->addr_binds, 0, c->config.max_addrs * sizeof(*c->addr_binds));
+	c->gre_binds = 0;
+	c->scanned = false;
 	rsip_dp_numbers_free(&c->slots);
 	rsip_dp_numbers_free(&c->learned);
 	err = rsip_dp_numbers_init(&c->slots, c->config.max_bindings);
@@ -322,12 +324,13 @@ static void each_pair(struct scan *s, void (*fn)(struct scan *s, struct rsip_pai
 
 static void pair_before(struct scan *s, struct rsip_pair_entry *e)
 {
-	if (e->slot && !names_pair(s->c, e->slot, e)) {
+	uint32_t ipsec = RSIP_PAIR_SLOT(e->ipsec_slot);
+
+	if (e->slot && !names_pair(s->c, RSIP_PAIR_SLOT(e->slot), e)) {
 		__atomic_store_n(&e->slot, 0, __ATOMIC_RELEASE);
 		s->repaired++;
 	}
-	if (e->ipsec_slot &&
-	    (!names_pair(s->c, e->ipsec_slot, e) || s->c->m.bindings[e->ipsec_slot].method != 3)) {
+	if (e->ipsec_slot && (!names_pair(s->c, ipsec, e) || s->c->m.bindings[ipsec].method != 3)) {
 		__atomic_store_n(&e->ipsec_slot, 0, __ATOMIC_RELEASE);
 		s->repaired++;
 	}
@@ -335,12 +338,15 @@ static void pair_before(struct scan *s, struct rsip_pair_entry *e)
 
 static void pair_after(struct scan *s, struct rsip_pair_entry *e)
 {
-	const struct rsip_dp_core *c = s->c;
+	struct rsip_dp_core *c = s->c;
 
-	if (!e->slot || !c->slot[e->slot].linked[RSIP_DP_ANY])
-		rsip_table_pair_del(&s->c->pairs, e->host, e->local);
-	else if (e->ipsec_slot && !c->slot[e->ipsec_slot].linked[RSIP_DP_IPSEC])
+	if (!rsip_dp_list_head(c, e->slot, RSIP_DP_ANY)) {
+		rsip_table_pair_del(&c->pairs, e->host, e->local);
+		return;
+	}
+	if (e->ipsec_slot && !rsip_dp_list_head(c, e->ipsec_slot, RSIP_DP_IPSEC))
 		__atomic_store_n(&e->ipsec_slot, 0, __ATOMIC_RELEASE);
+	rsip_dp_pair_settle(c, e);
 }
 
 /* The learned record that this binding shall have: its pair's, or its own if that is sound; 0: a
@@ -381,6 +387,7 @@ static void join(struct scan *s, uint32_t slot, bool may_take)
 	if (!rsip_dp_pair_join(c, slot)) {
 		c->addr_binds[rec->addr_index]++;
 		c->learned_binds[learned]++;
+		c->gre_binds += rec->tunnel == RSIP_TUNNEL_GRE;
 		return;
 	}
 	if (learned && !c->learned_binds[learned])
@@ -454,6 +461,8 @@ int rsip_dp_scan(struct rsip_dp_core *c, uint64_t now_ns, rsip_dp_found_fn fn, v
 	clear_infos(&s);
 	check_complete(&s);
 	scan_pairs(&s);
+	c->scanned = true;
+	rsip_dp_gre_decide(c);
 	/* What a record that ended just now still names must not be written before its packets are
 	 * through. */
 	rsip_dp_core_grace(c);

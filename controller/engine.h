@@ -96,7 +96,7 @@ struct rsip_engine_conf {
 	void *arg; /* of the following */
 	/*
 	 * How to reach a host: next hop word (union rsip_nexthop; 0: not known yet), our end of its
-	 * tunnel, longest inner packet.  Asked once for every message that a registered host proves
+	 * tunnel, longest packet on the interface.  Asked once for every message that a registered host proves
 	 * to be its own.
 	 */
 	void (*resolve)(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop, __be32 *endpoint,

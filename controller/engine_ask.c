@@ -93,9 +93,10 @@ static enum rsip_err ask_tunnel(const struct rsip_request *rq, struct rsip_lease
 	const struct rsip_message *in = rq->in;
 	static const uint8_t assumed[] = { RSIP_TUNNEL_IPIP };
 	const uint8_t *list = in->tunnel_cnt ? in->tunnel : assumed;
+	uint32_t offered = rsip_engine_tunnels(rq);
 
 	for (unsigned int i = 0; i < (in->tunnel_cnt ? in->tunnel_cnt : 1U); i++) {
-		if (list[i] < 32 && rq->e->conf.tunnels & RSIP_TUNNEL_BIT(list[i])) {
+		if (list[i] < 32 && offered & RSIP_TUNNEL_BIT(list[i])) {
 			ask->tunnel = list[i];
 			return RSIP_OK;
 		}
@@ -272,7 +273,8 @@ enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *as
 	ask->lease_s = in->has & RSIP_HAS_LEASE ? in->lease_s : 0;
 	ask->nexthop = rq->nexthop;
 	ask->endpoint = rq->policy->endpoint ? rq->policy->endpoint : rq->endpoint;
-	ask->mtu = rq->mtu;
+	if (rq->mtu > RSIP_TUNNEL_LEN(ask->tunnel))
+		ask->mtu = (uint16_t)(rq->mtu - RSIP_TUNNEL_LEN(ask->tunnel));
 	if (ask->method != RSIP_METHOD_RSA_IP)
 		ask_ports(&in->local_ports, ask);
 	if (in->type == RSIP_MSG_LISTEN_REQUEST)

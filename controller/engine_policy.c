@@ -103,6 +103,11 @@ uint32_t rsip_engine_methods(const struct rsip_request *rq)
 	return methods;
 }
 
+uint32_t rsip_engine_tunnels(const struct rsip_request *rq)
+{
+	return rq->e->conf.tunnels & rq->policy->tunnels;
+}
+
 /* Whom no policy holds may. */
 static bool somebody_listens(const struct rsip_engine *e)
 {

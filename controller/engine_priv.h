@@ -127,7 +127,7 @@ struct rsip_request {
 	bool is_dropped;
 	uint64_t nexthop; /* as resolved, where the host has shown its client ID */
 	__be32 endpoint;
-	uint16_t mtu;
+	uint16_t mtu; /* of the interface */
 	enum rsip_request_auth how;
 	struct rsip_key *key;	      /* GENUINE: the answer is made with it */
 	struct rsip_auth auth;	      /* GENUINE: as in the request */
@@ -242,6 +242,8 @@ uint8_t rsip_engine_remote_policy(const struct rsip_request *rq);
 enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *ask);
 /* RSIP_METHOD_BIT()s that this host may ask for. */
 uint32_t rsip_engine_methods(const struct rsip_request *rq);
+/* RSIP_TUNNEL_BIT()s likewise. */
+uint32_t rsip_engine_tunnels(const struct rsip_request *rq);
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr);
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns);
 void rsip_engine_count_error(struct rsip_engine *e, enum rsip_err err);

@@ -9,13 +9,13 @@ static void offer(struct rsip_request *rq)
 {
 	static const uint8_t order[] = { RSIP_METHOD_RSAP_IP, RSIP_METHOD_RSA_IP, RSIP_METHOD_RSIPSEC };
 	struct rsip_message *out = rq->out;
-	uint32_t methods = rsip_engine_methods(rq);
+	uint32_t methods = rsip_engine_methods(rq), tunnels = rsip_engine_tunnels(rq);
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(order); i++)
 		if (methods & RSIP_METHOD_BIT(order[i]))
 			out->method[out->method_cnt++] = order[i];
 	for (uint8_t t = RSIP_TUNNEL_IPIP; t <= RSIP_TUNNEL_L2TP; t++)
-		if (rq->e->conf.tunnels & RSIP_TUNNEL_BIT(t))
+		if (tunnels & RSIP_TUNNEL_BIT(t))
 			out->tunnel[out->tunnel_cnt++] = t;
 }
 

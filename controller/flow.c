@@ -7,6 +7,7 @@ const struct rsip_flow_policy rsip_flow_default = {
 	.remote = RSIP_REMOTE_NONE,
 	.ipsec = true,
 	.listen = true,
+	.tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_IPIP) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE),
 };
 
 static bool has_client(const struct rsip_flow_policy *p, __be32 host)
@@ -52,6 +53,18 @@ static bool all_covered(const struct rsip_flow_rules *rules, __be32 remote, uint
 		i = 0;
 	}
 	return first > last;
+}
+
+uint32_t rsip_flow_tunnels(const struct rsip_flow_policy *list, uint32_t cnt)
+{
+	uint32_t tunnels = 0;
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		tunnels |= list[i].tunnels;
+		if (!list[i].client_cnt) /* the ones behind it hold nobody */
+			return tunnels;
+	}
+	return tunnels | rsip_flow_default.tunnels;
 }
 
 bool rsip_flow_allows(const struct rsip_flow_policy *p, __be32 remote, uint16_t first, uint16_t cnt)

@@ -34,6 +34,7 @@ struct rsip_flow_policy {
 	bool listen; /* may send LISTEN_REQUEST */
 	bool some_pools; /* only those of pools */
 	struct rsip_pool_set pools;
+	uint32_t tunnels; /* RSIP_TUNNEL_BIT()s that it may lease in */
 	__be32 endpoint; /* our end of its tunnels; 0: the interface's */
 	/* Remotes that may be named in requests: none of deny, and one of allow where that has any. */
 	struct rsip_flow_rules allow, deny;
@@ -43,6 +44,8 @@ struct rsip_flow_policy {
 extern const struct rsip_flow_policy rsip_flow_default;
 
 const struct rsip_flow_policy *rsip_flow_of(const struct rsip_flow_policy *list, uint32_t cnt, __be32 host);
+/* RSIP_TUNNEL_BIT()s that any host may lease in. */
+uint32_t rsip_flow_tunnels(const struct rsip_flow_policy *list, uint32_t cnt);
 /* Are all ports of cnt from first on, of this remote, allowed?  first 0, cnt 0: all ports there are. */
 bool rsip_flow_allows(const struct rsip_flow_policy *p, __be32 remote, uint16_t first, uint16_t cnt);
 /* For lease.h: NULL where all pools will do. */

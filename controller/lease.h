@@ -85,6 +85,7 @@ struct rsip_lease_bind { /* read-only to callers */
 	uint16_t pool;
 	__be32 local;
 	__be32 endpoint;
+	uint16_t mtu; /* longest inner packet toward the host */
 	__be32 remote; /* the one it may talk to; 0: all */
 	uint16_t remote_port, remote_port_cnt; /* its ports; 0: all */
 	uint64_t start_ns, expires_ns;

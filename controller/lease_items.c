@@ -18,6 +18,7 @@ const struct rsip_lease_bind *lease_view(struct rsip_lease *lm, const struct bin
 	v->slot = b->slot;
 	v->method = b->row.method;
 	v->tunnel = b->row.tunnel;
+	v->mtu = b->row.mtu;
 	v->kind = b->row.kind;
 	v->pool = b->pool;
 	v->local = b->row.local;

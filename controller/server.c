@@ -13,7 +13,6 @@
 #include "server_priv.h"
 #include "util.h"
 
-#define IPIP_OVERHEAD 20
 
 const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index)
 {
@@ -88,10 +87,7 @@ static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop
 
 	*nexthop = rsip_hops_find(s->hops, host, iface);
 	*endpoint = rec ? rec->endpoint : 0;
-	*mtu = rec && rec->mtu > IPIP_OVERHEAD
-		       ? (uint16_t)(rec->mtu > 65535 ? 65535 - IPIP_OVERHEAD
-						     : rec->mtu - IPIP_OVERHEAD)
-		       : 0;
+	*mtu = (uint16_t)(!rec ? 0 : rec->mtu > UINT16_MAX ? UINT16_MAX : rec->mtu);
 }
 
 static const char *on_iface_name(void *arg, uint16_t iface)
@@ -378,6 +374,8 @@ int rsip_server_set_policy(struct rsip_server *s)
 	policy.net_cnt = s->conf->private_nets.cnt;
 	memcpy(policy.private_nets, s->conf->private_nets.net, sizeof(policy.private_nets));
 	policy.endpoint_cnt = rsip_conf_endpoints(s->conf, policy.endpoints);
+	if (rsip_flow_tunnels(s->conf->policy, s->conf->policy_cnt) & RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE))
+		policy.flags |= RSIP_POLICY_GRE;
 	return dp->ops->set_policy(dp, &policy);
 }
 

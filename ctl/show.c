@@ -28,10 +28,25 @@ static const cJSON *sub(const cJSON *obj, const char *name)
 /* ---- status, pools
  * ---------------------------------------------------------------------------------------------- */
 
+/* "IP-IP 1480, GRE 1476" */
+static const char *tunnel_mtus(const cJSON *item, char *buf, size_t size)
+{
+	const cJSON *mtu;
+	size_t len = 0;
+
+	*buf = 0;
+	cJSON_ArrayForEach (mtu, sub(item, "tunnel-mtu"))
+		if (len < size)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s %.0f", len ? ", " : "", mtu->string,
+						mtu->valuedouble);
+	return buf;
+}
+
 static void print_interfaces(const cJSON *list)
 {
-	static const char *const heads[] = {"INTERFACE", "ROLE", ">MTU", "ENDPOINT"};
+	static const char *const heads[] = {"INTERFACE", "ROLE", ">MTU", "ENDPOINT", "MTU IN TUNNELS"};
 	const cJSON *item;
+	char buf[128];
 	struct table t;
 
 	table_init(&t, heads, RSIP_ARRAY_LEN(heads));
@@ -41,6 +56,7 @@ static void print_interfaces(const cJSON *list)
 		table_cell(&t, 1, "%s", str(item, "role"));
 		table_cell(&t, 2, "%llu", (unsigned long long)num(item, "mtu"));
 		table_cell(&t, 3, "%s", str(item, "endpoint"));
+		table_cell(&t, 4, "%s", tunnel_mtus(item, buf, sizeof(buf)));
 	}
 	table_finish(&t);
 }
@@ -231,11 +247,12 @@ static void bind_row(struct table *t, const cJSON *b)
 	table_cell(t, 3, "%s%s%s%s", str(b, "method"),
 		   cJSON_IsTrue(sub(b, "listen")) ? " listen" : "", sub(b, "remote") ? " to " : "",
 		   str(b, "remote"));
-	table_cell(t, 4, "%s", text_list(sub(b, "ports"), 3));
-	table_cell(t, 5, "%s", text_list(sub(b, "spis"), 2));
-	table_cell(t, 6, "%s", text_count((double)num(b, "in-packets")));
-	table_cell(t, 7, "%s", text_count((double)num(b, "out-packets")));
-	table_cell(t, 8, "%s", text_seconds(num(b, "expires-in")));
+	table_cell(t, 4, "%s %llu", str(b, "tunnel"), (unsigned long long)num(b, "mtu"));
+	table_cell(t, 5, "%s", text_list(sub(b, "ports"), 3));
+	table_cell(t, 6, "%s", text_list(sub(b, "spis"), 2));
+	table_cell(t, 7, "%s", text_count((double)num(b, "in-packets")));
+	table_cell(t, 8, "%s", text_count((double)num(b, "out-packets")));
+	table_cell(t, 9, "%s", text_seconds(num(b, "expires-in")));
 }
 
 struct pages {
@@ -248,10 +265,10 @@ struct pages {
 static const char *const client_heads[] = {">CLIENT",	"HOST",	     "INTERFACE",
 					   "TRANSPORT", ">BINDINGS", ">PORTS",
 					   ">SPIS",	">AGE",	     ">EXPIRES"};
-static const char *const bind_heads[] = {">BIND", "HOST", "LOCAL", "METHOD",  "PORTS",
-					 "SPIS",  ">IN",  ">OUT",  ">EXPIRES"};
+static const char *const bind_heads[] = {">BIND", "HOST", "LOCAL", "METHOD", "TUNNEL, MTU",
+					 "PORTS", "SPIS", ">IN",   ">OUT",   ">EXPIRES"};
 static const struct pages client_pages = {"client-get-page", "clients", client_heads, 9, client_row};
-static const struct pages bind_pages = {"binding-get-page", "bindings", bind_heads, 9, bind_row};
+static const struct pages bind_pages = {"binding-get-page", "bindings", bind_heads, 10, bind_row};
 
 struct walk { /* through the pages */
 	struct table t;

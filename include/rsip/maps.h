@@ -27,7 +27,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 8
+#define RSIP_LAYOUT_VERSION 9
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
@@ -63,7 +63,7 @@ struct rsip_config {
 };
 _Static_assert(sizeof(struct rsip_config) == 64, "rsip_config");
 
-#define RSIP_CONFIG_TUNNELS (1U << 1) /* what the programs of this version can: IP-IP */
+#define RSIP_CONFIG_TUNNELS (1U << 1 | 1U << 2) /* what the programs of this version can: IP-IP and GRE */
 
 enum rsip_mode {
 	RSIP_MODE_NATIVE = 1,
@@ -95,6 +95,7 @@ _Static_assert(sizeof(struct rsip_policy) == 32 + 8 * RSIP_MAX_NETS + 4 * RSIP_M
 #define RSIP_ALIVE_NS 3000000000ULL
 
 #define RSIP_POLICY_CHECK_MAC 0x1 /* a tunnel packet must come from the next hop's MAC address */
+#define RSIP_POLICY_GRE 0x2 /* GRE to a tunnel endpoint is ours: it is offered, or still leased */
 
 /* ---- interfaces --------------------------------------------------------------------------------------- */
 
@@ -206,13 +207,18 @@ _Static_assert(sizeof(struct rsip_spi_bucket) == 64, "rsip_spi_bucket");
 /*
  * rsip_pairs: array of pair_buckets; key (outer source, inner source) = (host address, leased address).
  * Each slot names the binding of the pair that expires last, so that a pair lives as long as its bindings; one
- * without a remote goes before all that have one (RFC 3103 7.2).
+ * without a remote goes before all that have one (RFC 3103 7.2).  Above the slot the same word says which tunnel
+ * types these bindings have: a packet that the pair owns may come in any of them.
  */
+#define RSIP_PAIR_TUNNEL_SHIFT 28
+#define RSIP_PAIR_SLOT(word) ((word) & ((1U << RSIP_PAIR_TUNNEL_SHIFT) - 1))
+#define RSIP_PAIR_TUNNELS(word) ((word) >> RSIP_PAIR_TUNNEL_SHIFT) /* 1 << tunnel type */
+#define RSIP_PAIR_WORD(slot, tunnels) ((slot) | (tunnels) << RSIP_PAIR_TUNNEL_SHIFT)
 struct rsip_pair_entry {
 	__be32 host; /* 0: free; written last, cleared first */
 	__be32 local;
-	__u32 slot; /* any method */
-	__u32 ipsec_slot; /* RSIPSEC, or 0 */
+	__u32 slot; /* RSIP_PAIR_WORD: any method */
+	__u32 ipsec_slot; /* RSIP_PAIR_WORD: RSIPSEC, or 0 */
 };
 struct rsip_pair_bucket {
 	struct rsip_pair_entry e[4];
@@ -268,7 +274,7 @@ struct rsip_binding {
 	__u16 iface; /* the registration's interface, index in rsip_ifaces */
 	__u16 mtu; /* longest inner packet toward the host, bytes */
 	__u8 method; /* RSIP method: 1 RSA-IP, 2 RSAP-IP, 3 RSIPSEC */
-	__u8 tunnel; /* 1 IP-IP */
+	__u8 tunnel; /* 1 IP-IP, 2 GRE */
 	__u8 transport; /* of the registration: 1 UDP, 2 TCP (kept here so that a restarted rsipd knows it) */
 	__u8 kind; /* RSIP_KIND_* */
 	__u32 res_cnt; /* its ports and SPIs: tells a restarted rsipd what a kill left half done */

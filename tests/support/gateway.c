@@ -210,6 +210,7 @@ static uint64_t expiry_of(const struct given *g)
 
 uint32_t gateway_bind(const struct given *g)
 {
+	uint8_t tunnel = g->tunnel ? g->tunnel : 1;
 	struct rsip_dp_binding b = { .rec = {
 					     .expires_ns = expiry_of(g),
 					     .nexthop = g->no_nexthop ? 0 : nexthop_of(g->host),
@@ -226,11 +227,13 @@ uint32_t gateway_bind(const struct given *g)
 								     g->remote_port >> 8),
 					     .remote_port_cnt = g->remote_port_cnt,
 					     .iface = g->host == HOST_C ? IF_PRIV2 : IF_PRIV,
-					     .mtu = g->mtu ? g->mtu : 1480,
+					     .mtu = g->mtu	       ? g->mtu
+						    : tunnel == 2 ? 1476
+								  : 1480,
 					     .method = g->whole	       ? 1
 						       : g->spi[0].cnt ? 3
 								       : 2,
-					     .tunnel = 1,
+					     .tunnel = tunnel,
 					     .transport = 1,
 				     } };
 	struct rsip_spi_range range[4];
@@ -275,7 +278,9 @@ uint32_t outer_len(const struct pkt *p)
 
 uint32_t inner_len(const struct pkt *p)
 {
-	return (uint32_t)p->data[36] << 8 | p->data[37];
+	uint32_t at = p->data[23] == 47 ? 38 : 34; /* behind GRE without options, too */
+
+	return (uint32_t)p->data[at + 2] << 8 | p->data[at + 3];
 }
 
 /* TC's answers in XDP's words.  A packet that goes back where it came from is redirected, too. */

@@ -47,6 +47,7 @@ struct given {
 	bool longer; /* expires later than others */
 	uint8_t kind; /* RSIP_KIND_* */
 	__be32 endpoint; /* our end of its tunnel; 0: the interface's */
+	uint8_t tunnel; /* 0: IP-IP */
 };
 
 #define ports(first, n) .port_first = first, .port_cnt = n

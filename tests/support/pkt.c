@@ -62,6 +62,8 @@ static uint32_t layer_len(const struct pkt_layer *l)
 		return 24;
 	case PKT_IKE:
 		return 28 + (l->non_esp ? 4 : 0);
+	case PKT_GRE:
+		return 4U * (1U + l->csum + l->key + l->seq);
 	case PKT_BYTES:
 	case PKT_PAD:
 		return l->cnt;
@@ -90,6 +92,8 @@ static uint8_t proto_of(const struct pkt_layer *next)
 		return 51;
 	case PKT_ICMP:
 		return 1;
+	case PKT_GRE:
+		return 47;
 	default:
 		return 253; /* RFC 3692: for experiments */
 	}
@@ -203,6 +207,21 @@ static void fill_ike(uint8_t *at, const struct pkt_layer *l, uint32_t len)
 	put32(at + 24, len);
 }
 
+/* RFC 2890 2: checksum, key and sequence number follow in this order. */
+static void fill_gre(uint8_t *at, const struct pkt_layer *l, uint32_t len)
+{
+	uint8_t *option = at + (l->csum ? 8 : 4);
+
+	put16(at, (uint16_t)(l->csum << 15 | l->key << 13 | l->seq << 12 | l->gre_bits));
+	put16(at + 2, eth_type_of(l));
+	if (l->key)
+		put32(option, 0xfeed);
+	if (l->seq)
+		put32(option + (l->key ? 4 : 0), 7);
+	if (l->csum)
+		put16(at + 4, (uint16_t)(pkt_sum16(at, len, 0) ^ (l->bad_csum ? 0x5555 : 0)));
+}
+
 static void fill(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer *ip, uint32_t len)
 {
 	switch (l->kind) {
@@ -242,6 +261,9 @@ static void fill(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer 
 		break;
 	case PKT_IKE:
 		fill_ike(at, l, len);
+		break;
+	case PKT_GRE:
+		fill_gre(at, l, len);
 		break;
 	case PKT_BYTES:
 		for (uint32_t i = 0; i < l->cnt; i++)

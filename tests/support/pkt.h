@@ -39,6 +39,7 @@ enum pkt_kind {
 	PKT_AH,
 	PKT_ICMP,
 	PKT_IKE,
+	PKT_GRE,
 	PKT_BYTES,
 	PKT_PAD,
 };
@@ -69,6 +70,8 @@ struct pkt_layer {
 	uint8_t ike_version; /* 0x20 */
 	uint8_t flags; /* IKE: 0x08 initiator, 0x20 response; TCP: 0x10 ACK */
 	bool non_esp; /* IKE on 4500: four zero bytes first */
+	bool csum, key, seq; /* GRE: has these options */
+	uint16_t gre_bits; /* GRE: more bits of the first word */
 	const void *bytes;
 	uint32_t cnt; /* bytes; bytes NULL: a pattern */
 };
@@ -107,6 +110,8 @@ struct pkt_layer {
 			     .src = from,                                                          \
 			     .dst_mac = to_mac,                                                    \
 			     .dst = to })
+/* GRE: RFC 2784 and 2890; csum true: computed over header and payload. */
+#define gre(...) ((struct pkt_layer){ .kind = PKT_GRE, __VA_ARGS__ })
 #define text(t) ((struct pkt_layer){ .kind = PKT_BYTES, .bytes = t, .cnt = sizeof(t) - 1 })
 #define raw(p, n) ((struct pkt_layer){ .kind = PKT_BYTES, .bytes = p, .cnt = n })
 #define bytes(n) ((struct pkt_layer){ .kind = PKT_BYTES, .cnt = n }) /* a pattern */

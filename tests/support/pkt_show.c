@@ -176,6 +176,25 @@ static void decode_ipsec(struct decoded *d, const char *name, const uint8_t *p, 
 	}
 }
 
+static void decode_gre(struct decoded *d, const uint8_t *p, uint32_t len)
+{
+	uint32_t flags = len >= 4 ? get16(p) : 0, at = 4;
+
+	layer(d, "gre");
+	if (len < 4 || len < 4 + 4 * (uint32_t)__builtin_popcount(flags & 0xb000)) {
+		decode_rest(d, p, len);
+		return;
+	}
+	add(d, "flags", "0x%04x", flags);
+	add(d, "protocol", "0x%04x", get16(p + 2));
+	for (; flags & 0xb000; flags &= flags & 0x8000 ? 0x7fff : flags & 0x2000 ? 0xdfff : 0xefff, at += 4)
+		add(d, flags & 0x8000 ? "checksum" : flags & 0x2000 ? "key" : "sequence", "0x%08x", get32(p + at));
+	if (get16(p + 2) == 0x0800)
+		decode_ip(d, p + at, len - at);
+	else
+		decode_rest(d, p + at, len - at);
+}
+
 static void decode_upper(struct decoded *d, uint8_t proto, const uint8_t *p, uint32_t len)
 {
 	switch (proto) {
@@ -196,6 +215,9 @@ static void decode_upper(struct decoded *d, uint8_t proto, const uint8_t *p, uin
 		break;
 	case 132:
 		decode_ports(d, "sctp", p, len, 12);
+		break;
+	case 47:
+		decode_gre(d, p, len);
 		break;
 	case 50:
 		decode_ipsec(d, "esp", p, len, 0);

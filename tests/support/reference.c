@@ -1,397 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "reference.h"
-
+/* The reference's ways: from the public realm to a host, from a host out or around. */
 #include <string.h>
+#include "reference_priv.h"
 
-/* ---- packets as people read them ------------------------------------------------------------- */
-
-static uint32_t get(const uint8_t *p, int bytes)
-{
-	uint32_t n = 0;
-
-	while (bytes--)
-		n = n << 8 | *p++;
-	return n;
-}
-
-static __be32 get_addr(const uint8_t *p)
-{
-	__be32 addr;
-
-	memcpy(&addr, p, 4);
-	return addr;
-}
-
-struct ip {
-	const uint8_t *at; /* the header */
-	uint32_t hlen, len;
-	__be32 src, dst;
-	uint8_t proto, ttl, tos;
-	bool fragment, later;
-};
-
-/* Does the header agree with itself and with the bytes there are? */
-static bool read_ip(const uint8_t *at, uint32_t avail, struct ip *ip)
-{
-	uint32_t sum = 0;
-
-	if (avail < 20)
-		return false;
-	*ip = (struct ip){.at = at,
-			  .hlen = (at[0] & 15U) * 4,
-			  .len = get(at + 2, 2),
-			  .src = get_addr(at + 12),
-			  .dst = get_addr(at + 16),
-			  .proto = at[9],
-			  .ttl = at[8],
-			  .tos = at[1],
-			  .fragment = get(at + 6, 2) & 0x3fff,
-			  .later = get(at + 6, 2) & 0x1fff};
-	if (at[0] >> 4 != 4 || ip->hlen < 20 || ip->len < ip->hlen || ip->len > avail)
-		return false;
-	for (uint32_t i = 0; i < ip->hlen; i += 2)
-		sum += get(at + i, 2);
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff;
-}
-
-static bool is_pool(__be32 addr)
-{
-	return addr == PUB_1 || addr == PUB_2 || addr == PUB_IDLE;
-}
-
-static bool is_private(__be32 addr)
-{
-	__be32 net = addr & CAST_IP(255, 255, 255, 0);
-
-	return net == CAST_IP(10, 0, 0, 0) || net == CAST_IP(10, 0, 1, 0);
-}
-
-static uint8_t first_byte(__be32 addr)
-{
-	return *(const uint8_t *)&addr;
-}
-
-/* ---- what a packet says of its owner ------------------------------------------------------------
- */
-
-enum what { SAYS_NOTHING, SAYS_PORTS, SAYS_SPI, SAYS_ICMP, SAYS_LATER, SAYS_BAD };
-enum ike { NO_IKE, IKE_COOKIES, IKE_ESP, IKE_SHORT, IKE_CUT };
-
-struct key {
-	enum what what;
-	enum ike ike;
-	int why; /* of SAYS_BAD */
-	__be32 local, remote;
-	uint8_t proto;
-	bool by_host; /* the host built it */
-	bool quoted;
-	bool has_ports;
-	uint16_t local_port, remote_port;
-	uint32_t spi;
-	uint32_t ident; /* 1 + that of an ICMP query, or of what answers it; 0: none */
-	uint64_t icookie, rcookie;
-	bool v2, initiator;
-	const struct ref_binding
-		*self; /* on a hairpin: who sent it, where it was found by the pair */
-};
-
-static bool has_ports(uint8_t proto)
-{
-	return proto == 6 || proto == 17 || proto == 33 || proto == 132 || proto == 136;
-}
-
-static uint32_t shortest(uint8_t proto)
-{
-	return proto == 6 ? 20 : proto == 132 || proto == 33 || proto == 51 ? 12 : 8;
-}
-
-static uint64_t get_cookie(const uint8_t *p)
-{
-	return (uint64_t)get(p, 4) << 32 | get(p + 4, 4);
-}
-
-/* RFC 3948 2.1 to 2.3 on 4500; RFC 7296 3.1. */
-static void read_ike(const uint8_t *at, uint32_t len, struct key *k)
-{
-	if (k->local_port == 4500) {
-		k->ike = IKE_SHORT;
-		if (len < 4)
-			return;
-		k->spi = get(at, 4);
-		k->ike = IKE_ESP;
-		if (k->spi)
-			return;
-		at += 4;
-		len -= 4;
-	}
-	k->ike = IKE_CUT;
-	if (len < (k->quoted ? 20 : 28))
-		return;
-	k->ike = IKE_COOKIES;
-	k->icookie = get_cookie(at);
-	k->rcookie = get_cookie(at + 8);
-	k->v2 = at[17] >> 4 >= 2;
-	k->initiator = at[19] & 8;
-}
-
-static void set_ports(const uint8_t *at, struct key *k)
-{
-	uint16_t src = (uint16_t)get(at, 2), dst = (uint16_t)get(at + 2, 2);
-
-	k->has_ports = true;
-	k->local_port = k->by_host ? src : dst;
-	k->remote_port = k->by_host ? dst : src;
-}
-
-/* The transport header: len bytes of it are there. */
-static void read_transport(const uint8_t *at, uint32_t len, struct key *k)
-{
-	if (has_ports(k->proto)) {
-		k->what = SAYS_PORTS;
-		set_ports(at, k);
-		if (k->proto == 17 && (k->local_port == 500 || k->local_port == 4500))
-			read_ike(at + 8, len - 8, k);
-	} else if (k->proto == 50 || k->proto == 51) {
-		k->what = SAYS_SPI;
-		k->spi = get(at + (k->proto == 51 ? 4 : 0), 4);
-	}
-}
-
-static void bad(struct key *k, int why)
-{
-	k->what = SAYS_BAD;
-	k->why = why;
-}
-
-/* RFC 792, RFC 950: 1 + the identifier of a query, or else of a reply; 0: it is none. */
-static uint32_t ident_of(const uint8_t *icmp, bool query)
-{
-	uint8_t type = query ? icmp[0] : (uint8_t)(icmp[0] ? icmp[0] - 1 : 8);
-
-	return type == 8 || type == 13 || type == 15 || type == 17 ? get(icmp + 4, 2) + 1 : 0;
-}
-
-static void read_key(const struct ip *ip, bool by_host, struct key *k)
-{
-	const uint8_t *at = ip->at + ip->hlen;
-	uint32_t len = ip->len - ip->hlen, ah_len;
-
-	*k = (struct key){.local = by_host ? ip->src : ip->dst,
-			  .remote = by_host ? ip->dst : ip->src,
-			  .proto = ip->proto,
-			  .by_host = by_host};
-	if (ip->later) {
-		k->what = SAYS_LATER;
-	} else if (ip->proto != 1 && ip->proto != 50 && ip->proto != 51 && !has_ports(ip->proto)) {
-		k->what = SAYS_NOTHING;
-	} else if (len < shortest(ip->proto)) {
-		bad(k, RSIP_DROP_MALFORMED);
-	} else if (ip->proto == 17 && !ip->fragment &&
-		   (get(at + 4, 2) < 8 || get(at + 4, 2) > len)) {
-		bad(k, RSIP_DROP_MALFORMED);
-	} else if (ip->proto == 1) {
-		k->what = SAYS_ICMP;
-		k->ident = by_host ? ident_of(at, true) : 0;
-	} else {
-		read_transport(at, len, k);
-		ah_len = (at[1] + 2U) * 4;
-		if (ip->proto == 51 && has_ports(at[0]) && ah_len + 4 <= len)
-			set_ports(at + ah_len, k);
-	}
-}
-
-/* An ICMP error belongs to who sent the packet that it quotes. */
-static void read_quote(const struct ip *ip, struct key *k)
-{
-	const uint8_t *icmp = ip->at + ip->hlen, *in = icmp + 8;
-	uint32_t len = ip->len - ip->hlen, hlen;
-
-	k->ident = 0;
-	if (icmp[0] != 3 && icmp[0] != 4 && icmp[0] != 11 && icmp[0] != 12) {
-		k->ident = icmp[0] == 9 ? 0 : ident_of(icmp, false);
-		return bad(k, RSIP_DROP_ICMP_QUERY);
-	}
-	hlen = (in[0] & 15U) * 4;
-	if (len < 28 || in[0] >> 4 != 4 || hlen < 20 || len - 8 < hlen)
-		return bad(k, RSIP_DROP_MALFORMED);
-	if (get_addr(in + 12) != k->local || get(in + 6, 2) & 0x1fff)
-		return bad(k, RSIP_DROP_NO_QUOTE_OWNER);
-	k->remote = get_addr(in + 16);
-	k->proto = in[9];
-	k->quoted = k->by_host = true;
-	if (len - 8 - hlen < 8)
-		return bad(k, RSIP_DROP_MALFORMED);
-	bad(k, RSIP_DROP_NO_QUOTE_OWNER);
-	k->ident = k->proto == 1 ? ident_of(in + hlen, true) : 0;
-	read_transport(in + hlen, len - 8 - hlen, k);
-}
-
-/* ---- bindings
- * ------------------------------------------------------------------------------------ */
-
-static const struct ref_binding *by_port(const struct reference *ref, __be32 local, uint16_t port)
-{
-	for (uint32_t i = 0; i < ref->binding_cnt; i++) {
-		const struct given *g = &ref->bindings[i].g;
-
-		if (g->local == local && port >= g->port_first &&
-		    port < g->port_first + g->port_cnt)
-			return &ref->bindings[i];
-	}
-	return NULL;
-}
-
-static const struct ref_binding *by_spi(const struct reference *ref, __be32 local, uint32_t spi)
-{
-	for (uint32_t i = 0; i < ref->binding_cnt; i++) {
-		const struct given *g = &ref->bindings[i].g;
-
-		if (g->local == local && spi - g->spi[0].first < g->spi[0].cnt)
-			return &ref->bindings[i];
-	}
-	return NULL;
-}
-
-static const struct ref_binding *whole(const struct reference *ref, __be32 local)
-{
-	for (uint32_t i = 0; i < ref->binding_cnt; i++)
-		if (ref->bindings[i].g.local == local && ref->bindings[i].g.whole)
-			return &ref->bindings[i];
-	return NULL;
-}
-
-static const struct ref_binding *by_pair(const struct reference *ref, __be32 host, __be32 local)
-{
-	for (uint32_t i = 0; i < ref->binding_cnt; i++)
-		if (ref->bindings[i].g.local == local && ref->bindings[i].g.host == host)
-			return &ref->bindings[i];
-	return NULL;
-}
-
-static bool is_ipsec(const struct ref_binding *b)
-{
-	return b->g.spi[0].cnt;
-}
-
-static const struct ref_learned *claim_of(const struct reference *ref, __be32 local,
-					  uint64_t cookie)
-{
-	for (uint32_t i = 0; i < ref->cookie_cnt; i++)
-		if (ref->cookies[i].local == local && ref->cookies[i].cookie == cookie)
-			return &ref->cookies[i];
-	return NULL;
-}
-
-static const struct ref_binding *by_cookie(const struct reference *ref, const struct key *k,
-					   uint64_t cookie)
-{
-	const struct ref_learned *claim = claim_of(ref, k->local, cookie);
-	const struct ref_binding *label = by_spi(ref, k->local, (uint32_t)(cookie >> 32));
-
-	if (!cookie)
-		return NULL;
-	if (claim && claim->owner != k->self)
-		return claim->owner;
-	return label != k->self ? label : NULL;
-}
-
-/* RFC 7296 2.6, RFC 3104 6.5: the half that is the host's. */
-static const struct ref_binding *by_ike(const struct reference *ref, const struct key *k)
-{
-	const struct ref_binding *b;
-
-	if (k->v2)
-		return by_cookie(ref, k, k->initiator == k->by_host ? k->icookie : k->rcookie);
-	b = by_cookie(ref, k, k->icookie);
-	return b ? b : by_cookie(ref, k, k->rcookie);
-}
-
-static const struct ref_binding *by_spi_out(const struct reference *ref, const struct key *k)
-{
-	for (uint32_t i = 0; i < ref->spi_out_cnt; i++) {
-		const struct ref_learned *l = &ref->spis_out[i];
-
-		if (l->local == k->local && l->remote == k->remote && l->spi == k->spi)
-			return l->owner;
-	}
-	return NULL;
-}
-
-static const struct ref_learned *ident_held(const struct reference *ref, __be32 local, uint32_t ident)
-{
-	for (uint32_t i = 0; i < ref->ident_cnt; i++)
-		if (ref->idents[i].local == local && ref->idents[i].spi == ident)
-			return &ref->idents[i];
-	return NULL;
-}
-
-static const struct ref_binding *by_ident(const struct reference *ref, const struct key *k)
-{
-	const struct ref_learned *held = k->ident ? ident_held(ref, k->local, k->ident) : NULL;
-
-	return held ? held->owner : NULL;
-}
-
-/* Who receives the packet; else 0 and why. */
-static const struct ref_binding *receiver(const struct reference *ref, const struct key *k,
-					  int *why)
-{
-	const struct ref_binding *b = whole(ref, k->local);
-
-	*why = k->quoted ? RSIP_DROP_NO_QUOTE_OWNER : RSIP_DROP_NO_PROTOCOL;
-	if (b)
-		return b;
-	switch (k->what) {
-	case SAYS_BAD:
-		*why = k->why;
-		return by_ident(ref, k);
-	case SAYS_SPI:
-		*why = k->quoted ? *why : RSIP_DROP_NO_SPI;
-		return k->quoted ? by_spi_out(ref, k) : by_spi(ref, k->local, k->spi);
-	case SAYS_PORTS:
-		break;
-	default:
-		*why = RSIP_DROP_NO_PROTOCOL;
-		return NULL;
-	}
-	b = by_port(ref, k->local, k->local_port);
-	if (b)
-		return b;
-	switch (k->ike) {
-	case IKE_COOKIES:
-		*why = k->quoted ? *why : RSIP_DROP_NO_COOKIE;
-		return by_ike(ref, k);
-	case IKE_ESP:
-		*why = k->quoted ? *why : RSIP_DROP_NO_SPI;
-		return k->quoted ? by_spi_out(ref, k) : by_spi(ref, k->local, k->spi);
-	case NO_IKE:
-		*why = k->quoted ? *why : RSIP_DROP_NO_PORT;
-		return NULL;
-	default:
-		*why = k->quoted ? *why : RSIP_DROP_MALFORMED;
-		return NULL;
-	}
-}
-
-/* RFC 3103 7.2 and RFC 3104 App. D. */
-static bool remote_allowed(const struct ref_binding *b, const struct key *k)
-{
-	bool ike_port = k->remote_port == 500 || k->remote_port == 4500;
-
-	if (b->g.remote && b->g.remote != k->remote)
-		return false;
-	if (!b->g.remote_port_cnt || !k->has_ports)
-		return true;
-	if (ike_port && (k->ike != NO_IKE || (is_ipsec(b) && k->proto == 17)))
-		return true;
-	return k->remote_port >= b->g.remote_port &&
-	       k->remote_port < b->g.remote_port + b->g.remote_port_cnt;
-}
-
-/* ---- packets out -------------------------------------------------------------------------------
- */
+/* ---- packets out ------------------------------------------------------------------------------ */
 
 static void sum_header(uint8_t *at)
 {
@@ -399,7 +11,7 @@ static void sum_header(uint8_t *at)
 
 	at[10] = at[11] = 0;
 	for (uint32_t i = 0; i < (at[0] & 15U) * 4; i += 2)
-		sum += get(at + i, 2);
+		sum += ref_get(at + i, 2);
 	while (sum > 0xffff)
 		sum = (sum & 0xffff) + (sum >> 16);
 	at[10] = (uint8_t)(~sum >> 8);
@@ -428,26 +40,29 @@ static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struc
 {
 	__be32 host = b->g.host, us = host == HOST_C ? GW_PRIV2 : GW_PRIV;
 	uint8_t *outer = out->data + 14;
+	uint32_t front = b->g.tunnel == 2 ? 24 : 20;
 
 	put_macs(out,
 		 host == HOST_A	  ? MAC_HOST_A
 		 : host == HOST_B ? MAC_HOST_B
 				  : MAC_HOST_C,
 		 host == HOST_C ? MAC_GW_PRIV2 : MAC_GW_PRIV);
-	copy_inner(outer + 20, ip, tos, (uint8_t)(ip->ttl - 1));
+	copy_inner(outer + front, ip, tos, (uint8_t)(ip->ttl - 1));
 	outer[0] = 0x45;
 	outer[1] = tos;
-	outer[2] = (uint8_t)((ip->len + 20) >> 8);
-	outer[3] = (uint8_t)(ip->len + 20);
+	outer[2] = (uint8_t)((ip->len + front) >> 8);
+	outer[3] = (uint8_t)(ip->len + front);
 	memcpy(outer + 4, ip->at + 4, 2);
 	outer[6] = ip->at[6] & 0x40;
 	outer[7] = 0;
 	outer[8] = 64;
-	outer[9] = 4;
+	outer[9] = front == 20 ? 4 : 47;
+	if (front == 24)
+		memcpy(outer + 20, "\0\0\x08\0", 4);
 	memcpy(outer + 12, &us, 4);
 	memcpy(outer + 16, &host, 4);
 	sum_header(outer);
-	out->len = 14 + 20 + ip->len;
+	out->len = 14 + front + ip->len;
 }
 
 /* ---- the two ways
@@ -470,17 +85,17 @@ static void to_host(const struct reference *ref, struct ref_result *res, const s
 		    const struct key *k, uint8_t tos, int end)
 {
 	int why;
-	const struct ref_binding *b = receiver(ref, k, &why);
+	const struct ref_binding *b = ref_receiver(ref, k, &why);
 
 	if (!b)
 		return drop(res, why);
 	if (b->g.expired)
 		return drop(res, RSIP_DROP_EXPIRED);
-	if (!remote_allowed(b, k))
+	if (!ref_remote_allowed(b, k))
 		return drop(res, RSIP_DROP_REMOTE_UNALLOWED);
 	if (ip->ttl <= 1)
 		return drop(res, RSIP_DROP_TTL_EXCEEDED);
-	if (ip->len > (b->g.mtu ? b->g.mtu : 1480))
+	if (ip->len > (b->g.mtu ? b->g.mtu : b->g.tunnel == 2 ? 1476 : 1480))
 		return drop(res, RSIP_DROP_TOO_BIG);
 	res->action = XDP_REDIRECT;
 	res->counter = end;
@@ -491,49 +106,26 @@ static void to_host(const struct reference *ref, struct ref_result *res, const s
 
 static void from_public(struct reference *ref, const struct pkt *in, struct ref_result *res)
 {
-	__be32 dst = get_addr(in->data + 14 + 16), src = get_addr(in->data + 14 + 12);
+	__be32 dst = ref_get_addr(in->data + 14 + 16), src = ref_get_addr(in->data + 14 + 12);
 	struct ip ip;
 	struct key k;
 
-	if (!is_pool(dst))
-		return is_private(dst) ? drop(res, RSIP_DROP_DST_PRIVATE)
+	if (!ref_is_pool(dst))
+		return ref_is_private(dst) ? drop(res, RSIP_DROP_DST_PRIVATE)
 				       : pass(res, RSIP_CNT_PASSED);
-	if (!read_ip(in->data + 14, in->len - 14, &ip))
+	if (!ref_read_ip(in->data + 14, in->len - 14, &ip))
 		return drop(res, RSIP_DROP_MALFORMED);
-	if (!first_byte(src) || first_byte(src) == 127 || first_byte(src) >= 224 || is_pool(src) ||
-	    is_private(src))
+	if (!ref_first_byte(src) || ref_first_byte(src) == 127 || ref_first_byte(src) >= 224 || ref_is_pool(src) ||
+	    ref_is_private(src))
 		return drop(res, RSIP_DROP_SRC_SPOOFED);
-	if (ip.fragment && !whole(ref, dst)) {
+	if (ip.fragment && !ref_whole(ref, dst)) {
 		res->mark = RSIP_MARK_POOL;
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
 	}
-	read_key(&ip, false, &k);
+	ref_read_key(&ip, false, &k);
 	if (k.what == SAYS_ICMP)
-		read_quote(&ip, &k);
+		ref_read_quote(&ip, &k);
 	to_host(ref, res, &ip, &k, ip.tos, RSIP_CNT_ENCAPSULATED);
-}
-
-/* Who may have sent this? */
-static const struct ref_binding *sender(const struct reference *ref, const struct key *k,
-					__be32 host, bool *pair, int *why)
-{
-	const struct ref_binding *b = whole(ref, k->local), *p = by_pair(ref, host, k->local);
-
-	if (b)
-		return b;
-	*why = RSIP_DROP_MALFORMED;
-	if (k->what == SAYS_BAD)
-		return NULL;
-	b = k->what == SAYS_PORTS ? by_port(ref, k->local, k->local_port) : NULL;
-	*why = RSIP_DROP_LOCAL_PORT_UNALLOWED;
-	if (b || (k->what == SAYS_PORTS && k->ike == NO_IKE))
-		return b;
-	*pair = true;
-	*why = RSIP_DROP_HOST_UNKNOWN;
-	if (!p || k->what == SAYS_ICMP || k->what == SAYS_LATER)
-		return p;
-	*why = RSIP_DROP_IPSEC_UNALLOWED;
-	return is_ipsec(p) ? p : NULL;
 }
 
 /* What is wrong with the sender or its destination; 0: nothing. */
@@ -543,7 +135,7 @@ static int violation(const struct reference *ref, const struct ref_binding *b, c
 	const char *own = b->g.host == HOST_A	? MAC_HOST_A
 			  : b->g.host == HOST_B ? MAC_HOST_B
 						: MAC_HOST_C;
-	uint8_t first = first_byte(k->remote);
+	uint8_t first = ref_first_byte(k->remote);
 
 	if (b->g.expired)
 		return RSIP_DROP_EXPIRED;
@@ -551,14 +143,16 @@ static int violation(const struct reference *ref, const struct ref_binding *b, c
 		return RSIP_DROP_NOT_OWNER;
 	if (iface != (b->g.host == HOST_C ? IF_PRIV2 : IF_PRIV))
 		return RSIP_DROP_WRONG_INTERFACE;
+	if ((outer->proto == 47) != (b->g.tunnel == 2))
+		return RSIP_DROP_WRONG_TUNNEL;
 	if (ref->check_mac && memcmp(mac, own, 6))
 		return RSIP_DROP_WRONG_MAC;
-	if (!remote_allowed(b, k))
+	if (!ref_remote_allowed(b, k))
 		return RSIP_DROP_REMOTE_UNALLOWED;
 	if (first >= 224 && first < 240)
 		return RSIP_DROP_MULTICAST;
 	if (!first || first == 127 || first >= 240 || k->remote == outer->dst ||
-	    is_private(k->remote))
+	    ref_is_private(k->remote))
 		return RSIP_DROP_DST_UNALLOWED;
 	return 0;
 }
@@ -567,8 +161,8 @@ static int violation(const struct reference *ref, const struct ref_binding *b, c
 static int claim(struct reference *ref, const struct ref_binding *b, __be32 local, uint64_t cookie,
 		 uint32_t *claimed)
 {
-	const struct ref_binding *label = by_spi(ref, local, (uint32_t)(cookie >> 32));
-	const struct ref_learned *old = claim_of(ref, local, cookie);
+	const struct ref_binding *label = ref_by_spi(ref, local, (uint32_t)(cookie >> 32));
+	const struct ref_learned *old = ref_claim_of(ref, local, cookie);
 
 	if (!cookie)
 		return 0;
@@ -588,7 +182,7 @@ static void learn_spi_out(struct reference *ref, const struct ref_binding *b, co
 {
 	uint32_t of_host = 0, oldest = 0;
 
-	if (by_spi_out(ref, k))
+	if (ref_by_spi_out(ref, k))
 		return;
 	for (uint32_t i = ref->spi_out_cnt; i-- > 0;)
 		if (ref->spis_out[i].owner == b) {
@@ -607,7 +201,7 @@ static void learn_spi_out(struct reference *ref, const struct ref_binding *b, co
 /* RFC 3102 6.2: the first owner keeps it. */
 static int take_ident(struct reference *ref, const struct ref_binding *b, const struct key *k)
 {
-	const struct ref_learned *held = ident_held(ref, k->local, k->ident);
+	const struct ref_learned *held = ref_ident_held(ref, k->local, k->ident);
 
 	if (held)
 		return held->owner == b ? 0 : RSIP_DROP_IDENT_TAKEN;
@@ -691,15 +285,23 @@ static void turn_around(struct reference *ref, struct ref_result *res, const str
 {
 	struct key k;
 
-	if (ip->fragment && !whole(ref, ip->dst)) { /* the kernel reassembles the opened packet */
+	if (ip->fragment && !ref_whole(ref, ip->dst)) { /* the kernel reassembles the opened packet */
 		res->mark = RSIP_MARK_POOL;
 		return open_only(res, in, ip, tos, RSIP_CNT_FRAGMENT_PASSED);
 	}
-	read_key(ip, false, &k);
+	ref_read_key(ip, false, &k);
 	if (k.what == SAYS_ICMP)
-		read_quote(ip, &k);
+		ref_read_quote(ip, &k);
 	k.self = self;
 	to_host(ref, res, ip, &k, tos, RSIP_CNT_HAIRPINNED);
+}
+
+static bool gre_is_leased(const struct reference *ref)
+{
+	for (uint32_t i = 0; i < ref->binding_cnt; i++)
+		if (ref->bindings[i].g.tunnel == 2)
+			return true;
+	return false;
 }
 
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
@@ -711,31 +313,38 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 	bool pair = false;
 	struct key k;
 	uint8_t tos;
-	int why;
+	int why, gre = 0;
 
-	if (get_addr(in->data + 14 + 16) != us || in->data[14 + 9] != 4)
+	if (ref_get_addr(in->data + 14 + 16) != us ||
+	    (in->data[14 + 9] != 4 && (in->data[14 + 9] != 47 || !gre_is_leased(ref))))
 		return pass(res, RSIP_CNT_PASSED);
-	if (!read_ip(in->data + 14, in->len - 14, &outer))
+	if (!ref_read_ip(in->data + 14, in->len - 14, &outer))
 		return drop(res, RSIP_DROP_MALFORMED);
 	if (outer.fragment) {
 		res->mark = RSIP_MARK_TUNNEL;
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
 	}
-	if (!read_ip(outer.at + outer.hlen, outer.len - outer.hlen, &ip))
+	if (outer.proto == 47) {
+		gre = ref_read_gre(outer.at + outer.hlen, outer.len - outer.hlen);
+		if (!gre)
+			return pass(res, RSIP_CNT_PASSED);
+	}
+	if (gre < 0 || !ref_read_ip(outer.at + outer.hlen + gre,
+				    outer.len - outer.hlen - (uint32_t)gre, &ip))
 		return drop(res, RSIP_DROP_MALFORMED);
-	if (!is_pool(ip.src))
+	if (!ref_is_pool(ip.src))
 		return drop(res, RSIP_DROP_LOCAL_ADDR_UNALLOWED);
-	read_key(&ip, true, &k);
-	b = sender(ref, &k, outer.src, &pair, &why);
+	ref_read_key(&ip, true, &k);
+	b = ref_sender(ref, &k, outer.src, &pair, &why);
 	why = b ? violation(ref, b, &k, iface, &outer, in->data + 6) : why;
 	if (!why && pair)
-		why = learn(ref, b, &k, is_pool(ip.dst), &res->claimed);
+		why = learn(ref, b, &k, ref_is_pool(ip.dst), &res->claimed);
 	tos = ip.tos;
 	if (!why && !combine_ecn(outer.tos, &tos))
 		why = RSIP_DROP_ECN_CE_NOT_ECT;
 	if (why)
 		return drop(res, why);
-	if (is_pool(ip.dst))
+	if (ref_is_pool(ip.dst))
 		turn_around(ref, res, in, &ip, pair ? b : NULL, tos);
 	else
 		to_public(res, in, &ip, tos);

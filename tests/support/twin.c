@@ -84,5 +84,9 @@ struct rsip_pair_entry pair_of(__be32 host)
 {
 	const struct rsip_pair_entry *e = rsip_table_pair(&c->pairs, host, PUB_1);
 
-	return e ? *e : (struct rsip_pair_entry){ 0 };
+	struct rsip_pair_entry copy = e ? *e : (struct rsip_pair_entry){ 0 };
+
+	copy.slot = RSIP_PAIR_SLOT(copy.slot); /* of its tunnel types test_dataplane_tunnels asks */
+	copy.ipsec_slot = RSIP_PAIR_SLOT(copy.ipsec_slot);
+	return copy;
 }

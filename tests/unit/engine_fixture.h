@@ -69,7 +69,7 @@ static inline void gw_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *
 	(void)iface;
 	*nexthop = gw.nexthop;
 	*endpoint = inet_addr("10.0.0.1");
-	*mtu = 1480;
+	*mtu = 1500;
 }
 
 static inline const char *gw_iface_name(void *arg, uint16_t iface)

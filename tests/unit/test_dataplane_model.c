@@ -137,13 +137,14 @@ static void check_pair(uint32_t host, uint32_t addr)
 	cr_assert_eq(!e, !any);
 	if (!e)
 		return;
-	cr_assert_eq(c->m.bindings[e->slot].expires_ns, any);
+	cr_assert_eq(c->m.bindings[RSIP_PAIR_SLOT(e->slot)].expires_ns, any);
 	cr_assert_eq(!e->ipsec_slot, !ipsec);
 	if (ipsec) {
-		const struct rsip_binding *rec = &c->m.bindings[e->ipsec_slot];
+		uint32_t slot = RSIP_PAIR_SLOT(e->ipsec_slot);
+		const struct rsip_binding *rec = &c->m.bindings[slot];
 
 		cr_assert_eq(rec->expires_ns, ipsec);
-		cr_assert_eq(c->m.learned[rec->learned].slot, e->ipsec_slot);
+		cr_assert_eq(c->m.learned[rec->learned].slot, slot);
 		cr_assert_eq(c->m.learned[rec->learned].host, model_host(host));
 	}
 }

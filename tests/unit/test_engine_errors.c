@@ -382,8 +382,14 @@ Test(engine_errors, answers_too_big_for_udp_need_tcp, .init = many_nets)
 
 static void all_that_can_be_offered(void)
 {
+	static struct rsip_flow_policy all;
+
 	gw_plan();
 	gw_plan_whole();
+	all = rsip_flow_default;
+	all.tunnels = UINT32_MAX;
+	gw.conf.policies = &all;
+	gw.conf.policy_cnt = 1;
 	gw.conf.tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_IPIP) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP);
 	gw_up();
 }

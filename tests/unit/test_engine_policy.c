@@ -481,6 +481,58 @@ Test(engine_policy, another_endpoint_is_told, .init = other_endpoint)
 	cr_expect_eq(installed().endpoint, inet_addr("10.0.0.99"));
 }
 
+/* ---- tunnel types ------------------------------------------------------------------------------- */
+
+static void both_tunnels(void)
+{
+	with_policy(RSIP_LOCAL_MACRO, RSIP_REMOTE_NONE);
+	policy[1] = policy[0];
+	policy[0].tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE);
+	policy[0].client[0] = (struct rsip_net){ gw_host(1).addr, 0xffffffff };
+	policy[0].client_cnt = 1;
+	gw.conf.policy_cnt = 2;
+	gw.conf.tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_IPIP) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE);
+	gw_up();
+}
+
+static enum rsip_err assign_in(int host, uint32_t id, uint8_t tunnel, uint32_t n)
+{
+	an_assign(id, 1);
+	gw.m.tunnel_cnt = 1;
+	gw.m.tunnel[0] = tunnel;
+	return say(gw_host(host), n);
+}
+
+Test(engine_policy, a_binding_has_the_tunnel_type_that_it_was_asked_in, .init = both_tunnels)
+{
+	uint32_t id = registered(gw_host(2));
+
+	cr_assert_eq(gw.got.tunnel_cnt, 2);
+	cr_expect_eq(gw.got.tunnel[0], RSIP_TUNNEL_IPIP);
+	cr_expect_eq(gw.got.tunnel[1], RSIP_TUNNEL_GRE);
+	cr_assert_eq(assign_in(2, id, RSIP_TUNNEL_GRE, 2), RSIP_OK);
+	cr_expect_eq(gw.got.tunnel[0], RSIP_TUNNEL_GRE);
+	cr_expect_eq(installed().tunnel, RSIP_TUNNEL_GRE);
+	cr_expect_eq(installed().mtu, 1476);
+	an_assign(id, 1); /* none named: IP-IP (RFC 3103 9.3.3) */
+	cr_assert_eq(say(gw_host(2), 3), RSIP_OK);
+	cr_expect_eq(gw.got.tunnel[0], RSIP_TUNNEL_IPIP);
+	cr_expect_eq(installed().mtu, 1480);
+	cr_expect_eq(assign_in(2, id, RSIP_TUNNEL_L2TP, 4), 307);
+}
+
+Test(engine_policy, a_policy_may_leave_tunnel_types_out, .init = both_tunnels)
+{
+	uint32_t id = registered(gw_host(1));
+
+	cr_assert_eq(gw.got.tunnel_cnt, 1);
+	cr_expect_eq(gw.got.tunnel[0], RSIP_TUNNEL_GRE);
+	cr_expect_eq(assign_in(1, id, RSIP_TUNNEL_IPIP, 2), 307);
+	an_assign(id, 1);
+	cr_expect_eq(say(gw_host(1), 3), 307, "IP-IP is what is meant where none is named");
+	cr_expect_eq(assign_in(1, id, RSIP_TUNNEL_GRE, 4), RSIP_OK);
+}
+
 /* ---- a policy that changes ----------------------------------------------------------------------- */
 
 Test(engine_policy, a_host_keeps_what_it_was_told)
