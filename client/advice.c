@@ -48,7 +48,7 @@ static const struct {
 	{RSIP_ERR_BAD_CLIENT_ID, BY_ITSELF},
 	{RSIP_ERR_BAD_BIND_ID, BY_ITSELF},
 	{RSIP_ERR_BAD_TUNNEL_TYPE,
-	 "the gateway does not offer this tunnel: use --tunnel auto (IP-IP)"},
+	 "the gateway does not offer this tunnel: use --tunnel-type IP-IP"},
 	{RSIP_ERR_LOCAL_ADDR_UNAVAILABLE, "no address is left: try again later, release what you "
 					  "do not need, or the gateway needs a "
 					  "larger pool"},

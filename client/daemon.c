@@ -294,6 +294,11 @@ static void watch_sockets(struct rsip_daemon *d)
 /* ---- start and end
  * --------------------------------------------------------------------------------------------- */
 
+uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d)
+{
+	return strcmp(d->set.tunnel_type, "GRE") ? RSIP_TUNNEL_IPIP : RSIP_TUNNEL_GRE;
+}
+
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d)
 {
 	return strcmp(d->set.transport, "tcp") ? RSIP_TRANSPORT_UDP : RSIP_TRANSPORT_TCP;
@@ -309,6 +314,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->io.kind = kind;
 	with_us.ctx = d;
 	rsip_session_init(&d->session, &with_us, kind, d->io.local, d->io.gateway);
+	d->session.tunnel = rsip_daemon_tunnel(d);
 	d->demand.most = !d->jail.shared && d->set.ports && d->set.ports_max > d->set.ports
 				 ? d->set.ports_max
 				 : 0;
@@ -316,7 +322,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->session.private_ok = d->set.private_addresses;
 	rsip_session_set_key(&d->session, &d->key);
 	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
-		 d->state.transport == kind &&
+		 d->state.transport == kind && d->state.tunnel == d->session.tunnel &&
 		 (d->state.client_id || d->state.lease_cnt); /* else it had only begun */
 	if (!resume || !d->state.lease_cnt) {
 		rsip_daemon_add_wishes(d, now);

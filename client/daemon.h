@@ -103,6 +103,7 @@ int rsip_daemon_locate(struct rsip_daemon *d);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */
+uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d); /* RSIP_TUNNEL_*, likewise */
 /* Another tunnel in place of the one there is: to d->io.gateway.  0 or a negative errno (said). */
 int rsip_daemon_retunnel(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);

@@ -133,7 +133,8 @@ static int open_tunnel(struct rsip_daemon *d, bool have_state)
 		.nic = d->nic,
 		.jail = &d->jail,
 		.ours = have_state && !strcmp(d->state.device, d->set.device),
-		.no_ipip = !strcmp(d->set.tunnel, "bpf"),
+		.type = rsip_daemon_tunnel(d),
+		.no_kernel = !strcmp(d->set.tunnel, "bpf"),
 		.remote = !strcmp(d->set.route, "remote"),
 		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->nic,
 		.begins = note_beginning,
@@ -143,7 +144,7 @@ static int open_tunnel(struct rsip_daemon *d, bool have_state)
 
 	spec.keep = spec.ours && d->state.local == d->io.local &&
 		    d->state.gateway == d->io.gateway && d->state.nic == d->nic &&
-		    d->state.transport == rsip_daemon_transport(d);
+		    d->state.transport == rsip_daemon_transport(d) && d->state.tunnel == rsip_daemon_tunnel(d);
 	if (have_state && !spec.keep && d->state.table)
 		rsip_tunnel_rules_clear(d->state.table);
 	err = rsip_tunnel_open(&spec, &d->tunnel);

@@ -48,7 +48,7 @@ struct command {
 
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
-	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel device "
+	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel tunnel-type device "
 	 "private-addresses key-id key-file "
 	 "wait place route query-every whole-address strongswan ike-ports ike-spis strongswan-dir "
 	 "strongswan-vici" PLACES,

@@ -196,6 +196,27 @@ int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 
 	return order(nl, h);
 }
 
+int rsip_nl_gre_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote, uint32_t nic)
+{
+	struct nlattr *info, *data;
+	struct nlmsghdr *h;
+
+	link_request(nl, &h, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_attr_put_strz(h, IFLA_IFNAME, name);
+	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, "gre");
+	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
+	mnl_attr_put_u32(h, IFLA_GRE_LINK, nic);
+	mnl_attr_put_u32(h, IFLA_GRE_LOCAL, local);
+	mnl_attr_put_u32(h, IFLA_GRE_REMOTE, remote);
+	mnl_attr_put_u8(h, IFLA_GRE_TTL, 64);
+	mnl_attr_put_u8(h, IFLA_GRE_TOS, 1); /* inherit: RFC 6040 */
+	mnl_attr_put_u8(h, IFLA_GRE_PMTUDISC, 1);
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, info);
+	return order(nl, h);
+}
+
 int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex)
 {
 	struct nlmsghdr *h;

@@ -41,6 +41,8 @@ int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer, int
 		     uint32_t mtu);
 int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote,
 		     uint32_t nic);
+/* GRE without options. */
+int rsip_nl_gre_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote, uint32_t nic);
 int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex);
 int rsip_nl_link_move(struct rsip_nl *nl, uint32_t ifindex, int netns);
 /* Up, without ARP (RFC 3102 3.1: no answers for a leased address), mtu 0: as it is. */

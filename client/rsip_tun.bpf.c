@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The host's end of an IP-IP tunnel (RFC 2003) on kernels that have no ipip device.
+ * The host's end of an IP-IP tunnel (RFC 2003) on kernels that have no ipip device, or of a GRE tunnel (RFC 2784,
+ * without options) on those that have no gre device.
  *
  *   program in the namespace -> app end (leased address) ~veth~ dev end -> rsip_tun_out -> NIC ->
  * gateway program in the namespace <- app end ~veth~ dev end <- rsip_tun_in <- NIC <- gateway
@@ -17,6 +18,8 @@
 #define ETH_P_IP 0x0800
 #define ETH_ALEN 6
 #define IPPROTO_IPIP_ 4
+#define IPPROTO_GRE_ 47
+#define GRE_LEN 4
 #define IP_DF 0x4000
 #define IP_FRAGMENT 0x3fff /* more fragments, or an offset */
 #define ECN_MASK 3
@@ -50,6 +53,8 @@ struct tunnel_frame {
 	struct iphdr outer;
 	struct iphdr inner;
 } __attribute__((packed));
+
+#define GRE_HEADER bpf_htonl(ETH_P_IP) /* no options, version 0, around IPv4 */
 
 static __always_inline void count(__u32 which, __u64 n)
 {
@@ -89,6 +94,7 @@ static __always_inline __u16 header_sum(const struct iphdr *ip)
 SEC("tc")
 int rsip_tun_out(struct __sk_buff *skb)
 {
+	__u32 front = sizeof(struct iphdr) + (rsip_tun_cfg.gre ? GRE_LEN : 0);
 	struct rsip_tun_addr *to;
 	struct tunnel_frame *t;
 	struct frame *f;
@@ -96,7 +102,7 @@ int rsip_tun_out(struct __sk_buff *skb)
 		.version = 4,
 		.ihl = 5,
 		.ttl = OUTER_TTL,
-		.protocol = IPPROTO_IPIP_,
+		.protocol = rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_,
 	};
 
 	/* Only IPv4 is leased: IPv6 and ARP of the namespace end here, without a count. */
@@ -110,7 +116,7 @@ int rsip_tun_out(struct __sk_buff *skb)
 
 	/* RFC 2003 3.1; RFC 6040 4.1 normal mode: DSCP and ECN are copied. */
 	outer.tos = f->ip.tos;
-	outer.tot_len = bpf_htons(bpf_ntohs(f->ip.tot_len) + sizeof(outer));
+	outer.tot_len = bpf_htons(bpf_ntohs(f->ip.tot_len) + front);
 	outer.frag_off = f->ip.frag_off & bpf_htons(IP_DF);
 	outer.id = bpf_get_prandom_u32();
 	outer.saddr = rsip_tun_cfg.private_addr;
@@ -120,30 +126,33 @@ int rsip_tun_out(struct __sk_buff *skb)
 	count(RSIP_TUN_OUT_BYTES, bpf_ntohs(f->ip.tot_len));
 
 	/* The veth's MTU leaves room for the outer header, so segments keep their size. */
-	if (bpf_skb_adjust_room(skb, sizeof(outer), BPF_ADJ_ROOM_MAC,
-				BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_FIXED_GSO))
+	if (bpf_skb_adjust_room(skb, front, BPF_ADJ_ROOM_MAC,
+				BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_FIXED_GSO |
+					(rsip_tun_cfg.gre ? BPF_F_ADJ_ROOM_ENCAP_L4_GRE : 0)))
 		return drop(RSIP_TUN_FAILED);
 	if (!HEAD(skb, t))
 		return drop(RSIP_TUN_FAILED);
 	t->outer = outer;
+	if (rsip_tun_cfg.gre)
+		*(__be32 *)((void *)t + sizeof(*f)) = GRE_HEADER; /* where IP-IP has the inner packet */
 	return bpf_redirect_neigh(rsip_tun_cfg.nic, NULL, 0, 0);
 }
 
 /* RFC 6040 4.2: what congestion on the way from the gateway means for the inner packet. */
-static __always_inline int join_ecn(struct tunnel_frame *t)
+static __always_inline int join_ecn(__u8 outer_tos, struct iphdr *inner)
 {
-	__u8 have = t->inner.tos & ECN_MASK;
+	__u8 have = inner->tos & ECN_MASK;
 	__u32 sum;
 
-	if ((t->outer.tos & ECN_MASK) != ECN_CE || have == ECN_CE)
+	if ((outer_tos & ECN_MASK) != ECN_CE || have == ECN_CE)
 		return 0;
 	if (have == ECN_NOT_ECT)
 		return -1;
 	/* RFC 1624: the byte grows by a known amount, and it is the low byte of its word. */
-	sum = bpf_ntohs(t->inner.check) + (~(__u32)(ECN_CE - have) & 0xffff);
+	sum = bpf_ntohs(inner->check) + (~(__u32)(ECN_CE - have) & 0xffff);
 	sum = (sum & 0xffff) + (sum >> 16);
-	t->inner.check = bpf_htons(sum);
-	t->inner.tos |= ECN_CE;
+	inner->check = bpf_htons(sum);
+	inner->tos |= ECN_CE;
 	return 0;
 }
 
@@ -152,34 +161,41 @@ static __always_inline int join_ecn(struct tunnel_frame *t)
 SEC("tc")
 int rsip_tun_in(struct __sk_buff *skb)
 {
+	__u32 front = sizeof(struct iphdr) + (rsip_tun_cfg.gre ? GRE_LEN : 0);
 	struct rsip_tun_addr *from;
-	struct tunnel_frame *t;
+	struct iphdr *inner;
+	struct frame *t;
 	__u32 len;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_UNSPEC;
-	if (!HEAD(skb, t))
+	bpf_skb_pull_data(skb, sizeof(t->eth) + front + sizeof(*inner));
+	t = (void *)(long)skb->data;
+	inner = (void *)t + sizeof(t->eth) + front;
+	if ((void *)(inner + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_UNSPEC;
-	if (t->outer.protocol != IPPROTO_IPIP_ || t->outer.ihl != 5 ||
-	    t->outer.daddr != rsip_tun_cfg.private_addr ||
-	    (t->outer.frag_off & bpf_htons(IP_FRAGMENT)) || t->inner.version != 4)
+	if (rsip_tun_cfg.gre && *(__be32 *)(t + 1) != GRE_HEADER)
 		return TC_ACT_UNSPEC;
-	from = bpf_map_lookup_elem(&rsip_tun_addrs, &t->inner.daddr);
+	if (t->ip.protocol != (rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_) || t->ip.ihl != 5 ||
+	    t->ip.daddr != rsip_tun_cfg.private_addr ||
+	    (t->ip.frag_off & bpf_htons(IP_FRAGMENT)) || inner->version != 4)
+		return TC_ACT_UNSPEC;
+	from = bpf_map_lookup_elem(&rsip_tun_addrs, &inner->daddr);
 	if (!from) {
 		count(RSIP_TUN_IN_NOT_LEASED, 1);
 		return TC_ACT_UNSPEC;
 	}
-	if (from->endpoint != t->outer.saddr)
+	if (from->endpoint != t->ip.saddr)
 		return TC_ACT_UNSPEC;
-	if (join_ecn(t))
+	if (join_ecn(t->ip.tos, inner))
 		return drop(RSIP_TUN_IN_ECN);
-	len = bpf_ntohs(t->inner.tot_len);
+	len = bpf_ntohs(inner->tot_len);
 	for (int i = 0; i < ETH_ALEN;
 	     i++) { /* no memcpy: it would take the zeros of the initializer */
 		t->eth.h_dest[i] = rsip_tun_cfg.app_mac[i];
 		t->eth.h_source[i] = rsip_tun_cfg.dev_mac[i];
 	}
-	if (bpf_skb_adjust_room(skb, -(int)sizeof(t->outer), BPF_ADJ_ROOM_MAC,
+	if (bpf_skb_adjust_room(skb, -(int)front, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_FIXED_GSO))
 		return drop(RSIP_TUN_FAILED);
 	count(RSIP_TUN_IN_PACKETS, 1);

@@ -47,7 +47,9 @@ const struct rsip_setting rsip_setting_table[] = {
 	       "lease time to ask for, in seconds (default: the gateway's)"),
 	TEXT("transport", transport, "udp|tcp", "how to speak to the gateway (default udp)"),
 	TEXT("tunnel", tunnel, "auto|bpf",
-	     "auto: the kernel's ipip device if it has one, else BPF programs"),
+	     "auto: the kernel's ipip or gre device if it has one, else BPF programs"),
+	TEXT("tunnel-type", tunnel_type, "IP-IP|GRE",
+	     "what packets to the gateway are wrapped in (default IP-IP)"),
 	TEXT("place", place, "namespace|host",
 	     "where the leased address lives: a namespace of its own (default), or beside the "
 	     "host's others"),
@@ -90,6 +92,7 @@ void rsip_settings_init(struct rsip_settings *s)
 	strcpy(s->state_dir, RSIP_CLIENT_STATE_DIR);
 	strcpy(s->transport, "udp");
 	strcpy(s->tunnel, "auto");
+	strcpy(s->tunnel_type, "IP-IP");
 	strcpy(s->place, "namespace");
 	strcpy(s->route, "bound");
 	strcpy(s->strongswan_dir, RSIP_STRONGSWAN_DIR);
@@ -301,6 +304,10 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 	}
 	if (strcmp(s->tunnel, "auto") && strcmp(s->tunnel, "bpf")) {
 		snprintf(why, size, "tunnel: 'auto' or 'bpf' is needed, not '%s'", s->tunnel);
+		return -EINVAL;
+	}
+	if (strcmp(s->tunnel_type, "IP-IP") && strcmp(s->tunnel_type, "GRE")) {
+		snprintf(why, size, "tunnel-type: 'IP-IP' or 'GRE' is needed, not '%s'", s->tunnel_type);
 		return -EINVAL;
 	}
 	if (rsip_settings_listen(s->listen, ports) < 0) {

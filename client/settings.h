@@ -25,6 +25,7 @@ struct rsip_settings {
 	char socket[108];
 	char transport[8]; /* "udp" or "tcp" */
 	char tunnel[8];	   /* "auto" or "bpf" */
+	char tunnel_type[8]; /* "IP-IP" or "GRE" */
 	char place[12];	   /* "namespace" or "host" */
 	char route[8];	   /* "bound" or "remote": what goes through the tunnel, with place host */
 	char listen[128];  /* ports of services, "80,443" */

@@ -20,6 +20,7 @@ void rsip_state_take(struct rsip_state *st, const struct rsip_session *s)
 	st->local = s->local;
 	st->gateway = s->gateway;
 	st->transport = s->transport;
+	st->tunnel = s->tunnel;
 	st->client_id = s->client_id;
 	/* A request on its way has used its number up. */
 	st->next_counter = s->next_counter + s->req.active;
@@ -150,6 +151,7 @@ static char *state_text(const struct rsip_state *st)
 	rsip_json_add_ip4(obj, "local", st->local);
 	rsip_json_add_ip4(obj, "gateway", st->gateway);
 	rsip_json_add_u64(obj, "transport", st->transport);
+	rsip_json_add_u64(obj, "tunnel-type", st->tunnel);
 	rsip_json_add_u64(obj, "client-id", st->client_id);
 	rsip_json_add_u64(obj, "next-counter", st->next_counter);
 	add_time(obj, "expires-ms", st->expires_ns);
@@ -285,6 +287,7 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	st->local = get_ip4(obj, "local");
 	st->gateway = get_ip4(obj, "gateway");
 	st->transport = rsip_json_get_u64(obj, "transport", RSIP_TRANSPORT_UDP);
+	st->tunnel = rsip_json_get_u64(obj, "tunnel-type", RSIP_TUNNEL_IPIP);
 	st->client_id = rsip_json_get_u64(obj, "client-id", 0);
 	st->next_counter = rsip_json_get_u64(obj, "next-counter", 0);
 	st->expires_ns = get_time(obj, "expires-ms");

@@ -18,6 +18,7 @@ struct rsip_state {
 	bool own_arp;	/* we switched answers to ARP off */
 	struct rsip_jail_ports ports; /* before we limited them */
 	enum rsip_transport transport;
+	uint8_t tunnel; /* RSIP_TUNNEL_* of the bindings and the device */
 	uint32_t client_id, next_counter;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME */
 	uint64_t auth_sent, auth_seen;

@@ -12,6 +12,7 @@
 /* Constants of one tunnel, written into .rodata before the programs are loaded. */
 struct rsip_tun_config {
 	__be32 private_addr; /* our end of the tunnel */
+	__u32 gre; /* 1: GRE (RFC 2784, without options); 0: IP-IP */
 	__u32 nic;	     /* ifindex of the interface that leads to the gateway */
 	__u32 dev;	     /* ifindex of the veth end in our namespace */
 	__u8 app_mac[6];     /* of the veth end in the programs' namespace */

@@ -15,16 +15,17 @@
 #include <linux/sockios.h>
 #include "log.h"
 #include "routes.h"
+#include "rsip/wire.h"
 #include "tunnel.h"
 
 #define RSIP_ARP_IGNORE "/proc/sys/net/ipv4/conf/all/arp_ignore"
-#define RSIP_OUTER_LEN 20 /* an IPv4 header: RFC 2003 3.1 */
 
 struct rsip_tunnel {
 	const struct rsip_jail *jail;
 	struct rsip_nl *outside;     /* speaks to the client's namespace */
 	struct rsip_nl *inside;	     /* speaks to the programs' namespace */
-	struct rsip_tunnel_bpf *bpf; /* NULL: the kernel's ipip */
+	struct rsip_tunnel_bpf *bpf; /* NULL: the kernel's device */
+	uint8_t type;
 	__be32 gateway;
 	uint32_t dev; /* ifindex of the veth end outside; 0: none */
 	uint32_t app; /* ifindex inside */
@@ -87,6 +88,12 @@ static int offloads_off(struct rsip_tunnel *t, const char *name)
 	return err;
 }
 
+/* The kernel's device of this type. */
+static const char *kernel_kind(uint8_t type)
+{
+	return type == RSIP_TUNNEL_GRE ? "gre" : "ipip";
+}
+
 static bool exists(struct rsip_nl *nl, const char *name, struct rsip_link *link)
 {
 	return rsip_nl_link_get(nl, name, link) == 0;
@@ -106,7 +113,7 @@ static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *s
 			spec->dev);
 		return -EEXIST;
 	}
-	if (spec->keep && inside && (outside || !strcmp(in.kind, "ipip")))
+	if (spec->keep && inside && (outside || !strcmp(in.kind, kernel_kind(spec->type))))
 		return 0;
 	if (outside)
 		rsip_nl_link_del(t->outside, out.ifindex);
@@ -115,14 +122,15 @@ static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *s
 	return 0;
 }
 
-static int ipip_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
+static int kernel_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 {
 	struct rsip_link link;
 	int err;
 
 	if (!exists(t->inside, spec->dev, &link)) {
-		err = rsip_nl_ipip_add(t->outside, spec->dev, spec->local, spec->gateway,
-				       spec->nic);
+		err = spec->type == RSIP_TUNNEL_GRE
+			      ? rsip_nl_gre_add(t->outside, spec->dev, spec->local, spec->gateway, spec->nic)
+			      : rsip_nl_ipip_add(t->outside, spec->dev, spec->local, spec->gateway, spec->nic);
 		if (err)
 			return err;
 		err = rsip_nl_link_get(t->outside, spec->dev, &link);
@@ -189,14 +197,15 @@ static int veth_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		  const struct rsip_link *nic)
 {
-	struct rsip_tun_config cfg = {.private_addr = spec->local, .nic = spec->nic};
+	struct rsip_tun_config cfg = {
+		.private_addr = spec->local, .nic = spec->nic, .gre = spec->type == RSIP_TUNNEL_GRE};
 	int err;
 
 	if (nic->hw_type != ARPHRD_ETHER) {
 		log_err("cannot tunnel over %s: not an Ethernet device, and this kernel has no "
-			"ipip device "
-			"(load the ipip module)",
-			nic->name);
+			"%s device "
+			"(load its module)",
+			nic->name, kernel_kind(spec->type));
 		return -EOPNOTSUPP;
 	}
 	err = veth_up(t, spec, &cfg);
@@ -219,9 +228,9 @@ static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 		return err;
 	if (spec->begins)
 		spec->begins(spec->arg);
-	t->mtu = nic.mtu - RSIP_OUTER_LEN;
-	veth = spec->no_ipip || spec->jail->shared || exists(t->outside, spec->dev, &old);
-	err = veth ? -EOPNOTSUPP : ipip_up(t, spec);
+	t->mtu = nic.mtu - RSIP_TUNNEL_LEN(spec->type);
+	veth = spec->no_kernel || spec->jail->shared || exists(t->outside, spec->dev, &old);
+	err = veth ? -EOPNOTSUPP : kernel_up(t, spec);
 	if (err == -EOPNOTSUPP)
 		err = bpf_up(t, spec, &nic);
 	return err;
@@ -239,6 +248,7 @@ int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **o
 	t->routes.remote = spec->remote && spec->jail->shared;
 	t->routes.local = spec->local;
 	t->routes.gateway = spec->gateway;
+	t->type = spec->type;
 	err = rsip_nl_open(&t->outside);
 	if (!err)
 		err = bring_up(t, spec);
@@ -349,7 +359,7 @@ void rsip_tunnel_rules_clear(uint32_t table)
 
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t)
 {
-	return t->bpf ? "bpf" : "ipip";
+	return t->bpf ? "bpf" : kernel_kind(t->type);
 }
 
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The host's end of the tunnel: a virtual interface in the programs' namespace that carries the
- * leased addresses (RFC 3102 3.1) and whose packets reach the gateway inside IP-IP.
+ * leased addresses (RFC 3102 3.1) and whose packets reach the gateway inside IP-IP or GRE.
  *
  * The namespace may be the client's own (a shared jail).  Then the pair has both ends there, only
  * what comes from a leased address is routed to it, by a rule and a table of its own, and the kind
- * is always BPF: the kernel's ipip would take an inner packet for any address of the host.
+ * is always BPF: the kernel's device would take an inner packet for any address of the host.
  *
- * Two kinds: the kernel's ipip device, made here and moved into the namespace; and, for kernels
+ * Two kinds: the kernel's ipip or gre device, made here and moved into the namespace; and, for kernels
  * without one, a veth pair with BPF programs at its outer end and at the NIC.
  */
 #ifndef RSIP_CLIENT_TUNNEL_H
@@ -24,11 +24,12 @@
 struct rsip_tunnel_spec {
 	const char *dev;       /* name of the device(s) */
 	__be32 local, gateway; /* the ends of the tunnel */
+	uint8_t type; /* RSIP_TUNNEL_IPIP, RSIP_TUNNEL_GRE */
 	uint32_t nic;	       /* ifindex of the way to the gateway */
 	const struct rsip_jail *jail;
 	bool ours; /* a device of that name is left over from our own past: reuse or replace it */
 	bool keep; /* and its ends are still right: reuse it */
-	bool no_ipip;	/* do not try the kernel's ipip device */
+	bool no_kernel; /* do not try the kernel's ipip or gre device */
 	bool own_qdisc; /* in our past we added the NIC's clsact */
 	bool remote;	/* shared: all that goes to remote destinations goes through it, not only what is bound */
 	void (*begins)(void *arg); /* the name is ours, and the device is about to be made */
@@ -60,7 +61,7 @@ const struct rsip_locals *rsip_tunnel_locals_now(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
 /* Removes all rules that lead to this table, and to the one for all that is remote, and our routes in them. */
 void rsip_tunnel_rules_clear(uint32_t table);
-const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip" or "bpf" */
+const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
 /* Sums over all CPUs; -EOPNOTSUPP where the kernel's device counts. */

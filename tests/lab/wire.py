@@ -23,7 +23,7 @@ import socket
 import struct
 import sys
 
-IPIP, NAMES = 4, {1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah"}
+IPIP, GRE, NAMES = 4, 47, {1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah"}
 
 
 def frames(path):
@@ -44,7 +44,7 @@ def header_sum(header):
 
 
 class Packet:
-    """An IPv4 packet out of a frame; .inner is the one inside an IP-IP tunnel, or None."""
+    """An IPv4 packet out of a frame; .inner is the one inside an IP-IP or GRE tunnel, or None."""
 
     def __init__(self, raw):
         self.hdr = (raw[0] & 15) * 4
@@ -52,6 +52,8 @@ class Packet:
         self.proto, self.ttl = raw[9], raw[8]
         self.src, self.dst = socket.inet_ntoa(raw[12:16]), socket.inet_ntoa(raw[16:20])
         self.inner = Packet(raw[self.hdr:]) if self.proto == IPIP else None
+        if self.proto == GRE and raw[self.hdr:self.hdr + 4] == b"\0\0\x08\0":  # without options, around IPv4
+            self.inner = Packet(raw[self.hdr + 4:])
 
     def fragment(self):
         """Where its payload belongs, and whether more follows: (offset, more); None of a whole packet."""
