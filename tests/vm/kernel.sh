@@ -31,7 +31,8 @@ if [ ! -s "$dir/vmlinux" ]; then
 	printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n' \
 		"$uri" "$suite" > "$st/src/vm.sources"
 	apt=(-q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$st/src" -o Dir::State::lists="$st/lists"
-	     -o Dir::Cache="$st/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none)
+	     -o Dir::Cache="$st/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none
+	     -o Acquire::Retries=1 -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20) # without a network: soon
 	apt-get "${apt[@]}" update >"$dir/apt.log" 2>&1 || { tail -3 "$dir/apt.log" >&2; exit 1; }
 	pkg=$(apt-cache "${apt[@]}" --no-all-versions show linux-image-amd64 |
 		sed -n 's/^Depends: \(linux-image-[^ ,]*\).*/\1/p' | head -1)
