@@ -130,6 +130,15 @@ int rsip_lease_scan(struct rsip_lease *lm, uint64_t now_ns)
 	return err;
 }
 
+/*
+ * Times of before this boot are below zero.  As a time to wait for such a one is long past; when it was is known only by
+ * differences.
+ */
+static uint64_t not_before_boot(uint64_t at_ns)
+{
+	return (int64_t)at_ns < 0 ? 1 : at_ns;
+}
+
 /* ---- what the store holds ------------------------------------------------------------------------------------------- */
 
 int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_client *row, uint16_t iface,
@@ -143,7 +152,7 @@ int rsip_lease_restore_client(struct rsip_lease *lm, const struct rsip_store_cli
 		.transport = row->transport,
 		.echoed = true, /* it was stored because it asked for something under its client ID */
 		.start_ns = row->start_ns,
-		.expires_ns = row->expires_ns,
+		.expires_ns = not_before_boot(row->expires_ns),
 	};
 	struct client *c;
 
@@ -299,7 +308,7 @@ static int restore_rest(struct rsip_lease *lm, const struct rsip_store_lease *ro
 /* It ran out while nobody looked: what it held rests from then on. */
 static bool has_ended(struct rsip_lease *lm, const struct rsip_store_lease *row, uint64_t now_ns)
 {
-	return row->rest_ns || (row->expires_ns <= now_ns && !found_by_id(lm, row->bind_id));
+	return row->rest_ns || (not_before_boot(row->expires_ns) <= now_ns && !found_by_id(lm, row->bind_id));
 }
 
 static struct client *owner_of(struct rsip_lease *lm, const struct rsip_store_lease *row)
@@ -337,6 +346,7 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 	if (!c || has_ended(lm, row, now_ns)) {
 		if (!as.rest_ns)
 			as.rest_ns = (c ? as.expires_ns : now_ns) + lm->limits.hold_s * RSIP_NS_PER_S;
+		as.rest_ns = not_before_boot(as.rest_ns);
 		err = restore_rest(lm, &as, (uint32_t)index, held, !row->rest_ns);
 	} else {
 		err = restore_live(lm, c, row, (uint32_t)index, held);

@@ -266,7 +266,8 @@ Test(engine_store, the_answer_to_a_deregister_is_remembered_for_ten_seconds)
 }
 
 /* rsipd and the maps are gone; 600 s have passed. */
-static void reboot(void)
+/* The machine was off for so long. */
+static void reboot_after(uint64_t off_s)
 {
 	end();
 	gw.dp->ops->close(gw.dp);
@@ -277,8 +278,13 @@ static void reboot(void)
 	gw.conf.journal = gw.lease.journal = journal;
 	gw_lease_up();
 	boot.mono_ns = gw.now;
-	boot.real_ns = (1000000 + 1000 + 600) * S;
+	boot.real_ns = (1000000 + 1000 + off_s) * S;
 	restore();
+}
+
+static void reboot(void)
+{
+	reboot_after(600);
 }
 
 Test(engine_store, after_a_reboot_leases_are_installed_again_for_what_is_left_of_them)
@@ -294,6 +300,28 @@ Test(engine_store, after_a_reboot_leases_are_installed_again_for_what_is_left_of
 	cr_assert_eq(b->expires_ns - gw.now, (1800 - 600) * S);
 	a_free(id, bind);
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
+}
+
+/* Times of before the boot are below zero. */
+Test(engine_store, after_a_long_time_off_all_leases_have_ended)
+{
+	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
+	struct rsip_pool_stats s;
+
+	granted(gw_host(1), id, 3);
+	a_free(id, bind);
+	cr_assert_eq(say(gw_host(1), 4), RSIP_OK);
+	cr_assert_eq(commit(), 0);
+	reboot_after(7 * 86400);
+	tick_at(gw.now + S);
+	cr_assert_eq(commit(), 0);
+	tick_at(gw.now + S);
+	cr_expect_eq(found.binds, 0, "%u", found.binds);
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 0);
+	cr_expect_eq(rsip_lease_client_count(gw.lm), 0);
+	rsip_lease_pool_stats(gw.lm, 0, &s);
+	cr_expect_eq(s.ports_held, 0, "what has rested long enough is free");
+	cr_assert(registered(gw_host(1)));
 }
 
 static int note_iface(void *arg, uint32_t slot, const struct rsip_dp_binding *b)
