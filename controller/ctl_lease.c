@@ -12,7 +12,9 @@
 
 static uint64_t seconds_since(uint64_t now_ns, uint64_t then_ns)
 {
-	return now_ns > then_ns ? (now_ns - then_ns) / RSIP_NS_PER_S : 0;
+	int64_t passed_ns = (int64_t)(now_ns - then_ns); /* then may be before the boot: below zero */
+
+	return passed_ns > 0 ? (uint64_t)passed_ns / RSIP_NS_PER_S : 0;
 }
 
 void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name,

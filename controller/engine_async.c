@@ -164,9 +164,18 @@ static void bind_end(void *arg, const struct rsip_lease_client *c, const struct 
 		e->conf.observer.bind_end(e->conf.observer.arg, c, b, why);
 }
 
+static void bind_gone(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why,
+		      uint64_t at_ns)
+{
+	struct rsip_engine *e = arg;
+
+	if (e->conf.observer.bind_gone)
+		e->conf.observer.bind_gone(e->conf.observer.arg, c, b, why, at_ns);
+}
+
 void rsip_engine_sink(struct rsip_engine *e, struct rsip_lease_sink *sink)
 {
 	*sink = (struct rsip_lease_sink){
-		.arg = e, .client_end = client_end, .bind_start = bind_start, .bind_end = bind_end
+		.arg = e, .client_end = client_end, .bind_start = bind_start, .bind_end = bind_end, .bind_gone = bind_gone
 	};
 }

@@ -140,6 +140,12 @@ struct rsip_lease_sink { /* told after the fact; all optional */
 	void (*client_end)(void *arg, const struct rsip_lease_client *c, enum rsip_end why); /* frees session */
 	void (*bind_start)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b);
 	void (*bind_end)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why);
+	/*
+	 * Start-up: a binding that an earlier rsipd had granted has ended meanwhile, at_ns (of before the boot: below zero).
+	 * c has no more than its ID, host and interface (RSIP_MAX_IFACES: not known).
+	 */
+	void (*bind_gone)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why,
+			  uint64_t at_ns);
 };
 
 /* conf is copied.  random: fills bytes (the CSPRNG in the daemon, a seeded generator in tests). 0 or -errno. */

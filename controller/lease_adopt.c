@@ -15,6 +15,7 @@
 /* An installed binding that no row of the store has claimed yet. */
 struct found_bind {
 	uint32_t bind_id, slot;
+	bool told; /* that it is gone */
 	struct rsip_store_lease row;
 	uint16_t iface;
 	uint8_t transport;
@@ -318,13 +319,35 @@ static struct client *owner_of(struct rsip_lease *lm, const struct rsip_store_le
 	return c && c->pub.client_id == row->client_id ? c : NULL;
 }
 
-/* It cannot be served any more: the store forgets it. */
-static int drop_row(struct rsip_lease *lm, const struct rsip_store_lease *row, int err)
+/* Nobody was there to see its end. */
+static void tell_gone(struct rsip_lease *lm, const struct rsip_store_lease *row, struct holding *held, enum rsip_end why,
+		      uint64_t at_ns)
 {
+	const struct client *owner = lease_client_by_host(lm, row->host);
+	const struct rsip_lease_client c = { .client_id = row->client_id, .host = row->host,
+					     .iface = owner ? owner->pub.iface : RSIP_MAX_IFACES };
+	struct bind b = { .row = *row, .held = held };
+	const struct rsip_lease_bind *v = lm->sink.bind_gone ? lease_view(lm, &b) : NULL;
+	struct found_bind *f = found_by_id(lm, row->bind_id);
+
+	if (!v || (f && f->told))
+		return;
+	lm->sink.bind_gone(lm->sink.arg, &c, v, why, at_ns);
+	if (f)
+		f->told = true;
+}
+
+/* It cannot be served any more: the store forgets it. */
+static int drop_row(struct rsip_lease *lm, const struct rsip_store_lease *row, int err, uint64_t now_ns)
+{
+	struct holding *held = row->rest_ns ? NULL : holding_of_row(row);
 	struct rsip_journal_mark mark = { 0, 0 };
 
 	log_warn("a lease of the store is dropped: bind %u of client %u (%s): %s", row->bind_id, row->client_id,
 		 rsip_ip4(row->host), err == -ENOENT ? "no pool offers it any more" : "it contradicts another");
+	if (held)
+		tell_gone(lm, row, held, RSIP_END_REFUSED, now_ns);
+	free(held);
 	lease_index_skip(&lm->bind_order, row->seq);
 	if (lm->journal)
 		rsip_journal_gone(lm->journal, &mark, RSIP_STORE_LEASE, row->seq);
@@ -339,7 +362,7 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 	struct holding *held;
 
 	if (index < 0 || !lease_pool_offers(lm, (uint32_t)index, row->kind & RSIP_KIND_IKE ? RSIP_METHOD_RSIPSEC : row->method))
-		return drop_row(lm, row, -ENOENT);
+		return drop_row(lm, row, -ENOENT, now_ns);
 	held = holding_of_row(row);
 	if (!held)
 		return -ENOMEM;
@@ -348,13 +371,15 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 			as.rest_ns = (c ? as.expires_ns : now_ns) + lm->limits.hold_s * RSIP_NS_PER_S;
 		as.rest_ns = not_before_boot(as.rest_ns);
 		err = restore_rest(lm, &as, (uint32_t)index, held, !row->rest_ns);
+		if (!err && !row->rest_ns)
+			tell_gone(lm, row, held, c ? RSIP_END_EXPIRED : RSIP_END_REFUSED, c ? row->expires_ns : now_ns);
 	} else {
 		err = restore_live(lm, c, row, (uint32_t)index, held);
 	}
 	if (!err)
 		return 0;
 	free(held);
-	return err == -ENOMEM ? err : drop_row(lm, row, err);
+	return err == -ENOMEM ? err : drop_row(lm, row, err, now_ns);
 }
 
 /* ---- both made equal -------------------------------------------------------------------------------------------------- */
@@ -376,13 +401,14 @@ static int adopt(struct rsip_lease *lm, struct found_bind *f)
 	return 0;
 }
 
-static void settle_found(struct rsip_lease *lm, bool fresh, struct rsip_lease_found *out)
+static void settle_found(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct rsip_lease_found *out)
 {
 	struct found_bind *f, *next;
 
 	HASH_ITER(hh, lm->found, f, next) {
 		if (!fresh || adopt(lm, f)) {
 			lm->dp->ops->bind_remove(lm->dp, f->slot);
+			tell_gone(lm, &f->row, f->held, RSIP_END_REFUSED, now_ns);
 			out->removed++;
 		}
 		found_free(lm, f);
@@ -416,7 +442,7 @@ int rsip_lease_settle(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct
 {
 	*out = (struct rsip_lease_found){ .binds = 0 };
 	lease_rest_sort(lm);
-	settle_found(lm, fresh, out);
+	settle_found(lm, now_ns, fresh, out);
 	install_missing(lm, now_ns, out);
 	out->binds = rsip_lease_bind_count(lm);
 	out->clients = rsip_lease_client_count(lm);

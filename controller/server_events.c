@@ -36,19 +36,28 @@ static void on_refused(void *arg, const struct rsip_from *from, uint8_t type, en
 
 /* ---- bindings ----------------------------------------------------------------------------------------------------- */
 
-/* b began or ends now. */
+/* A time of CLOCK_MONOTONIC that is over, as one of the wall clock.  Of before the boot it is below zero. */
+static uint64_t wall_of(uint64_t then_ns, uint64_t now_ns, uint64_t wall_ns)
+{
+	int64_t ago_ns = (int64_t)(now_ns - then_ns);
+
+	return wall_ns - (ago_ns > 0 ? (uint64_t)ago_ns : 0);
+}
+
+/* b began, or ended, at at_ns. */
 static void log_allocation(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
-			   bool ends, enum rsip_end why)
+			   bool ends, enum rsip_end why, uint64_t at_ns)
 {
 	const struct rsip_iface *iface = rsip_server_iface(s, c->iface);
-	struct rsip_alloc_event ev = { .iface = iface ? iface->name : "-", .ends = ends, .why = why };
-	uint64_t now_ns;
+	uint64_t now_ns = rsip_now_ns(), wall_ns = rsip_wall_ns();
+	const struct rsip_alloc_event ev = {
+		.iface = iface ? iface->name : "-",
+		.ends = ends,
+		.why = why,
+		.now_ns = wall_of(at_ns, now_ns, wall_ns),
+		.since_ns = wall_of(b->start_ns, now_ns, wall_ns),
+	};
 
-	if (!s->alloclog)
-		return;
-	now_ns = rsip_now_ns();
-	ev.now_ns = rsip_wall_ns();
-	ev.since_ns = ev.now_ns - (now_ns > b->start_ns ? now_ns - b->start_ns : 0);
 	rsip_alloclog_write(s->alloclog, &ev, c, b);
 }
 
@@ -63,7 +72,7 @@ static void publish_lease(struct rsip_server *s, const struct rsip_lease_client 
 static void on_bind_start(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b)
 {
 	publish_lease(arg, c, b, NULL);
-	log_allocation(arg, c, b, false, RSIP_END_HOST);
+	log_allocation(arg, c, b, false, RSIP_END_HOST, rsip_now_ns());
 	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs", b->bind_id, c->client_id,
 		  rsip_ip4(c->host), rsip_method_name(b->method), rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
 }
@@ -71,8 +80,17 @@ static void on_bind_start(void *arg, const struct rsip_lease_client *c, const st
 static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
 {
 	publish_lease(arg, c, b, rsip_end_name(why));
-	log_allocation(arg, c, b, true, why);
+	log_allocation(arg, c, b, true, why, rsip_now_ns());
 	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_ip4(c->host), rsip_end_name(why));
+}
+
+/* The record has an end for each start, also of what ended while no rsipd ran. */
+static void on_bind_gone(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why,
+			 uint64_t at_ns)
+{
+	log_allocation(arg, c, b, true, why, at_ns);
+	log_debug("binding %u of client %u (%s) ended before this start: %s", b->bind_id, c->client_id, rsip_ip4(c->host),
+		  rsip_end_name(why));
 }
 
 void rsip_server_observe(struct rsip_server *s, struct rsip_engine_conf *conf)
@@ -80,7 +98,8 @@ void rsip_server_observe(struct rsip_server *s, struct rsip_engine_conf *conf)
 	conf->refused = on_refused;
 	conf->client_start = on_client_start;
 	conf->observer = (struct rsip_lease_sink){
-		.arg = s, .client_end = on_client_end, .bind_start = on_bind_start, .bind_end = on_bind_end
+		.arg = s, .client_end = on_client_end, .bind_start = on_bind_start, .bind_end = on_bind_end,
+		.bind_gone = on_bind_gone
 	};
 }
 

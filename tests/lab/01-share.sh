@@ -5,8 +5,17 @@
 # Every packet is compared at every hop, and the gateway's counters with what was on the wire.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
-LAB_TOP='"log": { "allocations": "/run/rsip-lab/allocations" },'
-lab_up
+LAB_TOP='"log": { "allocations": "/run/rsip-lab/allocations", "allocations_to_journal": true },'
+journal_up() { # what listens where journald would
+	mkdir -p /run/systemd/journal
+	started gw journal.log "$PY" -uc 'import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/run/systemd/journal/socket")
+os.chmod("/run/systemd/journal/socket", 0o666)
+print("ready", flush=True)
+while True: print(s.recv(65536).decode(), flush=True)'
+}
+lab_up journal_up
 capture hosta hostb peer
 
 host_up hosta --ports 64 & wait_a=$!
@@ -68,4 +77,6 @@ said() { grep "^rsip-lease v1 $1 " $LAB/allocations | grep -c "host=$2 .* local=
 check_eq "the allocation log has the start of its lease" "$(said start $HOSTA "$port" $((port + port_cnt - 1)) "")" 1
 check_eq "and the end" "$(said end $HOSTA "$port" $((port + port_cnt - 1)) " reason=host")" 1
 check_eq "and of host B's the start" "$(grep -c "host=$HOSTB " $LAB/allocations)" 1
+check_eq "the journal has the same lines" "$(sed -n 's/^MESSAGE=//p' $LAB/journal.log)" "$(cat $LAB/allocations)"
+check_eq "and fields to search for" "$(grep -cx "RSIP_HOST=$HOSTA" $LAB/journal.log)" 2
 lab_end

@@ -197,6 +197,12 @@ Test(engine, a_remote_is_ignored_without_remote_policy)
 	cr_expect(gw.got.remote.any);
 	cr_expect_eq(gw.got.remote_ports.form, RSIP_FORM_ANY);
 	cr_expect_eq(gw.got.remote_ports.cnt, 1);
+	gw.m.remote = (struct rsip_address){ .type = RSIP_ADDR_FQDN, .fqdn_len = 11, .fqdn = "www.foo.com" };
+	cr_assert_eq(say(gw_host(1), 3), RSIP_OK, "a name, too: nobody looks it up");
+	cr_expect(gw.got.remote.any);
+	gw.m.remote = (struct rsip_address){ .type = RSIP_ADDR_IPV6, .v6 = { 0x20, 1 } };
+	cr_assert_eq(say(gw_host(1), 4), RSIP_OK);
+	cr_expect(gw.got.remote.any);
 }
 
 Test(engine, messages_are_counted)

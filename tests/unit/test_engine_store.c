@@ -302,6 +302,97 @@ Test(engine_store, after_a_reboot_leases_are_installed_again_for_what_is_left_of
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
 }
 
+/* ---- ends that nobody saw ------------------------------------------------------------------------------------- */
+
+static struct {
+	uint32_t bind_id, client_id;
+	uint16_t iface, port_cnt;
+	enum rsip_end why;
+	int64_t ago_ns;
+	unsigned int cnt;
+} gone;
+
+static void note_gone(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why,
+		      uint64_t at_ns)
+{
+	(void)arg;
+	gone.bind_id = b->bind_id;
+	gone.client_id = c->client_id;
+	gone.iface = c->iface;
+	gone.port_cnt = b->ports.cnt;
+	gone.why = why;
+	gone.ago_ns = (int64_t)(gw.now - at_ns);
+	gone.cnt++;
+}
+
+static uint32_t granted_and_watched(uint32_t *id)
+{
+	memset(&gone, 0, sizeof(gone));
+	gw.conf.observer.bind_gone = note_gone; /* of the next start */
+	*id = registered(gw_host(1));
+	return granted(gw_host(1), *id, 2);
+}
+
+Test(engine_store, the_end_of_a_lease_while_nobody_ran_is_told_at_the_next_start)
+{
+	uint32_t id, bind = granted_and_watched(&id);
+
+	cr_assert_eq(commit(), 0);
+	gw.now += 2000 * S; /* the lease was for 1800, the registration for 3600 */
+	crash();
+	cr_assert_eq(gone.cnt, 1);
+	cr_expect_eq(gone.bind_id, bind);
+	cr_expect_eq(gone.client_id, id);
+	cr_expect_eq(gone.iface, gw_host(1).iface);
+	cr_expect_eq(gone.port_cnt, 8);
+	cr_expect_eq(gone.why, RSIP_END_EXPIRED);
+	cr_expect_eq(gone.ago_ns, 200 * (int64_t)S);
+	cr_assert_eq(commit(), 0);
+	crash();
+	cr_expect_eq(gone.cnt, 1, "once");
+}
+
+Test(engine_store, after_a_reboot_such_an_end_is_told_with_its_time)
+{
+	uint32_t id;
+
+	granted_and_watched(&id);
+	cr_assert_eq(commit(), 0);
+	reboot_after(7 * 86400);
+	cr_assert_eq(gone.cnt, 1);
+	cr_expect_eq(gone.why, RSIP_END_EXPIRED);
+	cr_expect_eq(gone.ago_ns, (7 * 86400 - 1800) * (int64_t)S);
+}
+
+Test(engine_store, a_grant_that_a_crash_took_back_has_ended)
+{
+	uint32_t id, bind = granted_and_watched(&id);
+
+	crash();
+	cr_assert_eq(gone.cnt, 1);
+	cr_expect_eq(gone.bind_id, bind);
+	cr_expect_eq(gone.why, RSIP_END_REFUSED);
+	cr_expect_eq(gone.iface, RSIP_MAX_IFACES, "its registration is not in the store, either");
+}
+
+Test(engine_store, a_lease_of_a_pool_that_is_no_more_has_ended)
+{
+	uint32_t id, bind;
+
+	granted_and_watched(&id);
+	an_assign(id, 4);
+	with_local("203.0.113.2");
+	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
+	bind = gw.got.bind_id;
+	cr_assert_eq(commit(), 0);
+	gw.pool[0].addr_cnt = 1;
+	crash();
+	cr_assert_eq(gone.cnt, 1, "once, though it was installed, too");
+	cr_expect_eq(gone.bind_id, bind);
+	cr_expect_eq(gone.port_cnt, 4);
+	cr_expect_eq(gone.why, RSIP_END_REFUSED);
+}
+
 /* Times of before the boot are below zero. */
 Test(engine_store, after_a_long_time_off_all_leases_have_ended)
 {
