@@ -102,6 +102,8 @@ int rsip_sqlite_open(struct sqlite_store *s, bool overlay, bool check)
 		err = prepare(s);
 	if (!err && overlay)
 		forget_log(s->db);
+	else if (!err)
+		rsip_sqlite_make_room(s);
 	if (err)
 		rsip_sqlite_shut(s);
 	else

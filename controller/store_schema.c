@@ -65,6 +65,9 @@ static int one_value(sqlite3 *db, const char *query, char *text, size_t size)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x)
+
 /* The lock first: with it no file beside the store is shared memory, and a second rsipd is told at once. */
 static int set_up(sqlite3 *db, char *why, size_t why_len)
 {
@@ -72,8 +75,9 @@ static int set_up(sqlite3 *db, char *why, size_t why_len)
 
 	if (sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL) ||
 	    one_value(db, "PRAGMA journal_mode = WAL", mode, sizeof(mode)) ||
-	    sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 10000;"
-			     "BEGIN EXCLUSIVE; COMMIT", NULL, NULL, NULL))
+	    sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;"
+			     "PRAGMA wal_autocheckpoint = " TEXT_OF(RSIP_STORE_WAL_PAGES) "; BEGIN EXCLUSIVE; COMMIT",
+			 NULL, NULL, NULL))
 		return failed(db, why, why_len);
 	if (!strcmp(mode, "wal"))
 		return 0;

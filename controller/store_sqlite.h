@@ -11,6 +11,12 @@
 
 #define RSIP_STORE_SCHEMA 3 /* PRAGMA user_version; each step from the one before is in store_schema.c */
 
+/*
+ * The log is folded back into the file after so many pages, within the commit that wrote the last of them.  Fewer: more flushes;
+ * more: that commit takes longer, and all that wait for it.
+ */
+#define RSIP_STORE_WAL_PAGES 2000
+
 enum rsip_sqlite_statement {
 	PUT_LEASE, PUT_CLIENT, PUT_KEY,
 	DEL_LEASE, DEL_CLIENT, DEL_KEY,
@@ -52,6 +58,9 @@ int rsip_sqlite_settle(struct sqlite_store *s, const struct rsip_store_clock *no
 /* Before a commit of a store that could not be written when it was loaded. */
 int rsip_sqlite_again(struct sqlite_store *s, const struct rsip_store_clock *now);
 int rsip_sqlite_put_clock(struct sqlite_store *s, const struct rsip_store_clock *now);
+
+/* store_wal.c.  Before the first commit: the log gets its length, where the disk has room. */
+void rsip_sqlite_make_room(struct sqlite_store *s);
 
 /* store_load.c */
 int rsip_sqlite_load(struct rsip_store *store, const struct rsip_store_clock *now, const struct rsip_store_reader *reader,

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cutvfs.h"
@@ -244,6 +247,52 @@ Test(store, a_row_that_is_gone_is_gone_and_one_that_changed_has_changed)
 	reopen();
 	cr_assert_eq(got.keys, 0);
 	cr_assert_eq(got.leases, 1);
+}
+
+static off_t log_size(void)
+{
+	char name[120];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "%s-wal", path);
+	return stat(name, &st) ? 0 : st.st_size;
+}
+
+Test(store, the_log_has_its_length_before_it_is_used_and_keeps_it)
+{
+	off_t size;
+
+	open_sqlite();
+	size = log_size();
+	cr_assert_geq(size, (off_t)RSIP_STORE_WAL_PAGES * 4096, "(needs 80 MB of free disk)");
+	load_at(&boot);
+	for (int i = 0; i < 200; i++)
+		commit_both();
+	cr_assert_eq(log_size(), size);
+	reopen();
+	cr_assert_eq(log_size(), size, "closed and opened again");
+	expect_both();
+}
+
+/* A disk of so many bytes on the folder; false: not allowed to. */
+static bool small_disk(const char *size)
+{
+	return !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) && !mount("tmpfs", folder, "tmpfs", 0, size);
+}
+
+Test(store, on_a_small_disk_the_log_takes_no_room_in_advance)
+{
+	if (!small_disk("size=4m"))
+		cr_skip_test("needs CAP_SYS_ADMIN to mount a small file system: run as root");
+	open_sqlite();
+	cr_assert_lt(log_size(), 1024 * 1024);
+	load_at(&boot);
+	commit_both();
+	reopen();
+	expect_both();
+	store->ops->close(store);
+	store = NULL;
+	umount(folder);
 }
 
 /* ---- boots and clocks ------------------------------------------------------------------------------------------------------ */
