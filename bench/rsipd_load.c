@@ -481,6 +481,8 @@ static void run(void)
 	start_ns = start;
 	while (!ending || busy_cnt) {
 		begin_more(now);
+		if (filling() && !busy_cnt)
+			break;
 		flush();
 		drained = false;
 		for (int i = 0; i < DRAIN && !drained; i++)
@@ -492,8 +494,6 @@ static void run(void)
 		}
 		if (!ending && ((opt.leases && leases >= opt.leases) || (!opt.leases && now > end)))
 			end_run(now);
-		if (filling() && !busy_cnt)
-			break;
 	}
 	if (!ending)
 		end_run(now);

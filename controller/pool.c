@@ -10,7 +10,7 @@
 #define ORDERS 16
 
 struct rsip_spi_block {
-	uint64_t key; /* address index, SPI >> 4 */
+	uint64_t key; /* address index, SPI / RSIP_SPI_BLOCK */
 	uint32_t taken; /* a bit an SPI */
 	UT_hash_handle hh;
 };

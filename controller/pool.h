@@ -15,7 +15,7 @@
 #include "dataplane.h"
 #include "lease.h"
 
-struct rsip_spi_block; /* 16 SPIs of one address, in a hash */
+struct rsip_spi_block; /* 8 SPIs of one address, in a hash */
 
 struct rsip_pool_addr {
 	__be32 addr;
@@ -53,7 +53,7 @@ struct rsip_spi_space {
 bool rsip_spis_free(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt);
 int rsip_spis_take(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt); /* -ENOMEM */
 void rsip_spis_give(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt);
-/* A random aligned range that shares no block of 16 with anybody: its first SPI, or 0 after bounded tries. */
+/* A random aligned range that shares no block of the data plane's table with anybody: its first SPI, or 0 after bounded tries. */
 uint32_t rsip_spis_find(struct rsip_spi_space *s, uint32_t addr_index, uint32_t cnt, uint32_t min, uint32_t max,
 			void (*random)(void *buf, size_t len));
 void rsip_spis_clear(struct rsip_spi_space *s);

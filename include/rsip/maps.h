@@ -187,16 +187,17 @@ _Static_assert(sizeof(struct rsip_port_line) == 64, "rsip_port_line");
 /* ---- SPIs and pairs: two-choice buckets of four 16-byte entries ----------------------------------------- */
 
 /*
- * rsip_spis: array of spi_buckets; key (address, SPI >> 4).  An entry covers cnt SPIs from first, all in one
- * aligned block of 16, so a range costs one entry per 16 SPIs.  Serves protocols 50 and 51, UDP 4500 payloads
+ * rsip_spis: array of spi_buckets; key (address, SPI >> 3).  An entry covers cnt SPIs from first, all in one
+ * aligned block of 8, so a range costs one entry per 8 SPIs.  The two buckets of a block have room for eight
+ * entries: for each of its SPIs an owner of its own, as hosts may ask for them by number.  Serves protocols 50 and 51, UDP 4500 payloads
  * and IKE labels (the upper half of a host's IKE SPI).
  */
-#define RSIP_SPI_BLOCK_SHIFT 4
+#define RSIP_SPI_BLOCK_SHIFT 3
 #define RSIP_SPI_BLOCK (1U << RSIP_SPI_BLOCK_SHIFT)
 struct rsip_spi_entry {
 	__be32 addr;
 	__u32 first; /* host order; with cnt inside one block */
-	__u32 cnt; /* 1 .. 16 */
+	__u32 cnt; /* 1 .. 8 */
 	__u32 slot; /* 0: free; written last, cleared first */
 };
 struct rsip_spi_bucket {

@@ -120,7 +120,7 @@ Test(tables, full_buckets_are_spread_and_no_reader_ever_misses)
 
 	t.grace = look_at_all;
 	for (i = 1; i <= BUCKETS * 4; i++) {
-		if (rsip_table_spi_put(&t, pub, i << 4, 16, i))
+		if (rsip_table_spi_put(&t, pub, i << 4, RSIP_SPI_BLOCK, i))
 			break;
 		put_cnt = i;
 	}

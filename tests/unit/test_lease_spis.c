@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* SPIs as hosts may ask for them: each one by number, by a host of its own, however close together. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+
+#include "lease.h"
+#include "util.h"
+
+#define S RSIP_NS_PER_S
+#define SHARED htonl(0xcb007101)
+#define FIRST 0x10000U
+
+static struct rsip_dataplane *dp;
+static struct rsip_lease *lm;
+static uint64_t seed = 1;
+
+static void seeded(void *buf, size_t len)
+{
+	unsigned char *out = buf;
+
+	for (size_t i = 0; i < len; i++) {
+		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+		out[i] = (unsigned char)(seed >> 56);
+	}
+}
+
+static void up(void)
+{
+	const struct rsip_pool_conf pool = {
+		.first = SHARED, .addr_cnt = 1, .port_first = 1024, .port_last = 65535,
+		.methods = RSIP_METHOD_BIT(RSIP_METHOD_RSIPSEC), .spi_min = 256, .spi_max = UINT32_MAX,
+	};
+	const struct rsip_lease_conf conf = {
+		.pool = &pool, .pool_cnt = 1,
+		.limits = { .clients = 4096, .binds_per_client = 4096, .ports_per_client = 1024, .spis_per_client = 65536,
+			    .lease_min_s = 60, .lease_max_s = 86400, .lease_default_s = 1800, .register_s = 3600 },
+	};
+
+	cr_assert_eq(rsip_dataplane_mem(16384, 4, &dp), 0);
+	cr_assert_eq(rsip_lease_create(&conf, dp, seeded, NULL, &lm), 0);
+}
+
+static void down(void)
+{
+	rsip_lease_destroy(lm);
+	dp->ops->close(dp);
+}
+
+TestSuite(lease_spis, .init = up, .fini = down);
+
+static struct rsip_lease_client *host(uint32_t n)
+{
+	struct rsip_lease_client *c = rsip_lease_by_host(lm, htonl(0x0a000000 + n));
+
+	if (!c)
+		cr_assert_eq(rsip_lease_register(lm, htonl(0x0a000000 + n), 1, RSIP_TRANSPORT_UDP, S, &c), RSIP_OK);
+	return c;
+}
+
+static enum rsip_err ask(uint32_t n, uint32_t first, uint16_t cnt, const struct rsip_lease_bind **b)
+{
+	struct rsip_spi_range range = { first, cnt };
+	struct rsip_lease_ask a = { .method = RSIP_METHOD_RSIPSEC, .tunnel = 1, .mtu = 1480, .spi_cnt = cnt,
+				    .spis_given = first != 0, .local = first ? SHARED : 0,
+				    .spis = { .range_cnt = first ? 1 : 0, .range = &range } };
+
+	return rsip_lease_assign(lm, host(n), &a, S, b);
+}
+
+Test(lease_spis, each_of_a_run_may_have_a_host_of_its_own)
+{
+	const struct rsip_lease_bind *b;
+
+	for (uint32_t i = 0; i < 64; i++)
+		cr_assert_eq(ask(1 + i, FIRST + i, 1, &b), RSIP_OK, "SPI %u of a run", i);
+	for (uint32_t i = 0; i < 64; i++)
+		cr_assert_eq(ask(100 + i, FIRST + i, 1, &b), RSIP_ERR_IPSEC_SPI_INUSE, "each has its owner");
+}
+
+Test(lease_spis, or_be_a_lease_of_its_own_of_one_host)
+{
+	const struct rsip_lease_bind *b;
+
+	for (uint32_t i = 0; i < 64; i++)
+		cr_assert_eq(ask(1, FIRST + i, 1, &b), RSIP_OK, "SPI %u of a run", i);
+	cr_assert_eq(host(1)->spi_cnt, 64);
+}
+
+Test(lease_spis, hosts_that_do_not_care_get_blocks_that_nobody_shares)
+{
+	const struct rsip_lease_bind *b = NULL;
+
+	for (uint32_t i = 0; i < 4000; i++) {
+		cr_assert_eq(ask(1 + i % 1000, 0, 1, &b), RSIP_OK, "lease %u", i);
+		cr_assert_eq(b->spis.range[0].first % RSIP_SPI_BLOCK, 0);
+	}
+}
