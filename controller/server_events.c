@@ -58,7 +58,7 @@ static void log_allocation(struct rsip_server *s, const struct rsip_lease_client
 		.since_ns = wall_of(b->start_ns, now_ns, wall_ns),
 	};
 
-	rsip_alloclog_write(s->alloclog, &ev, c, b);
+	rsip_alloclog_write(s->alloclog, &ev, c, b); /* nothing where no log is wanted */
 }
 
 static void publish_lease(struct rsip_server *s, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
