@@ -22,7 +22,8 @@ NAMES = {ADDRESS: "Address", PORTS: "Ports", LEASE: "Lease Time", CLIENT: "Clien
          METHOD: "RSIP Method", ERROR: "Error", FLOW: "Flow Policy", INDICATOR: "Indicator", COUNTER: "Message Counter", SPI: "SPI"}
 MACRO, MICRO, NONE = b"\x01", b"\x02", b"\x03"
 ANY, ANY_PORT = (ADDRESS, b"\x01"), (PORTS, b"\x01")
-IPIP, RSAP, RSA, RSIPSEC = (TUNNEL, b"\x01"), (METHOD, b"\x02"), (METHOD, b"\x01"), (METHOD, b"\x03")
+IPIP, GRE, L2TP = (TUNNEL, b"\x01"), (TUNNEL, b"\x02"), (TUNNEL, b"\x03")
+RSAP, RSA, RSIPSEC = (METHOD, b"\x02"), (METHOD, b"\x01"), (METHOD, b"\x03")
 ZERO = (ADDRESS, b"\x01\0\0\0\0")
 
 
@@ -54,7 +55,7 @@ FOO, BAR = (ADDRESS, b"\x04www.foo.com"), (ADDRESS, b"\x04www.bar.com")
 
 def loosest(x):
     """16.1: RSAP-IP with local macro and no remote flow policy."""
-    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MACRO + NONE), x.n, RSAP, RSA, RSIPSEC, IPIP])
+    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MACRO + NONE), x.n, RSAP, RSA, RSIPSEC, IPIP, GRE])
     four = (PORTS, Var("PORTS1", b"\x04", 2))
     x.says("wants four ports, any", ASSIGN_RSAP, [CID, ZERO, (PORTS, b"\x04\0\0"), ZERO, (PORTS, b"\x00"), x.n, seconds(1800)], 9,
            [CID, B1, LOCAL, four, ANY, ANY_PORT, seconds(1800), IPIP, x.n])
@@ -71,7 +72,7 @@ def loosest(x):
 
 def strictest(x):
     """16.2: RSAP-IP with local micro and remote micro flow policy."""
-    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MICRO + MICRO), x.n, RSAP, RSIPSEC, IPIP])
+    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MICRO + MICRO), x.n, RSAP, RSIPSEC, IPIP, GRE])
     port = (PORTS, Var("PORTS1", b"\x01", 2))
     x.says("wants one port for FTP control", ASSIGN_RSAP, [CID, ZERO, (PORTS, b"\x01\0\0"), ip(FTP), ports(1, 21), x.n, seconds(600), IPIP], 9,
            [CID, B1, LOCAL, port, ip(FTP), ports(1, 21), seconds(600), IPIP, x.n])
@@ -83,7 +84,7 @@ def strictest(x):
 
 def whole(x):
     """16.3: RSA-IP with local macro and remote macro flow policy."""
-    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MACRO + MACRO), x.n, RSAP, RSA, RSIPSEC, IPIP])
+    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MACRO + MACRO), x.n, RSAP, RSA, RSIPSEC, IPIP, GRE])
     for name in (FOO, BAR):  # a name is no remote here: App. C grants the second
         x.says("wants to talk to a name", ASSIGN_RSA, [CID, ZERO, name, (PORTS, b"\x00"), x.n, seconds(3600), IPIP], 1,
                [(ERROR, (314).to_bytes(2, "big")), x.n, CID])
@@ -95,14 +96,18 @@ def whole(x):
 
 
 def ipsec(x):
-    """RFC 3104: SPIs by the gateway, and by the host in a list."""
-    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MACRO + NONE), x.n, RSAP, RSA, RSIPSEC, IPIP])
+    """RFC 3104: SPIs by the gateway, and by the host in a list; other tunnels."""
+    x.says("registers", REGISTER, [], 3, [CID, seconds(600), (FLOW, MACRO + NONE), x.n, RSAP, RSA, RSIPSEC, IPIP, GRE])
     spis = (SPI, Var("SPIS", b"\x00\x04", 4))
     x.says("wants four SPIs and no port", ASSIGN_IPSEC, [CID, ANY, (PORTS, b""), ANY, (PORTS, b""), (SPI, b"\x00\x04"), x.n], 23,
            [CID, B1, LOCAL, (PORTS, b""), ANY, (PORTS, b""), spis, seconds(1800), IPIP, x.n])
     two = (SPI, b"\x00\x02\x00\x00\x20\x00\x00\x00\x30\x00")
     x.says("wants two SPIs by number, and a port", ASSIGN_IPSEC, [CID, LOCAL, (PORTS, b"\x01"), ANY, ANY_PORT, two, x.n], 23,
            [CID, B2, LOCAL, (PORTS, Var("PORTS1", b"\x01", 2)), ANY, ANY_PORT, two, seconds(1800), IPIP, x.n])
+    x.says("wants a port in a tunnel of L2TP", ASSIGN_RSAP, [CID, ANY, (PORTS, b"\x01"), ANY, ANY_PORT, x.n, L2TP], 1,
+           [(ERROR, (307).to_bytes(2, "big")), x.n, CID])
+    x.says("listens in a tunnel of L2TP or GRE", LISTEN, [CID, ANY, (PORTS, b"\x01"), ANY, ANY_PORT, x.n, L2TP, GRE], 17,
+           [CID, (BIND, Var("BIND3")), LOCAL, (PORTS, Var("PORTS3", b"\x01", 2)), ANY, ANY_PORT, GRE, seconds(1800), x.n])
     x.says("frees what it does not have", FREE, [CID, (BIND, u32(0xDEAD)), x.n], 1,
            [(ERROR, (306).to_bytes(2, "big")), x.n, CID, (BIND, u32(0xDEAD))])
     x.says("de-registers", DEREGISTER, [CID, x.n], 5, [CID, x.n])
