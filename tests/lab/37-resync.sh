@@ -35,7 +35,8 @@ for h in hosta hostb; do
 	check "$h talks again" wait_for 5 talks $h
 done
 
-check_eq "the gateway sent 301 to each" "$(ctl stats | awk '$1 == "REGISTER_FIRST" { print $2 }')" 4
+# twice to each; more where a repeated request met it, too
+check_ge "the gateway sent 301 to each" "$(ctl stats | awk '$1 == "REGISTER_FIRST" { print $2 }')" 4
 
 for h in hosta hostb; do
 	id[$h]=$(client_id $h)
