@@ -196,6 +196,10 @@ void rsip_control_close(struct rsip_daemon *d)
 	if (ctl->fd >= 0)
 		close(ctl->fd);
 	unlink(d->set.socket);
+	/* Who is told that we have ended may start the next one at once. */
+	if (d->lock_fd >= 0)
+		close(d->lock_fd);
+	d->lock_fd = -1;
 	for (int i = 0; i < RSIP_CONTROL_CONNS; i++)
 		if (ctl->conns[i].fd >= 0)
 			rsip_conn_reply(&ctl->conns[i],

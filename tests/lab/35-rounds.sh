@@ -40,7 +40,7 @@ before=$(machine)
 for ((i = 0; i < ups; i++)); do
 	place=namespace
 	[ $((i % 2)) = 0 ] || place=host
-	host_up hosta --ports 8 --spis 4 --place $place && client hosta down || break
+	host_up hosta --ports 8 --spis 4 --place $place && client hosta down || { tail -n 5 $LAB/client-hosta.log | sed 's/^/    /'; break; }
 done
 check_eq "rounds of up and down" $i $ups
 machine >$LAB/after
