@@ -21,6 +21,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 		rec = rsip_pair_for_remote(walk, key, rec, RSIP_REMOTE_IPSEC, &slot);
 	else if (key->by_pair)
 		rec = rsip_pair_for_remote(walk, key, rec, 0, &slot);
+	rsip_capture_found(walk, rec);
 	if (rec->local != key->local || RSIP_READ(rec->expires_ns) <= walk->now)
 		return -RSIP_DROP_EXPIRED;
 	err = rsip_remote_check(rec, key);

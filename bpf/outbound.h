@@ -104,6 +104,7 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	if (key->by_pair)
 		rec = rsip_pair_for_remote(walk, key, rec, rsip_key_is_ipsec(key) ? RSIP_REMOTE_IPSEC : 0, &slot);
 	walk->bind_id = rec->host == outer->saddr ? rec->bind_id : 0;
+	rsip_capture_found(walk, rec);
 	err = rsip_owner_check(walk, rec, key, outer->saddr, outer->daddr);
 	if (!err)
 		err = rsip_dst_check(ip->daddr, outer->daddr);

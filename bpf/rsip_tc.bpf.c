@@ -64,6 +64,7 @@ int rsip_tc_slow(struct __sk_buff *ctx)
 	walk.forwarded = mark == RSIP_MARK_POOL;
 	ctx->mark = 0;
 	rsip_ctx_pull(ctx);
+	rsip_capture_begin(&walk);
 	if (mark == RSIP_MARK_POOL)
 		res = rsip_inbound(&walk);
 	else if (mark == RSIP_MARK_TUNNEL)

@@ -18,6 +18,8 @@ enum rsip_end {
 	RSIP_HAIRPIN,
 };
 
+#include "capture.h"
+
 /* Bytes of a frame behind its Ethernet header, as all byte counters have it. */
 static __always_inline __u32 rsip_passed_len(const struct rsip_walk *walk)
 {
@@ -116,6 +118,7 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 
 	if (action == RSIP_ACT_DROP && res >= 0)
 		res = -RSIP_DROP_INTERNAL;
+	rsip_capture_end(walk, action, res);
 	if (!c)
 		return action;
 	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;

@@ -34,6 +34,7 @@ static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
 	walk->row = walk->iface;
 	walk->cpu = bpf_get_smp_processor_id();
 	rsip_ctx_pull(walk->ctx);
+	rsip_capture_begin(walk);
 	return true;
 }
 

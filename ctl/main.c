@@ -21,6 +21,7 @@ static const struct command {
 	{"watch", "", "bindings, rates and drops, refreshed in place", ctl_watch, false},
 	{"events", "[KIND...]", "what happens, as it happens: bindings, violations, limits", ctl_events, true},
 	{"explain", "PACKET", "which binding would get this packet, or why none", ctl_explain, true},
+	{"capture", "IF [BINDING]", "packets as they come and leave, or why not, as pcapng; needs root", ctl_capture, true},
 	{"client", "ID|HOST", "one registration; client remove ID ends it", ctl_client, true},
 	{"binding", "ID", "one binding; binding remove ID ends it", ctl_binding, true},
 	{"config", "", "the configuration in effect; config test FILE checks one", ctl_config,
@@ -44,7 +45,8 @@ static void usage(FILE *f)
 		"  -j, --json          output for programs\n"
 		"  -s, --socket PATH   control socket (default %s)\n"
 		"  -i, --interval S    seconds between the frames of watch (default 1)\n"
-		"  -n, --frames N      end watch after N frames, events after N lines\n"
+		"  -n, --frames N      end watch or capture after N frames, events after N lines\n"
+		"  -w, --write FILE    capture writes this file (default standard output)\n"
 		"  -V, --version       print the version\n"
 		"  -h, --help          print this\n\n"
 		"Exit status: 0 done, 1 failed, 2 wrong usage, 3 nothing found.\n",
@@ -125,6 +127,7 @@ static int options(int argc, char **argv, struct ctl_run *run)
 		{"socket", required_argument, NULL, 's'},
 		{"interval", required_argument, NULL, 'i'},
 		{"frames", required_argument, NULL, 'n'},
+		{"write", required_argument, NULL, 'w'},
 		{"version", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
@@ -132,7 +135,7 @@ static int options(int argc, char **argv, struct ctl_run *run)
 	double value;
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "js:i:n:Vh", longs, NULL)) >= 0) {
+	while ((opt = getopt_long(argc, argv, "js:i:n:w:Vh", longs, NULL)) >= 0) {
 		switch (opt) {
 		case 'j':
 			run->json = true;
@@ -150,6 +153,9 @@ static int options(int argc, char **argv, struct ctl_run *run)
 				return ctl_fail(run, EXIT_USAGE,
 						"--frames must be a number from 1");
 			run->frames = (unsigned int)value;
+			break;
+		case 'w':
+			run->file = optarg;
 			break;
 		case 'V':
 			printf("rsipctl %s\n", RSIP_PACKAGE_VERSION);
@@ -185,7 +191,7 @@ int main(int argc, char **argv)
 		if (!cmd) {
 			snprintf(why, sizeof(why),
 				 "'%.40s' is no command: status, stats, clients, bindings, pools, "
-				 "watch, events, explain, "
+				 "watch, events, explain, capture, "
 				 "client, binding, config, reload, commands, raw",
 				 run.arg[0]);
 			return ctl_fail(&run, EXIT_USAGE, why);

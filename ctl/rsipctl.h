@@ -18,6 +18,7 @@ struct ctl_run { /* one run of rsipctl */
 	bool json;
 	double interval_s;   /* of watch */
 	unsigned int frames; /* of watch, lines of events; 0: until it is interrupted */
+	char *file;	     /* that capture writes; or NULL */
 	char **arg;	     /* of the command */
 	int arg_cnt;
 };
@@ -47,6 +48,7 @@ int ctl_raw(struct ctl_run *run);
 int ctl_watch(struct ctl_run *run);
 int ctl_events(struct ctl_run *run);
 int ctl_explain(struct ctl_run *run);
+int ctl_capture(struct ctl_run *run);
 
 /* ---- tables: cells are copied, numbers are right-aligned ---- */
 

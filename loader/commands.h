@@ -18,6 +18,7 @@ int rsip_loader_attach(const struct rsip_loader_options *o);
 int rsip_loader_detach(const struct rsip_loader_options *o);
 int rsip_loader_upgrade(const struct rsip_loader_options *o);
 int rsip_loader_status(const struct rsip_loader_options *o);
+int rsip_loader_capture(const struct rsip_loader_options *o);
 int rsip_loader_features(const struct rsip_loader_options *o);
 
 /*

@@ -23,6 +23,12 @@
 	"  -j, --json               answer in JSON\n"                                              \
 	"  -v, --verbose            say more\n"                                                    \
 	"  -h, --help               this text\n"
+#define CAPTURE                                                                                    \
+	"  IF                       an interface of the data plane, or any\n"                      \
+	"  -w, --write FILE         pcapng file (default: standard output, for | tshark -r -)\n"   \
+	"  -n, --count N            end after N frames (default: Ctrl-C ends it)\n"                \
+	"  --binding ID             only frames of this binding\n"                                 \
+	"  --snaplen N              at most N bytes of each (default 9216)\n"
 #define SIZES                                                                                      \
 	"  --max-bindings N         leases at once (default 65536)\n"                              \
 	"  --max-addresses N        public addresses (default 256)\n"                              \
@@ -42,6 +48,8 @@ static const struct command commands[] = {
 	{"detach", rsip_loader_detach, "takes it off and puts back what attach changed", COMMON},
 	{"upgrade", rsip_loader_upgrade, "replaces the programs under traffic, keeps the maps",
 	 COMMON},
+	{"capture", rsip_loader_capture, "writes what comes in by an interface, and what becomes of it",
+	 CAPTURE COMMON},
 	{"status", rsip_loader_status, "what is attached, its memory and counters", COMMON},
 	{"features", rsip_loader_features,
 	 "what this kernel and these interfaces can do, what is in the way",
@@ -58,7 +66,8 @@ static void usage(FILE *to)
 
 static void command_usage(FILE *to, const struct command *c)
 {
-	fprintf(to, "usage: rsip-loader %s [OPTION...]\n%s\n\n%s", c->name, c->what, c->options);
+	fprintf(to, "usage: rsip-loader %s [OPTION...]%s\n%s\n\n%s", c->name,
+		c->run == rsip_loader_capture ? " IF" : "", c->what, c->options);
 }
 
 static const struct command *find_command(const char *name)

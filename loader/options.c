@@ -9,6 +9,7 @@
 #include <string.h>
 #include "json.h"
 #include "log.h"
+#include "rsip/capture.h"
 #include "sizes.h"
 #include "util.h"
 
@@ -348,7 +349,8 @@ static void read_pin_path(struct rsip_loader_options *o, const char *path)
 
 /* ---- the command line ---------------------------------------------------- */
 
-enum { OPT_PUBLIC = 256, OPT_PRIVATE, OPT_CONFIG, OPT_MODE, OPT_PIN_PATH, OPT_NUMBER };
+enum { OPT_PUBLIC = 256, OPT_PRIVATE, OPT_CONFIG, OPT_MODE, OPT_PIN_PATH, OPT_BINDING, OPT_SNAP, OPT_NUMBER };
+#define SHORT_OPTIONS "jvhw:n:"
 
 static const struct option long_options[] = {
 	{"public", required_argument, NULL, OPT_PUBLIC},
@@ -360,11 +362,50 @@ static const struct option long_options[] = {
 	{"max-addresses", required_argument, NULL, OPT_NUMBER + 1},
 	{"max-ipsec-pairs", required_argument, NULL, OPT_NUMBER + 2},
 	{"max-cookies", required_argument, NULL, OPT_NUMBER + 3},
+	{"binding", required_argument, NULL, OPT_BINDING},
+	{"snaplen", required_argument, NULL, OPT_SNAP},
+	{"count", required_argument, NULL, 'n'},
+	{"write", required_argument, NULL, 'w'},
 	{"json", no_argument, NULL, 'j'},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
+
+static int capture_number(const char *arg, uint32_t max, uint32_t *to, char *why, size_t why_len)
+{
+	unsigned long long n;
+	char *end;
+
+	errno = 0;
+	n = strtoull(arg, &end, 10);
+	*to = (uint32_t)n;
+	if (!errno && end != arg && !*end && *arg != '-' && n && n <= max)
+		return 0;
+	snprintf(why, why_len, "'%s' is not a number from 1 to %u", arg, max);
+	return -EINVAL;
+}
+
+/* Options of capture alone. */
+static int take_capture_option(struct rsip_loader_options *o, int opt, const char *arg, char *why, size_t why_len)
+{
+	if (!o->capture.on) {
+		snprintf(why, why_len, "--binding, --snaplen, --count and --write are of capture");
+		return -EINVAL;
+	}
+	if (opt == OPT_BINDING)
+		return capture_number(arg, UINT32_MAX, &o->capture.bind_id, why, why_len);
+	if (opt == OPT_SNAP)
+		return capture_number(arg, RSIP_CAPTURE_SNAP, &o->capture.snap, why, why_len);
+	if (opt == 'n')
+		return capture_number(arg, UINT32_MAX, &o->capture.count, why, why_len);
+	if (strlen(arg) < sizeof(o->capture.file)) {
+		strcpy(o->capture.file, arg);
+		return 0;
+	}
+	snprintf(why, why_len, "'%.40s...' is too long for a file's name", arg);
+	return -EINVAL;
+}
 
 /* 0, or -EINVAL with why filled. */
 static int take_option(struct rsip_loader_options *o, int opt, const char *arg, char *why,
@@ -390,6 +431,11 @@ static int take_option(struct rsip_loader_options *o, int opt, const char *arg, 
 		return 0;
 	case OPT_CONFIG:
 		return 0;
+	case OPT_BINDING:
+	case OPT_SNAP:
+	case 'n':
+	case 'w':
+		return take_capture_option(o, opt, arg, why, why_len);
 	}
 	return number_parse(o, &numbers[opt - OPT_NUMBER], arg, why, why_len);
 }
@@ -397,10 +443,10 @@ static int take_option(struct rsip_loader_options *o, int opt, const char *arg, 
 /* First round: help, mistakes, and which file. */
 static enum rsip_loader_parsed find_config(int argc, char **argv, const char **config, bool *ifaces)
 {
-	int opt;
+	int opt, words = !strcmp(argv[0], "capture"); /* that are no options */
 
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "jvh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, SHORT_OPTIONS, long_options, NULL)) != -1) {
 		if (opt == 'h')
 			return RSIP_LOADER_HELP;
 		if (opt == '?')
@@ -410,8 +456,12 @@ static enum rsip_loader_parsed find_config(int argc, char **argv, const char **c
 		if (opt == OPT_PUBLIC || opt == OPT_PRIVATE)
 			*ifaces = true;
 	}
-	if (optind < argc) {
-		log_err("'%s' is one word too many", argv[optind]);
+	if (optind + words < argc) {
+		log_err("'%s' is one word too many", argv[optind + words]);
+		return RSIP_LOADER_USAGE;
+	}
+	if (optind + words > argc) {
+		log_err("an interface is missing, or any");
 		return RSIP_LOADER_USAGE;
 	}
 	return RSIP_LOADER_RUN;
@@ -435,12 +485,16 @@ enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
 	}
 	if (ifaces)
 		o->iface_cnt = 0;
+	o->capture.on = !strcmp(argv[0], "capture");
+	o->capture.snap = RSIP_CAPTURE_SNAP;
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "jvh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, SHORT_OPTIONS, long_options, NULL)) != -1) {
 		if (take_option(o, opt, optarg, why, sizeof(why))) {
 			log_err("%s", why);
 			return RSIP_LOADER_USAGE;
 		}
 	}
+	if (o->capture.on)
+		snprintf(o->capture.iface, sizeof(o->capture.iface), "%s", argv[optind]);
 	return RSIP_LOADER_RUN;
 }

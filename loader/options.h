@@ -36,6 +36,12 @@ struct rsip_loader_options {
 	uint32_t pool_cnt;
 	struct rsip_nat nat; /* of the file */
 	bool json;
+	struct {
+		bool on; /* the command is capture */
+		char iface[IF_NAMESIZE]; /* or "any" */
+		uint32_t bind_id, snap, count; /* 0: any, as much as can be, until it is ended */
+		char file[256]; /* "" and "-": standard output */
+	} capture;
 };
 
 enum rsip_loader_parsed {

@@ -37,6 +37,40 @@ static int config(const char *text)
 
 /* ---- the command line ---------------------------------------------------- */
 
+#define CAPTURE(...) parse((char *[]){(char *)"capture", __VA_ARGS__, NULL})
+
+Test(loader_options, capture_takes_an_interface_and_what_to_look_for)
+{
+	cr_assert_eq(CAPTURE("pub0", "-w", "file", "-n", "5", "--binding", "4294967295", "--snaplen", "96"), RSIP_LOADER_RUN);
+	cr_assert_str_eq(o.capture.iface, "pub0");
+	cr_assert_str_eq(o.capture.file, "file");
+	cr_assert_eq(o.capture.count, 5);
+	cr_assert_eq(o.capture.bind_id, 4294967295U);
+	cr_assert_eq(o.capture.snap, 96);
+	defaults();
+	cr_assert_eq(CAPTURE("--count=1", "any"), RSIP_LOADER_RUN);
+	cr_assert_str_eq(o.capture.iface, "any");
+	cr_assert_eq(o.capture.snap, 9216);
+}
+
+Test(loader_options, capture_wants_one_interface_and_numbers)
+{
+	cr_assert_eq(CAPTURE("-n", "5"), RSIP_LOADER_USAGE);
+	cr_assert_eq(CAPTURE("pub0", "priv0"), RSIP_LOADER_USAGE);
+	cr_assert_eq(CAPTURE("pub0", "-n", "0"), RSIP_LOADER_USAGE);
+	cr_assert_eq(CAPTURE("pub0", "-n", "4294967296"), RSIP_LOADER_USAGE);
+	cr_assert_eq(CAPTURE("pub0", "--binding", "-1"), RSIP_LOADER_USAGE);
+	cr_assert_eq(CAPTURE("pub0", "--snaplen", "9217"), RSIP_LOADER_USAGE);
+	cr_assert_eq(CAPTURE("pub0", "--snaplen", ""), RSIP_LOADER_USAGE);
+}
+
+Test(loader_options, other_commands_do_not_capture)
+{
+	cr_assert_eq(PARSE("-w", "file"), RSIP_LOADER_USAGE);
+	cr_assert_eq(PARSE("--binding", "5"), RSIP_LOADER_USAGE);
+	cr_assert_eq(PARSE("pub0"), RSIP_LOADER_USAGE);
+}
+
 Test(loader_options, interfaces_keep_their_roles_and_order)
 {
 	cr_assert_eq(PARSE("--private", "eth1,endpoint=10.0.0.1", "--public=eth0", "--private",
