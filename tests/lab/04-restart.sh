@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
 LAB_LEASES='"min": 2, "default": 1800'
+LAB_TOP='"log": { "allocations": "/run/rsip-lab/allocations" },'
 lab_up
 both_up --ports 8 --spis 4 --lease 8
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
@@ -82,6 +83,8 @@ check_ge "what came after the end was dropped as expired" "$(stat_of expired)" "
 check_eq "nothing else was dropped" "$(drops)" "$(stat_of expired)"
 check_eq "the new rsipd lists the long lease" "$(bindings | grep -c "$port-")" 1
 check_eq "and not the one that ran out" "$(bindings | grep -c -F $HOSTB)" 0
+ends() { grep -c "^rsip-lease v1 end .* host=$HOSTB interface=priv0 .* since=.* reason=expired\$" $LAB/allocations; }
+check_eq "the allocation log has its end, though nobody saw it" "$(ends)" 1
 check "host B's client, started again, leases again" host_up hostb --ports 8 --spis 4
 inside hostb "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 100 20 >$LAB/again.json
 check_eq "host B's programs talk again, lost" "$(js 'd["lost"]' <$LAB/again.json)" 0

@@ -10,6 +10,8 @@ lab_up
 [ "${LONG:-}" = 1 ] && rounds=10000 ups=200 || { rounds=300 ups=8; }
 
 rss() { awk '/^VmRSS/ { print $2 }' /proc/"$1"/status; }
+# a sanitizer keeps freed memory back for a while, and has its own way to find leaks
+lean() { if [ -d $LAB/san ]; then skip "$1: not with a sanitizer"; else check_le "$@"; fi; }
 fds() { ls /proc/"$1"/fd | wc -l; }
 machine() { on hosta ip -br link; on hosta ip rule; on hosta ip route show table all; on hosta tc qdisc show; ls $LAB/client-hosta; mount | grep -c netns; }
 
@@ -19,7 +21,7 @@ check_eq "rounds with rsipd" "$(protocol 100)" 100
 before_rss=$(rss $RSIPD) before_fds=$(fds $RSIPD)
 check_eq "rounds with rsipd" "$(protocol $rounds)" $rounds
 check_eq "rsipd's descriptors" "$(fds $RSIPD)" "$before_fds"
-check_le "rsipd's memory has not grown, KB more" $(($(rss $RSIPD) - before_rss)) 1024
+lean "rsipd's memory has not grown, KB more" $(($(rss $RSIPD) - before_rss)) 1024
 check_eq "no registration and no binding is left" "$(ctl --json clients | grep -c client-id; bindings)" "0"
 
 host_up hosta --ports 8 --spis 4 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
@@ -29,9 +31,9 @@ check_eq "lease and release with the client" "$(leases 50)" 50
 before_rss=$(rss $CLIENT) before_fds=$(fds $CLIENT) gw_rss=$(rss $RSIPD) gw_fds=$(fds $RSIPD)
 check_eq "lease and release with the client" "$(leases $rounds)" $rounds
 check_eq "the client's descriptors" "$(fds $CLIENT)" "$before_fds"
-check_le "the client's memory has not grown, KB more" $(($(rss $CLIENT) - before_rss)) 512
+lean "the client's memory has not grown, KB more" $(($(rss $CLIENT) - before_rss)) 512
 check_eq "rsipd's descriptors" "$(fds $RSIPD)" "$gw_fds"
-check_le "rsipd's memory has not grown, KB more" $(($(rss $RSIPD) - gw_rss)) 1024
+lean "rsipd's memory has not grown, KB more" $(($(rss $RSIPD) - gw_rss)) 1024
 one() { [ "$(bindings | wc -l)" = 1 ]; }
 check "one binding is left, the client's own" wait_for 5 one
 client hosta down

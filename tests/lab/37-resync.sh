@@ -38,13 +38,20 @@ done
 # twice to each; more where a repeated request met it, too
 check_ge "the gateway sent 301 to each" "$(ctl stats | awk '$1 == "REGISTER_FIRST" { print $2 }')" 4
 
+# RFC 3103 10.2.1: what still comes for a tunnel that is gone is discarded
+unknown() { on hosta awk '/^Ip:/ { if (!n) n = split($0, name); else for (i in name) if (name[i] == "InUnknownProtos") print $i }' /proc/net/snmp; }
+send_to() { on peer "$PY" -c 'import socket, sys
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"late", (sys.argv[1], int(sys.argv[2])))' "$@"; }
+discards() { [ "$(unknown)" -gt "$1" ]; }
+
 for h in hosta hostb; do
-	id[$h]=$(client_id $h)
+	id[$h]=$(client_id $h) addr=$(lease $h addr) port=$(lease $h port)
 	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
 	umount "$LAB/client-$h/netns" 2>/dev/null
 	on $h ip link del rsip0 2>/dev/null
 	on $h tc qdisc del dev eth0 clsact 2>/dev/null
 	rm -rf "$LAB/client-$h"
+	[ $h != hosta ] || { before=$(unknown) && send_to "$addr" "$port"; check "what comes for its old tunnel is discarded" wait_for 5 discards "$before"; }
 	check "$h, ${transport[$h]}: after a reboot of the host" host_up $h --ports 8 --transport ${transport[$h]}
 	check "$h: its registration is another" [ "$(client_id $h)" != "${id[$h]}" ]
 	check "$h talks again" talks $h
