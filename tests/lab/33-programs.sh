@@ -63,11 +63,12 @@ if command -v dropbear >/dev/null && command -v dropbearkey >/dev/null; then
 	start hosta sshd-a.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- dropbear -F -E -r $LAB/host.key -p 2222 -s
 	secure() { # PORT HOST COMMAND
 		ssh -q -i $LAB/id -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
-			-o ConnectTimeout=5 -p "$1" root@"$2" "$3"
+			-o ConnectTimeout=15 -p "$1" root@"$2" "$3"
 	}
 	export -f secure
 	export LAB
 	wait_for 5 listens peer 22
+	wait_for 10 inside hosta sh -c 'ss -Hltn sport = 2222 | grep -q .' || lab_abort "no sshd on host A: $(tail -n 2 $LAB/sshd-a.log)"
 	check_eq "ssh to the peer" "$(inside hosta bash -c "secure 22 $PEER 'echo \$SSH_CONNECTION'" | cut -d ' ' -f 1)" $POOL
 	check_eq "ssh from the peer to host A's port 2222" "$(on peer bash -c "secure 2222 $POOL 'echo here'")" here
 else
