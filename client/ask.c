@@ -132,8 +132,7 @@ int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answe
 	return none || result == RSIP_CTL_EMPTY ? RSIP_EXIT_NOTHING : RSIP_EXIT_FAILED;
 }
 
-/* ---- for people
- * ---------------------------------------------------------------------------------------------- */
+/* ---- for people ---- */
 
 static const cJSON *get(const cJSON *obj, const char *name)
 {

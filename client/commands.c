@@ -25,9 +25,7 @@ static struct rsip_daemon *new_daemon(const struct rsip_cli *cli)
 	return d;
 }
 
-/* ---- up
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- up ---- */
 
 /* What the daemon says before it is ready is for the one who started it; the rest goes to a file.
  */
@@ -109,9 +107,7 @@ int rsip_cmd_up(struct rsip_cli *cli)
 	return status;
 }
 
-/* ---- down
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- down ---- */
 
 /* Without a running client: what one left behind (the state file says so) is ended in its name. */
 static int down_after_death(struct rsip_cli *cli, int result)
@@ -151,9 +147,7 @@ int rsip_cmd_down(struct rsip_cli *cli)
 	return status;
 }
 
-/* ---- the others
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the others ---- */
 
 int rsip_cmd_status(struct rsip_cli *cli)
 {

@@ -20,8 +20,7 @@
 
 #define RSIP_CONTROL_SECONDS 30
 
-/* ---- answering
- * --------------------------------------------------------------------------------------------- */
+/* ---- answering ---- */
 
 static void hang_up(struct rsip_conn *c)
 {

@@ -24,8 +24,7 @@ uint64_t rsip_daemon_now(void)
 	return ts.tv_sec * RSIP_NS_PER_S + ts.tv_nsec;
 }
 
-/* ---- telling the one who called `up`
- * --------------------------------------------------------------------- */
+/* ---- telling the one who called `up` ---- */
 
 static void tell(struct rsip_daemon *d, int result, const char *text)
 {
@@ -72,8 +71,7 @@ static void tell_if_ready(struct rsip_daemon *d)
 	tell(d, 0, "up");
 }
 
-/* ---- what the session reports
- * ------------------------------------------------------------------------------ */
+/* ---- what the session reports ---- */
 
 static void save(struct rsip_daemon *d)
 {
@@ -182,9 +180,7 @@ static const struct rsip_session_sink sink = {
 	.changed = session_changed,
 };
 
-/* ---- the loop
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- the loop ---- */
 
 static void answer_waiting(struct rsip_daemon *d)
 {
@@ -291,8 +287,7 @@ static void watch_sockets(struct rsip_daemon *d)
 	event_add(d->sockets, NULL);
 }
 
-/* ---- start and end
- * --------------------------------------------------------------------------------------------- */
+/* ---- start and end ---- */
 
 uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d)
 {

@@ -7,8 +7,7 @@
 
 #define RSIP_SILENT_MAX 2 /* requests in a row without an answer */
 
-/* ---- requests
- * ---------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 /* RFC 3103 8.11: the counter rises by one for each new message; 0 is the gateway's own. */
 static void next_counter(struct rsip_session *s)
@@ -75,8 +74,7 @@ void rsip_query_done(struct rsip_session *s, int index, const struct rsip_answer
 	s->sink.queried(s->sink.ctx, s->queries[index].tag, a, err);
 }
 
-/* ---- time
- * --------------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 static void unanswered(struct rsip_session *s, uint64_t now)
 {
@@ -210,8 +208,7 @@ uint64_t rsip_session_due(const struct rsip_session *s)
 	return due;
 }
 
-/* ---- what the owner asks for
- * ---------------------------------------------------------------------------- */
+/* ---- what the owner asks for ---- */
 
 void rsip_session_init(struct rsip_session *s, const struct rsip_session_sink *sink,
 		       enum rsip_transport transport, __be32 local, __be32 gateway)

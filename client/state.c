@@ -58,8 +58,7 @@ static void read_boot_id(char id[64])
 		close(fd);
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void add_pair(cJSON *array, uint64_t first, uint64_t cnt)
 {
@@ -193,8 +192,7 @@ void rsip_state_remove(const char *state_dir)
 	unlink(path);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static __be32 get_ip4(const cJSON *obj, const char *name)
 {

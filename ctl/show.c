@@ -25,8 +25,7 @@ static const cJSON *sub(const cJSON *obj, const char *name)
 	return cJSON_GetObjectItemCaseSensitive(obj, name);
 }
 
-/* ---- status, pools
- * ---------------------------------------------------------------------------------------------- */
+/* ---- status, pools ---- */
 
 /* "IP-IP 1480, GRE 1476" */
 static const char *tunnel_mtus(const cJSON *item, char *buf, size_t size)
@@ -126,9 +125,7 @@ int ctl_pools(struct ctl_run *run)
 	return code;
 }
 
-/* ---- stats
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- stats ---- */
 
 /* One row for each counter that is not zero, one column for each interface. */
 static void print_counters(const cJSON *out, const char *part, const char *title)
@@ -221,8 +218,7 @@ int ctl_stats(struct ctl_run *run)
 	return EXIT_DONE;
 }
 
-/* ---- pages of clients and bindings
- * ------------------------------------------------------------------------------------- */
+/* ---- pages of clients and bindings ---- */
 
 static void client_row(struct table *t, const cJSON *c)
 {
@@ -351,8 +347,7 @@ int ctl_bindings(struct ctl_run *run)
 	return show_pages(run, &bind_pages);
 }
 
-/* ---- one client, one binding
- * ---------------------------------------------------------------------------------------- */
+/* ---- one client, one binding ---- */
 
 /* name: value, empty fields left out. */
 static void print_fields(const cJSON *obj)

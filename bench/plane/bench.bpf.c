@@ -49,8 +49,7 @@ static __always_inline void set_addresses(struct iphdr *ip, __be32 src, __be32 d
 	ip->check = ~fold((__u64)ip->check + src + dst);
 }
 
-/* ---- which binding
- * ------------------------------------------------------------------------------------- */
+/* ---- which binding ---- */
 
 struct who {
 	__u32 i;
@@ -75,8 +74,7 @@ static __always_inline struct who choose(void)
 	return w;
 }
 
-/* ---- its packet
- * ---------------------------------------------------------------------------------------- */
+/* ---- its packet ---- */
 
 struct l4 {
 	__be16 src, dst;
@@ -184,8 +182,7 @@ int bench_send(struct xdp_md *ctx)
 	return bpf_redirect_map(&bench_devs, 0, XDP_ABORTED);
 }
 
-/* ---- what is measured beside the product
- * ----------------------------------------------------------------- */
+/* ---- what is measured beside the product ---- */
 
 SEC("xdp")
 int bench_nothing(struct xdp_md *ctx)

@@ -22,8 +22,7 @@ static const struct given *theme; /* most packets are about one binding, or few 
 
 TestSuite(differential);
 
-/* ---- chance
- * -------------------------------------------------------------------------------------- */
+/* ---- chance ---- */
 
 static uint32_t below(uint32_t n)
 {
@@ -96,8 +95,7 @@ static uint64_t some_cookie(void)
 		    0xa000000400000009);
 }
 
-/* ---- bindings
- * ------------------------------------------------------------------------------------ */
+/* ---- bindings ---- */
 
 static void bind_both(struct given g)
 {
@@ -142,8 +140,7 @@ static void end_world(void)
 	gateway_dp()->ops->housekeep(gateway_dp(), rsip_now_ns());
 }
 
-/* ---- packets
- * ------------------------------------------------------------------------------------- */
+/* ---- packets ---- */
 
 struct layers {
 	struct pkt_layer l[12];
@@ -307,8 +304,7 @@ static void damage(struct pkt *p, bool tunnelled)
 	mend(p, 14);
 }
 
-/* ---- both
- * ---------------------------------------------------------------------------------------- */
+/* ---- both ---- */
 
 /* Of a packet that passes, its bytes are counted too; bytes are those of one binding's counters. */
 static struct expect expectation(const struct ref_result *r, int iface, const struct pkt *in)

@@ -65,8 +65,7 @@ static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struc
 	out->len = 14 + front + ip->len;
 }
 
-/* ---- the two ways
- * -------------------------------------------------------------------------------- */
+/* ---- the two ways ---- */
 
 static void drop(struct ref_result *res, int reason)
 {
