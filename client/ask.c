@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The asking side of the control socket, and what people see of its answers. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Who speaks: our messages prove us to the gateway, and its messages prove it to us (auth.h). */
 #include "auth.h"
 #include "log.h"

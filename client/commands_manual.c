@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * manual: a pair of SAs without IKE, as `ip xfrm` commands for both ends (RFC 3104 5: "manual
  * assignment").  AES-CBC and HMAC-SHA-256: RFC 4106 2 forbids GCM with keys that are not fresh.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The commands of the control socket: leases, queries, the namespace, the end. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The event loop: carries the session's messages and times, and acts on what it reports. */
 #include <errno.h>
 #include <fcntl.h>

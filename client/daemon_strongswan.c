@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The leases of a strongSwan: asked for, made larger, given back. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * exec: becomes the program, inside the namespace.  Nothing stays between caller and program, so
  * signals and the exit status need no help; the mount namespace of its own ends with the program.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What becomes of a lease: granted, refused, extended, lost. */
 #include <arpa/inet.h>
 #include <errno.h>

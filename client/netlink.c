@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* rtnetlink through libmnl: links, addresses, routes, a count of TC filters. */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The probe is a complete IKE_SA_INIT (RFC 7296 1.2) with one common proposal: a peer answers it,
  * if only with NO_PROPOSAL_CHOSEN.  Raw sockets, because a charon may sit on the port; it sees the

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * From leased ports to kernel settings.  connect(), sendto() and bind() to port 0 choose from
  * ip_local_port_range without ip_local_reserved_ports; TCP connects look at ports of the low

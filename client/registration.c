@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The registration: gained, found again, lost (RFC 3103 9.2 to 9.5, 10.2). */
 #include <errno.h>
 #include "log.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* RFC 3104 sections 3 and 4: on a shared address neither the address nor IKE's port tells hosts
  * apart. */
 #include <stdarg.h>

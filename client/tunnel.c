@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The tunnel device: choosing its kind, bringing it up in the programs' namespace, its addresses.
  */
 #include <errno.h>

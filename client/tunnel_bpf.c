@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The BPF programs of the tunnel: loading, attaching, filling their table.  The only file with
  * libbpf. */
 #include <errno.h>

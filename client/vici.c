@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * strongSwan's src/libcharon/plugins/vici/README.md: a packet is a length (4, big endian) and then
  * type (1), for a request the length (1) and letters of its name, and a message; in a message an

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* loader/options.c: the command line and the loader's part of the configuration file. */
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* loader/sizes.c: how big the maps are made; loader/pins.c: what pins are called. */
 #include <criterion/criterion.h>
 #include <errno.h>
