@@ -12,9 +12,10 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include "mnl.h"
 #include "netlink.h"
 
-#define RSIP_NL_BUF 16384
+#define RSIP_NL_BUF 2048 /* for a request */
 
 struct rsip_nl {
 	struct mnl_socket *sock;
@@ -29,9 +30,8 @@ int rsip_nl_open(struct rsip_nl **out)
 
 	if (!nl)
 		return -ENOMEM;
-	nl->sock = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!nl->sock || mnl_socket_bind(nl->sock, 0, MNL_SOCKET_AUTOPID) < 0) {
-		err = -errno;
+	err = rsip_mnl_open(NETLINK_ROUTE, 0, &nl->sock);
+	if (err) {
 		rsip_nl_close(nl);
 		return err;
 	}
@@ -58,29 +58,10 @@ static struct nlmsghdr *request(struct rsip_nl *nl, uint16_t type, uint16_t flag
 	return h;
 }
 
-/* Sends h and feeds what comes back to cb until the acknowledgement or the end of a dump. */
-static int exchange(struct rsip_nl *nl, struct nlmsghdr *h, mnl_cb_t cb, void *data)
-{
-	unsigned int port = mnl_socket_get_portid(nl->sock);
-	int n, ret = MNL_CB_OK;
-
-	if (mnl_socket_sendto(nl->sock, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (ret == MNL_CB_OK) {
-		n = mnl_socket_recvfrom(nl->sock, nl->buf, sizeof(nl->buf));
-		if (n < 0)
-			return -errno;
-		ret = mnl_cb_run(nl->buf, n, nl->seq, port, cb, data);
-		if (ret == MNL_CB_ERROR)
-			return -errno;
-	}
-	return 0;
-}
-
 static int order(struct rsip_nl *nl, struct nlmsghdr *h)
 {
 	h->nlmsg_flags |= NLM_F_ACK;
-	return exchange(nl, h, NULL, NULL);
+	return rsip_mnl_exchange(nl->sock, h, NULL, NULL);
 }
 
 static struct ifinfomsg *link_request(struct rsip_nl *nl, struct nlmsghdr **h, uint16_t type,
@@ -139,7 +120,7 @@ int rsip_nl_link_get(struct rsip_nl *nl, const char *name, struct rsip_link *lin
 	memset(link, 0, sizeof(*link));
 	link_request(nl, &h, RTM_GETLINK, NLM_F_ACK);
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	return exchange(nl, h, take_link, link);
+	return rsip_mnl_exchange(nl->sock, h, take_link, link);
 }
 
 int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_link *link)
@@ -148,7 +129,7 @@ int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_lin
 
 	memset(link, 0, sizeof(*link));
 	link_request(nl, &h, RTM_GETLINK, NLM_F_ACK)->ifi_index = ifindex;
-	return exchange(nl, h, take_link, link);
+	return rsip_mnl_exchange(nl->sock, h, take_link, link);
 }
 
 int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer_name, int peer_netns,
@@ -360,7 +341,7 @@ bool rsip_nl_rule_exists(struct rsip_nl *nl, uint32_t priority, uint32_t table)
 	struct rule_search search = {.priority = priority, .table = table};
 
 	rule->family = AF_INET;
-	exchange(nl, h, see_rule, &search);
+	rsip_mnl_exchange(nl->sock, h, see_rule, &search);
 	return search.found;
 }
 
@@ -428,7 +409,7 @@ int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table)
 		memset(&found, 0, sizeof(found));
 		found.table = table ? table : RT_TABLE_MAIN;
 		rt->rtm_family = AF_INET;
-		err = exchange(nl, h, see_bare_route, &found);
+		err = rsip_mnl_exchange(nl->sock, h, see_bare_route, &found);
 		for (unsigned int i = 0; i < found.cnt && !err; i++)
 			err = rsip_nl_bare_route(nl, false, table, found.r[i].type, found.r[i].dst, found.r[i].len);
 	} while (!err && found.cnt == RSIP_FLUSH_MAX);
@@ -473,7 +454,7 @@ int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_
 	mnl_attr_put_u32(h, RTA_DST, dst);
 	if (oif)
 		mnl_attr_put_u32(h, RTA_OIF, oif);
-	return exchange(nl, h, take_route, route);
+	return rsip_mnl_exchange(nl->sock, h, take_route, route);
 }
 
 struct clsact_search {
@@ -503,7 +484,7 @@ bool rsip_nl_has_clsact(struct rsip_nl *nl, uint32_t ifindex)
 
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
-	exchange(nl, h, see_clsact, &search);
+	rsip_mnl_exchange(nl->sock, h, see_clsact, &search);
 	return search.found;
 }
 
@@ -533,6 +514,6 @@ int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, 
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = ifindex;
 	tc->tcm_parent = parent;
-	err = exchange(nl, h, count_one, &count);
+	err = rsip_mnl_exchange(nl->sock, h, count_one, &count);
 	return err ? err : count.n;
 }

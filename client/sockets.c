@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
+#include "mnl.h"
 #include "sockets.h"
 
 static int take_socket(const struct nlmsghdr *h, void *data)
@@ -19,10 +20,10 @@ static int take_socket(const struct nlmsghdr *h, void *data)
 
 static int dump(struct mnl_socket *sock, uint8_t family, uint8_t proto, struct rsip_portset *used)
 {
-	char buf[32768];
+	char buf[256];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	struct inet_diag_req_v2 *req = mnl_nlmsg_put_extra_header(h, sizeof(*req));
-	int n, ret = MNL_CB_OK;
+	int err;
 
 	h->nlmsg_type = SOCK_DIAG_BY_FAMILY;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
@@ -30,29 +31,19 @@ static int dump(struct mnl_socket *sock, uint8_t family, uint8_t proto, struct r
 	req->sdiag_family = family;
 	req->sdiag_protocol = proto;
 	req->idiag_states = ~0U;
-	if (mnl_socket_sendto(sock, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (ret == MNL_CB_OK) {
-		n = mnl_socket_recvfrom(sock, buf, sizeof(buf));
-		if (n < 0)
-			return -errno;
-		ret = mnl_cb_run(buf, n, 1, mnl_socket_get_portid(sock), take_socket, used);
-		if (ret == MNL_CB_ERROR)
-			return errno == ENOENT ? 0 : -errno; /* no such protocol here */
-	}
-	return 0;
+	err = rsip_mnl_exchange(sock, h, take_socket, used);
+	return err == -ENOENT ? 0 : err; /* no such protocol here */
 }
 
 int rsip_sockets_ports(struct rsip_portset *used)
 {
 	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP},
 			     families[] = {AF_INET, AF_INET6};
-	struct mnl_socket *sock = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	int err;
+	struct mnl_socket *sock;
+	int err = rsip_mnl_open(NETLINK_SOCK_DIAG, 0, &sock);
 
-	if (!sock)
-		return -errno;
-	err = mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
+	if (err)
+		return err;
 	for (int i = 0; i < 4 && !err; i++)
 		err = dump(sock, families[i & 1], protos[i >> 1], used);
 	mnl_socket_close(sock);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
 #include <linux/xfrm.h>
+#include "mnl.h"
 #include "xfrm.h"
 
 struct dump {
@@ -40,37 +41,13 @@ static int take_sa(const struct nlmsghdr *h, void *data)
 	return MNL_CB_OK;
 }
 
-static int dump(struct mnl_socket *sock, struct dump *d)
-{
-	char buf[32768];
-	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
-	int n, ret = MNL_CB_OK;
-
-	h->nlmsg_type = XFRM_MSG_GETSA;
-	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = 1;
-	if (mnl_socket_sendto(sock, h, h->nlmsg_len) < 0)
-		return -errno;
-	while (ret == MNL_CB_OK) {
-		n = mnl_socket_recvfrom(sock, buf, sizeof(buf));
-		if (n < 0)
-			return -errno;
-		ret = mnl_cb_run(buf, n, 1, mnl_socket_get_portid(sock), take_sa, d);
-		if (ret == MNL_CB_ERROR)
-			return -errno;
-	}
-	return 0;
-}
-
 int rsip_xfrm_each(void (*take)(void *ctx, const struct rsip_sa *sa), void *ctx)
 {
 	struct dump d = {take, ctx};
-	struct mnl_socket *sock = mnl_socket_open2(NETLINK_XFRM, SOCK_CLOEXEC);
-	int err;
+	char buf[64];
+	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 
-	if (!sock)
-		return -errno;
-	err = mnl_socket_bind(sock, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : dump(sock, &d);
-	mnl_socket_close(sock);
-	return err;
+	h->nlmsg_type = XFRM_MSG_GETSA;
+	h->nlmsg_flags = NLM_F_DUMP;
+	return rsip_mnl_ask(NETLINK_XFRM, h, take_sa, &d);
 }

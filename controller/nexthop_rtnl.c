@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "mnl.h"
 
 #define READ_SIZE 32768
 #define EVENT_BUFFER (4 * 1024 * 1024)
@@ -53,39 +54,6 @@ static int send_query(struct rsip_rtnl *r, struct nlmsghdr *msg)
 	return mnl_socket_sendto(r->query, msg, msg->nlmsg_len) < 0 ? -errno : 0;
 }
 
-static int read_query(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
-{
-	char buf[READ_SIZE];
-	int rc = MNL_CB_OK;
-
-	while (rc > MNL_CB_STOP) {
-		ssize_t len = mnl_socket_recvfrom(r->query, buf, sizeof(buf));
-
-		if (len < 0 && errno == EINTR)
-			continue;
-		if (len < 0)
-			return -errno;
-		rc = mnl_cb_run(buf, (size_t)len, r->seq, mnl_socket_get_portid(r->query), fn,
-				arg);
-		if (rc < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-static struct mnl_socket *open_socket(unsigned int groups, int *err)
-{
-	struct mnl_socket *s = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-
-	*err = 0;
-	if (s && mnl_socket_bind(s, groups, MNL_SOCKET_AUTOPID) == 0)
-		return s;
-	*err = -errno;
-	if (s)
-		mnl_socket_close(s);
-	return NULL;
-}
-
 /* A socket for questions starts anew after an answer that broke off: no rest of it can be mistaken
  * for the next. */
 static int open_query(struct rsip_rtnl *r)
@@ -95,8 +63,9 @@ static int open_query(struct rsip_rtnl *r)
 
 	if (r->query)
 		mnl_socket_close(r->query);
-	r->query = open_socket(0, &err);
-	if (r->query)
+	r->query = NULL;
+	err = rsip_mnl_open(NETLINK_ROUTE, 0, &r->query);
+	if (!err)
 		setsockopt(mnl_socket_get_fd(r->query), SOL_SOCKET, SO_RCVTIMEO, &patience,
 			   sizeof(patience));
 	return err;
@@ -114,7 +83,7 @@ static int dump_once(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
 	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
 	nd->ndm_family = AF_INET;
 	err = send_query(r, msg);
-	return err ? err : read_query(r, fn, arg);
+	return err ? err : rsip_mnl_read(r->query, r->seq, fn, arg);
 }
 
 /* EINTR: the table changed while it was read. */
@@ -173,7 +142,7 @@ int rsip_rtnl_ask_route(struct rsip_rtnl *r, __be32 host, uint32_t ifindex, __be
 	mnl_attr_put_u32(msg, RTA_OIF, ifindex);
 	err = send_query(r, msg);
 	if (!err)
-		err = read_query(r, on_route, &route);
+		err = rsip_mnl_read(r->query, r->seq, on_route, &route);
 	if (err == -EAGAIN || err == -EPROTO)
 		open_query(r);
 	if (err)
@@ -225,7 +194,7 @@ int rsip_rtnl_open(struct rsip_rtnl *r)
 	int err, size = EVENT_BUFFER;
 
 	memset(r, 0, sizeof(*r));
-	r->events = open_socket(RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK, &err);
+	err = rsip_mnl_open(NETLINK_ROUTE, RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK, &r->events);
 	if (!err)
 		err = open_query(r);
 	if (err) {

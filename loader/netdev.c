@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
+#include "mnl.h"
 
 /* linux/netdev.h of 6.3 and later: the generic netlink family "netdev" */
 #define NETDEV_FAMILY "netdev"
@@ -23,32 +24,6 @@
 #define NETDEV_A_DEV_XDP_FEATURES 3
 
 /* ---- netlink ---------------------------------------------------- */
-
-/* Sends one request, gives every answer to cb.  0 or negative errno. */
-static int netlink_ask(int bus, struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
-{
-	char buf[32768];
-	struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	int got, err = 0;
-
-	if (!nl)
-		return -errno;
-	nlh->nlmsg_seq = 1;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		err = -errno;
-	while (!err) {
-		got = (int)mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (got > 0)
-			got = mnl_cb_run(buf, (size_t)got, 1, mnl_socket_get_portid(nl), cb, arg);
-		if (got < 0)
-			err = -errno;
-		if (got <= 0)
-			break;
-	}
-	mnl_socket_close(nl);
-	return err;
-}
 
 struct vlan_search {
 	uint32_t below;
@@ -88,7 +63,7 @@ static bool has_vlan_above(uint32_t ifindex)
 	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
-	netlink_ask(NETLINK_ROUTE, nlh, link_seen, &search);
+	rsip_mnl_ask(NETLINK_ROUTE, nlh, link_seen, &search);
 	return search.found;
 }
 
@@ -134,12 +109,12 @@ int rsip_netdev_features(uint32_t ifindex, uint64_t *features)
 
 	*features = 0;
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, NETDEV_FAMILY);
-	err = netlink_ask(NETLINK_GENERIC, nlh, family_seen, &family);
+	err = rsip_mnl_ask(NETLINK_GENERIC, nlh, family_seen, &family);
 	if (err)
 		return err;
 	nlh = genl_request(buf, family, NETDEV_CMD_DEV_GET);
 	mnl_attr_put_u32(nlh, NETDEV_A_DEV_IFINDEX, ifindex);
-	return netlink_ask(NETLINK_GENERIC, nlh, features_seen, features);
+	return rsip_mnl_ask(NETLINK_GENERIC, nlh, features_seen, features);
 }
 
 /* ---- ioctl and libc ---------------------------------------------------- */

@@ -11,38 +11,14 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "mnl.h"
 
 #define BUF_LEN 1024
-
-/* Sends one request, gives each answer to cb (NULL: none is wanted), waits for the kernel's word. */
-static int ask_each(struct nlmsghdr *nlh, mnl_cb_t cb, void *arg)
-{
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buf[32768];
-	int err = 0, got = MNL_CB_OK;
-
-	if (!nl)
-		return -errno;
-	nlh->nlmsg_flags |= NLM_F_REQUEST;
-	nlh->nlmsg_seq = 1;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
-		err = -errno;
-	while (!err && got > MNL_CB_STOP) {
-		got = (int)mnl_socket_recvfrom(nl, buf, sizeof(buf));
-		if (got >= 0)
-			got = mnl_cb_run(buf, (size_t)got, 1, mnl_socket_get_portid(nl), cb, arg);
-		if (got < 0)
-			err = -errno;
-	}
-	mnl_socket_close(nl);
-	return err;
-}
 
 static int ask(struct nlmsghdr *nlh)
 {
 	nlh->nlmsg_flags |= NLM_F_ACK;
-	return ask_each(nlh, NULL, NULL);
+	return rsip_mnl_ask(NETLINK_ROUTE, nlh, NULL, NULL);
 }
 
 /* ---- devices ---------------------------------------------------- */
@@ -196,7 +172,7 @@ static void tc_dump(uint16_t type, uint32_t parent, struct search *search)
 	tcm->tcm_family = AF_UNSPEC;
 	tcm->tcm_ifindex = (int)search->ifindex;
 	tcm->tcm_parent = parent;
-	ask_each(nlh, tc_seen, search);
+	rsip_mnl_ask(NETLINK_ROUTE, nlh, tc_seen, search);
 }
 
 int rsip_rtnl_has_qdisc(uint32_t ifindex, const char *kind)
