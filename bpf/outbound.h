@@ -149,7 +149,6 @@ static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rs
 {
 	int len = rsip_gre_read(walk->ctx, walk->l2 + outer->hlen, outer->len - outer->hlen);
 
-	walk->tunnel = RSIP_TUNNEL_GRE;
 	if (!len && walk->slow) /* reassembled on suspicion: the machine's own */
 		walk->mark = RSIP_MARK_KERNEL;
 	return len;
@@ -170,16 +169,19 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 		return RSIP_PASS;
 	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
 	err = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &outer);
-	if (outer.proto != RSIP_PROTO_IPIP && (outer.proto != RSIP_PROTO_GRE || !rsip_gre_wanted()))
-		return RSIP_PASS;
+	walk->tunnel = RSIP_TUNNEL_IPIP;
+	if (outer.proto != RSIP_PROTO_IPIP) {
+		if (outer.proto != RSIP_PROTO_GRE || !rsip_gre_wanted())
+			return RSIP_PASS;
+		walk->tunnel = RSIP_TUNNEL_GRE;
+	}
 	if (err)
 		return err;
 	if (outer.frag) {
 		walk->mark = RSIP_MARK_TUNNEL;
 		return RSIP_PASS_FRAGMENT;
 	}
-	walk->tunnel = RSIP_TUNNEL_IPIP;
-	if (outer.proto == RSIP_PROTO_GRE) {
+	if (walk->tunnel == RSIP_TUNNEL_GRE) {
 		more = rsip_gre_open(walk, &outer);
 		if (more <= 0)
 			return more ? more : RSIP_PASS;
