@@ -2,7 +2,7 @@
 /*
  * The lease manager, its store and its data plane against a slow oracle: a plain list of what is leased and of what
  * rests.  Hosts ask, extend, free and leave at random, time passes, and every now and then the disk is full, or rsipd dies with
- * whatever was not committed.  RSIP_MODEL_OPS: how many operations (default 100,000); a line is printed every million.
+ * whatever was not committed, in a power cut with the data plane, too.  RSIP_MODEL_OPS: how many operations (default 100,000); a line is printed every million.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "journal.h"
-#include "lease.h"
+#include "lease_priv.h"
 #include "util.h"
 
 #define S RSIP_NS_PER_S
@@ -375,6 +375,16 @@ static bool same_as_oracle(void *arg, const struct rsip_lease_client *c, const s
 	return true;
 }
 
+static uint32_t free_ports(void)
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t a = 0; a < SHARED; a++)
+		for (uint32_t port = PORT_FIRST; port < PORT_FIRST + PORTS; port++)
+			cnt += rsip_port_free(&lm->addr[a], (uint16_t)port);
+	return cnt;
+}
+
 static uint32_t hosts_of_shared(void)
 {
 	return part_of(0).hosts - 1; /* host 0 does not exist, and has nothing */
@@ -401,7 +411,25 @@ static void check_leases(void)
 	cr_assert_eq(s.ports_held, want.ports_resting);
 	cr_assert_eq(s.spis_leased, real.spis);
 	cr_assert_eq(s.spis_held, want.spis_resting);
-	cr_assert_leq(s.ports_leased + s.ports_held, s.ports_total);
+	cr_assert_eq(free_ports() + s.ports_leased + s.ports_held, s.ports_total, "free, leased and resting ports are all");
+}
+
+static uint32_t free_spis(void)
+{
+	uint32_t cnt = 0;
+
+	for (uint32_t a = 0; a < SHARED; a++)
+		for (uint32_t spi = SPI_FIRST; spi < SPI_FIRST + SPIS; spi++)
+			cnt += rsip_spis_free(&lm->spis, a, spi, 1);
+	return cnt;
+}
+
+static void check_spis(void)
+{
+	struct rsip_pool_stats s;
+
+	rsip_lease_pool_stats(lm, 0, &s);
+	cr_assert_eq(free_spis() + s.spis_leased + s.spis_held, SHARED * SPIS, "free, leased and resting SPIs are all");
 }
 
 static int row_is_known(void *arg, const struct rsip_store_lease *row)
@@ -584,11 +612,16 @@ static bool commit(void)
 	return true;
 }
 
-static void crash(void)
+/* rsipd dies; in a power cut the data plane goes with it. */
+static void crash(bool power)
 {
 	struct oracle *before = now_is;
 
 	stop();
+	if (power) {
+		dp->ops->close(dp);
+		cr_assert_eq(rsip_dataplane_mem(4096, ADDRS, &dp), 0);
+	}
 	now_is = calloc(1, sizeof(*now_is));
 	*now_is = *acked;
 	for (uint32_t i = 0; i < now_is->cnt; i++) {
@@ -597,7 +630,7 @@ static void crash(void)
 		it->batch = 0;
 		if (it->rest_ns || it->expires_ns > now)
 			continue;
-		was = oracle_find(before, it->bind_id, false);
+		was = power ? NULL : oracle_find(before, it->bind_id, false);
 		if (was) /* an extension that only the data plane knows */
 			it->expires_ns = was->expires_ns;
 		else
@@ -667,18 +700,20 @@ Test(lease_model, nothing_ever_has_two_owners_and_all_books_agree, .init = up, .
 		if (i % 1000000 == 0)
 			fprintf(stderr, "lease_model: %ld of %ld operations, %u items, %llu asks beyond a fair share\n", i, ops,
 				now_is->cnt, (unsigned long long)unfair);
-		if (i % 50 == 0)
+		if (i % 50 == 0) {
 			kept = commit();
+			check_maps();
+		}
 		if (i % 100 == 0)
 			check_leases();
 		if (i % 100 == 0 && kept)
 			check_store();
 		if (i % 1000 == 0)
-			check_maps();
+			check_spis();
 		if (i % 500 == 0 && pick(2)) {
 			for (uint32_t more = pick(30); more; more--) /* what will be lost with it */
 				step();
-			crash();
+			crash(pick(3) == 0);
 		}
 	}
 	cr_assert_gt(unfair, (uint64_t)ops / 10000, "the pool has run dry now and then");
