@@ -169,7 +169,10 @@ comparison: ## write the table of docs/comparison.md from what test-vm saw last
 $(O)/bench/rsipd_load: $(O)/obj/bench/rsipd_load.o
 	$(call msg,LINK,$@)
 	$(call link,)
-bench-rsipd: all $(O)/bench/rsipd_load ## leases a second, their latency, rsipd's CPU time (needs root, some minutes)
+$(O)/bench/slow_flush.so: bench/slow_flush.c
+	$(call msg,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -O2 -Wall -Wextra -Werror -shared -fPIC $< -o $@
+bench-rsipd: all $(O)/bench/rsipd_load $(O)/bench/slow_flush.so ## leases a second, their latency, rsipd's CPU time (needs root, some minutes)
 	$(Q)O=$(O) bench/rsipd.sh
 
 demo: deps ## the main job in a lab of its own: two hosts, one address, one peer; then kernel IPsec

@@ -4,6 +4,7 @@
 # How many leases rsipd grants, how fast, and what a request costs it, with the lease store on a disk.  rsipd and the
 # load share this machine.  Prints JSON lines; docs/performance.md explains them.
 #   BENCH_STORE=FOLDER   where the store lies (default /var/tmp; a disk, or the numbers mean nothing)
+#   BENCH_FLUSH_US=N     not a disk but memory, with a flush that takes so long: what other work does to the disk is left out
 #   BENCH_LIVE="N..."    live bindings to fill up to (default 1000 100000 1000000)
 #   BENCH_RUNS="N..."    hosts that are busy at the same time (default 1 100 256 10000)
 #   BENCH_OVERLOAD="N..." times its capacity, as 256 busy hosts had it, are offered (default 2 4)
@@ -11,6 +12,7 @@
 #   BENCH_SECONDS=N      of each run (default 10)
 . "$(dirname "$0")/../tests/lab/lib.sh"
 lab_enter "$@"
+[ -z "${BENCH_FLUSH_US:-}" ] || BENCH_STORE=${BENCH_STORE:-/dev/shm}
 STORE=$(mktemp -d "${BENCH_STORE:-/var/tmp}/rsip-bench-XXXXXX") || lab_abort "no folder for the store"
 chmod 755 "$STORE"
 trap 'rm -rf "$STORE"' EXIT
@@ -34,13 +36,15 @@ network
 lab_conf
 sizes
 loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || lab_abort "rsip-loader attach: $(cat $LAB/attach.log)"
+slow=$TREE/$O/bench/slow_flush.so
+[ -z "${BENCH_FLUSH_US:-}" ] || { export BENCH_FLUSH_US LD_PRELOAD=$slow; }
 rsipd_start
+"$PY" "$(dirname "$0")/flush.py" "$STORE" # what a flush costs here and now
+unset LD_PRELOAD
 load() { # NAME OPTION...
 	result=$(on hosta "$LOAD" --pid $RSIPD --seconds "${BENCH_SECONDS:-10}" "${@:2}")
 	printf '{"run": "%s", "result": %s}\n' "$1" "$result"
 }
-# What a flush costs here and now, as the store does it: 32 pages, then fdatasync; into new and into old space.
-"$PY" "$(dirname "$0")/flush.py" "$STORE"
 for n in ${BENCH_RUNS-1 100 256 10000}; do
 	load "cycle, $n hosts" --hosts $((n < 256 ? n : n < 4096 ? 4096 : n)) --busy "$n"
 done

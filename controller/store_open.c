@@ -4,9 +4,11 @@
  * overlay until it does.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,12 +48,35 @@ static int prepare(struct sqlite_store *s)
 
 void rsip_sqlite_shut(struct sqlite_store *s)
 {
+	rsip_sqlite_fold_stop(s);
 	for (int i = 0; i < STATEMENTS; i++) {
 		sqlite3_finalize(s->stmt[i]);
 		s->stmt[i] = NULL;
 	}
 	sqlite3_close(s->db);
 	s->db = NULL;
+	if (s->lock_fd >= 0) /* last: closing any descriptor of a file gives up SQLite's own locks */
+		close(s->lock_fd);
+	s->lock_fd = -1;
+}
+
+/* Two rsipd on one store are one too many; SQLite alone would let them. */
+static int lock(struct sqlite_store *s)
+{
+	s->lock_fd = open(s->path, O_RDONLY | O_CLOEXEC);
+	if (s->lock_fd < 0 || !flock(s->lock_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	snprintf(s->why, sizeof(s->why), "it is locked");
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+/* Can several connections share the index of the log? */
+static bool can_share(sqlite3 *db)
+{
+	sqlite3_file *file = NULL;
+
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+	return file && file->pMethods && file->pMethods->iVersion >= 2 && file->pMethods->xShmMap;
 }
 
 /* The overlay needs no copy of its log in its file; both go when it is closed. */
@@ -89,14 +114,19 @@ int rsip_sqlite_open(struct sqlite_store *s, bool overlay, bool check)
 {
 	mode_t mask = umask(0077); /* who leases what is nobody else's business */
 	int err = overlay ? rsip_overlay_register() : 0;
+	bool shared = false;
 
 	if (!err && sqlite3_open_v2(s->path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 				    overlay ? RSIP_OVERLAY_VFS : NULL))
 		err = missing(s, rsip_sqlite_failed(s));
 	if (!err && sqlite3_db_readonly(s->db, "main") == 1)
 		err = read_only(s);
+	if (!err && !overlay) {
+		err = lock(s);
+		shared = can_share(s->db);
+	}
 	if (!err)
-		err = rsip_sqlite_schema(s->db, check, &s->fresh, &s->secret, s->why, sizeof(s->why));
+		err = rsip_sqlite_schema(s->db, shared, check, &s->fresh, &s->secret, s->why, sizeof(s->why));
 	umask(mask);
 	if (!err)
 		err = prepare(s);
@@ -104,6 +134,8 @@ int rsip_sqlite_open(struct sqlite_store *s, bool overlay, bool check)
 		forget_log(s->db);
 	else if (!err)
 		rsip_sqlite_make_room(s);
+	if (!err && shared)
+		rsip_sqlite_fold_start(s);
 	if (err)
 		rsip_sqlite_shut(s);
 	else

@@ -68,12 +68,12 @@ static int one_value(sqlite3 *db, const char *query, char *text, size_t size)
 #define TEXT(x) #x
 #define TEXT_OF(x) TEXT(x)
 
-/* The lock first: with it no file beside the store is shared memory, and a second rsipd is told at once. */
-static int set_up(sqlite3 *db, char *why, size_t why_len)
+/* The lock first: where nothing is shared no file beside the store is shared memory. */
+static int set_up(sqlite3 *db, bool shared, char *why, size_t why_len)
 {
 	char mode[16];
 
-	if (sqlite3_exec(db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL) ||
+	if (sqlite3_exec(db, shared ? "PRAGMA locking_mode = NORMAL" : "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL) ||
 	    one_value(db, "PRAGMA journal_mode = WAL", mode, sizeof(mode)) ||
 	    sqlite3_exec(db, "PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;"
 			     "PRAGMA wal_autocheckpoint = " TEXT_OF(RSIP_STORE_WAL_PAGES) "; BEGIN EXCLUSIVE; COMMIT",
@@ -122,10 +122,10 @@ static int upgrade(sqlite3 *db, int from, uint64_t *secret, char *why, size_t wh
 	return rc;
 }
 
-int rsip_sqlite_schema(sqlite3 *db, bool with_check, bool *fresh, uint64_t *secret, char *why, size_t why_len)
+int rsip_sqlite_schema(sqlite3 *db, bool shared, bool with_check, bool *fresh, uint64_t *secret, char *why, size_t why_len)
 {
 	char version[16];
-	int from, err = set_up(db, why, why_len);
+	int from, err = set_up(db, shared, why, why_len);
 
 	if (!err && one_value(db, "PRAGMA user_version", version, sizeof(version)))
 		err = failed(db, why, why_len);

@@ -206,6 +206,7 @@ static int sqlite_commit(struct rsip_store *store, const struct rsip_store_chang
 
 	if (err)
 		return err;
+	rsip_sqlite_fold(s);
 	clock = !cnt || clock_is_stale(&s->written, now); /* nothing at all would touch no disk */
 	err = rsip_sqlite_run(s, BEGIN);
 	for (uint32_t i = 0; i < cnt && !err; i++)
@@ -255,6 +256,7 @@ int rsip_store_sqlite(const char *path, struct rsip_store **out, char *why, size
 	if (!s)
 		return -ENOMEM;
 	s->store.ops = &sqlite_ops;
+	s->lock_fd = -1;
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	err = rsip_sqlite_open(s, false, true);
 	if (rsip_sqlite_passes(err))

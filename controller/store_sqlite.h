@@ -11,10 +11,7 @@
 
 #define RSIP_STORE_SCHEMA 3 /* PRAGMA user_version; each step from the one before is in store_schema.c */
 
-/*
- * The log is folded back into the file after so many pages, within the commit that wrote the last of them.  Fewer: more flushes;
- * more: that commit takes longer, and all that wait for it.
- */
+/* The log is folded back into the file after so many pages (store_fold.c).  Fewer: more flushes; more: a longer log. */
 #define RSIP_STORE_WAL_PAGES 2000
 
 enum rsip_sqlite_statement {
@@ -31,6 +28,8 @@ struct sqlite_store {
 	struct rsip_store_clock written; /* as it stands in the file */
 	bool fresh; /* made just now */
 	bool overlay; /* what is written stays in memory: store_overlay.h */
+	struct rsip_sqlite_fold *fold; /* NULL: SQLite folds the log within commits */
+	int lock_fd; /* who has it locked, has the store; -1: the VFS is no file system */
 	bool stale; /* the times in the file are still those of another boot */
 	uint64_t secret;
 	int64_t shift; /* between the file's boot and this one */
@@ -62,13 +61,19 @@ int rsip_sqlite_put_clock(struct sqlite_store *s, const struct rsip_store_clock 
 /* store_wal.c.  Before the first commit: the log gets its length, where the disk has room. */
 void rsip_sqlite_make_room(struct sqlite_store *s);
 
+/* store_fold.c.  The log is folded back beside the commits from now on, where that can be. */
+void rsip_sqlite_fold_start(struct sqlite_store *s);
+void rsip_sqlite_fold_stop(struct sqlite_store *s);
+/* Before a commit, on its thread. */
+void rsip_sqlite_fold(struct sqlite_store *s);
+
 /* store_load.c */
 int rsip_sqlite_load(struct rsip_store *store, const struct rsip_store_clock *now, const struct rsip_store_reader *reader,
 		     struct rsip_store_info *info);
 int rsip_sqlite_read_written(struct sqlite_store *s);
 
-/* store_schema.c.  Sets the connection up, makes the schema (with *secret, or a random one where that is 0) or brings it
+/* store_schema.c.  Sets the connection up (shared: others of this process may use the file as well), makes the schema (with *secret, or a random one where that is 0) or brings it
  * up to date, and checks the file. */
-int rsip_sqlite_schema(sqlite3 *db, bool with_check, bool *fresh, uint64_t *secret, char *why, size_t why_len);
+int rsip_sqlite_schema(sqlite3 *db, bool shared, bool with_check, bool *fresh, uint64_t *secret, char *why, size_t why_len);
 
 #endif

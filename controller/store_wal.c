@@ -38,7 +38,7 @@ static int lengthen(int fd, off_t from, off_t to)
 
 void rsip_sqlite_make_room(struct sqlite_store *s)
 {
-	const off_t want = (off_t)(RSIP_STORE_WAL_PAGES + RSIP_STORE_WAL_PAGES / 4) * FRAME;
+	const off_t want = (off_t)RSIP_STORE_WAL_PAGES * 2 * FRAME; /* commits go on while it is folded back */
 	char path[sizeof(s->path) + 8];
 	struct statvfs disk;
 	struct stat st;

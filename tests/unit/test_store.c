@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cutvfs.h"
@@ -32,18 +34,23 @@ static void make_folder(void)
 	snprintf(path, sizeof(path), "%s/leases.sqlite", folder);
 }
 
-static void drop_folder(void)
+static void drop_files(void)
 {
 	static const char *const ends[] = { "", "-wal", "-journal", "-shm" };
 	char name[160];
 
-	if (store)
-		store->ops->close(store);
-	store = NULL;
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(ends); i++) {
 		snprintf(name, sizeof(name), "%s%s", path, ends[i]);
 		unlink(name);
 	}
+}
+
+static void drop_folder(void)
+{
+	if (store)
+		store->ops->close(store);
+	store = NULL;
+	drop_files();
 	rmdir(folder);
 }
 
@@ -759,6 +766,114 @@ static void make_history(struct commit *made, int cnt)
 		made[i] = (struct commit){ cut_ops(), got.sum };
 	}
 	twin->ops->close(twin);
+}
+
+/* ---- the log is folded back beside the commits: real files, and the thread that does it ----------------------------------------- */
+
+#define FOLD_CHANGES 150 /* of a commit: some hundred pages */
+
+static void commit_to(struct rsip_store *s)
+{
+	struct rsip_store_change c[FOLD_CHANGES];
+
+	for (uint32_t k = 0; k < FOLD_CHANGES; k++) {
+		c[k] = random_change();
+		if (c[k].kind == RSIP_STORE_LEASE)
+			c[k].lease.port_ranges = 0; /* random_change() keeps the ranges of the last 64 */
+	}
+	cr_assert_eq(s->ops->commit(s, c, FOLD_CHANGES, &boot), 0);
+}
+
+/* What `cnt` commits from this seed make, as one number. */
+static uint64_t sum_after(uint64_t from, uint32_t cnt)
+{
+	struct rsip_store *file = store;
+	uint64_t sum;
+
+	cr_assert_eq(rsip_store_mem(&store), 0);
+	seed = from;
+	while (cnt--)
+		commit_to(store);
+	load_at(&boot);
+	sum = got.sum;
+	store->ops->close(store);
+	store = file;
+	return sum;
+}
+
+Test(store, the_log_is_folded_back_while_commits_go_on, .timeout = 120)
+{
+	off_t size;
+
+	open_sqlite();
+	load_at(&boot);
+	size = log_size();
+	seed = 7;
+	for (int i = 0; i < 300; i++)
+		commit_to(store);
+	cr_assert_eq(log_size(), size, "300 commits are many times its length");
+	reopen();
+	cr_assert_eq(got.sum, sum_after(7, 300));
+}
+
+/* Commits for ever, and says after each one which it was. */
+static void commit_and_tell(int fd)
+{
+	open_sqlite();
+	load_at(&boot);
+	for (uint32_t i = 1;; i++) {
+		commit_to(store);
+		if (write(fd, &i, sizeof(i)) != sizeof(i))
+			_exit(1);
+	}
+}
+
+static uint32_t commits_until_killed(void)
+{
+	uint32_t last = 0, more;
+	int fd[2];
+	pid_t pid;
+
+	cr_assert_eq(pipe(fd), 0);
+	pid = fork();
+	if (!pid)
+		commit_and_tell(fd[1]);
+	close(fd[1]);
+	usleep(30000 + pick(120000));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	while (read(fd[0], &more, sizeof(more)) == sizeof(more))
+		last = more;
+	close(fd[0]);
+	return last;
+}
+
+Test(store, killed_while_the_log_is_folded_it_has_every_commit_that_had_returned, .timeout = 600)
+{
+	int rounds = getenv("LONG") ? 300 : 8;
+	uint32_t most = 0;
+
+	for (int i = 0; i < rounds; i++) {
+		uint64_t from = seed = 1000 + (uint64_t)i;
+		uint32_t cnt;
+
+		pick(2);
+		from = seed;
+		cnt = commits_until_killed();
+		most = cnt > most ? cnt : most;
+		if (access(path, F_OK)) /* it did not come as far */
+			continue;
+		open_sqlite();
+		load_at(&boot);
+		if (got.sum != sum_after(from, cnt)) {
+			load_at(&boot);
+			cr_assert_eq(got.sum, sum_after(from, cnt + 1), "round %d: not the rows of commit %u, nor of the next", i, cnt);
+		}
+		store->ops->close(store);
+		store = NULL;
+		drop_files();
+	}
+	cr_assert_geq(most, 3, "nothing was tried");
 }
 
 #define COMMITS 400
