@@ -29,6 +29,8 @@ void rsip_engine_async_queue(struct rsip_engine *e, const struct rsip_lease_clie
 				    .transport = c->transport,
 				    .iface = c->iface };
 	a->type = type;
+	if (!c->echoed) /* perhaps forged, and then somebody else hears it: once */
+		a->tries = RSIP_ASYNC_TRIES - 1;
 	a->key_id = rsip_engine_auth_key_of(e, c);
 	a->client_id = c->client_id;
 	a->bind_id = bind_id;

@@ -398,6 +398,7 @@ static void all_that_can_be_offered(void)
 Test(engine_errors, little_is_said_to_who_may_not_be_there, .init = all_that_can_be_offered)
 {
 	uint8_t msg[256];
+	uint32_t told;
 
 	for (size_t i = 0; i < VECTOR_CNT; i++) {
 		size_t len = from_hex(vectors[i].hex, msg, sizeof(msg));
@@ -414,6 +415,11 @@ Test(engine_errors, little_is_said_to_who_may_not_be_there, .init = all_that_can
 	cr_assert(registered(gw_host(99)));
 	cr_expect_eq(gw.got.method_cnt + gw.got.tunnel_cnt, 6, "the longest");
 	cr_expect_leq(gw.answer_len, RSIP_ENGINE_UNECHOED_MAX);
+	told = rsip_lease_client_count(gw.lm);
+	for (int i = 0; i < 10; i++)
+		tick_at(gw.now + 3600 * S);
+	cr_expect_eq(rsip_lease_client_count(gw.lm), 0);
+	cr_expect_eq(gw.heard_cnt, told, "each once that it has ended");
 }
 
 Test(engine_errors, a_grant_whose_answer_does_not_fit_is_undone)
