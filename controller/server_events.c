@@ -80,7 +80,8 @@ static void on_bind_start(void *arg, const struct rsip_lease_client *c, const st
 static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
 {
 	publish_lease(arg, c, b, rsip_end_name(why));
-	log_allocation(arg, c, b, true, why, rsip_now_ns());
+	/* The data plane stopped it in time, whenever we noticed. */
+	log_allocation(arg, c, b, true, why, why == RSIP_END_EXPIRED ? b->expires_ns : rsip_now_ns());
 	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_ip4(c->host), rsip_end_name(why));
 }
 
