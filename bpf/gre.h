@@ -10,6 +10,7 @@
 #define RSIP_BPF_GRE_H
 
 #define RSIP_GRE_LEN 4 /* without options; each of the three takes as much */
+#define RSIP_GRE_PLAIN bpf_htonl(RSIP_ETH_IPV4) /* no options, version 0, around IPv4 */
 #define RSIP_GRE_MASK 0x1c /* 4 to 16, for the verifier */
 #define RSIP_GRE_CSUM 0x8000
 #define RSIP_GRE_KEY 0x2000
@@ -102,7 +103,7 @@ __noinline int rsip_gre_read(struct rsip_ctx *ctx, __u32 off, __u32 len)
 
 static __always_inline void rsip_gre_write(void *at)
 {
-	*(__be32 *)at = bpf_htonl(RSIP_ETH_IPV4);
+	*(__be32 *)at = RSIP_GRE_PLAIN;
 }
 
 #endif

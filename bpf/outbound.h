@@ -147,8 +147,13 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 /* Bytes of tunnel header behind the outer IP header; 0: the packet is not ours; else -RSIP_DROP_*. */
 static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rsip_ip *outer)
 {
-	int len = rsip_gre_read(walk->ctx, walk->l2 + outer->hlen, outer->len - outer->hlen);
+	__u32 off = walk->l2 + outer->hlen, avail = outer->len - outer->hlen;
+	__be32 *plain = rsip_data(walk->ctx) + off;
+	int len;
 
+	if (avail >= RSIP_GRE_LEN && (void *)(plain + 1) <= rsip_data_end(walk->ctx) && *plain == RSIP_GRE_PLAIN)
+		return RSIP_GRE_LEN; /* most have no options, and a call is dear */
+	len = rsip_gre_read(walk->ctx, off, avail);
 	if (!len && walk->slow) /* reassembled on suspicion: the machine's own */
 		walk->mark = RSIP_MARK_KERNEL;
 	return len;
