@@ -13,6 +13,7 @@
 
 #define ETH_LEN 14
 #define IP_LEN 20
+#define GRE_LEN 4
 
 struct bench_job job;
 __u64 received; /* by bench_sink; one CPU does all the work */
@@ -138,7 +139,10 @@ static __always_inline bool make_frame(struct xdp_md *ctx)
 	if (job.tunnelled) {
 		set_addresses(data + ETH_LEN, bpf_htonl(BENCH_HOST + w.i),
 			      bpf_htonl(BENCH_ENDPOINT));
-		set_inner(data + ETH_LEN + IP_LEN, w);
+		if (job.gre)
+			set_inner(data + ETH_LEN + IP_LEN + GRE_LEN, w);
+		else
+			set_inner(data + ETH_LEN + IP_LEN, w);
 	} else if (job.kind == BENCH_PLAIN) {
 		set_plain(data + ETH_LEN, w);
 	} else {
@@ -233,13 +237,17 @@ static __always_inline bool floor_frame(struct xdp_md *ctx, int delta)
 SEC("xdp")
 int bench_floor_in(struct xdp_md *ctx)
 {
-	return floor_frame(ctx, -IP_LEN) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
+	int front = job.gre ? IP_LEN + GRE_LEN : IP_LEN;
+
+	return floor_frame(ctx, -front) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
 }
 
 SEC("xdp")
 int bench_floor_out(struct xdp_md *ctx)
 {
-	return floor_frame(ctx, IP_LEN) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
+	int front = job.gre ? IP_LEN + GRE_LEN : IP_LEN;
+
+	return floor_frame(ctx, front) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
 }
 
 /* One line of memory for each binding, as far from the cache as the product's tables. */

@@ -163,9 +163,9 @@ static int install(struct bench_gateway *gw, uint32_t i, uint64_t expires_ns)
 					    .bind_id = i + 1,
 					    .client_id = i + 1,
 					    .iface = IFACE_PRIV,
-					    .mtu = 1480,
+					    .mtu = gw->gre ? 1476 : 1480,
 					    .method = 3,
-					    .tunnel = 1,
+					    .tunnel = gw->gre ? 2 : 1,
 					    .transport = 1},
 				    .spis = {.range_cnt = 1, .range = &range}};
 	uint32_t slot;
@@ -213,11 +213,12 @@ static int load_tools(struct bench_gateway *gw)
 	return 0;
 }
 
-int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings)
+int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, bool gre)
 {
 	int err;
 
 	memset(gw, 0, sizeof(*gw));
+	gw->gre = gre;
 	err = load(gw, bindings);
 	if (!err)
 		err = open_dataplane(gw);

@@ -29,6 +29,7 @@ struct bench_job {
 				    without it */
 	__u32 kind;		 /* enum bench_kind */
 	__u32 tunnelled;	 /* 0: from the public realm; 1: in the host's tunnel */
+	__u32 gre;		 /* 1: which is GRE; 0: IP-IP */
 	__u32 n;		 /* bindings */
 	__u32 remotes;		 /* a power of two, 4096 at most */
 	__u32 in_turn;		 /* 1: one binding after the other; 0: at random */

@@ -58,16 +58,16 @@ static int cost_of_line(struct bench_gateway *gw)
 
 static int costs(struct bench_gateway *gw)
 {
-	int err = bench_learn(gw);
+	int err = gw->gre ? 0 : bench_learn(gw);
 
-	if (!err)
+	if (!err && !gw->gre)
 		err = cost_of_line(gw);
 
 	for (int i = 0; i < bench_case_cnt && !err; i++) {
 		const struct bench_case *c = &bench_cases[i];
 		struct bench_cost cost;
 
-		if (!wanted(c->name))
+		if (c->gre != gw->gre || !wanted(c->name))
 			continue;
 		err = bench_cost(gw, c, opt.rounds, &cost);
 		report_progress("%u bindings, %s: %.1f ns, floor %.1f ns", gw->n, c->name,
@@ -147,7 +147,7 @@ static int column(uint32_t bindings)
 	int err;
 
 	report_progress("%u bindings: loading", bindings);
-	err = bench_gateway_open(&gw, bindings);
+	err = bench_gateway_open(&gw, bindings, false);
 	if (err)
 		return err;
 	err = sizes(&gw);
@@ -155,6 +155,12 @@ static int column(uint32_t bindings)
 		err = costs(&gw);
 	if (!err && !opt.no_path)
 		err = paths(&gw);
+	bench_gateway_close(&gw);
+	if (err)
+		return err;
+	err = bench_gateway_open(&gw, bindings, true);
+	if (!err)
+		err = costs(&gw);
 	bench_gateway_close(&gw);
 	return err;
 }

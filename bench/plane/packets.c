@@ -8,11 +8,11 @@
 
 #define IN(name, kind, proto, sport, dport)                                                        \
 	{                                                                                          \
-		name, kind, false, proto, sport, dport, 0, 0, RSIP_CNT_ENCAPSULATED                \
+		name, kind, false, proto, sport, dport, 0, 0, RSIP_CNT_ENCAPSULATED, false         \
 	}
 #define OUT(name, kind, proto, sport, dport)                                                       \
 	{                                                                                          \
-		name, kind, true, proto, sport, dport, 0, 0, RSIP_CNT_DECAPSULATED                 \
+		name, kind, true, proto, sport, dport, 0, 0, RSIP_CNT_DECAPSULATED, false          \
 	}
 
 const struct bench_case bench_cases[] = {
@@ -23,16 +23,18 @@ const struct bench_case bench_cases[] = {
 	IN("IKE in, claimed", BENCH_IKE, IPPROTO_UDP, 500, 500),
 	IN("IKE in, label", BENCH_IKE_LABEL, IPPROTO_UDP, 500, 500),
 	{"fragment in", BENCH_PORTS_KIND, false, IPPROTO_UDP, 443, 0, 0x2000, 0,
-	 RSIP_CNT_FRAGMENT_PASSED},
+	 RSIP_CNT_FRAGMENT_PASSED, false},
 	OUT("TCP out", BENCH_PORTS_KIND, IPPROTO_TCP, 0, 443),
 	OUT("UDP out", BENCH_PORTS_KIND, IPPROTO_UDP, 0, 443),
 	OUT("ESP out", BENCH_ESP, IPPROTO_ESP, 0, 0),
 	OUT("AH out", BENCH_AH, IPPROTO_AH, 0, 0),
 	OUT("IKE out, claimed", BENCH_IKE, IPPROTO_UDP, 500, 500),
 	{"fragment out", BENCH_PORTS_KIND, true, IPPROTO_UDP, 0, 443, 0x00b9, 0,
-	 RSIP_CNT_DECAPSULATED},
+	 RSIP_CNT_DECAPSULATED, false},
 	{"TCP out, 4096 remotes", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 4096,
-	 RSIP_CNT_DECAPSULATED},
+	 RSIP_CNT_DECAPSULATED, false},
+	{"TCP in, GRE", BENCH_PORTS_KIND, false, IPPROTO_TCP, 443, 0, 0, 0, RSIP_CNT_ENCAPSULATED, true},
+	{"TCP out, GRE", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 0, RSIP_CNT_DECAPSULATED, true},
 };
 const int bench_case_cnt = sizeof(bench_cases) / sizeof(bench_cases[0]);
 
@@ -106,14 +108,19 @@ void bench_job_fill(struct bench_job *job, const struct bench_case *c, uint32_t 
 	memcpy(job->frame, macs[from_host], 12);
 	put16(job->frame + 12, 0x0800);
 	if (c->tunnelled) {
-		put_ip(job->frame + at, BENCH_FRAME - at, IPPROTO_IPIP, 0);
+		put_ip(job->frame + at, BENCH_FRAME - at, c->gre ? IPPROTO_GRE : IPPROTO_IPIP, 0);
 		at += 20;
+		if (c->gre) {
+			put16(job->frame + at + 2, 0x0800);
+			at += 4;
+		}
 	}
 	put_ip(job->frame + at, BENCH_FRAME - at, c->proto, c->frag);
 	at += 20;
 	put_transport(job->frame + at, BENCH_FRAME - at, c);
 	job->kind = c->kind;
 	job->tunnelled = c->tunnelled;
+	job->gre = c->gre;
 	job->n = n;
 	job->remotes = c->remotes ? c->remotes : BENCH_REMOTES;
 	job->random = 0x2545f4914f6cdd1dULL;
