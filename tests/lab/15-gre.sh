@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Host A leases in GRE, host B in IP-IP, both on one address.  Every packet is compared at every hop: inside GRE, too,
-# it is the same byte for byte but for TTL and header checksum.  Then the wrong type from each, the MTU of each, and a
-# policy that offers GRE alone.
+# it is the same byte for byte but for TTL and header checksum.  Then the wrong type from each, a checksum and a key,
+# and a policy that offers one host GRE alone.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
 lab_up
@@ -44,4 +44,47 @@ check_eq "host A spoke nothing but GRE to the gateway, host B nothing but IP-IP"
 check_eq "interface counter encapsulated" "$(stat_of encapsulated)" "$(js 'd["in_packets"]' <$LAB/wire.json)"
 check_eq "interface counters decapsulated and slow-path" "$(($(stat_of decapsulated) + $(stat_of slow-path)))" "$(js 'd["out_packets"]' <$LAB/wire.json)"
 check_eq "nothing was dropped" "$(drops)" 0
+
+# what else a host may put in front of a packet: raw PROTO GRE-HEADER, from its own address and leased port
+cat >$LAB/raw.py <<'EOT'
+import socket, struct, sys
+host, gw, local, port, peer, proto, front, count = sys.argv[1:9]
+def csum(data):
+    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    s = (s >> 16) + (s & 0xffff)
+    return ~(s + (s >> 16)) & 0xffff
+udp = struct.pack("!HHHH", int(port), 9, 8 + 4, 0) + b"raw!"
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton(local), socket.inet_aton(peer))
+ip = ip[:10] + struct.pack("!H", csum(ip)) + ip[12:] + udp
+gre = bytes.fromhex(front)
+if gre and gre[0] & 0x80: # with the right checksum
+    gre = gre[:4] + struct.pack("!H", csum(gre + ip)) + gre[6:]
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, int(proto))
+s.bind((host, 0))
+for _ in range(int(count)):
+    s.sendto(gre + ip, (gw, 0))
+EOT
+raw() { on "$1" "$PY" $LAB/raw.py "$2" $GW_PRIV $POOL "$(lease "$1" port)" $PEER "$3" "$4" "$5" || not_ok "$1 cannot send"; }
+sent=$(stat_of decapsulated)
+raw hosta $HOSTA 47 b0000800000000000000beef00000001 3 # checksum, key, sequence number
+wait_for 5 stat_is decapsulated $((sent + 3))
+check_eq "GRE with checksum, key and sequence number gets through" "$(($(stat_of decapsulated) - sent))" 3
+raw hosta $HOSTA 4 "" 2
+raw hostb $HOSTB 47 00000800 2
+wait_for 5 stat_is wrong-tunnel 4
+check_eq "IP-IP from the host of GRE and GRE from that of IP-IP are dropped" "$(stat_of wrong-tunnel)" 4
+check_eq "and nothing else was" "$(drops)" 4
+told_307() { [ "$(ctl --json stats | js 'd["errors"].get("BAD_TUNNEL_TYPE", 0)')" -ge 2 ]; }
+check "both hosts are told so: 307" wait_for 5 told_307
+
+LAB_TOP='"policies": [ { "name": "b", "clients": [ "'$HOSTB'/32" ], "tunnels": [ "GRE" ] } ],'
+lab_conf
+check "a reload offers host B nothing but GRE" ctl reload
+client hostb down >/dev/null || not_ok "host B does not end"
+refused() { ! host_up hostb --ports 8 && grep -q "BAD_TUNNEL_TYPE.*--tunnel-type" $LAB/client-hostb.log; }
+check "IP-IP is refused, and the client says what to do" refused
+host_up hostb --ports 8 --tunnel-type GRE || not_ok "host B does not lease in GRE: $(tail -n 1 $LAB/client-hostb.log)"
+check "in GRE it reaches the peer" inside hostb curl -sS --max-time 20 -o $LAB/hostb.file http://$PEER/file
+client hosta down >/dev/null || not_ok "host A does not end"
+check "nothing of the tunnel is left on host A" eval '! on hosta ip link show rsip0 2>/dev/null && ! on hosta tc qdisc show dev eth0 | grep -q clsact'
 lab_end
