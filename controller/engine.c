@@ -375,6 +375,15 @@ static size_t replay(struct rsip_request *rq, const struct rsip_answered *a, uin
 	return a->len;
 }
 
+/*
+ * Its host had not heard the answer yet when it repeated; if that was lost, it repeats again.  An answer of before the boot
+ * has a time below zero.
+ */
+static bool has_crossed(const struct rsip_request *rq, const struct rsip_answered *a)
+{
+	return (int64_t)(rq->now_ns - rq->from->waited_ns - a->at_ns) < 0;
+}
+
 static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 {
 	struct rsip_engine *e = rq->e;
@@ -393,8 +402,7 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 	a = rsip_engine_session_duplicate(rq);
 	if (a && rsip_engine_store_waits(e, a))
 		return drop(rq, RSIP_ENGINE_DROP_STORE_WAITS);
-	/* Its host had not heard the answer yet when it repeated; if that was lost, it repeats again. */
-	if (a && rq->now_ns - rq->from->waited_ns < a->at_ns)
+	if (a && has_crossed(rq, a))
 		return drop(rq, RSIP_ENGINE_DROP_CROSSED);
 	if (a)
 		return replay(rq, a, answer, size);

@@ -302,6 +302,24 @@ Test(engine_store, after_a_reboot_leases_are_installed_again_for_what_is_left_of
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
 }
 
+Test(engine_store, a_duplicate_after_a_reboot_draws_its_answer)
+{
+	static uint8_t request[256], answer[256];
+	size_t len, answer_len;
+
+	granted(gw_host(1), registered(gw_host(1)), 2);
+	len = gw.len;
+	answer_len = gw.answer_len;
+	memcpy(request, gw.bytes, len);
+	memcpy(answer, gw.answer, answer_len);
+	cr_assert_eq(commit(), 0);
+	reboot(); /* the answer was given at a time below zero */
+	cr_assert_eq(say_bytes(gw_host(1), request, len), RSIP_OK);
+	cr_assert_eq(gw.answer_len, answer_len);
+	cr_assert_arr_eq(gw.answer, answer, answer_len);
+	cr_assert_eq(rsip_lease_bind_count(gw.lm), 1);
+}
+
 /* ---- ends that nobody saw ------------------------------------------------------------------------------------- */
 
 static struct {
