@@ -19,7 +19,7 @@
 #include "stream.h"
 #include "util.h"
 
-#define CONNS_MAX 32
+#define CONNS_MAX 32 /* of each socket: who may only read must not keep the operator out */
 #define IDLE_S 600
 #define WRITE_S 10
 #define PER_S 200 /* requests of one connection; the next ones wait */
@@ -28,6 +28,7 @@
 struct ctl_conn {
 	struct rsip_stream stream; /* first */
 	struct rsip_ctl_server *server;
+	struct ctl_socket *from;
 	struct rsip_json_span span;
 	uint64_t paid_ns; /* all requests so far are paid for at this time */
 	struct rsip_ctl_peer peer;
@@ -39,6 +40,7 @@ struct ctl_socket { /* a file that is listened on */
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": not wanted */
 	mode_t mode;
 	bool read_only;
+	int conn_cnt;
 	int fd;
 	struct event *ev;
 };
@@ -48,7 +50,6 @@ struct rsip_ctl_server {
 	struct rsip_ctl_context *ctx;
 	struct ctl_socket socket[2]; /* for all commands; for those that change nothing */
 	struct ctl_conn *conns;
-	int conn_cnt;
 };
 
 /* ---- connections ------------------------------------------------------------------------------ */
@@ -58,7 +59,7 @@ static void conn_free(struct rsip_stream *s)
 	struct ctl_conn *c = (struct ctl_conn *)s;
 
 	DL_DELETE(c->server->conns, c);
-	c->server->conn_cnt--;
+	c->from->conn_cnt--;
 	rsip_stream_fini(s);
 	free(c);
 }
@@ -146,7 +147,7 @@ static void name_peer(int fd, char *who, size_t size)
 static void conn_open(struct ctl_socket *from, int fd)
 {
 	struct rsip_ctl_server *server = from->server;
-	struct ctl_conn *c = server->conn_cnt < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
+	struct ctl_conn *c = from->conn_cnt < CONNS_MAX ? calloc(1, sizeof(*c)) : NULL;
 
 	if (!c || rsip_stream_init(&c->stream, server->base, fd, &conn_ops)) {
 		log_warn("cannot serve a control connection: %s",
@@ -156,11 +157,12 @@ static void conn_open(struct ctl_socket *from, int fd)
 		return;
 	}
 	c->server = server;
+	c->from = from;
 	c->peer.read_only = from->read_only;
 	name_peer(fd, c->peer.who, sizeof(c->peer.who));
 	log_debug("control: %sconnection from %s", from->read_only ? "read-only " : "", c->peer.who);
 	DL_APPEND(server->conns, c);
-	server->conn_cnt++;
+	from->conn_cnt++;
 	bufferevent_setwatermark(c->stream.bev, EV_READ, 0, RSIP_CTL_REQUEST_MAX + 4096);
 	rsip_stream_patience(&c->stream, IDLE_S, WRITE_S);
 	rsip_stream_start(&c->stream);

@@ -170,6 +170,27 @@ Test(ctl_socket, the_read_only_socket_answers_and_changes_nothing)
 	cr_assert_neq(access(conf.control.read_only_socket, F_OK), 0, "the socket is left behind");
 }
 
+Test(ctl_socket, who_may_only_read_keeps_nobody_out)
+{
+	enum { MANY = 40 }; /* more than one socket takes */
+	char out[8192];
+	struct wire w;
+	int fd[MANY + 1];
+
+	read_only_up(&w);
+	fd[MANY] = w.fd;
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = connect_to(conf.control.read_only_socket);
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	}
+	w.fd = connect_to(conf.control.socket);
+	exchange(&w, "{\"command\": \"version-get\"}\n", 27, out, sizeof(out));
+	cr_assert_not_null(strstr(out, "\"result\":0"), "%s", out);
+	for (int i = 0; i <= MANY; i++)
+		close(fd[i]);
+	wire_down(&w);
+}
+
 /* ---- events ---------------------------------------------------------------------------------------------------------- */
 
 static const struct rsip_event violation = {
