@@ -126,7 +126,7 @@ struct rsip_lease_ask {
 	struct rsip_port_set ports;
 	uint16_t spi_cnt; /* 0: none */
 	bool spis_given; /* spi_range asked for by number */
-	struct rsip_spi_set spis; /* caller's memory */
+	struct rsip_spi_set spis; /* ascending; caller's memory */
 	uint32_t lease_s; /* 0: not given */
 	__be32 endpoint; /* our end of the tunnel for this host */
 	uint64_t nexthop; /* union rsip_nexthop, 0 if not known yet */

@@ -191,13 +191,22 @@ void lease_rest_clear(struct rsip_lease *lm)
 
 /* ---- back to the host that had it ---------------------------------------------------------------------------------- */
 
+/* Ranges ascend: a host may give back hundreds of SPIs one by one, and ask for as many. */
 static bool holds(const struct holding *h, uint32_t number, bool spi)
 {
-	uint32_t from = spi ? h->port_ranges : 0, cnt = spi ? h->spi_ranges : h->port_ranges;
+	const struct rsip_store_range *r = h->range + (spi ? h->port_ranges : 0);
+	uint32_t low = 0, high = spi ? h->spi_ranges : h->port_ranges;
 
-	for (uint32_t i = 0; i < cnt; i++)
-		if (number - h->range[from + i].first < h->range[from + i].cnt)
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (number - r[middle].first < r[middle].cnt)
 			return true;
+		if (number < r[middle].first)
+			high = middle;
+		else
+			low = middle + 1;
+	}
 	return false;
 }
 
@@ -237,52 +246,38 @@ uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host)
 	return h ? h->latest->addr_index + 1 : 0;
 }
 
-/* r without the numbers of cut[0 .. cnt-1], in pieces from at on; returns the end of the pieces. */
-static struct rsip_store_range *cut_range(struct rsip_store_range *at, struct rsip_store_range r, const struct rsip_store_range *cut, uint32_t cnt)
+/* What is left of a[0 .. a_cnt-1] without b's numbers, from `to` on; how many ranges.  Both ascend, so one walk will do. */
+static uint16_t ranges_without(const struct rsip_store_range *a, uint32_t a_cnt, const struct rsip_store_range *b, uint32_t b_cnt,
+			       struct rsip_store_range *to)
 {
-	struct rsip_store_range *begin = at;
+	uint16_t cnt = 0;
 
-	*at++ = r;
-	for (uint32_t i = 0; i < cnt; i++) {
-		uint64_t cut_end = (uint64_t)cut[i].first + cut[i].cnt;
+	for (uint32_t i = 0, j = 0; i < a_cnt; i++) {
+		uint64_t from = a[i].first, end = from + a[i].cnt;
 
-		for (struct rsip_store_range *p = begin, *end = at; p < end; p++) {
-			uint64_t end_of_p = (uint64_t)p->first + p->cnt;
-
-			if (!p->cnt || cut_end <= p->first || cut[i].first >= end_of_p)
-				continue;
-			if (cut_end < end_of_p)
-				*at++ = (struct rsip_store_range){ (uint32_t)cut_end, (uint32_t)(end_of_p - cut_end) };
-			p->cnt = cut[i].first > p->first ? cut[i].first - p->first : 0;
+		while (j < b_cnt && (uint64_t)b[j].first + b[j].cnt <= from)
+			j++;
+		for (uint32_t k = j; k < b_cnt && b[k].first < end; k++) {
+			if (b[k].first > from)
+				to[cnt++] = (struct rsip_store_range){ (uint32_t)from, (uint32_t)(b[k].first - from) };
+			from = (uint64_t)b[k].first + b[k].cnt;
 		}
+		if (from < end)
+			to[cnt++] = (struct rsip_store_range){ (uint32_t)from, (uint32_t)(end - from) };
 	}
-	return at;
-}
-
-static uint32_t drop_empty(struct rsip_store_range *from, const struct rsip_store_range *end)
-{
-	uint32_t cnt = 0;
-
-	for (struct rsip_store_range *p = from; p < end; p++)
-		if (p->cnt)
-			from[cnt++] = *p;
 	return cnt;
 }
 
 struct holding *lease_without(const struct holding *a, const struct holding *b)
 {
-	size_t room = a->port_ranges + a->spi_ranges + 2 * (b->port_ranges + b->spi_ranges) + 2;
+	size_t room = a->port_ranges + a->spi_ranges + b->port_ranges + b->spi_ranges; /* each of b's may cut one in two */
 	struct holding *h = calloc(1, sizeof(*h) + room * sizeof(struct rsip_store_range));
-	struct rsip_store_range *at, *end;
 
 	if (!h)
 		return NULL;
-	for (uint32_t i = 0; i < a->port_ranges; i++, h->port_ranges = (uint16_t)drop_empty(h->range, end))
-		end = cut_range(h->range + h->port_ranges, a->range[i], b->range, b->port_ranges);
-	at = h->range + h->port_ranges;
-	for (uint32_t i = 0; i < a->spi_ranges; i++, h->spi_ranges = (uint16_t)drop_empty(at, end))
-		end = cut_range(at + h->spi_ranges, a->range[a->port_ranges + i], b->range + b->port_ranges,
-				b->spi_ranges);
+	h->port_ranges = ranges_without(a->range, a->port_ranges, b->range, b->port_ranges, h->range);
+	h->spi_ranges = ranges_without(a->range + a->port_ranges, a->spi_ranges, b->range + b->port_ranges, b->spi_ranges,
+				       h->range + h->port_ranges);
 	return lease_holding_fit(h);
 }
 

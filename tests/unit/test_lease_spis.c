@@ -2,6 +2,7 @@
 /* SPIs as hosts may ask for them: each one by number, by a host of its own, however close together. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <time.h>
 
 #include "lease.h"
 #include "util.h"
@@ -94,4 +95,48 @@ Test(lease_spis, hosts_that_do_not_care_get_blocks_that_nobody_shares)
 		cr_assert_eq(ask(1 + i % 1000, 0, 1, &b), RSIP_OK, "lease %u", i);
 		cr_assert_eq(b->spis.range[0].first % RSIP_SPI_BLOCK, 0);
 	}
+}
+
+/* ---- what rests ------------------------------------------------------------------------------------------------------ */
+
+#define LIST 500
+#define LISTS 64 /* as many as are looked at */
+
+/* Every other SPI from first on, so that none of them makes a range with its neighbour. */
+static enum rsip_err ask_list(uint32_t first, const struct rsip_lease_bind **b)
+{
+	static struct rsip_spi_range range[LIST];
+	const struct rsip_lease_ask want = { .method = RSIP_METHOD_RSIPSEC, .tunnel = 1, .local = SHARED, .spi_cnt = LIST,
+					     .spis_given = true, .spis = { .range = range, .range_cnt = LIST } };
+
+	for (uint32_t i = 0; i < LIST; i++)
+		range[i] = (struct rsip_spi_range){ .first = first + 2 * i, .cnt = 1 };
+	return rsip_lease_assign(lm, host(1), &want, S, b);
+}
+
+/* One host must not be able to keep rsipd busy with requests that look through all that it has given back. */
+Test(lease_spis, what_rests_after_a_host_is_looked_through_quickly)
+{
+	const struct rsip_lease_limits limits = { .clients = 4, .binds_per_client = 64, .spis_per_client = 1024, .lease_min_s = 60,
+						  .lease_max_s = 86400, .lease_default_s = 1800, .register_s = 3600,
+						  .hold_s = 120 };
+	const struct rsip_lease_bind *b;
+	struct rsip_pool_stats stats;
+	clock_t began;
+
+	rsip_lease_set_limits(lm, &limits);
+	for (uint32_t i = 0; i < LISTS; i++) {
+		cr_assert_eq(ask_list(FIRST + 2 * LIST * i, &b), RSIP_OK);
+		rsip_lease_free(lm, host(1), b->bind_id, RSIP_END_HOST, S);
+	}
+	began = clock();
+	for (uint32_t i = 0; i < LISTS; i++) { /* the one that rests longest is the last to be found */
+		cr_assert_eq(ask_list(FIRST + 2 * LIST * i, &b), RSIP_OK);
+		rsip_lease_free(lm, host(1), b->bind_id, RSIP_END_HOST, S);
+	}
+	cr_log_info("%.3f ms of CPU time a lease", 1000.0 * (double)(clock() - began) / CLOCKS_PER_SEC / LISTS);
+	cr_assert_lt(clock() - began, CLOCKS_PER_SEC);
+	rsip_lease_pool_stats(lm, 0, &stats);
+	cr_assert_eq(stats.spis_held, LIST * LISTS);
+	cr_assert_eq(stats.spis_leased, 0);
 }
