@@ -305,3 +305,17 @@ Test(xdp_gre, fragments_of_the_tunnel_go_to_the_kernel_and_come_back_whole)
 		   .counts = { { RSIP_CNT_DECAPSULATED, 1 },
 			       { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&sent) } });
 }
+
+/* Only when it is whole can be seen that it was PPTP's, or around IPv6: the kernel gets it back. */
+Test(xdp_gre, reassembled_it_may_turn_out_to_be_the_machines)
+{
+	struct pkt other = pkt(from_host_a(), gre(.eth_type = 0x86dd), bytes(48));
+	struct pkt pptp = pkt(from_host_a(), gre(.gre_bits = 1), bytes(48));
+
+	expect_run(other, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_REDIRECT, .mark = RSIP_MARK_KERNEL,
+		   .counts = { { RSIP_CNT_PASSED, 1 }, { RSIP_CNT_PASSED_BYTES, other.len - 14 } });
+	expect_run(pptp, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_REDIRECT, .mark = RSIP_MARK_KERNEL,
+		   .counts = { { RSIP_CNT_PASSED, 1 }, { RSIP_CNT_PASSED_BYTES, pptp.len - 14 } });
+}

@@ -63,6 +63,19 @@ Test(flow, keys_and_their_defaults)
 	cr_expect(conf.policy[2].listen);
 }
 
+#define IPIP RSIP_TUNNEL_BIT(RSIP_TUNNEL_IPIP)
+#define GRE RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE)
+
+Test(flow, tunnels_that_any_host_may_lease_in)
+{
+	cr_assert_eq(parse_policies("[{\"clients\": [\"10.0.0.1/32\"], \"tunnels\": [\"IP-IP\"]},"
+				    " {\"tunnels\": [\"IP-IP\"]}, {\"tunnels\": [\"GRE\"]}]"), 0);
+	cr_expect_eq(conf.policy[2].tunnels, GRE);
+	cr_expect_eq(rsip_flow_tunnels(conf.policy, 3), IPIP, "the third holds nobody");
+	cr_expect_eq(rsip_flow_tunnels(conf.policy, 1), IPIP | GRE, "others have the default");
+	cr_expect_eq(rsip_flow_tunnels(NULL, 0), IPIP | GRE);
+}
+
 Test(flow, endpoints_are_counted_once)
 {
 	__be32 out[RSIP_MAX_ENDPOINTS];
@@ -90,6 +103,9 @@ Test(flow, mistakes_are_named)
 		{ "[7, {\"pools\": [\"a\", \"b\"]}]", "policies[0].pools[1]", "\"b\"" },
 		{ "[{\"pools\": [8]}]", "policies[0].pools[0]", "no pool" },
 		{ "[{\"endpoint\": \"0.0.0.0\"}]", "policies[0].endpoint", "address" },
+		{ "[{\"tunnels\": []}]", "policies[0].tunnels", "at least one" },
+		{ "[{\"tunnels\": \"GRE\"}]", "policies[0].tunnels", "list" },
+		{ "[{\"tunnels\": [\"GRE\", \"L2TP\"]}]", "policies[0].tunnels[1]", "\"GRE\"" },
 		{ "[{\"allow\": [\"8.0.0.0/8\"]}]", "policies[0]", "remote policy" },
 		{ "[{\"remote\": \"macro\", \"deny\": [\"8.0.0.0/8:25\"]}]", "policies[0]", "micro" },
 		{ "[{\"remote\": \"micro\", \"deny\": [\"8.0.0.1/8:25\"]}]", "policies[0].deny[0]", "must be" },
@@ -148,7 +164,7 @@ Test(flow, what_is_shown_reads_back)
 
 	cr_assert_eq(parse_policies("[{\"name\": \"p\", \"clients\": [\"10.0.1.0/24\"], \"local\": \"micro\", \"remote\": \"micro\","
 				    " \"pools\": [\"a\"], \"listen\": true, \"endpoint\": \"10.0.0.2\","
-				    " \"allow\": [\"192.0.2.0/24:80-90\"], \"deny\": [\"192.0.2.1/32\"]}]"), 0);
+				    " \"tunnels\": [\"GRE\"], \"allow\": [\"192.0.2.0/24:80-90\"], \"deny\": [\"192.0.2.1/32\"]}]"), 0);
 	json = rsip_conf_to_json(&conf);
 	text = cJSON_Print(json);
 	static struct rsip_conf again;
