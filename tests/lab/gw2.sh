@@ -12,26 +12,14 @@ GW2_PRIV=10.98.0.1 HOSTC=10.98.0.11 GW2_PUB=198.51.100.1 POOL2=198.51.100.7
 
 # gw2_up: builds it and starts its rsipd; hosts hosta (by eth1, 10.98.0.12) and hostc may lease there
 gw2_up() {
-	local n
-	for n in gw2 lan2 hostc; do
-		ip netns add "$(ns $n)" || return 1
-		on $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
-		on $n ip link set lo up
-	done
+	node gw2 lan2 hostc || return 1
 	wire gw2 priv0 lan2 portg && wire hostc eth0 lan2 portc && wire hosta eth1 lan2 porta && wire gw2 pub0 peer eth1 || return 1
-	on lan2 ip link add br0 type bridge stp_state 0 && on lan2 ip link set br0 up
-	for n in portg portc porta; do
-		on lan2 ip link set $n master br0
-		plain lan2 $n || return 1
-	done
+	lan lan2 portg portc porta || return 1
 	plain hostc eth0 && plain hosta eth1 && plain peer eth1 || return 1
 	on hostc ip addr add $HOSTC/24 dev eth0 && on hosta ip addr add 10.98.0.12/24 dev eth1
 	on gw2 ip addr add $GW2_PRIV/24 dev priv0 && on gw2 ip addr add $GW2_PUB/24 dev pub0
 	on peer ip addr add 198.51.100.2/24 dev eth1
-	for n in priv0 pub0; do
-		on gw2 ethtool -K $n tx off txvlan off >/dev/null 2>&1
-		on gw2 ip link set $n up
-	done
+	gateways_ends gw2
 	on hostc ip route add default via $GW2_PRIV
 	on gw ip route add 198.51.100.0/24 via $PEER
 	on gw2 ip route add default via 198.51.100.2

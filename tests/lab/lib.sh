@@ -180,6 +180,36 @@ plain() {
 	on "$1" ethtool -K "$2" gro off >/dev/null 2>&1
 }
 
+# node NODE...: namespaces with a loopback device and no IPv6
+node() {
+	local n
+	for n; do
+		ip netns add "$(ns "$n")" || return 1
+		on "$n" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
+		on "$n" ip link set lo up
+	done
+}
+
+# lan NODE DEV...: these ends of wires are ports of its bridge
+lan() {
+	local n=$1 dev
+	shift
+	on "$n" ip link add br0 type bridge stp_state 0 && on "$n" ip link set br0 up || return 1
+	for dev; do
+		on "$n" ip link set "$dev" master br0
+		plain "$n" "$dev" || return 1
+	done
+}
+
+# gateways_ends NODE: the two ends of wires that are a gateway's
+gateways_ends() {
+	local dev
+	for dev in priv0 pub0; do
+		on "$1" ethtool -K $dev tx off txvlan off >/dev/null 2>&1
+		on "$1" ip link set $dev up
+	done
+}
+
 lab_net() {
 	mount -t tmpfs -o mode=755 tmpfs /run && mkdir -p $LAB /run/netns && chmod 755 $LAB || return 1
 	mount -t bpf bpf /sys/fs/bpf || return 1
@@ -189,17 +219,9 @@ lab_net() {
 	BIN=$LAB/bin
 	PIN=/sys/fs/bpf/rsip-$RSIP_LAB_ID
 	local n
-	for n in hosta hostb lan gw peer; do
-		ip netns add "$(ns $n)" || return 1
-		on $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
-		on $n ip link set lo up
-	done
+	node hosta hostb lan gw peer || return 1
 	wire hosta eth0 lan porta && wire hostb eth0 lan portb && wire gw priv0 lan portg && wire gw pub0 peer eth0 || return 1
-	on lan ip link add br0 type bridge stp_state 0 && on lan ip link set br0 up
-	for n in porta portb portg; do
-		on lan ip link set $n master br0
-		plain lan $n || return 1
-	done
+	lan lan porta portb portg || return 1
 	for n in hosta hostb peer; do plain $n eth0 || return 1; done
 	on hosta ip addr add $HOSTA/24 dev eth0
 	on hostb ip addr add $HOSTB/24 dev eth0
@@ -207,10 +229,7 @@ lab_net() {
 	on gw ip addr add $GW_PRIV/24 dev priv0 && on gw ip addr add $GW_PUB/24 dev pub0
 	# A veth holds 256 frames; what is redirected into a full one is gone.  The peer's windows keep all TCP in flight below it.
 	on peer sysctl -qw net.ipv4.tcp_rmem="4096 65536 131072" net.ipv4.tcp_wmem="4096 65536 131072"
-	for n in priv0 pub0; do
-		on gw ethtool -K $n tx off txvlan off >/dev/null 2>&1
-		on gw ip link set $n up
-	done
+	gateways_ends gw
 	on hosta ip route add default via $GW_PRIV && on hostb ip route add default via $GW_PRIV
 }
 
