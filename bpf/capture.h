@@ -58,8 +58,14 @@ static __always_inline void rsip_capture_take(struct rsip_ctx *ctx, struct rsip_
 	head->time_ns = bpf_ktime_get_ns();
 	head->len = len;
 	head->cap = 0;
-	barrier_var(cap); /* the verifier wants its bounds just before it is used */
-	if (cap && cap <= RSIP_CAPTURE_SNAP && !rsip_ctx_load(ctx, 0, data, cap))
+	barrier_var(cap); /* 6.1 knows its bounds only by comparing this register, and not by arithmetic on it */
+	if (cap > RSIP_CAPTURE_SNAP)
+		return;
+	barrier_var(cap);
+	if (!cap)
+		return;
+	barrier_var(cap);
+	if (!rsip_ctx_load(ctx, 0, data, cap))
 		head->cap = cap;
 }
 
