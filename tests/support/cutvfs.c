@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "cutvfs.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,8 @@ struct op {
 struct handle {
 	sqlite3_file base;
 	int file;
+	int level; /* its lock on the file */
+	int held[8]; /* its locks on the index: 0, 1 shared, -1 exclusive */
 };
 
 static struct disk_file now_[FILES], begin[FILES]; /* as written; as the log begins */
@@ -36,6 +39,16 @@ static struct op *log_;
 static uint32_t log_cnt, log_room, saved_cnt;
 static enum cut_fault fault;
 static sqlite3_vfs vfs, *real;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* of all above: the store folds its log in a thread of its own */
+
+/* The index of the write-ahead log, which two connections share; it is memory, and no power cut leaves any of it. */
+#define SHM_REGIONS 64
+#define SHM_LOCKS 8
+
+static void *region[SHM_REGIONS];
+static int readers[FILES]; /* handles with a lock on the file, of whatever level */
+static struct handle *writer[FILES]; /* the one that has more than a shared one */
+static int holders[SHM_LOCKS]; /* of each lock: -1 one for itself alone */
 
 /* ---- files ---------------------------------------------------------------------------------------------------------- */
 
@@ -134,13 +147,14 @@ static int file_named(const char *name, bool make)
 
 #define FILE_OF(f) (&now_[((struct handle *)(f))->file])
 
+static int x_unlock(sqlite3_file *f, int level);
+
 static int x_close(sqlite3_file *f)
 {
-	(void)f;
-	return SQLITE_OK;
+	return x_unlock(f, SQLITE_LOCK_NONE);
 }
 
-static int x_read(sqlite3_file *f, void *to, int len, sqlite3_int64 at)
+static int x_read_alone(sqlite3_file *f, void *to, int len, sqlite3_int64 at)
 {
 	struct disk_file *d = FILE_OF(f);
 	sqlite3_int64 have = at < d->size ? d->size - at : 0;
@@ -155,12 +169,22 @@ static int x_read(sqlite3_file *f, void *to, int len, sqlite3_int64 at)
 	return SQLITE_IOERR_SHORT_READ;
 }
 
+static int x_read(sqlite3_file *f, void *to, int len, sqlite3_int64 at)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_read_alone(f, to, len, at);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
 static int failed(void)
 {
 	return fault == CUT_FULL ? SQLITE_FULL : fault == CUT_READONLY ? SQLITE_READONLY : SQLITE_OK;
 }
 
-static int x_write(sqlite3_file *f, const void *from, int len, sqlite3_int64 at)
+static int x_write_alone(sqlite3_file *f, const void *from, int len, sqlite3_int64 at)
 {
 	if (failed())
 		return failed();
@@ -168,13 +192,33 @@ static int x_write(sqlite3_file *f, const void *from, int len, sqlite3_int64 at)
 	return SQLITE_OK;
 }
 
-static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
+static int x_write(sqlite3_file *f, const void *from, int len, sqlite3_int64 at)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_write_alone(f, from, len, at);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static int x_truncate_alone(sqlite3_file *f, sqlite3_int64 size)
 {
 	op_add(OP_TRUNCATE, ((struct handle *)f)->file, size, NULL, 0);
 	return SQLITE_OK;
 }
 
-static int x_sync(sqlite3_file *f, int flags)
+static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_truncate_alone(f, size);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static int x_sync_alone(sqlite3_file *f, int flags)
 {
 	(void)flags;
 	if (fault == CUT_SYNC)
@@ -183,16 +227,63 @@ static int x_sync(sqlite3_file *f, int flags)
 	return SQLITE_OK;
 }
 
-static int x_size(sqlite3_file *f, sqlite3_int64 *size)
+static int x_sync(sqlite3_file *f, int flags)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_sync_alone(f, flags);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static int x_size_alone(sqlite3_file *f, sqlite3_int64 *size)
 {
 	*size = FILE_OF(f)->size;
 	return SQLITE_OK;
 }
 
+static int x_size(sqlite3_file *f, sqlite3_int64 *size)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_size_alone(f, size);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+/* Of the levels what matters: one writes, and one that wants the file for itself waits for all others. */
 static int x_lock(sqlite3_file *f, int level)
 {
-	(void)f;
-	(void)level;
+	struct handle *h = (struct handle *)f;
+	int others, rc = SQLITE_OK;
+
+	pthread_mutex_lock(&mutex);
+	others = readers[h->file] - (h->level > SQLITE_LOCK_NONE);
+	if (level > SQLITE_LOCK_SHARED && ((writer[h->file] && writer[h->file] != h) || (level == SQLITE_LOCK_EXCLUSIVE && others)))
+		rc = SQLITE_BUSY;
+	if (!rc && level > h->level) {
+		readers[h->file] += h->level == SQLITE_LOCK_NONE;
+		if (level > SQLITE_LOCK_SHARED)
+			writer[h->file] = h;
+		h->level = level;
+	}
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static int x_unlock(sqlite3_file *f, int level)
+{
+	struct handle *h = (struct handle *)f;
+
+	pthread_mutex_lock(&mutex);
+	if (level <= SQLITE_LOCK_SHARED && writer[h->file] == h)
+		writer[h->file] = NULL;
+	if (level == SQLITE_LOCK_NONE)
+		readers[h->file] -= h->level > SQLITE_LOCK_NONE;
+	h->level = level < h->level ? level : h->level;
+	pthread_mutex_unlock(&mutex);
 	return SQLITE_OK;
 }
 
@@ -223,8 +314,76 @@ static int x_device(sqlite3_file *f)
 	return 0; /* promises nothing */
 }
 
+static int x_shm_map(sqlite3_file *f, int n, int size, int extend, void volatile **out)
+{
+	(void)f;
+	pthread_mutex_lock(&mutex);
+	if (n < SHM_REGIONS && !region[n] && extend)
+		region[n] = calloc(1, (size_t)size);
+	*out = n < SHM_REGIONS ? region[n] : NULL;
+	pthread_mutex_unlock(&mutex);
+	return n < SHM_REGIONS ? SQLITE_OK : SQLITE_NOMEM;
+}
+
+static int shm_take(struct handle *h, int from, int to, bool alone)
+{
+	for (int i = from; i < to; i++)
+		if (!h->held[i] && (alone ? holders[i] != 0 : holders[i] < 0))
+			return SQLITE_BUSY;
+	for (int i = from; i < to; i++) {
+		if (h->held[i])
+			continue;
+		h->held[i] = alone ? -1 : 1;
+		holders[i] += h->held[i];
+	}
+	return SQLITE_OK;
+}
+
+static int x_shm_lock(sqlite3_file *f, int from, int cnt, int flags)
+{
+	struct handle *h = (struct handle *)f;
+	int rc = SQLITE_OK;
+
+	pthread_mutex_lock(&mutex);
+	if (flags & SQLITE_SHM_LOCK)
+		rc = shm_take(h, from, from + cnt, flags & SQLITE_SHM_EXCLUSIVE);
+	for (int i = from; i < from + cnt && flags & SQLITE_SHM_UNLOCK; i++) {
+		holders[i] -= h->held[i];
+		h->held[i] = 0;
+	}
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static void x_shm_barrier(sqlite3_file *f)
+{
+	(void)f;
+	__sync_synchronize();
+}
+
+static void shm_forget(void)
+{
+	for (int i = 0; i < SHM_REGIONS; i++) {
+		free(region[i]);
+		region[i] = NULL;
+	}
+	memset(holders, 0, sizeof(holders));
+}
+
+static int x_shm_unmap(sqlite3_file *f, int gone)
+{
+	(void)f;
+	if (gone)
+		shm_forget();
+	return SQLITE_OK;
+}
+
 static const sqlite3_io_methods methods = {
-	.iVersion = 1, /* no shared memory: the store locks its file */
+	.iVersion = 2,
+	.xShmMap = x_shm_map,
+	.xShmLock = x_shm_lock,
+	.xShmBarrier = x_shm_barrier,
+	.xShmUnmap = x_shm_unmap,
 	.xClose = x_close,
 	.xRead = x_read,
 	.xWrite = x_write,
@@ -232,19 +391,19 @@ static const sqlite3_io_methods methods = {
 	.xSync = x_sync,
 	.xFileSize = x_size,
 	.xLock = x_lock,
-	.xUnlock = x_lock,
+	.xUnlock = x_unlock,
 	.xCheckReservedLock = x_check,
 	.xFileControl = x_control,
 	.xSectorSize = x_sector,
 	.xDeviceCharacteristics = x_device,
 };
 
-static int x_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)
+static int x_open_alone(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)
 {
 	struct handle *h = (struct handle *)f;
 
 	(void)v;
-	h->base.pMethods = NULL;
+	memset(h, 0, sizeof(*h));
 	if (fault == CUT_READONLY && flags & SQLITE_OPEN_READWRITE) /* as the system's does */
 		flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
 	h->file = file_named(name ? name : "temporary", flags & SQLITE_OPEN_CREATE);
@@ -256,7 +415,17 @@ static int x_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, 
 	return SQLITE_OK;
 }
 
-static int x_delete(sqlite3_vfs *v, const char *name, int sync)
+static int x_open(sqlite3_vfs *v, const char *name, sqlite3_file *f, int flags, int *out)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_open_alone(v, name, f, flags, out);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static int x_delete_alone(sqlite3_vfs *v, const char *name, int sync)
 {
 	int file = file_named(name, false);
 
@@ -269,12 +438,32 @@ static int x_delete(sqlite3_vfs *v, const char *name, int sync)
 	return SQLITE_OK;
 }
 
-static int x_access(sqlite3_vfs *v, const char *name, int flags, int *out)
+static int x_delete(sqlite3_vfs *v, const char *name, int sync)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_delete_alone(v, name, sync);
+	pthread_mutex_unlock(&mutex);
+	return rc;
+}
+
+static int x_access_alone(sqlite3_vfs *v, const char *name, int flags, int *out)
 {
 	(void)v;
 	(void)flags;
 	*out = file_named(name, false) >= 0;
 	return SQLITE_OK;
+}
+
+static int x_access(sqlite3_vfs *v, const char *name, int flags, int *out)
+{
+	int rc;
+
+	pthread_mutex_lock(&mutex);
+	rc = x_access_alone(v, name, flags, out);
+	pthread_mutex_unlock(&mutex);
+	return rc;
 }
 
 static int x_full(sqlite3_vfs *v, const char *name, int size, char *out)
@@ -308,6 +497,7 @@ static void log_clear(uint32_t from)
 void cut_stop(void)
 {
 	sqlite3_vfs_unregister(&vfs);
+	shm_forget();
 	log_clear(0);
 	free(log_);
 	log_ = NULL;
@@ -327,7 +517,12 @@ void cut_fault(enum cut_fault which)
 
 uint32_t cut_ops(void)
 {
-	return log_cnt;
+	uint32_t cnt;
+
+	pthread_mutex_lock(&mutex);
+	cnt = log_cnt;
+	pthread_mutex_unlock(&mutex);
+	return cnt;
 }
 
 /* ---- power cuts -------------------------------------------------------------------------------------------------------- */
