@@ -152,6 +152,32 @@ Test(session, what_it_does_not_understand_or_cannot_use_is_given_back, .init = b
 	cr_assert_eq(last_failure, -EOPNOTSUPP);
 }
 
+Test(session, it_asks_in_its_tunnel_type_and_takes_no_other, .init = begin)
+{
+	struct rsip_message m;
+
+	s.tunnel = RSIP_TUNNEL_GRE;
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	cr_assert_eq(last.tunnel_cnt, 1);
+	cr_expect_eq(last.tunnel[0], RSIP_TUNNEL_GRE);
+	m = grant_of(PUB_1, 600); /* in IP-IP */
+	deliver(&m);
+	cr_expect_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	cr_expect_eq(granted, 0);
+	m = from_gateway(RSIP_MSG_FREE_RESPONSE, last.counter);
+	m.bind_id = BIND;
+	m.has |= RSIP_HAS_BIND_ID;
+	deliver(&m);
+	want_ports();
+	tick();
+	m = grant_of(PUB_1, 600);
+	m.tunnel[0] = RSIP_TUNNEL_GRE;
+	deliver(&m);
+	cr_expect_eq(granted, 1);
+}
+
 /* RFC 3103 9.7.2 and 9.17.2 differ in the order of Lease Time and Tunnel Type: a host takes both.
  */
 Test(session, lease_time_and_tunnel_type_come_in_either_order, .init = begin)
