@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 """losses.py NETNS...: where packets were lost: each counter of lost packets that is not zero, of each device in these
-network namespaces (files), and of UDP sockets that were full."""
+network namespaces (files), of UDP sockets that were full, and of IPsec."""
 import json
 import os
 import subprocess
@@ -29,6 +29,10 @@ for path in sys.argv[1:]:
         lost = ["%s %d" % (k, v) for k, v in counters(path, link["ifname"], link.get("stats64", {})) if v]
         if lost:
             print("%s %s: %s" % (node, link["ifname"], ", ".join(lost)))
+    for line in run(path, "cat", "/proc/net/xfrm_stat").splitlines():
+        name, value = line.split()
+        if int(value):
+            print("%s: %s %s" % (node, name, value))
     for line in run(path, "nstat", "-az", "UdpInErrors", "UdpRcvbufErrors", "UdpSndbufErrors", "IpOutDiscards", "IpInDiscards").splitlines():
         words = line.split()
         if len(words) > 1 and words[1].isdigit() and int(words[1]):

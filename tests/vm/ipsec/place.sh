@@ -13,7 +13,7 @@ ipsec_can() { unshare -n bash -c "$(declare -f have_ipsec); have_ipsec"; }
 
 # vm_can SUITE: can this machine run a VM with that suite's kernel?  VM_KERNEL is its version; else WHY says why not.
 vm_can() {
-	local said
+	local said=''
 	WHY=
 	if [ "${RSIP_VM:-}" = 1 ]; then WHY="this is one"
 	elif [ "$(id -u)" != 0 ]; then WHY="needs root"

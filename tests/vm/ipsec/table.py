@@ -45,13 +45,17 @@ def results(paths):
     return got
 
 
+def absent(got, name, gateway, otherwise):
+    """Why there is no result: a dash where such a gateway has nothing to do with it."""
+    ups = [status for status, _ in got.get((name, gateway, "up"), [])]
+    return "-" if 2 in ups else otherwise if ups else "not run"
+
+
 def cell(got, name, gateway, step):
     """yes, no (why), or a dash where there is nothing to say."""
     runs = got.get((name, gateway, step.lstrip("-")), [])
     if not runs:
-        if 2 in (s for s, _ in got.get((name, gateway, "up"), [])):
-            return "-"
-        return "not reached" if (name, gateway, "up") in got else "not run"
+        return absent(got, name, gateway, "not reached")
     status, text = max(runs)
     if status == 2:
         return "-"
@@ -62,9 +66,9 @@ def cell(got, name, gateway, step):
 
 def wire(got, name, gateway):
     if (name, gateway, "wire") not in got:
-        return "-" if 2 in (s for s, _ in got.get((name, gateway, "up"), [])) else "not run"
+        return absent(got, name, gateway, "not run")
     texts = [t for s, t in got.get((name, gateway, "wire"), []) if s == 0]
-    kinds = sorted({w.split(" ", 1)[1] for t in texts for w in t.split(", ") if w[0].isdigit()} - {"IKE"})
+    kinds = sorted({w.split(" ", 1)[1] for t in texts for w in t.split(", ") if w[0].isdigit()} - {"IKE", "ICMP errors", "later fragments"})
     return ", ".join(kinds) or "nothing"
 
 
