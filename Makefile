@@ -181,6 +181,15 @@ demo: deps ## the main job in a lab of its own: two hosts, one address, one peer
 	$(Q)tests/vm/demo.sh can || packaging/deps.sh install vm || :
 	$(Q)O=$(O) tests/vm/demo.sh
 
+.PHONY: demo-soho demo-robo demo-roadwarrior
+demo-soho: ## RFC 3104 Appendix F with kernel IPsec: one address for NAPT, the gateway, and IPsec hosts
+demo-robo: ## the same: hosts of a branch office, tunnels to headquarters
+demo-roadwarrior: ## the same: a laptop on the Internet leases an address of the corporate network
+demo-soho demo-robo demo-roadwarrior: demo-%: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/vm/demo.sh can || packaging/deps.sh install vm || :
+	$(Q)O=$(O) tests/vm/demos/$*.sh
+
 # ---- fuzzers: clang's libFuzzer with sanitizers, over objects of their own ---------------------------------------
 
 FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -256,6 +265,6 @@ clean: ## remove build/
 	rm -rf build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-12s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

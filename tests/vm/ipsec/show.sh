@@ -96,10 +96,10 @@ demo_wire() {
 	"$PY" "$HERE/esp.py" kinds <$LAB/ipsec-wire.json | show
 	wires_of show | show
 }
-wires_of() { # same|show
+wires_of() { # same|show [OPTION...]
 	local h opts=()
 	for h in $HOSTS; do opts+=(--host "$h=$(addr_of "$h")=$LAB/lan.pcap"); done
-	"$PY" "$LAB_SRC/wire.py" "$1" --pool "$POOL" --gw "$GW_PRIV" "${opts[@]}" --peer $LAB/peer.pcap
+	"$PY" "$LAB_SRC/wire.py" "$1" --pool "$POOL" --gw "$GW_PRIV" "${opts[@]}" --peer $LAB/peer.pcap "${@:2}"
 }
 # clean_wire esp|ah: on the public wire nothing but that, each host's under SPIs of its own
 clean_wire() {
