@@ -137,6 +137,7 @@ static void gateway_down(void)
 {
 	rsip_lease_destroy(ctx.lm);
 	ctx.dp->ops->close(ctx.dp);
+	rsip_conf_free(&conf);
 }
 
 #endif
