@@ -62,11 +62,10 @@ static void print_interfaces(const cJSON *list)
 
 static void print_pools(const cJSON *list)
 {
-	static const char *const heads[] = {"POOL",    ">ADDRESSES", ">BINDINGS",    ">PORTS",
-					    ">LEASED", ">HELD",	     ">SPIS LEASED", ">SPIS HELD"};
-	static const char *const keys[] = {NULL,	  "addresses",	  "bindings",
-					   "ports",	  "ports-leased", "ports-held",
-					   "spis-leased", "spis-held"};
+	static const char *const heads[] = { "POOL",	">ADDRESSES", ">BINDINGS",    ">HOSTS",	    ">PORTS",
+					     ">LEASED", ">HELD",      ">SPIS LEASED", ">SPIS HELD", ">OVER SHARE" };
+	static const char *const keys[] = { NULL,	    "addresses",  "bindings",	 "hosts",     "ports",
+					    "ports-leased", "ports-held", "spis-leased", "spis-held", "share-refused" };
 	const cJSON *item;
 	struct table t;
 
