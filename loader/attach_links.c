@@ -155,7 +155,7 @@ int rsip_attach_tc(struct rsip_attach *a)
 	if (!err)
 		err = rsip_object_add_iface(a->object, a->cnt + 1, &a->slow);
 	if (!err)
-		err = rsip_object_tc_load(a->o->pin_path, &a->config, &a->tc);
+		err = rsip_object_tc_load(a->object, &a->config, &a->tc);
 	/* the way out first: nothing is marked before there is somebody to take it up */
 	if (!err)
 		err = rsip_undo_tc(&a->undo, &a->slow, true, rsip_object_tc_prog(a->tc, &a->slow));

@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "log.h"
+#include "moved.h"
 #include "object_constants.h"
 #include "pins.h"
 #include "sizes.h"
@@ -139,59 +140,41 @@ static bool is_internal(const struct bpf_map *map)
 	return strncmp(bpf_map__name(map), "rsip_", 5) != 0 || strchr(bpf_map__name(map), '.');
 }
 
-/* Flags that the kernel adds by itself when it makes a map (a devmap is read-only to programs). */
-#define KERNEL_FLAGS BPF_F_RDONLY_PROG
-
-/*
- * The kernel does not look whether a map that is reused has the layout that the programs were
- * written for.
- */
-int rsip_object_reuse_map(struct bpf_map *map, const char *folder)
+/* One map of a folder: kept, or of an older layout and so to be made anew. */
+static int take_map(struct bpf_map *map, const char *folder, const struct rsip_config *config, uint32_t max_cookies,
+		    struct rsip_moved *moved)
 {
-	char path[RSIP_PINS_PATH_MAX];
-	struct bpf_map_info info = {0};
-	uint32_t len = sizeof(info);
-	int fd, err;
+	const char *name = bpf_map__name(map);
+	uint32_t entries;
+	int err = rsip_moved_take(map, folder, config->layout_version < RSIP_LAYOUT_VERSION, moved);
 
-	rsip_pins_path(folder, bpf_map__name(map), path);
-	fd = bpf_obj_get(path);
-	err = fd < 0 ? -errno : 0;
-	if (!err && bpf_obj_get_info_by_fd(fd, &info, &len))
-		err = -errno;
-	if (!err && (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-		     info.value_size != bpf_map__value_size(map) ||
-		     ((info.map_flags ^ bpf_map__map_flags(map)) & ~KERNEL_FLAGS)))
-		err = -EPROTO;
-	if (!err)
-		err = bpf_map__reuse_fd(map, fd);
-	if (fd >= 0)
-		close(fd);
-	if (err == -EPROTO)
-		log_err("map %s has another layout than these programs need (run `rsip-loader "
-			"detach`, then attach: traffic stops in between, and hosts lease anew)",
-			path);
-	else if (err)
-		log_err("cannot reuse map %s: %s (run `rsip-loader detach`, then attach)", path,
-			strerror(-err));
-	return err;
+	if (err != -ENOENT)
+		return err;
+	err = rsip_sizes_entries(name, config, max_cookies, &entries);
+	return err == -ENOENT ? 0 : err ? err : bpf_map__set_max_entries(map, entries);
 }
 
-int rsip_object_load_onto(const char *folder, const struct rsip_config *config,
-			  struct rsip_xdp_bpf **out)
+int rsip_object_load_onto(const char *folder, const struct rsip_config *config, uint32_t max_cookies,
+			  struct rsip_xdp_bpf **out, struct rsip_moved *moved)
 {
 	struct rsip_xdp_bpf *object = open_object(config);
 	struct bpf_map *map;
 	int err = 0;
 
+	moved->cnt = 0;
 	if (!object)
 		return -errno;
 	bpf_object__for_each_map(map, object->obj)
 	{
 		if (!err && !is_internal(map))
-			err = rsip_object_reuse_map(map, folder);
+			err = take_map(map, folder, config, max_cookies, moved);
 	}
 	if (!err)
 		err = load_object(object);
+	for (uint32_t i = 0; i < moved->cnt && !err; i++)
+		moved->map[i].fresh = rsip_object_map(object, moved->map[i].name);
+	if (!err)
+		err = rsip_moved_fill(moved);
 	if (err) {
 		rsip_xdp_bpf__destroy(object);
 		return err;

@@ -22,9 +22,27 @@ const char *rsip_object_kernel_message(void);
  */
 int rsip_object_load(const struct rsip_config *config, uint32_t max_cookies,
 		     struct rsip_xdp_bpf **out);
-/* Loads them onto the maps pinned in folder, whose configuration is config. */
-int rsip_object_load_onto(const char *folder, const struct rsip_config *config,
-			  struct rsip_xdp_bpf **out);
+/* Maps that are not those pinned in a folder: what an older layout had smaller, or had not at all. */
+#define RSIP_MOVED_MAX 32
+struct rsip_moved {
+	uint32_t cnt;
+	struct {
+		char name[16];
+		int old, fresh; /* descriptors; old -1: there was none; fresh is the object's */
+	} map[RSIP_MOVED_MAX];
+};
+
+/*
+ * Loads them onto the maps pinned in folder, whose configuration is config.  Of an older layout, maps that have grown
+ * are new ones with the old contents.  0 or negative errno (said); release what is in moved, in any case.
+ */
+int rsip_object_load_onto(const char *folder, const struct rsip_config *config, uint32_t max_cookies,
+			  struct rsip_xdp_bpf **out, struct rsip_moved *moved);
+/* Packets have gone on writing the old hashes until now: what they added goes to the new ones. */
+int rsip_moved_catch_up(const struct rsip_moved *moved);
+/* The new maps' pins in place of the old ones, or (back) the old ones' again.  0 or negative errno (said). */
+int rsip_moved_pin(const struct rsip_moved *moved, const char *folder, bool back);
+void rsip_moved_release(struct rsip_moved *moved);
 void rsip_object_close(struct rsip_xdp_bpf *object);
 
 /* The program for interfaces of this role; the object keeps the descriptor. */
@@ -35,13 +53,11 @@ int rsip_object_pin_progs(const struct rsip_xdp_bpf *object, const char *folder)
 bool rsip_object_takes_frags(void);
 int rsip_object_map(const struct rsip_xdp_bpf *object, const char *name);
 
-/* Takes the map of this name in folder for the object that is to be loaded.  0 or negative errno (said). */
+/* Takes the map of this name in folder for an object that is to be loaded.  0 or negative errno (said). */
 int rsip_object_reuse_map(struct bpf_map *map, const char *folder);
 
-/*
- * The TC programs, onto the maps pinned in folder; config->mode says whether XDP is before them.  0 or negative errno (said).
- */
-int rsip_object_tc_load(const char *folder, const struct rsip_config *config, struct rsip_tc_bpf **out);
+/* The TC programs, onto the maps of xdp; config->mode says whether XDP is before them.  0 or negative errno (said). */
+int rsip_object_tc_load(const struct rsip_xdp_bpf *xdp, const struct rsip_config *config, struct rsip_tc_bpf **out);
 void rsip_object_tc_close(struct rsip_tc_bpf *object);
 /* The program for this interface; the object keeps the descriptor. */
 int rsip_object_tc_prog(const struct rsip_tc_bpf *object, const struct rsip_iface *iface);

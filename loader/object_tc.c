@@ -9,20 +9,25 @@
 #include "object_constants.h"
 #include "rsip_tc.skel.h"
 
-static int take_maps(struct rsip_tc_bpf *object, const char *folder)
+static int take_maps(struct rsip_tc_bpf *object, const struct rsip_xdp_bpf *xdp)
 {
 	struct bpf_map *map;
 	int err = 0;
 
 	bpf_object__for_each_map(map, object->obj)
 	{
-		if (!err && !strchr(bpf_map__name(map), '.'))
-			err = rsip_object_reuse_map(map, folder);
+		const char *name = bpf_map__name(map);
+
+		if (err || strchr(name, '.'))
+			continue;
+		err = bpf_map__reuse_fd(map, rsip_object_map(xdp, name));
+		if (err)
+			log_err("cannot use map %s for the TC programs: %s", name, strerror(-err));
 	}
 	return err;
 }
 
-int rsip_object_tc_load(const char *folder, const struct rsip_config *config,
+int rsip_object_tc_load(const struct rsip_xdp_bpf *xdp, const struct rsip_config *config,
 			struct rsip_tc_bpf **out)
 {
 	struct rsip_tc_bpf *object = rsip_tc_bpf__open();
@@ -32,7 +37,7 @@ int rsip_object_tc_load(const char *folder, const struct rsip_config *config,
 		return -errno;
 	RSIP_SET_CONSTANTS(object, config);
 	object->rodata->rsip_behind_xdp = config->mode != RSIP_MODE_TC;
-	err = take_maps(object, folder);
+	err = take_maps(object, xdp);
 	if (!err) {
 		err = rsip_tc_bpf__load(object);
 		if (err)

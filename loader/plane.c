@@ -118,7 +118,7 @@ static int read_max_cookies(const char *folder, uint32_t *max_cookies)
 	return err;
 }
 
-int rsip_plane_read(const char *folder, struct rsip_plane *p)
+static int read_plane(const char *folder, uint32_t oldest, struct rsip_plane *p)
 {
 	struct rsip_iface all[RSIP_MAX_IFACES];
 	int err = rsip_pins_check(folder);
@@ -131,7 +131,7 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 		return err == -ENOENT ? -EUCLEAN : err;
 	if (!p->config.attached_ns)
 		return -EUCLEAN;
-	if (p->config.layout_version != RSIP_LAYOUT_VERSION)
+	if (p->config.layout_version < oldest || p->config.layout_version > RSIP_LAYOUT_VERSION)
 		return -EPROTO;
 	err = read_array(folder, "rsip_ifaces", all, RSIP_MAX_IFACES, sizeof(all[0]));
 	if (!err)
@@ -155,6 +155,16 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 	read_nat(folder, p);
 	p->here = is_here(folder);
 	return 0;
+}
+
+int rsip_plane_read(const char *folder, struct rsip_plane *p)
+{
+	return read_plane(folder, RSIP_LAYOUT_VERSION, p);
+}
+
+int rsip_plane_read_old(const char *folder, struct rsip_plane *p)
+{
+	return read_plane(folder, RSIP_LAYOUT_OLDEST, p);
 }
 
 /* ---- the same again? ---------------------------------------------------- */

@@ -33,6 +33,8 @@ struct rsip_plane {
  * are said.
  */
 int rsip_plane_read(const char *folder, struct rsip_plane *p);
+/* The same, also of a layout that upgrade can go on from (RSIP_LAYOUT_OLDEST). */
+int rsip_plane_read_old(const char *folder, struct rsip_plane *p);
 
 /*
  * Does what is attached equal what is asked for?  0, or -EEXIST with the first difference in why.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Upgrade: this loader's programs in place of those attached, onto the same maps.  Each link
- * changes its program atomically, so no packet meets an interface without one.  If one cannot
- * change, all get their old ones again.  (Once all have changed, a failure to pin them or to write
- * the configuration leaves the new ones on, which is said; upgrade can be run again.)
+ * changes its program atomically, so no packet meets an interface without one.  Of an older layout
+ * (RSIP_LAYOUT_OLDEST) maps that have grown are made anew, with the old contents, and those that
+ * there were none of are empty.  Whatever fails, all interfaces get their old programs again, and
+ * the pins their old maps.
  */
 #include <errno.h>
 #include <string.h>
@@ -81,14 +82,43 @@ static void end_filters(const struct rsip_plane *p, struct filters *f, bool back
 	}
 }
 
+/* What was there before, to be put back. */
+static const char *const prog_pins[] = {"prog_pub", "prog_priv", "prog_explain"};
+enum { PROG_PUB, PROG_PRIV, PROG_EXPLAIN, PROGS };
+
+static void open_old(const char *folder, int old[PROGS])
+{
+	for (int i = 0; i < PROGS; i++)
+		old[i] = rsip_plane_open(folder, prog_pins[i]);
+}
+
+static void close_old(const int old[PROGS])
+{
+	for (int i = 0; i < PROGS; i++)
+		if (old[i] >= 0)
+			close(old[i]);
+}
+
+static int old_prog(const int old[PROGS], uint8_t role)
+{
+	return old[role == RSIP_ROLE_PUBLIC ? PROG_PUB : PROG_PRIV];
+}
+
+/* The first `done` interfaces get their old programs again. */
+static void links_back(const char *folder, const struct rsip_plane *p, const int old[PROGS], uint32_t done)
+{
+	while (done--) {
+		int prog = old_prog(old, p->iface[done].role);
+
+		if (!by_tc(p, done) && p->link[done].ifindex && prog >= 0)
+			update_link(folder, &p->iface[done], prog);
+	}
+}
+
 /* Both roles' new programs go on, or both old ones stay. */
 static int update_links(const char *folder, const struct rsip_plane *p,
-			const struct rsip_xdp_bpf *object)
+			const struct rsip_xdp_bpf *object, const int old[PROGS])
 {
-	int old[] = {
-		[RSIP_ROLE_PUBLIC] = rsip_plane_open(folder, "prog_pub"),
-		[RSIP_ROLE_PRIVATE] = rsip_plane_open(folder, "prog_priv"),
-	};
 	uint32_t done;
 	int err = 0;
 
@@ -104,49 +134,97 @@ static int update_links(const char *folder, const struct rsip_plane *p,
 		if (err)
 			break;
 	}
-	while (err && done--)
-		if (!by_tc(p, done) && p->link[done].ifindex && old[p->iface[done].role] >= 0)
-			update_link(folder, &p->iface[done], old[p->iface[done].role]);
-	for (int role = RSIP_ROLE_PUBLIC; role <= RSIP_ROLE_PRIVATE; role++)
-		if (old[role] >= 0)
-			close(old[role]);
+	if (err)
+		links_back(folder, p, old, done);
+	return err;
+}
+
+/* For those who open the pins: rsipd, the next loader. */
+static int publish(const char *folder, struct rsip_plane *p, const struct rsip_xdp_bpf *object,
+		   const struct rsip_moved *moved)
+{
+	int err = rsip_moved_catch_up(moved);
+
+	if (!err)
+		err = rsip_moved_pin(moved, folder, false);
+	if (!err)
+		err = rsip_object_pin_progs(object, folder);
+	p->config.tunnels = RSIP_CONFIG_TUNNELS; /* what these programs can; rsipd offers it when it starts */
+	p->config.layout_version = RSIP_LAYOUT_VERSION;
+	return err ? err : rsip_object_write_config(object, &p->config);
+}
+
+static void unpublish(const char *folder, const struct rsip_moved *moved, const int old[PROGS])
+{
+	rsip_moved_pin(moved, folder, true);
+	for (int i = 0; i < PROGS; i++)
+		if (old[i] >= 0)
+			rsip_pins_replace(folder, prog_pins[i], old[i]);
+}
+
+static int replace(const struct rsip_loader_options *o, struct rsip_plane *p,
+		   const struct rsip_xdp_bpf *object, const struct rsip_tc_bpf *tc,
+		   const struct rsip_moved *moved)
+{
+	struct filters filters = {.cnt = 0};
+	int old[PROGS], err;
+
+	open_old(o->pin_path, old);
+	err = update_filters(p, tc, &filters);
+	if (!err)
+		err = update_links(o->pin_path, p, object, old);
+	if (!err) {
+		err = publish(o->pin_path, p, object, moved);
+		if (err) {
+			log_info("putting the old programs on again");
+			links_back(o->pin_path, p, old, p->iface_cnt);
+			unpublish(o->pin_path, moved, old);
+		}
+	}
+	end_filters(p, &filters, err != 0);
+	close_old(old);
+	return err;
+}
+
+static int read_attached(const char *folder, struct rsip_plane *p)
+{
+	int err = rsip_plane_read_old(folder, p);
+
+	if (err == -EUCLEAN)
+		log_err("cannot upgrade: an attach to %s did not come to its end (run `rsip-loader "
+			"attach` again)",
+			folder);
+	if (err == -EPROTO)
+		log_err("cannot upgrade: %s has map layout %u, this loader's programs need %u and can "
+			"take over %u and later (run `rsip-loader detach`, then attach)",
+			folder, p->config.layout_version, RSIP_LAYOUT_VERSION, RSIP_LAYOUT_OLDEST);
 	return err;
 }
 
 static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane *p)
 {
-	struct rsip_xdp_bpf *object;
-	struct filters filters = {.cnt = 0};
+	struct rsip_moved moved = {.cnt = 0};
+	struct rsip_xdp_bpf *object = NULL;
 	struct rsip_tc_bpf *tc = NULL;
-	int err = rsip_plane_read(o->pin_path, p);
+	uint32_t was;
+	int err = read_attached(o->pin_path, p);
 
-	if (err == -EUCLEAN)
-		log_err("cannot upgrade: an attach to %s did not come to its end (run `rsip-loader "
-			"attach` again)",
-			o->pin_path);
-	if (err == -EPROTO)
-		log_err("cannot upgrade: %s has map layout %u, this loader's programs need %u (run "
-			"`rsip-loader detach`, then attach)",
-			o->pin_path, p->config.layout_version, RSIP_LAYOUT_VERSION);
 	if (err)
 		return err;
-	err = rsip_object_load_onto(o->pin_path, &p->config, &object);
-	if (err)
-		return err;
-	err = rsip_object_tc_load(o->pin_path, &p->config, &tc);
+	was = p->config.layout_version;
+	err = rsip_object_load_onto(o->pin_path, &p->config, p->max_cookies, &object, &moved);
 	if (!err)
-		err = update_filters(p, tc, &filters);
+		err = rsip_object_tc_load(object, &p->config, &tc);
 	if (!err)
-		err = update_links(o->pin_path, p, object);
-	end_filters(p, &filters, err != 0);
-	if (!err)
-		err = rsip_object_pin_progs(object, o->pin_path);
-	p->config.tunnels = RSIP_CONFIG_TUNNELS; /* what these programs can; rsipd offers it when it starts */
-	if (!err)
-		err = rsip_object_write_config(object, &p->config);
+		err = replace(o, p, object, tc, &moved);
+	if (!err && was != RSIP_LAYOUT_VERSION)
+		log_info("map layout %u is now %u: restart rsipd, which goes on in the new one (%u maps made anew)",
+			 was, RSIP_LAYOUT_VERSION, moved.cnt);
+	rsip_moved_release(&moved);
 	if (tc)
 		rsip_object_tc_close(tc);
-	rsip_object_close(object);
+	if (object)
+		rsip_object_close(object);
 	return err;
 }
 

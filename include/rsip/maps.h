@@ -28,6 +28,11 @@
 #include "reasons.h"
 
 #define RSIP_LAYOUT_VERSION 9
+/*
+ * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
+ * at the end of a value or in its padding, where 0 means what was before.
+ */
+#define RSIP_LAYOUT_OLDEST 7
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */
