@@ -129,6 +129,7 @@ static void note(struct rsip_committer *c, uint64_t now_ns, int err)
 {
 	struct rsip_commit_stats *s = &c->stats;
 
+	s->total_ns += now_ns - c->began_ns;
 	if (now_ns - c->began_ns > s->longest_ns)
 		s->longest_ns = now_ns - c->began_ns;
 	if (!err) {
@@ -180,7 +181,6 @@ void rsip_committer_stats(struct rsip_committer *c, struct rsip_commit_stats *ou
 {
 	c->stats.backlog = rsip_journal_backlog(c->journal);
 	*out = c->stats;
-	c->stats.longest_ns = 0;
 }
 
 void rsip_committer_flush(struct rsip_committer *c)

@@ -14,7 +14,7 @@ struct rsip_committer;
 
 struct rsip_commit_stats {
 	uint64_t commits, changes, failures;
-	uint64_t longest_ns; /* commit, since the last call of rsip_committer_stats() */
+	uint64_t total_ns, longest_ns; /* of commits, failed ones too, until the event loop heard of them; since start */
 	uint32_t backlog; /* changes that are not under way yet */
 	uint32_t largest; /* batch */
 	uint64_t failing_since_ns; /* 0: the last commit succeeded */

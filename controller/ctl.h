@@ -79,6 +79,7 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *sta
 
 struct rsip_ctl_store { /* for add_status */
 	const char *backend, *path, *why; /* path, why: NULL where there is none */
+	uint64_t commit_us, longest_us; /* all commits together, and the longest */
 	uint64_t failing_for_s, commits, changes, failures, largest_batch, waiting_changes, waiting_answers, shed;
 };
 void rsip_ctl_show_store(cJSON *obj, const struct rsip_ctl_store *store);

@@ -124,6 +124,8 @@ void rsip_ctl_show_store(cJSON *out, const struct rsip_ctl_store *store)
 	}
 	rsip_json_add_u64(obj, "commits", store->commits);
 	rsip_json_add_u64(obj, "changes", store->changes);
+	rsip_json_add_u64(obj, "commit-us", store->commit_us);
+	rsip_json_add_u64(obj, "longest-commit-us", store->longest_us);
 	rsip_json_add_u64(obj, "failures", store->failures);
 	rsip_json_add_u64(obj, "largest-batch", store->largest_batch);
 	rsip_json_add_u64(obj, "waiting-changes", store->waiting_changes);

@@ -198,6 +198,8 @@ void rsip_server_store_status(void *arg, cJSON *out)
 		.commits = stats.commits,
 		.changes = stats.changes,
 		.failures = stats.failures,
+		.commit_us = stats.total_ns / 1000,
+		.longest_us = stats.longest_ns / 1000,
 		.largest_batch = stats.largest,
 		.waiting_changes = stats.backlog,
 		.waiting_answers = s->hold.cnt,
