@@ -58,14 +58,10 @@ static __always_inline void rsip_capture_take(struct rsip_ctx *ctx, struct rsip_
 	head->time_ns = bpf_ktime_get_ns();
 	head->len = len;
 	head->cap = 0;
-	barrier_var(cap); /* 6.1 knows its bounds only by comparing this register, and not by arithmetic on it */
-	if (cap > RSIP_CAPTURE_SNAP)
-		return;
+	/* at least 1, as 6.1 must see; it learns that from no comparison with 0, and the most from one of this very register */
+	cap = ((cap - 1) & 0x3fff) + 1;
 	barrier_var(cap);
-	if (!cap)
-		return;
-	barrier_var(cap);
-	if (!rsip_ctx_load(ctx, 0, data, cap))
+	if (cap <= RSIP_CAPTURE_SNAP && !rsip_ctx_load(ctx, 0, data, cap))
 		head->cap = cap;
 }
 

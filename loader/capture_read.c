@@ -21,6 +21,7 @@ struct reader {
 	uint32_t number[RSIP_MAX_IFACES]; /* index in rsip_ifaces -> interface of the file, + 1 */
 	bool bare[RSIP_MAX_IFACES]; /* without Ethernet header */
 	uint64_t wall_ns; /* of CLOCK_MONOTONIC 0 */
+	uint32_t written[256]; /* the last frame of each CPU, by its id: whose way out may follow */
 	uint64_t frames, records[RSIP_MAX_IFACES], unknown;
 	int err;
 };
@@ -57,6 +58,17 @@ static const char *comment(const struct rsip_capture_head *h, char *text, size_t
 	return text;
 }
 
+/* A frame while there are not enough; the way out only of one that was written. */
+static bool is_wanted(struct reader *r, const struct rsip_capture_head *h)
+{
+	if (h->leaving)
+		return r->written[h->id & 0xff] == h->id;
+	if (r->want->most && r->frames == r->want->most)
+		return false;
+	r->written[h->id & 0xff] = h->id;
+	return true;
+}
+
 static int on_record(void *ctx, void *data, size_t len)
 {
 	const struct rsip_capture_head *h = data;
@@ -68,7 +80,7 @@ static int on_record(void *ctx, void *data, size_t len)
 		r->unknown++;
 		return 0;
 	}
-	if (r->err || (r->want->most && r->frames == r->want->most && !h->leaving))
+	if (r->err || !is_wanted(r, h))
 		return 0;
 	p.iface = r->number[h->iface] - 1;
 	p.time_ns = r->wall_ns + h->time_ns;

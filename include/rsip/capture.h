@@ -15,7 +15,7 @@
 /* Ring buffer rsip_cap_ring: this, then cap bytes of the frame. */
 struct rsip_capture_head {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 id; /* the same for both records of a frame */
+	__u32 id; /* the same for both records of a frame; the CPU in the lowest 8 bits */
 	__u32 len; /* of the frame */
 	__u32 cap; /* of these captured */
 	__u32 bind[2]; /* IDs of the bindings that were found for it; a hairpin has two; 0: none */

@@ -3,7 +3,7 @@
 #
 # libreswan.sh [fetch]   libreswan as Debian ships it as an RSIP host, against a stock strongSwan as the peer, with kernel ESP.
 # Works: a whole address (RSA-IP); manual keys (36-manual.sh).  Does not, and the lab shows why: an address that is shared,
-# because libreswan cannot be told which SPIs to choose. 
+# because libreswan cannot be told which SPIs to choose.
 # Its package excludes strongSwan's, so `fetch` downloads and unpacks it (build/vm/libreswan) and installs nothing.
 # Needs a kernel with ESP: this machine's, or the VM's (tests/vm/run libreswan).
 HERE=$(cd "$(dirname "$0")" && pwd)
