@@ -45,6 +45,9 @@ check_eq "interface counter encapsulated" "$(stat_of encapsulated)" "$(js 'd["in
 check_eq "interface counters decapsulated and slow-path" "$(($(stat_of decapsulated) + $(stat_of slow-path)))" "$(js 'd["out_packets"]' <$LAB/wire.json)"
 check_eq "nothing was dropped" "$(drops)" 0
 
+check_eq "datagrams of 4,000 bytes, in fragments there and back, lost" \
+	"$(inside hosta "$PY" "$LAB_SRC/frags.py" ask $PEER 7 20 4000 2>&1)" 0
+
 # what else a host may put in front of a packet: raw PROTO GRE-HEADER, from its own address and leased port
 cat >$LAB/raw.py <<'EOT'
 import socket, struct, sys
@@ -65,6 +68,7 @@ for _ in range(int(count)):
     s.sendto(gre + ip, (gw, 0))
 EOT
 raw() { on "$1" "$PY" $LAB/raw.py "$2" $GW_PRIV $POOL "$(lease "$1" port)" $PEER "$3" "$4" "$5" || not_ok "$1 cannot send"; }
+wait_for 5 quiet || not_ok "traffic does not stop"
 sent=$(stat_of decapsulated)
 raw hosta $HOSTA 47 b0000800000000000000beef00000001 3 # checksum, key, sequence number
 wait_for 5 stat_is decapsulated $((sent + 3))
