@@ -384,6 +384,19 @@ static bool has_crossed(const struct rsip_request *rq, const struct rsip_answere
 	return (int64_t)(rq->now_ns - rq->from->waited_ns - a->at_ns) < 0;
 }
 
+/*
+ * A registration on another interface that nobody has used for a while may be of a forged source: it must not keep the
+ * host itself out.
+ */
+static bool gives_way(struct rsip_request *rq)
+{
+	if (rq->in->type != RSIP_MSG_REGISTER_REQUEST || rq->c->echoed ||
+	    !rsip_engine_unechoed_evict(rq->e, rq->c->session, rq->now_ns))
+		return false;
+	rq->c = NULL;
+	return true;
+}
+
 static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 {
 	struct rsip_engine *e = rq->e;
@@ -397,7 +410,7 @@ static size_t take(struct rsip_request *rq, uint8_t *answer, size_t size)
 		return drop(rq, RSIP_ENGINE_DROP_ERROR_RESPONSE);
 	rq->c = rsip_lease_by_host(e->lm, rq->from->addr);
 	rq->policy = rsip_flow_of(e->policies, e->conf.policy_cnt, rq->from->addr);
-	if (rq->from->iface >= RSIP_MAX_IFACES || (rq->c && rq->c->iface != rq->from->iface))
+	if (rq->from->iface >= RSIP_MAX_IFACES || (rq->c && rq->c->iface != rq->from->iface && !gives_way(rq)))
 		return drop(rq, RSIP_ENGINE_DROP_WRONG_IFACE);
 	a = rsip_engine_session_duplicate(rq);
 	if (a && rsip_engine_store_waits(e, a))

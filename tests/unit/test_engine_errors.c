@@ -453,3 +453,25 @@ Test(engine_errors, another_interface_is_silence)
 	cr_expect_eq(dropped(RSIP_ENGINE_DROP_WRONG_IFACE), 3);
 	cr_expect_eq(rsip_lease_client_count(gw.lm), 1);
 }
+
+/* Somebody on interface 3 writes a neighbour's address of interface 2 into a REGISTER. */
+Test(engine_errors, a_forged_registration_keeps_no_host_out_of_its_own_interface)
+{
+	struct rsip_from forged = gw_host(1);
+	uint32_t id;
+
+	forged.iface = 3;
+	registered(forged);
+	a_register();
+	cr_expect_eq(say(gw_host(1), 1), SILENCE, "it may be real: for two seconds");
+	gw.now += 3 * S;
+	cr_assert_eq(say(gw_host(1), 1), RSIP_OK);
+	id = gw.got.client_id;
+	gw.now += 3 * S;
+	a_query(id);
+	cr_assert_eq(say(gw_host(1), 2), RSIP_OK);
+	a_register();
+	cr_expect_eq(say(forged, 9), SILENCE, "the host has used its registration");
+	cr_expect_eq(rsip_lease_by_host(gw.lm, gw_host(1).addr)->iface, 2);
+	cr_expect_eq(rsip_engine_stats(gw.e)->evicted, 1);
+}
