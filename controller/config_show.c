@@ -114,6 +114,7 @@ static void show_numbers(const struct rsip_conf *conf, cJSON *out)
 	rsip_json_add_u64(obj, "ports_per_client", conf->limits.ports_per_client);
 	rsip_json_add_u64(obj, "spis_per_client", conf->limits.spis_per_client);
 	rsip_json_add_u64(obj, "addresses_per_client", conf->limits.addrs_per_client);
+	rsip_json_add_u64(obj, "resting_per_client", conf->limits.resting_per_client);
 	rsip_json_add_u64(obj, "fair_percent", conf->limits.fair_percent);
 	rsip_json_add_u64(obj, "fair_ports", conf->limits.fair_ports);
 	rsip_json_add_u64(obj, "messages_per_second", conf->messages_per_s);

@@ -176,10 +176,19 @@ enum rsip_err rsip_lease_register(struct rsip_lease *lm, __be32 host, uint16_t i
 	return RSIP_OK;
 }
 
-static enum rsip_err quota(const struct rsip_lease *lm, const struct client *c, const struct rsip_lease_ask *ask)
+/* There is no room, in the data plane, on the disk or for what rests. */
+static enum rsip_err nothing_new(const struct rsip_lease_ask *ask)
+{
+	return rsip_lease_none_left(ask->method, ask->port_cnt);
+}
+
+static enum rsip_err quota(struct rsip_lease *lm, const struct client *c, const struct rsip_lease_ask *ask)
 {
 	const struct rsip_lease_limits *l = &lm->limits;
 
+	/* Who leases and frees in turn has little, and still fills memory and disk with what rests. */
+	if (l->resting_per_client && lease_rest_load(lm, c->pub.host) >= l->resting_per_client)
+		return nothing_new(ask);
 	if (ask->method == RSIP_METHOD_RSA_IP)
 		return c->pub.bind_cnt >= l->binds_per_client || c->pub.whole_cnt >= l->addrs_per_client
 			       ? RSIP_ERR_LOCAL_ADDR_UNAVAILABLE
@@ -191,12 +200,6 @@ static enum rsip_err quota(const struct rsip_lease *lm, const struct client *c, 
 	if (c->pub.spi_cnt + ask->spi_cnt > l->spis_per_client)
 		return RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 	return RSIP_OK;
-}
-
-/* There is no room, in the data plane or on the disk. */
-static enum rsip_err nothing_new(const struct rsip_lease_ask *ask)
-{
-	return rsip_lease_none_left(ask->method, ask->port_cnt);
 }
 
 static enum rsip_err not_installed(const struct bind *b, const struct rsip_lease_ask *ask, int err)

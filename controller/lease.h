@@ -51,6 +51,7 @@ struct rsip_lease_limits {
 	uint32_t ports_per_client; /* 1024 */
 	uint32_t spis_per_client; /* 1024 */
 	uint32_t addrs_per_client; /* whole ones: 1 */
+	uint32_t resting_per_client; /* of a host, as lease_rest_load() counts: 65536; 0: as much as comes */
 	uint32_t lease_min_s; /* 60 */
 	uint32_t lease_max_s; /* 86400 */
 	uint32_t lease_default_s; /* of a binding: 1800 */

@@ -158,6 +158,8 @@ void lease_rest_sort(struct rsip_lease *lm); /* after a start: by the end of the
 void lease_rest_clear(struct rsip_lease *lm);
 /* Does this port or SPI rest after a binding of this very host? */
 bool lease_rest_owned(struct rsip_lease *lm, __be32 host, uint32_t addr_index, uint32_t number, bool spi);
+/* What keeping all that rests after this host costs: 1 a binding, 1 a range of ports, 1 for each 8 SPIs of a range (RSIP_SPI_BLOCK). */
+uint32_t lease_rest_load(struct rsip_lease *lm, __be32 host);
 /* Address index + 1 of what this host gave back last and rests; 0: nothing does. */
 uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host);
 /* What is left of a without what b holds, in memory of its own; NULL: there is none. */

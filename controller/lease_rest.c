@@ -14,8 +14,19 @@
 struct rest_host {
 	__be32 host;
 	struct resting *latest;
+	uint32_t load; /* of all that rests after it */
 	UT_hash_handle hh;
 };
+
+static uint32_t load_of(const struct holding *held)
+{
+	const struct rsip_store_range *spi = held->range + held->port_ranges;
+	uint32_t load = 1U + held->port_ranges;
+
+	for (uint32_t i = 0; i < held->spi_ranges; i++)
+		load += 1 + spi[i].cnt / RSIP_SPI_BLOCK;
+	return load;
+}
 
 static void stats_add(struct rsip_lease *lm, const struct resting *r, const struct holding *held, int sign)
 {
@@ -106,6 +117,7 @@ static void queue_append(struct rsip_lease *lm, struct resting *r)
 static void resting_free(struct rsip_lease *lm, struct resting *r)
 {
 	queue_remove(lm, r);
+	r->host->load -= load_of(r->held);
 	lease_share_less(lm, r->row.host, r->addr_index, r->held);
 	host_unlink(lm, r);
 	free(r->held);
@@ -129,6 +141,7 @@ struct resting *lease_rest(struct rsip_lease *lm, const struct rsip_store_lease 
 	r->row = *row;
 	r->addr_index = addr_index;
 	r->held = held;
+	r->host->load += load_of(held);
 	stats_add(lm, r, held, 1);
 	queue_append(lm, r);
 	return r;
@@ -239,6 +252,13 @@ bool lease_rest_owned(struct rsip_lease *lm, __be32 host, uint32_t addr_index, u
 	return false;
 }
 
+uint32_t lease_rest_load(struct rsip_lease *lm, __be32 host)
+{
+	const struct rest_host *h = host_find(lm, host);
+
+	return h ? h->load : 0;
+}
+
 uint32_t lease_rest_home(struct rsip_lease *lm, __be32 host)
 {
 	const struct rest_host *h = host_find(lm, host);
@@ -296,6 +316,7 @@ static void rest_without(struct rsip_lease *lm, struct resting *r, const struct 
 	lease_give_back(lm, r->addr_index, r->held);
 	lease_share_add(lm, r->row.host, r->addr_index, left); /* cannot fail: the host has a share */
 	lease_share_less(lm, r->row.host, r->addr_index, r->held);
+	r->host->load += load_of(left) - load_of(r->held);
 	free(r->held);
 	r->held = left;
 	lease_take_up(lm, r->addr_index, left); /* SPIs need memory: without it these are free a little early */

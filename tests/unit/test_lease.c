@@ -284,6 +284,28 @@ Test(lease, what_was_freed_rests_for_two_minutes)
 	cr_assert_eq(ask_port(2, 5000, 8, &b), RSIP_OK);
 }
 
+/* Leasing and freeing in turn: nothing of it is held, and yet all of it must be kept for two minutes. */
+Test(lease, what_rests_after_one_host_is_limited)
+{
+	struct rsip_pool_conf pool;
+	struct rsip_lease_limits limits = conf_of(&pool, 1).limits;
+	const struct rsip_lease_bind *b;
+
+	limits.resting_per_client = 6;
+	rsip_lease_set_limits(lm, &limits);
+	for (uint16_t i = 0; i < 3; i++) { /* a lease and a range each */
+		cr_assert_eq(ask_port(1, (uint16_t)(5000 + 2 * i), 1, &b), RSIP_OK);
+		rsip_lease_free(lm, host(1), b->bind_id, RSIP_END_HOST, now);
+	}
+	cr_assert_eq(refusal(1, any_ports(1)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+	cr_assert_eq(refusal(1, any_spis(1)), RSIP_ERR_IPSEC_SPI_UNAVAILABLE);
+	cr_assert_eq(ask_port(2, 6000, 1, &b), RSIP_OK, "another host");
+	at(1120);
+	cr_assert_eq(ask_port(1, 5000, 1, &b), RSIP_OK);
+	rsip_lease_free(lm, host(1), grant(1, any_spis(1024)).bind_id, RSIP_END_HOST, now); /* SPIs count, too */
+	cr_assert_eq(refusal(1, any_ports(1)), RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE);
+}
+
 Test(lease, a_host_takes_its_own_resting_ports_back_by_number)
 {
 	const struct rsip_lease_bind *b;
