@@ -12,7 +12,9 @@
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
 #include "rsip_tc.skel.h"
+#include "rsip_tc_cap.skel.h"
 #include "rsip_xdp.skel.h"
+#include "rsip_xdp_cap.skel.h"
 
 #define SUBPROGS 64
 #define STATISTICS 4 /* the verifier's log level */
@@ -24,7 +26,8 @@ static const struct {
 } budget[] = {
 	{ "rsip_xdp_pub", 40000, 480 },	   { "rsip_xdp_priv", 100000, 480 }, { "rsip_explain", 30000, 480 },
 	{ "rsip_tc_pub", 40000, 480 },	   { "rsip_tc_priv", 120000, 480 },  { "rsip_tc_pub_l3", 40000, 480 },
-	{ "rsip_tc_priv_l3", 120000, 480 }, { "rsip_tc_slow", 120000, 480 },
+	{ "rsip_tc_priv_l3", 120000, 480 }, { "rsip_tc_slow", 120000, 480 }, { "rsip_cap_pub", 40000, 480 },
+	{ "rsip_cap_priv", 100000, 480 },
 };
 
 struct cost {
@@ -141,12 +144,12 @@ static struct cost cost_of(const struct bpf_program *prog, const char *log)
 	return c;
 }
 
-static void check(const struct bpf_program *prog, const char *log)
+static void check(const char *object, const struct bpf_program *prog, const char *log)
 {
 	struct cost c = cost_of(prog, log);
 	const char *name = bpf_program__name(prog);
 
-	fprintf(stderr, "%-16s %7u instructions, %3u bytes of stack\n", name, c.insns, c.stack);
+	fprintf(stderr, "%-15s %-16s %7u instructions, %3u bytes of stack\n", object, name, c.insns, c.stack);
 	for (size_t i = 0; i < sizeof(budget) / sizeof(budget[0]); i++) {
 		if (strcmp(budget[i].prog, name))
 			continue;
@@ -176,7 +179,7 @@ static void load_and_check(struct bpf_object *obj)
 	cr_assert_eq(err, 0, "cannot load: %s", strerror(-err));
 	n = 0;
 	bpf_object__for_each_program (prog, obj)
-		check(prog, logs[n++]);
+		check(bpf_object__name(obj), prog, logs[n++]);
 }
 
 Test(verifier, every_program_keeps_to_its_budget)
@@ -189,4 +192,17 @@ Test(verifier, every_program_keeps_to_its_budget)
 	load_and_check(tc->obj);
 	rsip_tc_bpf__destroy(tc);
 	rsip_xdp_bpf__destroy(xdp);
+}
+
+/* The same with the operator's capture compiled in: they replace the others while it runs. */
+Test(verifier, and_so_do_those_that_capture)
+{
+	struct rsip_xdp_cap_bpf *xdp = rsip_xdp_cap_bpf__open();
+	struct rsip_tc_cap_bpf *tc = rsip_tc_cap_bpf__open();
+
+	cr_assert(xdp && tc);
+	load_and_check(xdp->obj);
+	load_and_check(tc->obj);
+	rsip_tc_cap_bpf__destroy(tc);
+	rsip_xdp_cap_bpf__destroy(xdp);
 }
