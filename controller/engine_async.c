@@ -170,7 +170,11 @@ static void bind_gone(void *arg, const struct rsip_lease_client *c, const struct
 		      uint64_t at_ns)
 {
 	struct rsip_engine *e = arg;
+	const struct rsip_lease_client *owner = rsip_lease_by_host(e->lm, c->host);
 
+	/* It had time left, and its host may still use it; one that was never acknowledged the host does not know. */
+	if (why == RSIP_END_REFUSED && owner && owner->client_id == c->client_id)
+		rsip_engine_async_queue(e, owner, RSIP_MSG_FREE_RESPONSE, b->bind_id, RSIP_OK);
 	if (e->conf.observer.bind_gone)
 		e->conf.observer.bind_gone(e->conf.observer.arg, c, b, why, at_ns);
 }

@@ -411,6 +411,26 @@ Test(engine_store, a_lease_of_a_pool_that_is_no_more_has_ended)
 	cr_expect_eq(gone.why, RSIP_END_REFUSED);
 }
 
+Test(engine_store, the_host_of_such_a_lease_is_told)
+{
+	uint32_t id = registered(gw_host(1)), bind;
+
+	an_assign(id, 4);
+	with_local("203.0.113.2");
+	cr_assert_eq(say(gw_host(1), 2), RSIP_OK);
+	bind = gw.got.bind_id;
+	cr_assert_eq(commit(), 0);
+	gw.pool[0].addr_cnt = 1;
+	crash();
+	gw.heard_cnt = 0;
+	rsip_engine_tick(gw.e, gw.now);
+	cr_assert_eq(gw.heard_cnt, 1);
+	cr_expect_eq(gw.heard[0].type, RSIP_MSG_FREE_RESPONSE);
+	cr_expect_eq(gw.heard[0].client_id, id);
+	cr_expect_eq(gw.heard[0].bind_id, bind);
+	cr_expect_eq(gw.heard[0].to.port, gw_host(1).port);
+}
+
 /* Times of before the boot are below zero. */
 Test(engine_store, after_a_long_time_off_all_leases_have_ended)
 {
