@@ -24,7 +24,8 @@
 #include "transport.h"
 #include "util.h"
 
-#define MESSAGE_MAX 4096       /* bytes of a request: the longest legal one is shorter */
+/* Bytes of a request.  A list of all SPIs that are kept, with all ports and names, is shorter: 4,098 + 2 x 511 + 256 and small things. */
+#define MESSAGE_MAX 8192
 #define OUTPUT_MAX (64 * 1024) /* bytes a host may leave unread */
 #define PARTIAL_S 10	       /* to finish a message that was begun; tcp_idle if that is less */
 #define SILENT_NS (2 * RSIP_NS_PER_S) /* a connection that has said nothing makes room after this */

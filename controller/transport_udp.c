@@ -27,7 +27,7 @@
 #define BEHIND_NS (25 * 1000000ULL)
 #define STALE_NS (200 * 1000000ULL)
 
-#define DATAGRAM_MAX 4096 /* requests are shorter; what is cut off is answered as a bad length */
+#define DATAGRAM_MAX 8192 /* as over TCP; what is cut off is answered as a bad length */
 
 /* Answers that leave together. */
 struct out {

@@ -260,6 +260,23 @@ Test(transport, messages_of_a_stream_come_in_any_pieces)
 	close(fd);
 }
 
+Test(transport, the_longest_request_that_means_something_is_read)
+{
+	uint8_t msg[5400] = {1, 22, sizeof(msg) >> 8, sizeof(msg) & 0xff}, got[sizeof(msg)]; /* 1,024 SPIs by number */
+	const int type[] = {SOCK_STREAM, SOCK_DGRAM};
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(type); i++) {
+		int fd = host_socket(type[i], 1);
+
+		cr_assert_eq(send(fd, msg, sizeof(msg), 0), (ssize_t)sizeof(msg));
+		collect(fd, got, sizeof(got));
+		cr_expect_eq(received, i + 1);
+		cr_expect_eq(last_len, sizeof(msg), "%zu bytes of it", last_len);
+		close(fd);
+	}
+	cr_expect_eq(t.stats.tcp_bad_closed, 0);
+}
+
 Test(transport, lost_framing_is_answered_by_its_header_and_closed)
 {
 	static const uint8_t bad[][8] = {
