@@ -8,12 +8,12 @@ lab_enter "$@"
 LAB_LEASES='"min": 2, "default": 1800'
 LAB_TOP='"log": { "allocations": "/run/rsip-lab/allocations" },'
 lab_up
-both_up --ports 8 --spis 4 --lease 8
+both_up --ports 8 --spis 4 --lease "$([ "${RSIP_VM:-}" = 1 ] && echo 20 || echo 8)" # longer than rsipd takes to start
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 before=$(bindings)
 check_eq "hosts with bindings before" "$(awk '{ print $2 }' <<<"$before" | sort -u | wc -l)" 2
 
-# A veth holds 256 frames while its reader waits for a CPU: in an emulated machine that may be a fifth of a second.
+# An emulated machine's programs echo a thousand a second or so, while rsipd needs the CPU, too.
 rate=$([ "${RSIP_VM:-}" = 1 ] && echo 300 || echo 1500)
 stream() { # NAME NODE [PORT]: numbered datagrams until asked to stop
 	started_inside "$2" "stream-$1.json" "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 $rate 0 ${3:+"$3"}
