@@ -266,6 +266,11 @@ int rsip_loader_capture(const struct rsip_loader_options *o)
 			o->pin_path);
 		return RSIP_EXIT_FAILED;
 	}
+	if (!plane.here) {
+		log_err("cannot capture: the data plane was attached in another network namespace (nsenter --net=... rsip-loader "
+			"capture)");
+		return RSIP_EXIT_FAILED;
+	}
 	only = find_iface(&plane, o->capture.iface);
 	if (only < 0)
 		return RSIP_EXIT_NOTHING;

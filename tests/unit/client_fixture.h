@@ -43,7 +43,9 @@ static uint32_t on_random(void *ctx)
 static int on_granted(void *ctx, const struct rsip_lease *lease)
 {
 	(void)ctx;
-	(void)lease;
+	/* what an owner writes down before it uses the lease must be the whole of it */
+	cr_assert_eq(lease->state, RSIP_LEASE_HELD);
+	cr_assert_gt(lease->expires_ns, now);
 	granted++;
 	return refuse_use;
 }
