@@ -25,6 +25,8 @@
 #define RSIP_CONF_NATS_MAX 8 /* pools with nat: as many as rsip-loader takes */
 #define RSIP_CONF_ISSUES_MAX 100
 
+struct ifaddrs;
+
 struct rsip_conf_iface {
 	char name[IF_NAMESIZE];
 	__be32 endpoint; /* private: our end of the hosts' tunnels; 0: the interface's first address
@@ -130,6 +132,8 @@ void rsip_conf_check(const struct rsip_conf *conf, const cJSON *root,
 
 /* Contradictions with the machine it runs on: what --check and start-up look at, and a parser cannot. */
 void rsip_conf_check_machine(const struct rsip_conf *conf, struct rsip_conf_report *report);
+/* Part of it: private interfaces whose networks overlap.  all: of getifaddrs(). */
+void rsip_conf_check_networks(const struct rsip_conf *conf, const struct ifaddrs *all, struct rsip_conf_report *report);
 
 /* How many tunnel endpoints the policies name, each once; the first RSIP_MAX_ENDPOINTS go to out, if there is one. */
 uint32_t rsip_conf_endpoints(const struct rsip_conf *conf, __be32 out[RSIP_MAX_ENDPOINTS]);

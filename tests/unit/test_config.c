@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -437,4 +439,45 @@ Test(config, mistakes_about_the_machines_own)
 	cr_expect_eq(parse("{\"stray\": \"eat\"}"), -EINVAL);
 	cr_expect_eq(parse("{\"stray\": \"reject\"}"), 0);
 	cr_expect_str_eq(conf.stray, "reject");
+}
+
+/* ---- interfaces of the machine -------------------------------------------------------------------------------------- */
+
+#define ADDRESSES 4
+
+/* One after the other: interface, address, mask. */
+static uint32_t overlaps(const char *const (*is)[3], uint32_t cnt)
+{
+	struct sockaddr_in addr[ADDRESSES] = { 0 }, mask[ADDRESSES] = { 0 };
+	struct ifaddrs all[ADDRESSES] = { 0 };
+
+	for (uint32_t i = 0; i < cnt; i++) {
+		addr[i] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(is[i][1]) };
+		mask[i] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = inet_addr(is[i][2]) };
+		all[i] = (struct ifaddrs){ .ifa_next = i + 1 < cnt ? &all[i + 1] : NULL,
+					   .ifa_name = (char *)(uintptr_t)is[i][0],
+					   .ifa_addr = (struct sockaddr *)&addr[i],
+					   .ifa_netmask = (struct sockaddr *)&mask[i] };
+	}
+	memset(&report, 0, sizeof(report));
+	rsip_conf_check_networks(&conf, all, &report);
+	return report.errors;
+}
+
+Test(config, private_interfaces_have_networks_of_their_own)
+{
+	static const char *const apart[][3] = { { "priv0", "10.0.0.1", "255.255.255.0" },
+						{ "priv1", "10.0.1.1", "255.255.255.0" },
+						{ "pub0", "10.0.0.9", "255.0.0.0" } },
+		*const within[][3] = { { "priv0", "10.0.0.1", "255.255.0.0" }, { "priv1", "10.0.1.1", "255.255.255.0" } },
+		*const one[][3] = { { "priv0", "10.0.0.1", "255.255.255.0" }, { "priv0", "10.0.0.2", "255.255.255.0" } },
+		*const unnumbered[][3] = { { "priv0", "10.0.0.1", "255.255.255.255" }, { "priv1", "10.0.0.1", "255.255.255.255" } };
+
+	parse("{ \"interfaces\": { \"public\": [\"pub0\"], \"private\": [\"priv0\", \"priv1\"] } }");
+	cr_expect_eq(conf.private_cnt, 2);
+	cr_expect_eq(overlaps(apart, 3), 0);
+	cr_expect_eq(overlaps(within, 2), 1);
+	cr_expect_str_eq(report.issue[0].path, "interfaces.private");
+	cr_expect_eq(overlaps(one, 2), 0);
+	cr_expect_eq(overlaps(unnumbered, 2), 0);
 }
