@@ -2,7 +2,8 @@
 /*
  * What of a session survives a crash: registration, counter and last answer, in the same transaction as what the
  * request changed.  So nothing is executed twice, not over a restart either.  A request that changes nothing on disk
- * writes nothing; a registration over UDP is kept with its first binding.
+ * writes nothing; a registration over UDP is kept with its first binding, and so is one over TCP that comes while the store
+ * cannot be written: each new row would wait in memory for a disk that may be full for days.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -95,7 +96,7 @@ void rsip_engine_store(struct rsip_request *rq)
 	if (!j)
 		return;
 	keep_departed(rq);
-	if (s && (rq->keep || rsip_journal_changes(j) != rq->changes))
+	if (s && ((rq->keep && !rsip_journal_failing(j)) || rsip_journal_changes(j) != rq->changes))
 		rsip_engine_keep(e, rq->c);
 	if (rq->key && rsip_journal_changes(j) != rq->changes)
 		keep_key(e, rq->key);

@@ -636,6 +636,30 @@ Test(engine_store, a_full_disk_refuses_what_is_new_and_lets_the_rest_go_on)
 	granted(gw_host(1), id, 8);
 }
 
+Test(engine_store, hosts_that_come_and_go_meanwhile_fill_no_memory)
+{
+	struct rsip_from f = over_tcp(gw_host(1));
+	uint32_t before, id;
+
+	registered(f);
+	rsip_store_mem_fail(store, -ENOSPC);
+	cr_assert_neq(commit(), 0);
+	before = rsip_journal_backlog(journal);
+	f = over_tcp(gw_host(2));
+	for (uint32_t i = 0; i < 100; i++) {
+		id = registered(f);
+		cr_assert_eq(waits(), 0);
+		a_deregister(id);
+		cr_assert_eq(say(f, 2), RSIP_OK);
+	}
+	cr_expect_eq(rsip_journal_backlog(journal), before);
+	id = registered(f);
+	rsip_store_mem_fail(store, 0);
+	cr_assert_eq(commit(), 0);
+	granted(f, id, 2);
+	cr_expect_eq(rsip_journal_backlog(journal), 2, "the binding, and now the registration, too");
+}
+
 Test(engine_store, an_extension_of_those_days_outlives_a_crash_in_the_maps)
 {
 	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
