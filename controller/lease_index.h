@@ -4,19 +4,20 @@
  * gone: a walk in pages goes on behind it.  The lease store uses the same numbers as keys, so new rows go to the
  * end of its tables.
  *
- * Chunks of 256 numbers; a chunk without items is freed.
+ * Chunks of 256 numbers in groups of 256 chunks; what is without items is freed.  So one old item keeps a pointer for each
+ * 65,536 that came after it, and a walk passes over them as fast.
  */
 #ifndef RSIP_LEASE_INDEX_H
 #define RSIP_LEASE_INDEX_H
 
 #include <stdint.h>
 
-struct lease_chunk;
+struct lease_group;
 
 struct lease_index {
-	struct lease_chunk **chunk;
-	uint32_t cnt, room; /* chunks */
-	uint64_t base; /* number of the first chunk */
+	struct lease_group **group;
+	uint32_t cnt, room; /* groups */
+	uint64_t base; /* number of the first group */
 	uint64_t last; /* the highest number given so far */
 };
 
