@@ -5,7 +5,7 @@
 
 /*
  * A packet whose binding is found: the last checks, then into the tunnel.  0, RSIP_PASS_SLOW (it must be
- * fragmented: untouched as yet) or -RSIP_DROP_*.
+ * fragmented: untouched as yet), RSIP_PASS_TC or -RSIP_DROP_*.
  */
 static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
 					int slot)
@@ -30,8 +30,10 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	if (ip->ttl <= 1 && !walk->forwarded)
 		return -RSIP_DROP_TTL_EXCEEDED;
 	walk->mtu = rec->mtu;
+	if (ip->seg > rec->mtu && !ip->df && !walk->forwarded)
+		return RSIP_PASS_SLOW;
 	if (ip->seg > rec->mtu)
-		return ip->df || walk->forwarded ? -RSIP_DROP_TOO_BIG : RSIP_PASS_SLOW;
+		return rsip_is_many(walk, ip) ? RSIP_PASS_TC : -RSIP_DROP_TOO_BIG;
 	err = rsip_host_hop(walk, rec, &hop);
 	if (err)
 		return err;

@@ -75,6 +75,8 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 	res = rsip_route(walk, ip, &hop);
 	if (res == -RSIP_DROP_TOO_BIG && !ip->df)
 		res = RSIP_PASS_SLOW;
+	if (res == -RSIP_DROP_TOO_BIG && rsip_is_many(walk, ip))
+		res = RSIP_PASS_TC;
 	if (res)
 		return res < 0 ? res : rsip_to_kernel(walk, ip, res);
 	walk->out_iface = hop.iface;

@@ -9,7 +9,8 @@ enum rsip_end {
 	RSIP_PASS,
 	RSIP_PASS_FRAGMENT,
 	RSIP_PASS_SLOW,
-	RSIP_PASS_LAST = RSIP_PASS_SLOW,
+	RSIP_PASS_TC, /* XDP cannot judge it: the TC program behind it does, and counts it */
+	RSIP_PASS_LAST = RSIP_PASS_TC,
 	RSIP_ANSWER_ARP,
 	RSIP_ANSWER_ECHO,
 	RSIP_ANSWER_ERROR,
@@ -19,6 +20,17 @@ enum rsip_end {
 };
 
 #include "capture.h"
+
+/*
+ * Longer than what its device takes: generic XDP sees several packets in one, of TSO or GRO, and not how long each of
+ * them is.
+ */
+static __always_inline bool rsip_is_many(const struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	struct rsip_iface *iface = RSIP_CTX_IS_XDP ? bpf_map_lookup_elem(&rsip_ifaces, &walk->iface) : NULL;
+
+	return iface && ip->len > iface->mtu;
+}
 
 /* Bytes of a frame behind its Ethernet header, as all byte counters have it. */
 static __always_inline __u32 rsip_passed_len(const struct rsip_walk *walk)
@@ -133,7 +145,7 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 	if (rsip_behind_xdp && res <= RSIP_PASS_LAST && !walk->slow)
 		return action; /* XDP has counted it */
 	rsip_count_end(walk, c, res);
-	if (res != RSIP_ANSWER_ERROR)
+	if (res != RSIP_ANSWER_ERROR && res != RSIP_PASS_TC)
 		rsip_count_binding(walk);
 	return action;
 }

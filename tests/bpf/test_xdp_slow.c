@@ -83,6 +83,15 @@ Test(xdp_slow, too_big_for_the_public_side_without_df_is_opened_for_the_kernel_t
 		   .bytes = outer_len(&want), .counts = { { RSIP_CNT_SLOW_PATH, 1 } });
 }
 
+Test(xdp_slow, what_is_longer_than_its_device_takes_is_judged_and_counted_by_tc)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, IP(.df = true), udp(53, 4003), bytes(1600));
+	struct pkt answer = icmp_to_router(REMOTE, 3, 4, 1480, in, 548);
+
+	expect_answered(in, IF_PUB, answer, TOO_BIG);
+}
+
 /* ---- from the slow-path device --------------------------------------------------------------- */
 
 Test(xdp_slow, a_reassembled_datagram_reaches_its_host_and_its_ttl_is_left_alone)
