@@ -110,20 +110,6 @@ static bool spis_to_be_had(struct rsip_lease *lm, const struct client *c, uint32
 	return true;
 }
 
-#define SPI_TRIES 64
-
-/* SPIs are many and the machine's own are few: the next throw is better. */
-static uint32_t spis_anywhere(struct rsip_lease *lm, uint32_t addr_index, uint32_t cnt, const struct rsip_pool_conf *p)
-{
-	for (int tries = 0; tries < SPI_TRIES; tries++) {
-		uint32_t first = rsip_spis_find(&lm->spis, addr_index, cnt, p->spi_min, p->spi_max, lm->random);
-
-		if (!first || !rsip_spis_kernel(&p->rules, first, cnt))
-			return first;
-	}
-	return 0;
-}
-
 static enum rsip_err spis_wanted(struct rsip_lease *lm, const struct client *c, uint32_t addr_index,
 				 const struct rsip_lease_ask *ask, struct holding *h)
 {
@@ -134,7 +120,7 @@ static enum rsip_err spis_wanted(struct rsip_lease *lm, const struct client *c, 
 	if (!ask->spi_cnt)
 		return RSIP_OK;
 	if (!ask->spis_given) {
-		first = spis_anywhere(lm, addr_index, ask->spi_cnt, p);
+		first = rsip_spis_find(&lm->spis, addr_index, ask->spi_cnt, p->spi_min, p->spi_max, &p->rules, lm->random);
 		r[h->spi_ranges++] = (struct rsip_store_range){ first, ask->spi_cnt };
 		return first ? RSIP_OK : RSIP_ERR_IPSEC_SPI_UNAVAILABLE;
 	}

@@ -8,6 +8,8 @@
 
 #define LEAVES 65536U
 #define ORDERS 16
+#define SPI_THROWS 64
+#define SPI_WALK 4096
 
 struct rsip_spi_block {
 	uint64_t key; /* address index, SPI / RSIP_SPI_BLOCK */
@@ -220,27 +222,43 @@ void rsip_spis_give(struct rsip_spi_space *s, uint32_t addr_index, uint32_t firs
 	}
 }
 
-uint32_t rsip_spis_find(struct rsip_spi_space *s, uint32_t addr_index, uint32_t cnt, uint32_t min, uint32_t max,
-			void (*random)(void *buf, size_t len))
+static bool spis_are_for_leasing(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt,
+				 const struct rsip_dp_addr_rules *rules)
 {
-	uint32_t align = RSIP_SPI_BLOCK;
+	return rsip_spis_free(s, addr_index, first, cnt) && !rsip_spis_kernel(rules, first, cnt);
+}
+
+/* How many aligned places for cnt SPIs there are from min to max, and the first.  RFC 4303 2.1: 0-255 are reserved. */
+static uint64_t spi_places(uint32_t min, uint32_t max, uint32_t cnt, uint32_t align, uint64_t *first)
+{
+	uint64_t from = min < 256 ? 256 : min, end = (uint64_t)max + 1;
+
+	*first = (from + align - 1) & ~((uint64_t)align - 1);
+	return end < *first + cnt ? 0 : (end - *first - cnt) / align + 1;
+}
+
+uint32_t rsip_spis_find(struct rsip_spi_space *s, uint32_t addr_index, uint32_t cnt, uint32_t min, uint32_t max,
+			const struct rsip_dp_addr_rules *rules, void (*random)(void *buf, size_t len))
+{
+	/* whole blocks, so that a host's neighbours never share an entry of the data plane's table */
+	uint32_t blocks = (cnt + RSIP_SPI_BLOCK - 1) & ~(RSIP_SPI_BLOCK - 1), align = RSIP_SPI_BLOCK;
+	uint64_t first, places, r;
 
 	while (align < cnt)
 		align *= 2;
-	for (int tries = 0; tries < 64; tries++) {
-		uint64_t span = (uint64_t)max - min + 1;
-		uint32_t first;
-		uint64_t r;
-
+	places = spi_places(min, max, cnt, align, &first);
+	if (!places)
+		return 0;
+	for (int tries = 0; tries < SPI_THROWS; tries++) {
 		random(&r, sizeof(r));
-		first = (uint32_t)(min + r % span) & ~(align - 1);
-		/* RFC 4303 2.1: 0-255 are reserved */
-		if (first < min || first < 256 || (uint64_t)first + cnt - 1 > max)
-			continue;
-		/* whole blocks, so that a host's neighbours never share an entry of the data plane's table */
-		if (rsip_spis_free(s, addr_index, first, (cnt + RSIP_SPI_BLOCK - 1) & ~(RSIP_SPI_BLOCK - 1)))
-			return first;
+		r %= places;
+		if (spis_are_for_leasing(s, addr_index, (uint32_t)(first + r * align), blocks, rules))
+			return (uint32_t)(first + r * align);
 	}
+	/* nearly full: from the last throw on, so far that only what is huge and full is given up */
+	for (uint64_t i = 0; i < places && i < SPI_WALK; i++, r = (r + 1) % places)
+		if (spis_are_for_leasing(s, addr_index, (uint32_t)(first + r * align), blocks, rules))
+			return (uint32_t)(first + r * align);
 	return 0;
 }
 

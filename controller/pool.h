@@ -53,9 +53,12 @@ struct rsip_spi_space {
 bool rsip_spis_free(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt);
 int rsip_spis_take(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt); /* -ENOMEM */
 void rsip_spis_give(struct rsip_spi_space *s, uint32_t addr_index, uint32_t first, uint32_t cnt);
-/* A random aligned range that shares no block of the data plane's table with anybody: its first SPI, or 0 after bounded tries. */
+/*
+ * A random aligned range that shares no block of the data plane's table with anybody, nor with what rules (NULL: none)
+ * keep for the machine: its first SPI, or 0 if there is none, or none of 4,096 places on end in a nearly full space.
+ */
 uint32_t rsip_spis_find(struct rsip_spi_space *s, uint32_t addr_index, uint32_t cnt, uint32_t min, uint32_t max,
-			void (*random)(void *buf, size_t len));
+			const struct rsip_dp_addr_rules *rules, void (*random)(void *buf, size_t len));
 void rsip_spis_clear(struct rsip_spi_space *s);
 
 #endif

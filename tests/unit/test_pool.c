@@ -126,14 +126,29 @@ Test(pool, spis_are_taken_over_block_borders_and_given_back_one_by_one)
 Test(pool, a_chosen_spi_is_never_reserved_nor_outside_the_range)
 {
 	for (int i = 0; i < 1000; i++) {
-		uint32_t first = rsip_spis_find(&spis, 0, 4, 0, 4095, seeded);
+		uint32_t first = rsip_spis_find(&spis, 0, 4, 0, 4095, NULL, seeded);
 
 		cr_assert_geq(first, 256, "RFC 4303 2.1");
 		cr_assert_leq(first + 3, 4095);
 		cr_assert_eq(first % RSIP_SPI_BLOCK, 0);
 	}
-	cr_assert_eq(rsip_spis_find(&spis, 0, 4, 0, 255, seeded), 0);
-	cr_assert_eq(rsip_spis_find(&spis, 0, 32, 0x1000, 0x101f, seeded), 0x1000, "the only place");
+	cr_assert_eq(rsip_spis_find(&spis, 0, 4, 0, 255, NULL, seeded), 0);
+	cr_assert_eq(rsip_spis_find(&spis, 0, 32, 0x1000, 0x101f, NULL, seeded), 0x1000, "the only place");
 	cr_assert_eq(rsip_spis_take(&spis, 0, 0x101f, 1), 0);
-	cr_assert_eq(rsip_spis_find(&spis, 0, 32, 0x1000, 0x101f, seeded), 0);
+	cr_assert_eq(rsip_spis_find(&spis, 0, 32, 0x1000, 0x101f, NULL, seeded), 0);
+}
+
+Test(pool, the_last_spis_are_found_too_but_for_the_machines_own)
+{
+	struct rsip_dp_addr_rules rules = { .kernel_spis[0] = { .first = 0x0400, .cnt = RSIP_SPI_BLOCK } };
+	uint32_t blocks = (4096 - 256) / RSIP_SPI_BLOCK, first;
+
+	for (uint32_t i = 1; i < blocks; i++) {
+		first = rsip_spis_find(&spis, 0, 4, 0, 4095, &rules, seeded);
+		cr_assert_neq(first, 0, "block %u of %u", i, blocks);
+		cr_assert_neq(first, 0x0400);
+		cr_assert_eq(rsip_spis_take(&spis, 0, first, 4), 0);
+	}
+	cr_assert_eq(rsip_spis_find(&spis, 0, 4, 0, 4095, &rules, seeded), 0);
+	cr_assert_eq(rsip_spis_find(&spis, 0, 4, 0, 4095, NULL, seeded), 0x0400);
 }
