@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-"""refuser.py ERROR...: a gateway that registers everybody and then refuses: the next ASSIGN with the next error."""
+"""refuser.py ERROR...: a gateway that registers everybody and then refuses: the next ASSIGN with the next error.
+A repeated request (the same message counter) draws the same answer."""
 import socket
 import struct
 import sys
@@ -11,6 +12,7 @@ errors = [int(e) for e in sys.argv[1:]]
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(("", PORT))
 print("ready", flush=True)
+answered = {}
 while True:
     data, host = sock.recvfrom(2048)
     kind, params = parse(data)
@@ -22,6 +24,7 @@ while True:
     elif kind == QUERY:
         answer = message(QUERY + 1, [(CLIENT, u32(7)), counter])
     else:
-        error = errors.pop(0) if errors else 101
+        error = answered.get(counter[1]) or (errors.pop(0) if errors else 101)
+        answered[counter[1]] = error
         answer = message(1, [(ERROR, struct.pack("!H", error)), counter, (CLIENT, u32(7))])
     sock.sendto(answer, host)
