@@ -261,6 +261,31 @@ Test(xdp_gre, the_gateways_errors_to_a_host_come_in_its_tunnel)
 
 /* ---- cut, and reassembled ------------------------------------------------------------------------ */
 
+/* In place: the tunnel header stays as it is, and with it its checksum, which the answer leaves right. */
+Test(xdp_gre, a_ping_to_a_shared_address_is_answered_in_the_tunnel_it_came_by)
+{
+	for (int set = 0; set < 8; set++) {
+		struct pkt in = pkt(from_host_a(), gre(.csum = set & 1, .key = set & 2, .seq = set & 4),
+				    ip4(PUB_1, PUB_2, .ttl = 9), echo_request(7), bytes(33));
+		struct pkt want = pkt(to_host_a(), gre(.csum = set & 1, .key = set & 2, .seq = set & 4),
+				      ip4(PUB_2, PUB_1), echo_reply(7), bytes(33));
+
+		expect_run(in, .iface = IF_PRIV, .action = XDP_TX, .want = &want, .out_slot = slot_a,
+			   .in_slot = slot_a, .bytes = 20 + 8 + 33, .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } });
+	}
+}
+
+Test(xdp_gre, the_reply_to_a_ping_comes_in_the_tunnel_of_who_asked)
+{
+	struct pkt ask = pkt(from_host_a(), gre(), ip4(PUB_1, REMOTE), echo_request(7), text("ping"));
+	struct pkt asked = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), echo_request(7), text("ping"));
+	struct pkt answer = pkt(from_router, ip4(REMOTE, PUB_1), echo_reply(7), text("ping"));
+	struct pkt at_a = pkt(to_host_a(), gre(), ip4(REMOTE, PUB_1, .ttl = 63), echo_reply(7), text("ping"));
+
+	expect_sent(ask, asked, slot_a);
+	expect_tunnelled(answer, at_a, slot_a);
+}
+
 Test(xdp_gre, cut_at_every_byte)
 {
 	for (int set = 0; set < 8; set++) {
