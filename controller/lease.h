@@ -173,7 +173,7 @@ struct rsip_lease_found {
 	uint32_t clients, binds; /* live, all in all */
 	uint32_t resting; /* holdings */
 	uint32_t installed; /* bindings that the data plane had not */
-	uint32_t removed; /* bindings that only the data plane had */
+	uint32_t removed; /* bindings that only the data plane had, or had twice under one ID */
 };
 int rsip_lease_settle(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct rsip_lease_found *found);
 /* The same without a store: takes over what the data plane holds (registrations are rebuilt from their bindings). */

@@ -20,6 +20,7 @@ struct found_bind {
 	uint16_t iface;
 	uint8_t transport;
 	struct holding *held;
+	struct found_bind *next; /* in lm->found_twice */
 	UT_hash_handle hh;
 };
 
@@ -80,6 +81,11 @@ void lease_found_clear(struct rsip_lease *lm)
 
 	HASH_ITER(hh, lm->found, f, next)
 		found_free(lm, f);
+	while ((f = lm->found_twice)) {
+		lm->found_twice = f->next;
+		free(f->held);
+		free(f);
+	}
 }
 
 static struct found_bind *found_by_id(struct rsip_lease *lm, uint32_t bind_id)
@@ -93,7 +99,6 @@ static struct found_bind *found_by_id(struct rsip_lease *lm, uint32_t bind_id)
 struct scan {
 	struct rsip_lease *lm;
 	uint64_t now_ns;
-	uint32_t twice_slot; /* one bind ID in two records: the later one goes */
 };
 
 static int found_one(void *arg, uint32_t slot, const struct rsip_dp_binding *found)
@@ -109,26 +114,24 @@ static int found_one(void *arg, uint32_t slot, const struct rsip_dp_binding *fou
 	f->iface = found->rec.iface;
 	f->transport = found->rec.transport;
 	f->held = holding_of(found);
-	if (!f->held || found_by_id(s->lm, f->bind_id)) {
-		int err = f->held ? 0 : -ENOMEM;
-
-		s->twice_slot = slot;
-		free(f->held);
+	if (!f->held) {
 		free(f);
-		return err;
+		return -ENOMEM;
 	}
-	HASH_ADD(hh, s->lm->found, bind_id, sizeof(f->bind_id), f);
+	if (found_by_id(s->lm, f->bind_id)) { /* one bind ID in two records: the later one goes */
+		f->next = s->lm->found_twice;
+		s->lm->found_twice = f;
+	} else {
+		HASH_ADD(hh, s->lm->found, bind_id, sizeof(f->bind_id), f);
+	}
 	return 0;
 }
 
 int rsip_lease_scan(struct rsip_lease *lm, uint64_t now_ns)
 {
 	struct scan s = { .lm = lm, .now_ns = now_ns };
-	int err = lm->dp->ops->foreach(lm->dp, now_ns, found_one, &s);
 
-	if (!err && s.twice_slot)
-		lm->dp->ops->bind_remove(lm->dp, s.twice_slot);
-	return err;
+	return lm->dp->ops->foreach(lm->dp, now_ns, found_one, &s);
 }
 
 /*
@@ -401,16 +404,32 @@ static int adopt(struct rsip_lease *lm, struct found_bind *f)
 	return 0;
 }
 
+static void remove_found(struct rsip_lease *lm, const struct found_bind *f, uint64_t now_ns, struct rsip_lease_found *out)
+{
+	lm->dp->ops->bind_remove(lm->dp, f->slot);
+	tell_gone(lm, &f->row, f->held, RSIP_END_REFUSED, now_ns);
+	out->removed++;
+}
+
+/* When nothing is left in lm->found: what was told of the first of an ID was not told of these. */
+static void settle_twice(struct rsip_lease *lm, uint64_t now_ns, struct rsip_lease_found *out)
+{
+	uint32_t cnt = 0;
+
+	for (const struct found_bind *f = lm->found_twice; f; f = f->next, cnt++)
+		remove_found(lm, f, now_ns, out);
+	lease_found_clear(lm);
+	if (cnt)
+		log_warn("%u installed bindings had the bind ID of another: removed", cnt);
+}
+
 static void settle_found(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct rsip_lease_found *out)
 {
 	struct found_bind *f, *next;
 
 	HASH_ITER(hh, lm->found, f, next) {
-		if (!fresh || adopt(lm, f)) {
-			lm->dp->ops->bind_remove(lm->dp, f->slot);
-			tell_gone(lm, &f->row, f->held, RSIP_END_REFUSED, now_ns);
-			out->removed++;
-		}
+		if (!fresh || adopt(lm, f))
+			remove_found(lm, f, now_ns, out);
 		found_free(lm, f);
 	}
 	if (out->removed && fresh)
@@ -443,6 +462,7 @@ int rsip_lease_settle(struct rsip_lease *lm, uint64_t now_ns, bool fresh, struct
 	*out = (struct rsip_lease_found){ .binds = 0 };
 	lease_rest_sort(lm);
 	settle_found(lm, now_ns, fresh, out);
+	settle_twice(lm, now_ns, out);
 	install_missing(lm, now_ns, out);
 	out->binds = rsip_lease_bind_count(lm);
 	out->clients = rsip_lease_client_count(lm);

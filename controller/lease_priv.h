@@ -83,6 +83,7 @@ struct rsip_lease {
 	uint32_t unfair; /* pool + 1 that refused the ask under way for its share; 0: none */
 	struct rsip_journal *journal;
 	struct found_bind *found; /* lease_adopt.c: installed, and not met in the store yet */
+	struct found_bind *found_twice; /* installed under the bind ID of another */
 	struct rsip_lease_bind view; /* what look-ups hand out: valid until the next call */
 	struct rsip_spi_range *view_spis;
 	uint32_t view_spi_size;

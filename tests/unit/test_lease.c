@@ -609,6 +609,80 @@ Test(lease, a_restart_finds_what_is_installed)
 	cr_assert_eq(ask_port(3, a.ports.port[5], 1, &found), RSIP_ERR_LOCAL_ADDRPORT_INUSE);
 }
 
+/* Host n, one port, in the maps only. */
+static uint32_t put(uint32_t bind_id, unsigned int n, uint16_t port)
+{
+	struct rsip_dp_binding b = {
+		.rec = { .expires_ns = 2000 * S, .host = HOST(n), .local = PUB_1, .client_id = n, .bind_id = bind_id, .mtu = 1480,
+			 .method = RSIP_METHOD_RSAP_IP, .tunnel = RSIP_TUNNEL_IPIP, .iface = 1 },
+		.ports = { .cnt = 1, .port = { port } },
+	};
+	uint32_t slot;
+
+	cr_assert_eq(dp->ops->bind_install(dp, &b, &slot), 0);
+	return slot;
+}
+
+static int count_by_id(void *arg, uint32_t slot, const struct rsip_dp_binding *b)
+{
+	(void)slot;
+	((uint32_t *)arg)[b->rec.bind_id]++;
+	return 0;
+}
+
+static uint32_t told_gone, told_ports; /* their sum */
+
+static void on_bind_gone(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why,
+			 uint64_t at_ns)
+{
+	(void)arg;
+	(void)c;
+	(void)at_ns;
+	cr_expect_eq(why, RSIP_END_REFUSED);
+	told_gone++;
+	told_ports += b->ports.port[0];
+}
+
+/* fresh: nothing says which of them was acknowledged, so the first of each ID stays. */
+static void settle_with_ids_twice(bool fresh)
+{
+	struct rsip_lease_sink sink = { .bind_gone = on_bind_gone };
+	struct rsip_lease_found found;
+	struct rsip_pool_conf pool;
+	struct rsip_lease_conf conf = conf_of(&pool, 1);
+	uint32_t live[9] = { 0 }, first = put(7, 1, 2001);
+
+	put(7, 2, 2002);
+	put(8, 3, 2004);
+	put(7, 4, 2008);
+	put(8, 3, 2016);
+	told_gone = told_ports = 0;
+	rsip_lease_destroy(lm);
+	cr_assert_eq(rsip_lease_create(&conf, dp, seeded, &sink, &lm), 0);
+	cr_assert_eq(rsip_lease_scan(lm, now), 0);
+	cr_assert_eq(rsip_lease_settle(lm, now, fresh, &found), 0);
+	cr_expect_eq(found.binds, fresh ? 2 : 0);
+	cr_expect_eq(found.clients, fresh ? 2 : 0);
+	cr_expect_eq(found.removed, fresh ? 3 : 5);
+	cr_expect_eq(told_gone, found.removed);
+	cr_expect_eq(told_ports, 2002 + 2008 + 2016 + (fresh ? 0 : 2001 + 2004));
+	cr_assert_eq(dp->ops->foreach(dp, now, count_by_id, live), 0);
+	cr_expect_eq(live[7], fresh);
+	cr_expect_eq(live[8], fresh);
+	if (fresh)
+		cr_expect_eq(dp->ops->bind_extend(dp, first, 3000 * S), 0, "the first is the one that stays");
+}
+
+Test(lease, of_installed_bindings_with_one_id_one_stays)
+{
+	settle_with_ids_twice(true);
+}
+
+Test(lease, those_that_the_store_does_not_know_all_go)
+{
+	settle_with_ids_twice(false);
+}
+
 static void four_addresses(void)
 {
 	setup_with(4, 65535);
