@@ -22,6 +22,7 @@ struct rsip_committer {
 	uint64_t retry_ns; /* no commit before; 0: at once */
 	uint64_t began_ns;
 	struct rsip_store_clock clock; /* of the commit under way */
+	struct rsip_store_clock written; /* of the last one that succeeded */
 	pthread_t thread;
 	int fd;
 
@@ -72,7 +73,8 @@ static void *work(void *arg)
 
 /* ---- the event loop's side -------------------------------------------------------------------------------------------- */
 
-int rsip_committer_create(struct rsip_journal *j, struct rsip_store *store, int *fd, struct rsip_committer **out)
+int rsip_committer_create(struct rsip_journal *j, struct rsip_store *store, const struct rsip_store_clock *written, int *fd,
+			  struct rsip_committer **out)
 {
 	struct rsip_committer *c = calloc(1, sizeof(*c));
 	sigset_t all, before;
@@ -82,6 +84,7 @@ int rsip_committer_create(struct rsip_journal *j, struct rsip_store *store, int 
 		return -ENOMEM;
 	c->journal = j;
 	c->store = store;
+	c->clock = c->written = *written;
 	c->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (c->fd < 0) {
 		err = -errno;
@@ -110,6 +113,8 @@ bool rsip_committer_kick(struct rsip_committer *c, const struct rsip_store_clock
 
 	if (now->mono_ns < c->retry_ns)
 		return false;
+	if (rsip_store_clock_was_set(&c->written, now))
+		rsip_journal_touch(c->journal);
 	b = rsip_journal_take(c->journal);
 	if (!b)
 		return false;
@@ -171,6 +176,8 @@ bool rsip_committer_collect(struct rsip_committer *c, uint64_t now_ns, int *err)
 	*err = c->err;
 	if (ended)
 		note(c, now_ns, *err);
+	if (ended && !*err)
+		c->written = c->clock;
 	pthread_mutex_unlock(&c->lock);
 	if (ended)
 		rsip_journal_done(c->journal, *err);

@@ -25,6 +25,7 @@ struct rsip_journal {
 	struct batch batch[2];
 	struct batch *open, *taken; /* taken: under way, or failed and to come again; else empty */
 	bool under_way, failing;
+	bool touch; /* the next batch may be empty */
 	bool lost; /* memory ran out: the store would no longer be the truth */
 	uint64_t durable, changes;
 };
@@ -223,12 +224,13 @@ const struct rsip_batch *rsip_journal_take(struct rsip_journal *j)
 	if (j->under_way || j->lost)
 		return NULL;
 	if (!j->taken->pub.cnt) {
-		if (!b->pub.cnt && !j->failing)
+		if (!b->pub.cnt && !j->failing && !j->touch)
 			return NULL;
 		j->open = j->taken;
 		j->taken = b;
 		j->open->pub.number = b->pub.number + 1;
 	}
+	j->touch = false;
 	j->under_way = true;
 	return &j->taken->pub;
 }
@@ -236,6 +238,11 @@ const struct rsip_batch *rsip_journal_take(struct rsip_journal *j)
 void rsip_journal_fail(struct rsip_journal *j)
 {
 	j->failing = true;
+}
+
+void rsip_journal_touch(struct rsip_journal *j)
+{
+	j->touch = true;
 }
 
 void rsip_journal_done(struct rsip_journal *j, int err)

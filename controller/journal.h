@@ -51,6 +51,8 @@ uint32_t rsip_journal_backlog(const struct rsip_journal *j); /* changes of the o
 const struct rsip_batch *rsip_journal_take(struct rsip_journal *j);
 /* The store cannot be written: the next batch is taken even if it is empty, to see whether it can. */
 void rsip_journal_fail(struct rsip_journal *j);
+/* The next batch is taken even if it is empty: a commit writes the clock, too. */
+void rsip_journal_touch(struct rsip_journal *j);
 /* The taken batch is durable (err 0), or is not. */
 void rsip_journal_done(struct rsip_journal *j, int err);
 

@@ -78,7 +78,7 @@ int rsip_server_store_start(struct rsip_server *s, char *why, size_t why_len)
 		err = load(s, why, why_len);
 	if (err)
 		return err;
-	err = rsip_committer_create(s->journal, s->store, &fd, &s->committer);
+	err = rsip_committer_create(s->journal, s->store, &s->clock, &fd, &s->committer);
 	if (err)
 		snprintf(why, why_len, "cannot start the store's thread: %s", strerror(-err));
 	if (err)

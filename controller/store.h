@@ -114,8 +114,8 @@ struct rsip_store_ops {
 		    struct rsip_store_info *info);
 	/*
 	 * Makes the changes durable, in their order: all, or none.  0 or -errno; -ENOSPC, -EROFS, -EIO and the like may
-	 * pass, and the same changes will come again.  None at all (cnt 0) asks whether it can be written.  Called from one
-	 * thread at a time, not always the same.
+	 * pass, and the same changes will come again.  None at all (cnt 0) asks whether it can be written, and writes the
+	 * clock.  Called from one thread at a time, not always the same.
 	 */
 	int (*commit)(struct rsip_store *s, const struct rsip_store_change *change, uint32_t cnt,
 		      const struct rsip_store_clock *now);
@@ -141,6 +141,8 @@ void rsip_store_mem_fail(struct rsip_store *s, int err);
 
 /* Fills in the clock: CLOCK_MONOTONIC, CLOCK_REALTIME and, where it is still empty, the kernel's boot ID.  0 or -errno. */
 int rsip_store_clock_read(struct rsip_store_clock *now);
+/* The wall clock was set (or drifted by 100 ms) between the two, or they are of two boots. */
+bool rsip_store_clock_was_set(const struct rsip_store_clock *then, const struct rsip_store_clock *now);
 /*
  * What is to be added to times of the boot that wrote `then`, to have times of the boot that reads `now`; 0 within
  * one boot.  A wall clock that stands before what was written last says nothing: then no time has passed.

@@ -8,6 +8,7 @@
 #include "store.h"
 #include "util.h"
 
+#define JUMP_NS (RSIP_NS_PER_S / 10)
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 
 static int read_boot_id(char *id, size_t size)
@@ -32,6 +33,13 @@ int rsip_store_clock_read(struct rsip_store_clock *now)
 	now->real_ns = (uint64_t)real.tv_sec * RSIP_NS_PER_S + (uint64_t)real.tv_nsec;
 	now->mono_ns = rsip_now_ns();
 	return now->boot_id[0] ? 0 : read_boot_id(now->boot_id, sizeof(now->boot_id));
+}
+
+bool rsip_store_clock_was_set(const struct rsip_store_clock *then, const struct rsip_store_clock *now)
+{
+	int64_t drift = (int64_t)((now->real_ns - now->mono_ns) - (then->real_ns - then->mono_ns));
+
+	return strcmp(then->boot_id, now->boot_id) || drift > (int64_t)JUMP_NS || drift < -(int64_t)JUMP_NS;
 }
 
 int64_t rsip_store_clock_shift(const struct rsip_store_clock *then, const struct rsip_store_clock *now)

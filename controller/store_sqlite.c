@@ -17,7 +17,6 @@
 #include "util.h"
 
 #define CLOCK_EVERY_NS (10 * RSIP_NS_PER_S) /* how stale "written last" may be after a power cut */
-#define CLOCK_JUMP_NS (RSIP_NS_PER_S / 10)
 #define RANGE_TEXT 24 /* "4294967295-4294967295 " */
 
 /* ---- failures ----------------------------------------------------------------------------------------------------- */
@@ -191,10 +190,7 @@ static int apply(struct sqlite_store *s, const struct rsip_store_change *c)
 /* The wall clock was set, or much time has passed: what a reader in another boot must know. */
 static bool clock_is_stale(const struct rsip_store_clock *then, const struct rsip_store_clock *now)
 {
-	int64_t drift = (int64_t)((now->real_ns - now->mono_ns) - (then->real_ns - then->mono_ns));
-
-	return strcmp(then->boot_id, now->boot_id) || now->mono_ns - then->mono_ns > CLOCK_EVERY_NS ||
-	       drift > (int64_t)CLOCK_JUMP_NS || drift < -(int64_t)CLOCK_JUMP_NS;
+	return rsip_store_clock_was_set(then, now) || now->mono_ns - then->mono_ns > CLOCK_EVERY_NS;
 }
 
 static int sqlite_commit(struct rsip_store *store, const struct rsip_store_change *change, uint32_t cnt,

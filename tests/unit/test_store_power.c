@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Disks that are full, read-only or fail to flush, at a start too, and power cuts: what the lease store makes of them. */
+#include <poll.h>
+
+#include "commit.h"
 #include "cutvfs.h"
 #include "store_fixture.h"
 
@@ -182,6 +185,55 @@ Test(power, a_step_to_a_newer_schema_that_finds_no_room_is_made_in_memory_and_la
 	cr_assert_eq(got.leases, 3);
 	cr_assert_eq(got.key.mac_seq, 1748000000000009);
 }
+
+/* ---- the wall clock ------------------------------------------------------------------------------------------------------ */
+
+static bool commits(struct rsip_committer *c, int fd, const struct rsip_store_clock *at)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int err;
+
+	if (!rsip_committer_kick(c, at))
+		return false;
+	cr_assert_eq(poll(&p, 1, 60000), 1);
+	cr_assert(rsip_committer_collect(c, at->mono_ns, &err));
+	cr_assert_eq(err, 0);
+	return true;
+}
+
+/* A lease with 1000 s to go, a second later the clock is set forward by an hour, and 10 s without power. */
+Test(power, an_hour_that_the_wall_clock_was_set_forward_ends_no_lease_after_a_cut)
+{
+	struct rsip_store_clock stepped = after(boot, 1), later = next_boot;
+	struct rsip_journal_mark mark = { 0, 0 };
+	struct rsip_store_lease l = a_lease(5);
+	struct rsip_committer *c;
+	struct rsip_journal *j;
+	uint32_t ops;
+	int fd;
+
+	cr_assert_eq(rsip_journal_create(&j), 0);
+	cr_assert_eq(rsip_committer_create(j, store, &boot, &fd, &c), 0);
+	rsip_journal_lease(j, &mark, &l);
+	cr_assert(commits(c, fd, &boot));
+	stepped.real_ns += S / 20;
+	cr_assert(!commits(c, fd, &stepped), "50 ms are no reason");
+	stepped.real_ns += 3600 * S;
+	cr_expect(commits(c, fd, &stepped));
+	cr_expect(!commits(c, fd, &stepped), "once");
+	ops = cut_ops();
+	rsip_committer_destroy(c);
+	rsip_journal_destroy(j);
+	store->ops->close(store);
+	cut_power(ops, seed);
+	open_sqlite();
+	later.real_ns = stepped.real_ns + 10 * S;
+	load_at(&later);
+	cr_assert_eq(got.leases, 1);
+	cr_assert_eq(got.lease.expires_ns, later.mono_ns + (1000 - 1 - 10) * S);
+}
+
+/* ---- cuts ---------------------------------------------------------------------------------------------------------------- */
 
 /* What must be found after a cut: the rows as of each commit, as one number. */
 struct commit {
