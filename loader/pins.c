@@ -17,8 +17,8 @@
 #include "log.h"
 
 #define BPFFS_PATH "/sys/fs/bpf"
-#define LOCK_TRIES 200
-#define LOCK_PAUSE_NS 50000000 /* 10 s in all */
+#define LOCK_TRIES 600
+#define LOCK_PAUSE_NS 50000000 /* 30 s in all: on a busy machine an attach takes some */
 
 void rsip_pins_path(const char *folder, const char *name, char *path)
 {
