@@ -24,6 +24,10 @@
 #define WRITE_S 10
 #define PER_S 200 /* requests of one connection; the next ones wait */
 #define PAUSE_MS 20
+/* Of all connections of the read-only socket together: a page of 1,000 bindings takes the event loop some 5 ms. */
+#define READS_PER_S 50
+#define READS_BURST 10
+#define READS_PAUSE_MS 100
 
 struct ctl_conn {
 	struct rsip_stream stream; /* first */
@@ -40,6 +44,7 @@ struct ctl_socket { /* a file that is listened on */
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /* "": not wanted */
 	mode_t mode;
 	bool read_only;
+	uint64_t paid_ns; /* as a connection's, of all its connections */
 	int conn_cnt;
 	int fd;
 	struct event *ev;
@@ -64,17 +69,27 @@ static void conn_free(struct rsip_stream *s)
 	free(c);
 }
 
+static bool has_credit(uint64_t *paid_ns, uint64_t now_ns, uint64_t burst_ns)
+{
+	if (*paid_ns < now_ns)
+		*paid_ns = now_ns;
+	return *paid_ns - now_ns < burst_ns;
+}
+
 static bool over_rate(struct ctl_conn *c, uint64_t now_ns)
 {
-	if (c->paid_ns < now_ns)
-		c->paid_ns = now_ns;
+	struct ctl_socket *from = c->from;
+	bool all = !from->read_only ||
+		   has_credit(&from->paid_ns, now_ns, READS_BURST * RSIP_NS_PER_S / READS_PER_S);
+
 	/* A reply that nobody has read yet is also a reason to wait. */
-	if (c->paid_ns - now_ns < RSIP_NS_PER_S &&
+	if (all && has_credit(&c->paid_ns, now_ns, RSIP_NS_PER_S) &&
 	    rsip_stream_unsent(&c->stream) < RSIP_CTL_REPLY_MAX) {
 		c->paid_ns += RSIP_NS_PER_S / PER_S;
+		from->paid_ns += RSIP_NS_PER_S / READS_PER_S;
 		return false;
 	}
-	rsip_stream_pause(&c->stream, PAUSE_MS);
+	rsip_stream_pause(&c->stream, all ? PAUSE_MS : READS_PAUSE_MS);
 	return true;
 }
 

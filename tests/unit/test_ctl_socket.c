@@ -191,6 +191,65 @@ Test(ctl_socket, who_may_only_read_keeps_nobody_out)
 	wire_down(&w);
 }
 
+static int answers(struct wire *w, const int *fd, int cnt)
+{
+	static char out[65536];
+	int got = 0;
+
+	event_base_loop(w->base, EVLOOP_NONBLOCK);
+	for (int i = 0; i < cnt; i++) {
+		ssize_t n = recv(fd[i], out, sizeof(out) - 1, MSG_DONTWAIT);
+
+		out[n > 0 ? n : 0] = '\0';
+		got += lines(out);
+	}
+	return got;
+}
+
+static void ask_thrice(int fd)
+{
+	static const char three[] = "{\"command\": \"version-get\"}\n{\"command\": \"version-get\"}\n{\"command\": \"version-get\"}\n";
+
+	cr_assert_eq(send(fd, three, sizeof(three) - 1, MSG_NOSIGNAL), (ssize_t)sizeof(three) - 1);
+}
+
+/* Ten requests at once, then 50 a second, however many connections share them; the operator does not wait for them. */
+Test(ctl_socket, all_who_may_only_read_share_one_rate)
+{
+	enum { MANY = 12, ASKED = 3 * MANY };
+	uint64_t start_ns, may = 0;
+	int fd[MANY], got = 0, operators, operators_got = 0;
+	struct wire w;
+
+	read_only_up(&w);
+	for (int i = 0; i < MANY; i++) {
+		fd[i] = connect_to(conf.control.read_only_socket);
+		event_base_loop(w.base, EVLOOP_NONBLOCK);
+	}
+	operators = connect_to(conf.control.socket);
+	start_ns = rsip_now_ns();
+	for (int i = 0; i < MANY; i++)
+		ask_thrice(fd[i]);
+	for (int i = 0; i < 10; i++) {
+		got += answers(&w, fd, MANY);
+		may = 11 + (rsip_now_ns() - start_ns) / (RSIP_NS_PER_S / 50);
+		cr_assert_leq((uint64_t)got, may, "%d answers", got);
+	}
+	cr_assert_geq(got, 10);
+	ask_thrice(operators);
+	for (int i = 0; i < 5; i++)
+		operators_got += answers(&w, &operators, 1);
+	cr_expect_eq(operators_got, 3, "the operator waits");
+	for (int i = 0; i < 3000 && got < ASKED; i++, usleep(10000))
+		got += answers(&w, fd, MANY);
+	cr_assert_eq(got, ASKED, "all are answered in the end");
+	cr_assert_geq(rsip_now_ns() - start_ns, (ASKED - 11) * RSIP_NS_PER_S / 50);
+	for (int i = 0; i < MANY; i++)
+		close(fd[i]);
+	close(operators);
+	wire_down(&w);
+}
+
 /* ---- events ---------------------------------------------------------------------------------------------------------- */
 
 static const struct rsip_event violation = {
