@@ -79,8 +79,8 @@ def main(paths):
         if (name, "rsip", "wire") not in got:
             continue
         proto, mode = sa.split("-")
-        print("| **%s, IKEv%s, %s %s mode, %s** | **%s** | **%s** |" % (
-            HOSTS.get(hosts, hosts + " hosts"), ike, SA[proto], mode, PORTS[ports], wire(got, name, "rsip"), wire(got, name, "masquerade")))
+        print("| **`%s`: %s, IKEv%s, %s %s mode, %s** | **%s** | **%s** |" % (
+            name, HOSTS.get(hosts, hosts + " hosts"), ike, SA[proto], mode, PORTS[ports], wire(got, name, "rsip"), wire(got, name, "masquerade")))
         for step in ["up"] + steps:
             print("| %s | %s | %s |" % (STEPS[step.lstrip("-")], cell(got, name, "rsip", step), cell(got, name, "masquerade", step)))
 
