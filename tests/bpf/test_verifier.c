@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <criterion/criterion.h>
@@ -25,8 +26,8 @@ static const struct {
 	uint32_t insns, stack;
 } budget[] = {
 	{ "rsip_xdp_pub", 40000, 480 },	   { "rsip_xdp_priv", 100000, 480 }, { "rsip_explain", 30000, 480 },
-	{ "rsip_tc_pub", 40000, 480 },	   { "rsip_tc_priv", 120000, 480 },  { "rsip_tc_pub_l3", 40000, 480 },
-	{ "rsip_tc_priv_l3", 120000, 480 }, { "rsip_tc_slow", 120000, 480 }, { "rsip_cap_pub", 40000, 480 },
+	{ "rsip_tc_pub", 40000, 480 },	   { "rsip_tc_priv", 150000, 480 },  { "rsip_tc_pub_l3", 40000, 480 },
+	{ "rsip_tc_priv_l3", 150000, 480 }, { "rsip_tc_slow", 250000, 480 }, { "rsip_cap_pub", 40000, 480 },
 	{ "rsip_cap_priv", 100000, 480 },
 };
 
@@ -39,13 +40,6 @@ static char logs[16][8192];
 
 /* ---- the deepest chain of calls -------------------------------------------------------------- */
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool is_call(const struct bpf_insn *insn)
 {
 	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_CALL;
@@ -57,22 +51,20 @@ static uint32_t call_target(const struct bpf_insn *insn, size_t i)
 	return (uint32_t)((int64_t)i + 1 + insn[i].off);
 }
 
-static void find_subprogs(const struct bpf_insn *insn, size_t cnt, struct cost *c)
+/* Where they begin.  Not by the calls: 6.1 keeps some that only dead code called. */
+static void find_subprogs(const struct bpf_program *prog, struct cost *c)
 {
-	c->start[0] = 0;
-	c->cnt = 1;
-	for (size_t i = 0; i < cnt; i++) {
-		uint32_t target = call_target(insn, i), n = 0;
+	struct bpf_func_info func[SUBPROGS];
+	struct bpf_prog_info info = { .func_info = (uintptr_t)func,
+				      .func_info_rec_size = sizeof(func[0]),
+				      .nr_func_info = SUBPROGS };
+	uint32_t len = sizeof(info);
 
-		if (!is_call(&insn[i]))
-			continue;
-		while (n < c->cnt && c->start[n] != target)
-			n++;
-		cr_assert_lt(n, SUBPROGS);
-		if (n == c->cnt)
-			c->start[c->cnt++] = target;
-	}
-	qsort(c->start, c->cnt, sizeof(c->start[0]), by_number);
+	cr_assert_eq(bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &len), 0, "%s", strerror(errno));
+	cr_assert_leq(info.nr_func_info, SUBPROGS);
+	c->cnt = info.nr_func_info;
+	for (uint32_t i = 0; i < c->cnt; i++)
+		c->start[i] = func[i].insn_off;
 }
 
 static uint32_t subprog_at(const struct cost *c, uint32_t at)
@@ -138,10 +130,21 @@ static struct cost cost_of(const struct bpf_program *prog, const char *log)
 	const struct bpf_insn *insn = kernels_insns(prog, &cnt);
 
 	cr_assert_gt(c.insns, 0, "the verifier said nothing: %s", log);
-	find_subprogs(insn, cnt, &c);
+	find_subprogs(prog, &c);
 	read_depths(log, &c);
 	c.stack = deepest(insn, cnt, &c, 0);
 	return c;
+}
+
+/* 6.1 counts a frame more in the deepest chains: all that it allows. */
+static uint32_t stack_budget(uint32_t budgeted)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+
+	cr_assert_eq(uname(&name), 0);
+	cr_assert_eq(sscanf(name.release, "%d.%d", &major, &minor), 2);
+	return major < 6 || (major == 6 && minor <= 1) ? budgeted + FRAME : budgeted;
 }
 
 static void check(const char *object, const struct bpf_program *prog, const char *log)
@@ -155,8 +158,8 @@ static void check(const char *object, const struct bpf_program *prog, const char
 			continue;
 		cr_expect_leq(c.insns, budget[i].insns, "%s: %u instructions, the budget is %u", name, c.insns,
 			      budget[i].insns);
-		cr_expect_leq(c.stack, budget[i].stack, "%s: %u bytes of stack, the budget is %u", name, c.stack,
-			      budget[i].stack);
+		cr_expect_leq(c.stack, stack_budget(budget[i].stack), "%s: %u bytes of stack, the budget is %u", name,
+			      c.stack, stack_budget(budget[i].stack));
 		return;
 	}
 	cr_expect_fail("%s has no budget", name);
