@@ -38,19 +38,21 @@ static uint64_t sum_after(uint64_t from, uint32_t cnt)
 	return sum;
 }
 
+#define COMMITS 1000 /* some 100,000 pages */
+#define LOG_MOST (17 * RSIP_STORE_WAL_PAGES * (off_t)(4096 + 24)) /* store_fold.c: then a commit waits for the folding */
+
+/* How well folding keeps up is the machine's affair; that the log ends somewhere is not. */
 Test(store_fold, the_log_is_folded_back_while_commits_go_on, .timeout = 120)
 {
-	off_t size;
-
 	open_sqlite();
 	load_at(&boot);
-	size = log_size();
 	seed = 7;
-	for (int i = 0; i < 300; i++)
+	for (int i = 0; i < COMMITS; i++) {
 		commit_to(store);
-	cr_assert_eq(log_size(), size, "300 commits are many times its length");
+		cr_assert_leq(log_size(), LOG_MOST, "after %d commits", i + 1);
+	}
 	reopen();
-	cr_assert_eq(got.sum, sum_after(7, 300));
+	cr_assert_eq(got.sum, sum_after(7, COMMITS));
 }
 
 /* Commits for ever, and says after each one which it was. */
