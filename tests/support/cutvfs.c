@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "seeded.h"
+
 #define FILES 4
 #define SECTOR 512
 
@@ -529,8 +531,7 @@ uint32_t cut_ops(void)
 
 static uint64_t next(uint64_t *seed)
 {
-	*seed = *seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return *seed >> 33;
+	return seeded_step(seed) >> 33;
 }
 
 /* A write that no sync followed: some of its sectors are there. */

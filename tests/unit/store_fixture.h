@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "seeded.h"
 #include "store_sqlite.h"
 #include "util.h"
 
@@ -207,7 +208,7 @@ static inline void run_sql(const char *text)
 }
 
 /* As version 2 wrote it: three registrations, two of them with one key. */
-static const char version_2[] __attribute__((unused)) =
+static const char version_2[] =
 	"CREATE TABLE made (secret INTEGER NOT NULL); INSERT INTO made VALUES (-78);"
 	"CREATE TABLE written (boot_id TEXT NOT NULL, mono_ns INTEGER NOT NULL, real_ns INTEGER NOT NULL);"
 	"INSERT INTO written VALUES ('boot-1', 1000000000000, 5000000000000000);"
@@ -240,12 +241,9 @@ static inline off_t log_size(void)
 
 /* ---- random changes ---------------------------------------------------------------------------------------------------- */
 
-static uint64_t seed __attribute__((unused));
-
 static inline uint32_t pick(uint32_t below)
 {
-	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-	return (uint32_t)(seed >> 33) % below;
+	return (uint32_t)(seeded_step(&seed) >> 33) % below;
 }
 
 static inline struct rsip_store_change random_change(void)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lease.h"
+#include "seeded.h"
 #include "util.h"
 
 #define HOST(n) htonl(0x0a000000 + (n))
@@ -17,23 +18,12 @@
 static struct rsip_dataplane *dp;
 static struct rsip_lease *lm;
 static uint64_t now;
-static uint64_t seed;
 static unsigned int ended[4];
 
 static void at(uint64_t s)
 {
 	now = s * S;
 	rsip_lease_expire(lm, now);
-}
-
-static void seeded(void *buf, size_t len)
-{
-	unsigned char *out = buf;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		out[i] = (unsigned char)(seed >> 56);
-	}
 }
 
 static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)

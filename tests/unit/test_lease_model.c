@@ -13,6 +13,7 @@
 
 #include "journal.h"
 #include "lease_priv.h"
+#include "seeded.h"
 #include "util.h"
 
 #define S RSIP_NS_PER_S
@@ -51,18 +52,8 @@ static struct rsip_dataplane *dp;
 static struct rsip_lease *lm;
 static struct rsip_journal *journal;
 static struct rsip_store *store;
-static uint64_t now, seed, unfair;
+static uint64_t now, unfair;
 static bool rush; /* little time passes, so the pools run dry */
-
-static void seeded(void *buf, size_t len)
-{
-	unsigned char *out = buf;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		out[i] = (unsigned char)(seed >> 56);
-	}
-}
 
 static uint32_t pick(uint32_t below)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lease.h"
+#include "seeded.h"
 #include "util.h"
 
 #define S RSIP_NS_PER_S
@@ -18,19 +19,9 @@
 
 static struct rsip_dataplane *dp;
 static struct rsip_lease *lm;
-static uint64_t now, seed;
+static uint64_t now;
 static uint32_t last_bind;
 static unsigned int ended;
-
-static void seeded(void *buf, size_t len)
-{
-	unsigned char *out = buf;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		out[i] = (unsigned char)(seed >> 56);
-	}
-}
 
 static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
 {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lease.h"
+#include "seeded.h"
 #include "util.h"
 
 #define S RSIP_NS_PER_S
@@ -13,17 +14,6 @@
 
 static struct rsip_dataplane *dp;
 static struct rsip_lease *lm;
-static uint64_t seed = 1;
-
-static void seeded(void *buf, size_t len)
-{
-	unsigned char *out = buf;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		out[i] = (unsigned char)(seed >> 56);
-	}
-}
 
 static void up(void)
 {
@@ -37,6 +27,7 @@ static void up(void)
 			    .lease_min_s = 60, .lease_max_s = 86400, .lease_default_s = 1800, .register_s = 3600 },
 	};
 
+	seed = 1;
 	cr_assert_eq(rsip_dataplane_mem(16384, 4, &dp), 0);
 	cr_assert_eq(rsip_lease_create(&conf, dp, seeded, NULL, &lm), 0);
 }

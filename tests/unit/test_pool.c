@@ -6,20 +6,10 @@
 #include <string.h>
 
 #include "pool.h"
+#include "seeded.h"
 
 static struct rsip_pool_addr a;
 static struct rsip_spi_space spis;
-static uint64_t seed;
-
-static void seeded(void *buf, size_t len)
-{
-	unsigned char *out = buf;
-
-	for (size_t i = 0; i < len; i++) {
-		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-		out[i] = (unsigned char)(seed >> 56);
-	}
-}
 
 static void open_address(void)
 {
