@@ -14,6 +14,7 @@
 #include <linux/veth.h>
 #include "mnl.h"
 #include "netlink.h"
+#include "rsip/wire.h"
 
 #define RSIP_NL_BUF 2048 /* for a request */
 
@@ -155,44 +156,46 @@ int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer_name
 	return order(nl, h);
 }
 
-int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote,
-		     uint32_t nic)
-{
-	struct nlattr *info, *data;
-	struct nlmsghdr *h;
+/* Both kinds of device have the same attributes under numbers of their own. */
+struct tunnel_kind {
+	const char *name;
+	uint16_t link, local, remote, ttl, tos, pmtudisc;
+};
 
-	link_request(nl, &h, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-	mnl_attr_put_strz(h, IFLA_IFNAME, name);
-	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
-	mnl_attr_put_strz(h, IFLA_INFO_KIND, "ipip");
-	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
-	mnl_attr_put_u32(h, IFLA_IPTUN_LINK, nic);
-	mnl_attr_put_u32(h, IFLA_IPTUN_LOCAL, local);
-	mnl_attr_put_u32(h, IFLA_IPTUN_REMOTE, remote);
-	mnl_attr_put_u8(h, IFLA_IPTUN_TTL, 64);
-	mnl_attr_put_u8(h, IFLA_IPTUN_TOS, 1); /* inherit: RFC 6040 */
-	mnl_attr_put_u8(h, IFLA_IPTUN_PMTUDISC, 1);
-	mnl_attr_nest_end(h, data);
-	mnl_attr_nest_end(h, info);
-	return order(nl, h);
+static const struct tunnel_kind ipip = {
+	"ipip", IFLA_IPTUN_LINK, IFLA_IPTUN_LOCAL, IFLA_IPTUN_REMOTE, IFLA_IPTUN_TTL, IFLA_IPTUN_TOS, IFLA_IPTUN_PMTUDISC,
+};
+static const struct tunnel_kind gre = {
+	"gre", IFLA_GRE_LINK, IFLA_GRE_LOCAL, IFLA_GRE_REMOTE, IFLA_GRE_TTL, IFLA_GRE_TOS, IFLA_GRE_PMTUDISC,
+};
+
+static const struct tunnel_kind *kind_of(uint8_t tunnel)
+{
+	return tunnel == RSIP_TUNNEL_GRE ? &gre : &ipip;
 }
 
-int rsip_nl_gre_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote, uint32_t nic)
+const char *rsip_nl_tunnel_kind(uint8_t tunnel)
 {
+	return kind_of(tunnel)->name;
+}
+
+int rsip_nl_tunnel_add(struct rsip_nl *nl, uint8_t tunnel, const char *name, __be32 local, __be32 remote, uint32_t nic)
+{
+	const struct tunnel_kind *kind = kind_of(tunnel);
 	struct nlattr *info, *data;
 	struct nlmsghdr *h;
 
 	link_request(nl, &h, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	mnl_attr_put_strz(h, IFLA_IFNAME, name);
 	info = mnl_attr_nest_start(h, IFLA_LINKINFO);
-	mnl_attr_put_strz(h, IFLA_INFO_KIND, "gre");
+	mnl_attr_put_strz(h, IFLA_INFO_KIND, kind->name);
 	data = mnl_attr_nest_start(h, IFLA_INFO_DATA);
-	mnl_attr_put_u32(h, IFLA_GRE_LINK, nic);
-	mnl_attr_put_u32(h, IFLA_GRE_LOCAL, local);
-	mnl_attr_put_u32(h, IFLA_GRE_REMOTE, remote);
-	mnl_attr_put_u8(h, IFLA_GRE_TTL, 64);
-	mnl_attr_put_u8(h, IFLA_GRE_TOS, 1); /* inherit: RFC 6040 */
-	mnl_attr_put_u8(h, IFLA_GRE_PMTUDISC, 1);
+	mnl_attr_put_u32(h, kind->link, nic);
+	mnl_attr_put_u32(h, kind->local, local);
+	mnl_attr_put_u32(h, kind->remote, remote);
+	mnl_attr_put_u8(h, kind->ttl, 64);
+	mnl_attr_put_u8(h, kind->tos, 1); /* inherit: RFC 6040 */
+	mnl_attr_put_u8(h, kind->pmtudisc, 1);
 	mnl_attr_nest_end(h, data);
 	mnl_attr_nest_end(h, info);
 	return order(nl, h);

@@ -39,10 +39,10 @@ int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_lin
 /* A veth pair; the peer is born in the namespace behind peer_netns. */
 int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer, int peer_netns,
 		     uint32_t mtu);
-int rsip_nl_ipip_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote,
-		     uint32_t nic);
-/* GRE without options. */
-int rsip_nl_gre_add(struct rsip_nl *nl, const char *name, __be32 local, __be32 remote, uint32_t nic);
+/* The kernel's name for devices of this tunnel type. */
+const char *rsip_nl_tunnel_kind(uint8_t tunnel);
+/* An ipip device, or for RSIP_TUNNEL_GRE a gre device without options, from local to remote over nic. */
+int rsip_nl_tunnel_add(struct rsip_nl *nl, uint8_t tunnel, const char *name, __be32 local, __be32 remote, uint32_t nic);
 int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex);
 int rsip_nl_link_move(struct rsip_nl *nl, uint32_t ifindex, int netns);
 /* Up, without ARP (RFC 3102 3.1: no answers for a leased address), mtu 0: as it is. */

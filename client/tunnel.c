@@ -88,12 +88,6 @@ static int offloads_off(struct rsip_tunnel *t, const char *name)
 	return err;
 }
 
-/* The kernel's device of this type. */
-static const char *kernel_kind(uint8_t type)
-{
-	return type == RSIP_TUNNEL_GRE ? "gre" : "ipip";
-}
-
 static bool exists(struct rsip_nl *nl, const char *name, struct rsip_link *link)
 {
 	return rsip_nl_link_get(nl, name, link) == 0;
@@ -113,7 +107,7 @@ static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *s
 			spec->dev);
 		return -EEXIST;
 	}
-	if (spec->keep && inside && (outside || !strcmp(in.kind, kernel_kind(spec->type))))
+	if (spec->keep && inside && (outside || !strcmp(in.kind, rsip_nl_tunnel_kind(spec->type))))
 		return 0;
 	if (outside)
 		rsip_nl_link_del(t->outside, out.ifindex);
@@ -128,9 +122,7 @@ static int kernel_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 	int err;
 
 	if (!exists(t->inside, spec->dev, &link)) {
-		err = spec->type == RSIP_TUNNEL_GRE
-			      ? rsip_nl_gre_add(t->outside, spec->dev, spec->local, spec->gateway, spec->nic)
-			      : rsip_nl_ipip_add(t->outside, spec->dev, spec->local, spec->gateway, spec->nic);
+		err = rsip_nl_tunnel_add(t->outside, spec->type, spec->dev, spec->local, spec->gateway, spec->nic);
 		if (err)
 			return err;
 		err = rsip_nl_link_get(t->outside, spec->dev, &link);
@@ -205,7 +197,7 @@ static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		log_err("cannot tunnel over %s: not an Ethernet device, and this kernel has no "
 			"%s device "
 			"(load its module)",
-			nic->name, kernel_kind(spec->type));
+			nic->name, rsip_nl_tunnel_kind(spec->type));
 		return -EOPNOTSUPP;
 	}
 	err = veth_up(t, spec, &cfg);
@@ -359,7 +351,7 @@ void rsip_tunnel_rules_clear(uint32_t table)
 
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t)
 {
-	return t->bpf ? "bpf" : kernel_kind(t->type);
+	return t->bpf ? "bpf" : rsip_nl_tunnel_kind(t->type);
 }
 
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t)
