@@ -6,6 +6,7 @@
 #include "daemon.h"
 #include "sockets.h"
 #include "log.h"
+#include "mnl_tc.h"
 
 static int find_gateway(struct rsip_daemon *d, struct rsip_nl *nl)
 {
@@ -60,18 +61,6 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 	return err;
 }
 
-static bool has_clsact(uint32_t ifindex)
-{
-	struct rsip_nl *nl;
-	bool has;
-
-	if (rsip_nl_open(&nl))
-		return true; /* then it is nobody's business to remove it */
-	has = rsip_nl_has_clsact(nl, ifindex);
-	rsip_nl_close(nl);
-	return has;
-}
-
 /*
  * Before the system is changed: what a kill from here on leaves behind is ours for the next start, or for `down`.  No
  * session of other ends goes on, so none is noted.  device: "" while the name may still be another's.
@@ -92,7 +81,8 @@ static void note(struct rsip_daemon *d, const char *device)
 	}
 	if (d->jail.shared && !early.table)
 		early.table = RSIP_TABLE_BASE; /* the device has no number yet */
-	early.own_qdisc = (early.own_qdisc && d->state.nic == d->nic) || !has_clsact(d->nic);
+	/* one that is there already, or may be, is nobody's business to remove */
+	early.own_qdisc = (early.own_qdisc && d->state.nic == d->nic) || !rsip_mnl_has_qdisc(d->nic, "clsact");
 	snprintf(early.device, sizeof(early.device), "%s", device);
 	early.nic = d->nic;
 	err = rsip_state_save(&early, d->set.state_dir);

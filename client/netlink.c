@@ -460,37 +460,6 @@ int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_
 	return rsip_mnl_exchange(nl->sock, h, take_route, route);
 }
 
-struct clsact_search {
-	uint32_t ifindex;
-	bool found;
-};
-
-static int see_clsact(const struct nlmsghdr *h, void *data)
-{
-	const struct tcmsg *tc = mnl_nlmsg_get_payload(h);
-	const struct nlattr *attr;
-	struct clsact_search *search = data;
-
-	if (tc->tcm_ifindex != (int)search->ifindex)
-		return MNL_CB_OK;
-	mnl_attr_for_each(attr, h, sizeof(*tc))
-		if (mnl_attr_get_type(attr) == TCA_KIND)
-			search->found |= !strcmp(mnl_attr_get_str(attr), "clsact");
-	return MNL_CB_OK;
-}
-
-bool rsip_nl_has_clsact(struct rsip_nl *nl, uint32_t ifindex)
-{
-	struct nlmsghdr *h = request(nl, RTM_GETQDISC, NLM_F_DUMP);
-	struct tcmsg *tc = mnl_nlmsg_put_extra_header(h, sizeof(*tc));
-	struct clsact_search search = {.ifindex = ifindex};
-
-	tc->tcm_family = AF_UNSPEC;
-	tc->tcm_ifindex = (int)ifindex;
-	rsip_mnl_exchange(nl->sock, h, see_clsact, &search);
-	return search.found;
-}
-
 struct filter_count {
 	uint16_t priority;
 	int n;

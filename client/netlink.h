@@ -68,7 +68,6 @@ int rsip_nl_bare_route(struct rsip_nl *nl, bool add, uint32_t table, uint8_t typ
 /* Removes all of those in the table. */
 int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table);
 int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
-bool rsip_nl_has_clsact(struct rsip_nl *nl, uint32_t ifindex);
 /* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):
  * their number, or a negative errno. */
 int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, uint16_t priority);

@@ -5,11 +5,9 @@
 #include <libmnl/libmnl.h>
 #include <linux/fib_rules.h>
 #include <linux/if_link.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <string.h>
 #include <sys/socket.h>
 #include "mnl.h"
 
@@ -133,61 +131,4 @@ int rsip_rtnl_rule_add(uint32_t preference, uint32_t mark, uint32_t table)
 int rsip_rtnl_rule_del(uint32_t preference, uint32_t mark, uint32_t table)
 {
 	return rule(RTM_DELRULE, 0, preference, mark, table);
-}
-
-/* ---- qdiscs and filters ---------------------------------------------------- */
-
-struct search {
-	uint32_t ifindex;
-	const char *kind; /* NULL: any */
-	int found;
-};
-
-static int tc_seen(const struct nlmsghdr *nlh, void *arg)
-{
-	const struct tcmsg *tcm = mnl_nlmsg_get_payload(nlh);
-	struct search *search = arg;
-	const struct nlattr *attr;
-
-	if (tcm->tcm_ifindex != (int)search->ifindex)
-		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*tcm))
-	{
-		if (mnl_attr_get_type(attr) == TCA_KIND &&
-		    (!search->kind || !strcmp(mnl_attr_get_str(attr), search->kind)))
-			search->found = 1;
-	}
-	return MNL_CB_OK;
-}
-
-static void tc_dump(uint16_t type, uint32_t parent, struct search *search)
-{
-	char buf[BUF_LEN];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct tcmsg *tcm;
-
-	nlh->nlmsg_type = type;
-	nlh->nlmsg_flags = NLM_F_DUMP;
-	tcm = mnl_nlmsg_put_extra_header(nlh, sizeof(*tcm));
-	tcm->tcm_family = AF_UNSPEC;
-	tcm->tcm_ifindex = (int)search->ifindex;
-	tcm->tcm_parent = parent;
-	rsip_mnl_ask(NETLINK_ROUTE, nlh, tc_seen, search);
-}
-
-int rsip_rtnl_has_qdisc(uint32_t ifindex, const char *kind)
-{
-	struct search search = {.ifindex = ifindex, .kind = kind};
-
-	tc_dump(RTM_GETQDISC, 0, &search);
-	return search.found;
-}
-
-int rsip_rtnl_has_filters(uint32_t ifindex)
-{
-	struct search search = {.ifindex = ifindex};
-
-	tc_dump(RTM_GETTFILTER, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), &search);
-	tc_dump(RTM_GETTFILTER, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), &search);
-	return search.found;
 }

@@ -20,8 +20,4 @@ int rsip_rtnl_default_route(uint32_t ifindex, uint32_t table, uint32_t mtu);
 int rsip_rtnl_rule_add(uint32_t preference, uint32_t mark, uint32_t table);
 int rsip_rtnl_rule_del(uint32_t preference, uint32_t mark, uint32_t table);
 
-/* Has the device a qdisc of this kind?  Has it filters where clsact has them?  1 or 0. */
-int rsip_rtnl_has_qdisc(uint32_t ifindex, const char *kind);
-int rsip_rtnl_has_filters(uint32_t ifindex);
-
 #endif

@@ -4,7 +4,8 @@
 #include <errno.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include "rtnl.h"
+#include <linux/pkt_sched.h>
+#include "mnl_tc.h"
 
 /* Where ours stand: before the usual filters (preference 49152), after what somebody puts first. */
 #define OUR_PREFERENCE 0x5253
@@ -21,12 +22,13 @@ static struct bpf_tc_hook hook_of(uint32_t ifindex, bool egress)
 
 bool rsip_tc_made(uint32_t ifindex)
 {
-	return rsip_rtnl_has_qdisc(ifindex, "clsact") || rsip_rtnl_has_qdisc(ifindex, "ingress");
+	return rsip_mnl_has_qdisc(ifindex, "clsact") > 0 || rsip_mnl_has_qdisc(ifindex, "ingress") > 0;
 }
 
 bool rsip_tc_used(uint32_t ifindex)
 {
-	return rsip_rtnl_has_filters(ifindex);
+	return rsip_mnl_has_filter(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)) > 0 ||
+	       rsip_mnl_has_filter(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS)) > 0;
 }
 
 int rsip_tc_make(uint32_t ifindex)
