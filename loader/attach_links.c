@@ -158,9 +158,8 @@ int rsip_attach_tc(struct rsip_attach *a)
 		err = rsip_object_tc_load(a->object, &a->config, &a->tc);
 	/* the way out first: nothing is marked before there is somebody to take it up */
 	if (!err)
-		err = rsip_undo_tc(&a->undo, &a->slow, true, rsip_object_tc_prog(a->tc, &a->slow));
+		err = rsip_undo_tc(&a->undo, &a->slow, rsip_object_tc_prog(a->tc, &a->slow));
 	for (uint32_t i = 0; i < a->cnt && !err; i++)
-		err = rsip_undo_tc(&a->undo, &a->iface[i], false,
-				   rsip_object_tc_prog(a->tc, &a->iface[i]));
+		err = rsip_undo_tc(&a->undo, &a->iface[i], rsip_object_tc_prog(a->tc, &a->iface[i]));
 	return err;
 }

@@ -54,11 +54,6 @@ static uint32_t linked(int link)
 	return bpf_obj_get_info_by_fd(link, &info, &len) ? 0 : info.prog_id;
 }
 
-static bool is_egress(const struct rsip_iface *iface)
-{
-	return iface->role == RSIP_ROLE_SLOW;
-}
-
 static int put_xdp(const struct exchange *x, struct place *p, int prog)
 {
 	char path[RSIP_PINS_PATH_MAX];
@@ -78,13 +73,13 @@ static int put_xdp(const struct exchange *x, struct place *p, int prog)
 
 static int put_tc(struct place *p, int prog)
 {
-	uint32_t id = rsip_tc_prog_id(p->iface->ifindex, is_egress(p->iface));
+	uint32_t id = rsip_tc_prog_id(p->iface);
 	int err;
 
 	p->old_tc = id ? bpf_prog_get_fd_by_id(id) : -1;
 	if (p->old_tc < 0)
 		return 0;
-	err = rsip_tc_put(p->iface->ifindex, is_egress(p->iface), prog);
+	err = rsip_tc_put(p->iface, prog);
 	if (!err)
 		p->tc_id = id_of(prog);
 	return err;
@@ -99,8 +94,8 @@ static void put_back(struct exchange *x)
 
 		if (p->xdp_id && linked(p->link) == p->xdp_id && bpf_link_update(p->link, p->old_xdp, NULL))
 			err = -errno;
-		if (p->tc_id && rsip_tc_prog_id(p->iface->ifindex, is_egress(p->iface)) == p->tc_id && !err)
-			err = rsip_tc_put(p->iface->ifindex, is_egress(p->iface), p->old_tc);
+		if (p->tc_id && rsip_tc_prog_id(p->iface) == p->tc_id && !err)
+			err = rsip_tc_put(p->iface, p->old_tc);
 		if (err)
 			log_err("cannot put the programs back on %s: %s (`rsip-loader upgrade` does)", p->iface->name,
 				strerror(-err));

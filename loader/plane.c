@@ -67,10 +67,8 @@ static void read_link(const char *folder, const char *ifname, struct rsip_plane_
 /* In TC mode, and on the slow path's device, there is a filter instead of a link. */
 static void read_filter(const struct rsip_iface *iface, struct rsip_plane_link *link)
 {
-	bool egress = iface->role == RSIP_ROLE_SLOW;
-
 	memset(link, 0, sizeof(*link));
-	link->prog_id = rsip_tc_prog_id(iface->ifindex, egress);
+	link->prog_id = rsip_tc_prog_id(iface);
 	link->pinned = link->prog_id;
 	link->ifindex = link->prog_id ? iface->ifindex : 0;
 }

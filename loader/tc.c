@@ -46,9 +46,14 @@ int rsip_tc_unmake(uint32_t ifindex)
 	return bpf_tc_hook_destroy(&hook);
 }
 
-int rsip_tc_put(uint32_t ifindex, bool egress, int prog)
+bool rsip_tc_egress(const struct rsip_iface *iface)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	return iface->role == RSIP_ROLE_SLOW;
+}
+
+int rsip_tc_put(const struct rsip_iface *iface, int prog)
+{
+	struct bpf_tc_hook hook = hook_of(iface->ifindex, rsip_tc_egress(iface));
 	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog, .priority = OUR_PREFERENCE,
 		    .handle = OUR_HANDLE, .flags = BPF_TC_F_REPLACE);
 
@@ -63,9 +68,9 @@ int rsip_tc_take(uint32_t ifindex, bool egress)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-uint32_t rsip_tc_prog_id(uint32_t ifindex, bool egress)
+uint32_t rsip_tc_prog_id(const struct rsip_iface *iface)
 {
-	struct bpf_tc_hook hook = hook_of(ifindex, egress);
+	struct bpf_tc_hook hook = hook_of(iface->ifindex, rsip_tc_egress(iface));
 	LIBBPF_OPTS(bpf_tc_opts, opts, .priority = OUR_PREFERENCE, .handle = OUR_HANDLE);
 
 	return bpf_tc_query(&hook, &opts) ? 0 : opts.prog_id;

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "rsip/maps.h"
 
 /* All: 0 or negative errno. */
 
@@ -16,10 +17,12 @@ int rsip_tc_make(uint32_t ifindex);
 int rsip_tc_unmake(uint32_t ifindex);
 /* Are filters in it? */
 bool rsip_tc_used(uint32_t ifindex);
+/* Which way ours is on this interface: at the egress of the slow path's device, at the ingress of the others. */
+bool rsip_tc_egress(const struct rsip_iface *iface);
 /* Puts the program there; one of ours that is there already is replaced in one step. */
-int rsip_tc_put(uint32_t ifindex, bool egress, int prog);
+int rsip_tc_put(const struct rsip_iface *iface, int prog);
 int rsip_tc_take(uint32_t ifindex, bool egress);
 /* Id of the program that is there; 0: none of ours. */
-uint32_t rsip_tc_prog_id(uint32_t ifindex, bool egress);
+uint32_t rsip_tc_prog_id(const struct rsip_iface *iface);
 
 #endif

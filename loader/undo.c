@@ -133,9 +133,9 @@ void rsip_undo_sysctl_quiet(const char *name, const char *value)
 	sysctl_write(name, value);
 }
 
-int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, bool egress, int prog)
+int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, int prog)
 {
-	const char *way = egress ? "egress" : "ingress";
+	const char *way = rsip_tc_egress(iface) ? "egress" : "ingress";
 	char name[64];
 	int err = 0;
 
@@ -149,7 +149,7 @@ int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, bool
 	if (!err)
 		err = rsip_undo_note(log, name, "");
 	if (!err)
-		err = rsip_tc_put(iface->ifindex, egress, prog);
+		err = rsip_tc_put(iface, prog);
 	if (err)
 		log_err("cannot put a TC program on %s, %s: %s (does this kernel have clsact and "
 			"cls_bpf?)",

@@ -34,7 +34,7 @@ int rsip_undo_sysctl(struct rsip_undo_log *log, const char *name, const char *va
 /* The same for a device of ours, which goes at detach: no note.  What is not there is left. */
 void rsip_undo_sysctl_quiet(const char *name, const char *value);
 /* Puts a program on a device by TC, where needed with a qdisc. */
-int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, bool egress, int prog);
+int rsip_undo_tc(struct rsip_undo_log *log, const struct rsip_iface *iface, int prog);
 /* Switches an offload off if it is on. */
 int rsip_undo_offload_off(struct rsip_undo_log *log, const char *ifname, enum rsip_offload offload);
 

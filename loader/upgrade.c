@@ -53,14 +53,13 @@ static int update_filters(const struct rsip_plane *p, const struct rsip_tc_bpf *
 
 	for (f->cnt = 0; f->cnt < p->iface_cnt && !err; f->cnt++) {
 		const struct rsip_iface *iface = &p->iface[f->cnt];
-		bool egress = iface->role == RSIP_ROLE_SLOW;
-		uint32_t id = rsip_tc_prog_id(iface->ifindex, egress);
+		uint32_t id = rsip_tc_prog_id(iface);
 
 		f->old[f->cnt] = id ? bpf_prog_get_fd_by_id(id) : -1;
 		if (!id)
 			log_warn("%s has vanished, or its TC filter: left alone", iface->name);
 		else
-			err = rsip_tc_put(iface->ifindex, egress, rsip_object_tc_prog(tc, iface));
+			err = rsip_tc_put(iface, rsip_object_tc_prog(tc, iface));
 		if (err)
 			log_err("cannot put the new TC program on %s: %s", iface->name,
 				strerror(-err));
@@ -76,7 +75,7 @@ static void end_filters(const struct rsip_plane *p, struct filters *f, bool back
 
 		if (f->old[i] < 0)
 			continue;
-		if (back && rsip_tc_put(iface->ifindex, iface->role == RSIP_ROLE_SLOW, f->old[i]))
+		if (back && rsip_tc_put(iface, f->old[i]))
 			log_err("cannot put the old TC program on %s again: it keeps the new one", iface->name);
 		close(f->old[i]);
 	}
