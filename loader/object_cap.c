@@ -110,13 +110,7 @@ int rsip_object_cap_prog(const struct rsip_cap *cap, uint8_t role)
 
 int rsip_object_cap_tc_prog(const struct rsip_cap *cap, const struct rsip_iface *iface)
 {
-	bool l3 = iface->flags & RSIP_IFACE_NO_ETHERNET;
-
-	if (iface->role == RSIP_ROLE_SLOW)
-		return bpf_program__fd(cap->tc->progs.rsip_tc_slow);
-	if (iface->role == RSIP_ROLE_PUBLIC)
-		return bpf_program__fd(l3 ? cap->tc->progs.rsip_tc_pub_l3 : cap->tc->progs.rsip_tc_pub);
-	return bpf_program__fd(l3 ? cap->tc->progs.rsip_tc_priv_l3 : cap->tc->progs.rsip_tc_priv);
+	return bpf_program__fd(RSIP_TC_PROG(cap->tc, iface));
 }
 
 int rsip_object_cap_ring(const struct rsip_cap *cap)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What bpf/config.h has: the same for both skeletons. */
+/* What all skeletons of the data plane have under the same names. */
 #ifndef RSIP_LOADER_OBJECT_CONSTANTS_H
 #define RSIP_LOADER_OBJECT_CONSTANTS_H
 
+/* What bpf/config.h has. */
 #define RSIP_SET_CONSTANTS(object, config)                                                         \
 	do {                                                                                       \
 		(object)->rodata->rsip_addr_mask = (config)->addr_buckets - 1;                     \
@@ -14,5 +15,13 @@
 		(object)->rodata->rsip_learned_cnt = (config)->max_learned + 1;                    \
 		(object)->rodata->rsip_seed = (config)->hash_seed;                                 \
 	} while (0)
+
+/* The TC program for this interface (struct rsip_iface). */
+#define RSIP_TC_PROG(object, iface)                                                                \
+	((iface)->role == RSIP_ROLE_SLOW   ? (object)->progs.rsip_tc_slow                          \
+	 : (iface)->role == RSIP_ROLE_PUBLIC ? RSIP_TC_PROG_BY_L2(object, iface, rsip_tc_pub)      \
+					     : RSIP_TC_PROG_BY_L2(object, iface, rsip_tc_priv))
+#define RSIP_TC_PROG_BY_L2(object, iface, prog)                                                    \
+	((iface)->flags & RSIP_IFACE_NO_ETHERNET ? (object)->progs.prog##_l3 : (object)->progs.prog)
 
 #endif

@@ -60,11 +60,5 @@ void rsip_object_tc_close(struct rsip_tc_bpf *object)
 
 int rsip_object_tc_prog(const struct rsip_tc_bpf *object, const struct rsip_iface *iface)
 {
-	bool l3 = iface->flags & RSIP_IFACE_NO_ETHERNET;
-
-	if (iface->role == RSIP_ROLE_SLOW)
-		return bpf_program__fd(object->progs.rsip_tc_slow);
-	if (iface->role == RSIP_ROLE_PUBLIC)
-		return bpf_program__fd(l3 ? object->progs.rsip_tc_pub_l3 : object->progs.rsip_tc_pub);
-	return bpf_program__fd(l3 ? object->progs.rsip_tc_priv_l3 : object->progs.rsip_tc_priv);
+	return bpf_program__fd(RSIP_TC_PROG(object, iface));
 }
