@@ -34,9 +34,16 @@
 #define IDENTS (RSIP_DP_IDENTS - RSIP_DP_ARRAYS) /* from here on: what grows old by itself */
 #define RING (RSIP_DP_IDENT_RING - RSIP_DP_ARRAYS)
 
+/* A key of any of the hashes. */
+union key {
+	uint64_t word[2]; /* of a claim */
+	struct rsip_ident_key ident;
+	uint32_t slot;
+};
+
 /* How far a sweep has come in a hash. */
 struct cursor {
-	uint8_t key[16]; /* after which key it goes on */
+	union key key; /* after which key it goes on */
 	bool begun;
 };
 
@@ -203,13 +210,11 @@ static bool ident_is_stale(const struct bpf_dp *d, const struct rsip_ident_key *
 }
 
 /* A binding's list goes with the last of what it lists: hosts that asked once take no room for ever. */
-static bool ring_is_stale(const struct bpf_dp *d, const void *key, const struct rsip_ident_ring *v)
+static bool ring_is_stale(const struct bpf_dp *d, uint32_t slot, const struct rsip_ident_ring *v)
 {
 	struct rsip_ident_key ident = { 0 };
 	struct rsip_ident held;
-	uint32_t slot;
 
-	memcpy(&slot, key, sizeof(slot));
 	if (!slot_has(d, slot, v->bind_id))
 		return true;
 	ident.local = d->core.m.bindings[slot].local;
@@ -222,25 +227,24 @@ static bool ring_is_stale(const struct bpf_dp *d, const void *key, const struct 
 }
 
 /* A claim is kept combined with its key. */
-static bool masked_is_stale(const struct bpf_dp *d, const void *key, const struct rsip_claim *v)
+static bool masked_is_stale(const struct bpf_dp *d, const union key *key, const struct rsip_claim *v)
 {
-	uint64_t word[2], word_claim;
+	uint64_t word_claim;
 	struct rsip_claim held;
 
-	memcpy(word, key, sizeof(word));
 	memcpy(&word_claim, v, sizeof(word_claim));
-	word_claim ^= RSIP_CLAIM_MASK(word[0], word[1], d->core.config.hash_seed);
+	word_claim ^= RSIP_CLAIM_MASK(key->word[0], key->word[1], d->core.config.hash_seed);
 	memcpy(&held, &word_claim, sizeof(held));
 	return claim_is_stale(d, &held);
 }
 
 /* A peer's record is as good as the best of its hosts. */
-static bool value_is_stale(const struct bpf_dp *d, int map, const void *key, const union value *v)
+static bool value_is_stale(const struct bpf_dp *d, int map, const union key *key, const union value *v)
 {
 	if (map == IDENTS)
-		return ident_is_stale(d, key, &v->ident);
+		return ident_is_stale(d, &key->ident, &v->ident);
 	if (map == RING)
-		return ring_is_stale(d, key, &v->ring);
+		return ring_is_stale(d, key->slot, &v->ring);
 	if (map != PEERS)
 		return masked_is_stale(d, key, &v->claim);
 	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
@@ -254,7 +258,7 @@ static bool value_is_stale(const struct bpf_dp *d, int map, const void *key, con
 }
 
 /* A packet may take the key over between our look and our deletion: what was alive is put back. */
-static void drop_if_stale(struct bpf_dp *d, int map, const void *key)
+static void drop_if_stale(struct bpf_dp *d, int map, const union key *key)
 {
 	int fd = d->hash_fd[map];
 	union value v;
@@ -273,13 +277,13 @@ static void drop_if_stale(struct bpf_dp *d, int map, const void *key)
 static bool sweep_step(struct bpf_dp *d, int map)
 {
 	struct cursor *at = &d->cursor[map];
-	uint8_t next[16] = { 0 };
-	bool more = !bpf_map_get_next_key(d->hash_fd[map], at->begun ? at->key : NULL, next);
+	union key next = { { 0 } };
+	bool more = !bpf_map_get_next_key(d->hash_fd[map], at->begun ? &at->key : NULL, &next);
 
 	/* Step on before the deletion: the key we stand on must exist at the next step. */
 	if (at->begun)
-		drop_if_stale(d, map, at->key);
-	memcpy(at->key, next, sizeof(next));
+		drop_if_stale(d, map, &at->key);
+	at->key = next;
 	at->begun = more;
 	return more;
 }
