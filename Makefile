@@ -149,9 +149,9 @@ test-long: test-programs ## everything, with the long forms
 	$(Q)O=$(O) LONG=1 RSIP_MODEL_OPS=10000000 tests/run unit bpf model lab
 
 .PHONY: test-san
-test-san: deps ## unit tests and lab with sanitizers (SAN=1): memory errors, undefined behaviour, leaks of the daemons
+test-san: deps ## unit, whole-packet tests and lab with sanitizers (SAN=1): memory errors, undefined behaviour, leaks of the daemons
 	$(Q)$(MAKE) --no-print-directory SAN=1 test-programs
-	$(Q)O=build/san tests/run unit lab
+	$(Q)O=build/san tests/run unit bpf lab
 
 .PHONY: test-vm
 test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS, SCENARIOS choose)
