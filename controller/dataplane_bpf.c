@@ -22,30 +22,9 @@
 #include <bpf/libbpf.h>
 #include "dataplane_bpf.h"
 #include "dataplane_core.h"
+#include "dataplane_sweep.h"
 #include "log.h"
 #include "util.h"
-
-#define SWEEP_KEYS 1024 /* claims looked at in one call of housekeep: some 2 ms */
-#define SWEEP_IDENTS 256 /* ICMP identifiers */
-#define SWEEP_RINGS 16 /* each costs up to RSIP_IDENTS_MAX look-ups */
-
-#define HASHES (RSIP_DP_EVENTS - RSIP_DP_ARRAYS)
-#define PEERS (RSIP_DP_IKE_PEERS - RSIP_DP_ARRAYS)
-#define IDENTS (RSIP_DP_IDENTS - RSIP_DP_ARRAYS) /* from here on: what grows old by itself */
-#define RING (RSIP_DP_IDENT_RING - RSIP_DP_ARRAYS)
-
-/* A key of any of the hashes. */
-union key {
-	uint64_t word[2]; /* of a claim */
-	struct rsip_ident_key ident;
-	uint32_t slot;
-};
-
-/* How far a sweep has come in a hash. */
-struct cursor {
-	union key key; /* after which key it goes on */
-	bool begun;
-};
 
 struct bpf_dp {
 	struct rsip_dp_core core; /* first */
@@ -53,11 +32,7 @@ struct bpf_dp {
 		void *at;
 		size_t len;
 	} map[RSIP_DP_ARRAYS];
-	int hash_fd[HASHES]; /* rsip_cookies ... rsip_ident_ring */
-	struct cursor cursor[HASHES];
-	int sweep_map; /* which of those with claims the sweep is in */
-	uint32_t sweep_stale; /* core.stale when it began */
-	uint64_t now_ns; /* of this sweep */
+	struct rsip_dp_sweep sweep;
 	bool grace_warned;
 	struct ring_buffer *ring; /* rsip_events */
 	int ring_fd; /* our own descriptor of it */
@@ -174,146 +149,11 @@ int rsip_dataplane_explain_with(struct rsip_dataplane *dp, int fd)
 	return d->explain_fd < 0 ? -errno : 0;
 }
 
-/* ---- stale claims ---------------------------------------------------------------------------- */
-
-static bool claim_is_stale(const struct bpf_dp *d, const struct rsip_claim *claim)
-{
-	return claim->learned > d->core.config.max_learned ||
-	       __atomic_load_n(&d->core.m.learned[claim->learned].gen, __ATOMIC_ACQUIRE) !=
-		       claim->gen;
-}
-
-union value {
-	struct rsip_claim claim;
-	struct rsip_ike_peer peer;
-	struct rsip_ident ident;
-	struct rsip_ident_ring ring;
-};
-
-static bool slot_has(const struct bpf_dp *d, uint32_t slot, uint32_t bind_id)
-{
-	const struct rsip_binding *rec = &d->core.m.bindings[slot];
-
-	return slot <= d->core.config.max_bindings && rec->bind_id == bind_id &&
-	       __atomic_load_n(&rec->expires_ns, __ATOMIC_ACQUIRE);
-}
-
-/* Nobody asks under it any more, or its binding is gone. */
-static bool ident_is_stale(const struct bpf_dp *d, const struct rsip_ident_key *key, const struct rsip_ident *v)
-{
-	uint64_t word = v->owner ^ RSIP_IDENT_MASK(key, d->core.config.hash_seed);
-	struct rsip_ident_owner owner;
-
-	memcpy(&owner, &word, sizeof(owner));
-	return (uint32_t)(d->now_ns / RSIP_NS_PER_S) - v->seen_s > 2 * RSIP_IDENT_S ||
-	       !slot_has(d, owner.slot, owner.bind_id);
-}
-
-/* A binding's list goes with the last of what it lists: hosts that asked once take no room for ever. */
-static bool ring_is_stale(const struct bpf_dp *d, uint32_t slot, const struct rsip_ident_ring *v)
-{
-	struct rsip_ident_key ident = { 0 };
-	struct rsip_ident held;
-
-	if (!slot_has(d, slot, v->bind_id))
-		return true;
-	ident.local = d->core.m.bindings[slot].local;
-	for (uint32_t i = 0; i < RSIP_IDENTS_MAX && i < v->head; i++) {
-		ident.ident = v->ident[i];
-		if (!bpf_map_lookup_elem(d->hash_fd[IDENTS], &ident, &held) && !ident_is_stale(d, &ident, &held))
-			return false;
-	}
-	return true;
-}
-
-/* A claim is kept combined with its key. */
-static bool masked_is_stale(const struct bpf_dp *d, const union key *key, const struct rsip_claim *v)
-{
-	uint64_t word_claim;
-	struct rsip_claim held;
-
-	memcpy(&word_claim, v, sizeof(word_claim));
-	word_claim ^= RSIP_CLAIM_MASK(key->word[0], key->word[1], d->core.config.hash_seed);
-	memcpy(&held, &word_claim, sizeof(held));
-	return claim_is_stale(d, &held);
-}
-
-/* A peer's record is as good as the best of its hosts. */
-static bool value_is_stale(const struct bpf_dp *d, int map, const union key *key, const union value *v)
-{
-	if (map == IDENTS)
-		return ident_is_stale(d, &key->ident, &v->ident);
-	if (map == RING)
-		return ring_is_stale(d, key->slot, &v->ring);
-	if (map != PEERS)
-		return masked_is_stale(d, key, &v->claim);
-	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
-		struct rsip_claim claim;
-
-		memcpy(&claim, &v->peer.host[i], sizeof(claim));
-		if (claim.gen && !claim_is_stale(d, &claim))
-			return false;
-	}
-	return true;
-}
-
-/* A packet may take the key over between our look and our deletion: what was alive is put back. */
-static void drop_if_stale(struct bpf_dp *d, int map, const union key *key)
-{
-	int fd = d->hash_fd[map];
-	union value v;
-
-	if (bpf_map_lookup_elem(fd, key, &v) || !value_is_stale(d, map, key, &v))
-		return;
-	if (bpf_map_lookup_and_delete_elem(fd, key, &v)) {
-		bpf_map_delete_elem(fd, key);
-		return;
-	}
-	if (!value_is_stale(d, map, key, &v))
-		bpf_map_update_elem(fd, key, &v, BPF_NOEXIST);
-}
-
-/* One key on.  false: that was the last one; the next call begins anew. */
-static bool sweep_step(struct bpf_dp *d, int map)
-{
-	struct cursor *at = &d->cursor[map];
-	union key next = { { 0 } };
-	bool more = !bpf_map_get_next_key(d->hash_fd[map], at->begun ? &at->key : NULL, &next);
-
-	/* Step on before the deletion: the key we stand on must exist at the next step. */
-	if (at->begun)
-		drop_if_stale(d, map, &at->key);
-	at->key = next;
-	at->begun = more;
-	return more;
-}
-
-/* Claims: only after learned records were freed. */
-static void sweep_claims(struct bpf_dp *d)
-{
-	for (int n = 0; n < SWEEP_KEYS && d->core.stale; n++) {
-		if (!d->sweep_map && !d->cursor[0].begun)
-			d->sweep_stale = d->core.stale;
-		if (sweep_step(d, d->sweep_map))
-			continue;
-		d->sweep_map = (d->sweep_map + 1) % IDENTS;
-		if (!d->sweep_map) { /* all done: what was freed meanwhile needs another round */
-			d->core.stale -= d->sweep_stale;
-			return;
-		}
-	}
-}
-
 static void bpf_sweep(void *core, uint64_t now_ns)
 {
 	struct bpf_dp *d = core;
 
-	d->now_ns = now_ns;
-	sweep_claims(d);
-	for (int n = 0; n < SWEEP_IDENTS && sweep_step(d, IDENTS); n++)
-		;
-	for (int n = 0; n < SWEEP_RINGS && sweep_step(d, RING); n++)
-		;
+	rsip_dp_sweep(&d->sweep, &d->core, now_ns);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -325,9 +165,9 @@ static void bpf_release(void *core)
 	for (int i = 0; i < RSIP_DP_ARRAYS; i++)
 		if (d->map[i].at)
 			munmap(d->map[i].at, d->map[i].len);
-	for (int i = 0; i < HASHES; i++)
-		if (d->hash_fd[i] >= 0)
-			close(d->hash_fd[i]);
+	for (int i = 0; i < RSIP_DP_HASHES; i++)
+		if (d->sweep.fd[i] >= 0)
+			close(d->sweep.fd[i]);
 	ring_buffer__free(d->ring);
 	if (d->ring_fd >= 0)
 		close(d->ring_fd);
@@ -462,14 +302,14 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 		return refuse(why, why_len, -ENOMEM, "out of memory");
 	d->core.back = &bpf_back;
 	d->ring_fd = d->explain_fd = -1;
-	for (int i = 0; i < HASHES; i++)
-		d->hash_fd[i] = -1;
+	for (int i = 0; i < RSIP_DP_HASHES; i++)
+		d->sweep.fd[i] = -1;
 	err = read_config(d, fd[RSIP_DP_CONFIG], why, why_len);
 	for (int i = RSIP_DP_CONFIG + 1; i < RSIP_DP_ARRAYS && !err; i++)
 		err = map_array(d, i, fd[i], why, why_len);
-	for (int i = 0; i < HASHES && !err; i++) {
-		d->hash_fd[i] = fcntl(fd[RSIP_DP_ARRAYS + i], F_DUPFD_CLOEXEC, 3);
-		if (d->hash_fd[i] < 0)
+	for (int i = 0; i < RSIP_DP_HASHES && !err; i++) {
+		d->sweep.fd[i] = fcntl(fd[RSIP_DP_ARRAYS + i], F_DUPFD_CLOEXEC, 3);
+		if (d->sweep.fd[i] < 0)
 			err = refuse(why, why_len, -errno, "cannot keep map %s: %s",
 				     map_names[RSIP_DP_ARRAYS + i], strerror(errno));
 	}
