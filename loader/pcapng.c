@@ -63,7 +63,7 @@ static int put_block(FILE *f, uint32_t type, const struct block *fields, const u
 	head[0] = type;
 	head[1] = (uint32_t)(12 + fields->len + cap + pad + options->len);
 	if (fwrite(head, sizeof(head), 1, f) != 1 || fwrite(fields->buf, 1, fields->len, f) != fields->len ||
-	    fwrite(data, 1, cap, f) != cap || fwrite(zeros, 1, pad, f) != pad ||
+	    (cap && fwrite(data, 1, cap, f) != cap) || fwrite(zeros, 1, pad, f) != pad ||
 	    fwrite(options->buf, 1, options->len, f) != options->len || fwrite(&head[1], sizeof(head[1]), 1, f) != 1)
 		return errno ? -errno : -EIO;
 	return 0;
