@@ -48,7 +48,7 @@ static void tell_plain(struct rsip_session *s, const struct rsip_answer *a)
 		return;
 	s->told_plain = true;
 	log_warn("ignored: a %s from %s without the right proof (%s): is key %u the gateway's, too, for this address?",
-		 rsip_msg_name(a->type), rsip_ip4(s->gateway), a->error ? rsip_err_name(a->error) : "no error",
+		 rsip_msg_name(a->type), rsip_inet_text(&s->gateway), a->error ? rsip_err_name(a->error) : "no error",
 		 s->key.id);
 }
 

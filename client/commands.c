@@ -122,7 +122,7 @@ static int down_after_death(struct rsip_cli *cli, int result)
 		free(d);
 		return rsip_show_failure(cli, result, NULL);
 	}
-	snprintf(d->set.gateway, sizeof(d->set.gateway), "%s", rsip_ip4(st->gateway));
+	snprintf(d->set.gateway, sizeof(d->set.gateway), "%s", rsip_inet_text(&st->gateway));
 	if (*st->device)
 		snprintf(d->set.device, sizeof(d->set.device), "%s", st->device);
 	strcpy(d->set.transport, st->transport == RSIP_TRANSPORT_TCP ? "tcp" : "udp");

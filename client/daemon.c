@@ -139,7 +139,7 @@ static void session_failed(void *ctx, const struct rsip_lease *lease, uint8_t ty
 	if (!lease && rsip_daemon_fail_over(d, err))
 		return;
 	snprintf(text, sizeof(text), "%s: %s: %s", lease ? "cannot lease" : "cannot register",
-		 rsip_ip4(d->io.gateway), rsip_advice_text(err, why, sizeof(why)));
+		 rsip_inet_text(&d->io.gateway), rsip_advice_text(err, why, sizeof(why)));
 	log_warn("%s (%s)", text, rsip_msg_name(type));
 	if (lease)
 		rsip_control_lease(d, lease_index(d, lease), err);
@@ -308,7 +308,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 
 	d->io.kind = kind;
 	with_us.ctx = d;
-	rsip_session_init(&d->session, &with_us, kind, d->io.local, d->io.gateway);
+	rsip_session_init(&d->session, &with_us, kind, &d->io.local, &d->io.gateway);
 	d->session.tunnel = rsip_daemon_tunnel(d);
 	d->demand.most = !d->jail.shared && d->set.ports && d->set.ports_max > d->set.ports
 				 ? d->set.ports_max
@@ -316,7 +316,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->demand.idle_s = d->set.ports_idle;
 	d->session.private_ok = d->set.private_addresses;
 	rsip_session_set_key(&d->session, &d->key);
-	resume = resume && d->state.local == d->io.local && d->state.gateway == d->io.gateway &&
+	resume = resume && rsip_inet_same(&d->state.local, &d->io.local) && rsip_inet_same(&d->state.gateway, &d->io.gateway) &&
 		 d->state.transport == kind && d->state.tunnel == d->session.tunnel &&
 		 (d->state.client_id || d->state.lease_cnt); /* else it had only begun */
 	if (!resume || !d->state.lease_cnt) {
@@ -421,7 +421,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;
 		err = rsip_gateways_parse(&d->gateways, d->set.gateway);
 		if (have_state)
-			rsip_gateways_begin(&d->gateways, d->state.gateway);
+			rsip_gateways_begin(&d->gateways, &d->state.gateway);
 	}
 	err = err ? err : rsip_daemon_locate(d);
 	err = err ? err : rsip_daemon_build(d, have_state);

@@ -15,6 +15,7 @@
 #include "strongswan.h"
 #include "transport.h"
 #include "tunnel.h"
+#include "way.h"
 
 struct rsip_control;
 
@@ -43,8 +44,7 @@ struct rsip_daemon {
 	uint64_t look_ns; /* when strongSwan or the ports need a look */
 	bool dirty;	  /* the state file is behind */
 	bool failed;	  /* exit status 1 */
-	uint32_t nic;
-	char nic_name[RSIP_IFNAME_LEN];
+	struct rsip_way way; /* to the gateway in use */
 	uint64_t give_up_ns; /* 0: not any more */
 	int lock_fd;
 	struct event_base *base;
@@ -98,13 +98,13 @@ void rsip_daemon_told_local(struct rsip_daemon *d, const struct rsip_answer *a, 
 
 /* ---- daemon_net.c: the way to the gateway, the tunnel, the leased addresses ---- */
 
-/* Finds interface, private address and gateway from settings and routes. */
+/* Finds interface, private address and gateway from settings and routes: d->way, d->io.  Else 0 has become an error (said). */
 int rsip_daemon_locate(struct rsip_daemon *d);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */
 uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d); /* RSIP_TUNNEL_*, likewise */
-/* Another tunnel in place of the one there is: to d->io.gateway.  0 or a negative errno (said). */
+/* Another tunnel in place of the one there is: over d->way.  0 or a negative errno (said). */
 int rsip_daemon_retunnel(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);
 /* Is its address one of this host's already, and by no lease of ours? */

@@ -33,7 +33,7 @@ static void disconnected(struct rsip_daemon *d)
 {
 	bool never = !d->connected;
 
-	log_warn("the connection to %s %s", rsip_ip4(d->io.gateway), never ? "does not come about" : "is gone");
+	log_warn("the connection to %s %s", rsip_inet_text(&d->io.gateway), never ? "does not come about" : "is gone");
 	rsip_daemon_disconnect(d);
 	d->reconnect_ns = rsip_daemon_now() + RSIP_RECONNECT_NS;
 	rsip_session_cut(&d->session, rsip_daemon_now());
@@ -74,7 +74,7 @@ static void connect_gateway(struct rsip_daemon *d, uint64_t now)
 
 	d->reconnect_ns = now + RSIP_RECONNECT_NS;
 	if (err) {
-		log_warn("cannot reach %s: %s", rsip_ip4(d->io.gateway), strerror(-err));
+		log_warn("cannot reach %s: %s", rsip_inet_text(&d->io.gateway), strerror(-err));
 		rsip_daemon_fail_over(d, err);
 		return;
 	}
@@ -100,27 +100,25 @@ static bool holds_leases(const struct rsip_daemon *d)
 bool rsip_daemon_fail_over(struct rsip_daemon *d, int err)
 {
 	char why[400];
-	__be32 left = d->io.gateway;
+	struct rsip_inet left = d->io.gateway;
 
 	if (d->moving || d->gateways.cnt < 2 || d->session.state >= RSIP_SESSION_ENDING)
 		return d->moving;
 	if (d->io.refused && holds_leases(d)) {
 		log_warn("%s: rsipd does not run there, but the machine does: it forwards until the leases run out",
-			 rsip_ip4(left));
+			 rsip_inet_text(&left));
 		return false;
 	}
 	d->moving = rsip_gateways_fail(&d->gateways, err, rsip_daemon_now());
-	log_warn("%s: %s: next is %s", rsip_ip4(left), rsip_advice_text(err, why, sizeof(why)),
-		 rsip_ip4(d->gateways.g[d->gateways.at].addr));
+	log_warn("%s: %s: next is %s", rsip_inet_text(&left), rsip_advice_text(err, why, sizeof(why)),
+		 rsip_inet_text(&d->gateways.g[d->gateways.at].addr));
 	return !rsip_gateways_all_failed(&d->gateways);
 }
 
 /* To the first of the next ones that a route leads to; false: to none, and nothing has changed. */
 static bool locate_next(struct rsip_daemon *d)
 {
-	struct rsip_transport_io io = d->io;
 	unsigned int was = d->gateways.at;
-	uint32_t nic = d->nic;
 
 	for (unsigned int i = 0; i < d->gateways.cnt; i++) {
 		if (!rsip_daemon_locate(d))
@@ -128,8 +126,6 @@ static bool locate_next(struct rsip_daemon *d)
 		d->gateways.at = (d->gateways.at + 1) % d->gateways.cnt;
 	}
 	d->gateways.at = was;
-	d->io = io;
-	d->nic = nic;
 	return false;
 }
 
@@ -141,7 +137,7 @@ static void move(struct rsip_daemon *d, uint64_t now)
 	rsip_daemon_disconnect(d);
 	if (!locate_next(d))
 		return;
-	rsip_session_move(&d->session, d->io.local, d->io.gateway, when);
+	rsip_session_move(&d->session, &d->io.local, &d->io.gateway, when);
 	d->reconnect_ns = now;
 	d->dirty = true;
 	if (rsip_daemon_retunnel(d)) {

@@ -8,57 +8,23 @@
 #include "log.h"
 #include "mnl_tc.h"
 
-static int find_gateway(struct rsip_daemon *d, struct rsip_nl *nl)
-{
-	struct rsip_route route;
-	int err;
-
-	if (d->gateways.cnt) {
-		d->io.gateway = d->gateways.g[d->gateways.at].addr;
-		return 0;
-	}
-	/* The gateway of the private realm is its router, unless somebody says otherwise. */
-	err = rsip_nl_route_get(nl, 0, d->nic, &route);
-	if (err || !route.gateway) {
-		log_err("cannot find the gateway: there is no default router (give --gateway)");
-		return -ENOENT;
-	}
-	d->io.gateway = route.gateway;
-	return 0;
-}
-
 int rsip_daemon_locate(struct rsip_daemon *d)
 {
-	struct rsip_route route;
-	struct rsip_link link = {0}; /* of an interface that has gone meanwhile */
-	struct rsip_nl *nl;
-	int err = rsip_nl_open(&nl);
+	static const struct rsip_inet router = {0};
+	const struct rsip_inet *gateway = d->gateways.cnt ? &d->gateways.g[d->gateways.at].addr : &router;
+	struct rsip_way way;
+	char why[200];
+	int err = rsip_way_find(gateway, d->set.interface, &way, why, sizeof(why));
 
-	if (err)
+	if (err) {
+		log_err("%s", why);
 		return err;
-	d->nic = 0;
-	if (*d->set.interface) {
-		err = rsip_nl_link_get(nl, d->set.interface, &link);
-		if (err)
-			log_err("cannot use interface %s: %s", d->set.interface, strerror(-err));
-		d->nic = link.ifindex;
 	}
-	err = err ? err : find_gateway(d, nl);
-	if (!err) {
-		err = rsip_nl_route_get(nl, d->io.gateway, d->nic, &route);
-		if (err)
-			log_err("cannot reach the gateway %s: %s", rsip_ip4(d->io.gateway),
-				strerror(-err));
-	}
-	if (!err) {
-		d->nic = route.ifindex;
-		d->io.local = route.prefsrc;
-		err = rsip_nl_link_get_index(nl, d->nic, &link);
-		snprintf(d->nic_name, sizeof(d->nic_name), "%s", link.name);
-		snprintf(d->io.interface, sizeof(d->io.interface), "%s", link.name);
-	}
-	rsip_nl_close(nl);
-	return err;
+	d->way = way;
+	d->io.local = way.local;
+	d->io.gateway = way.gateway;
+	snprintf(d->io.interface, sizeof(d->io.interface), "%s", way.nic_name);
+	return 0;
 }
 
 /*
@@ -70,21 +36,21 @@ static void note(struct rsip_daemon *d, const char *device)
 	struct rsip_state early = d->state;
 	int err;
 
-	if (early.local != d->io.local || early.gateway != d->io.gateway) {
+	if (!rsip_inet_same(&early.local, &d->way.local) || !rsip_inet_same(&early.gateway, &d->way.gateway)) {
 		memset(&early, 0, sizeof(early));
 		early.own_arp = d->state.own_arp;
 		early.ports = d->state.ports;
 		early.own_qdisc = d->state.own_qdisc;
 		early.transport = rsip_daemon_transport(d);
-		early.local = d->io.local;
-		early.gateway = d->io.gateway;
+		early.local = d->way.local;
+		early.gateway = d->way.gateway;
 	}
 	if (d->jail.shared && !early.table)
 		early.table = RSIP_TABLE_BASE; /* the device has no number yet */
 	/* one that is there already, or may be, is nobody's business to remove */
-	early.own_qdisc = (early.own_qdisc && d->state.nic == d->nic) || !rsip_mnl_has_qdisc(d->nic, "clsact");
+	early.own_qdisc = (early.own_qdisc && d->state.nic == d->way.nic) || !rsip_mnl_has_qdisc(d->way.nic, "clsact");
 	snprintf(early.device, sizeof(early.device), "%s", device);
-	early.nic = d->nic;
+	early.nic = d->way.nic;
 	err = rsip_state_save(&early, d->set.state_dir);
 	if (err)
 		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
@@ -113,27 +79,27 @@ static void silence_arp(struct rsip_daemon *d)
 			 strerror(-err));
 }
 
-/* The tunnel to d->io.gateway; a device of our past may serve again. */
+/* The tunnel over d->way; a device of our past may serve again. */
 static int open_tunnel(struct rsip_daemon *d, bool have_state)
 {
 	struct rsip_tunnel_spec spec = {
 		.dev = d->set.device,
-		.local = d->io.local,
-		.gateway = d->io.gateway,
-		.nic = d->nic,
+		.local = d->way.local,
+		.gateway = d->way.gateway,
+		.nic = d->way.nic,
 		.jail = &d->jail,
 		.ours = have_state && !strcmp(d->state.device, d->set.device),
 		.type = rsip_daemon_tunnel(d),
 		.no_kernel = !strcmp(d->set.tunnel, "bpf"),
 		.remote = !strcmp(d->set.route, "remote"),
-		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->nic,
+		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->way.nic,
 		.begins = note_beginning,
 		.arg = d,
 	};
 	int err;
 
-	spec.keep = spec.ours && d->state.local == d->io.local &&
-		    d->state.gateway == d->io.gateway && d->state.nic == d->nic &&
+	spec.keep = spec.ours && rsip_inet_same(&d->state.local, &d->way.local) &&
+		    rsip_inet_same(&d->state.gateway, &d->way.gateway) && d->state.nic == d->way.nic &&
 		    d->state.transport == rsip_daemon_transport(d) && d->state.tunnel == rsip_daemon_tunnel(d);
 	if (have_state && !spec.keep && d->state.table)
 		rsip_tunnel_rules_clear(d->state.table);
@@ -141,7 +107,7 @@ static int open_tunnel(struct rsip_daemon *d, bool have_state)
 	if (err)
 		return err;
 	snprintf(d->state.device, sizeof(d->state.device), "%s", d->set.device);
-	d->state.nic = d->nic;
+	d->state.nic = d->way.nic;
 	d->state.table = rsip_tunnel_table(d->tunnel);
 	d->state.own_qdisc = rsip_tunnel_owns_qdisc(d->tunnel);
 	return 0;
@@ -299,12 +265,13 @@ static const struct rsip_lease *another_with(struct rsip_daemon *d, __be32 addr,
 
 bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease)
 {
+	struct rsip_inet addr = rsip_inet_v4(lease->addr);
 	struct rsip_route route = {0};
 	struct rsip_nl *nl;
 
 	if (another_with(d, lease->addr, lease) || rsip_nl_open(&nl))
 		return false;
-	if (rsip_nl_route_get(nl, lease->addr, 0, &route))
+	if (rsip_nl_route_get(nl, &addr, 0, &route))
 		route.local = false;
 	rsip_nl_close(nl);
 	return route.local;
@@ -317,11 +284,11 @@ int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease)
 	int err;
 
 	/* Two ends for one address would make its packets a matter of chance. */
-	if (twin && twin->endpoint != lease->endpoint)
+	if (twin && !rsip_inet_same(&twin->endpoint, &lease->endpoint))
 		return -EOPNOTSUPP;
 	err = limit_ports(d, lease);
 	if (!err)
-		err = rsip_tunnel_add(d->tunnel, lease->addr, lease->endpoint);
+		err = rsip_tunnel_add(d->tunnel, lease->addr, &lease->endpoint);
 	if (!err && !first)
 		err = rsip_tunnel_route(d->tunnel, lease->addr);
 	if (err) {

@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "gateways.h"
-#include "util.h"
 
-static bool has(const struct rsip_gateways *gs, __be32 addr)
+static bool has(const struct rsip_gateways *gs, const struct rsip_inet *addr)
 {
 	for (unsigned int i = 0; i < gs->cnt; i++)
-		if (gs->g[i].addr == addr)
+		if (rsip_inet_same(&gs->g[i].addr, addr))
 			return true;
 	return false;
 }
@@ -18,13 +17,13 @@ int rsip_gateways_parse(struct rsip_gateways *gs, const char *text)
 	memset(gs, 0, sizeof(*gs));
 	while (*text) {
 		size_t len = strcspn(text, ",");
-		char word[20];
-		__be32 addr;
+		char word[RSIP_INET_TEXT];
+		struct rsip_inet addr;
 
 		if (len >= sizeof(word) || gs->cnt == RSIP_GATEWAYS_MAX)
 			return -EINVAL;
 		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		if (rsip_ip4_parse(word, &addr) || has(gs, addr) || (text[len] && !text[len + 1]))
+		if (rsip_inet_parse(word, &addr) || has(gs, &addr) || (text[len] && !text[len + 1]))
 			return -EINVAL;
 		gs->g[gs->cnt++].addr = addr;
 		text += len + !!text[len];
@@ -32,10 +31,10 @@ int rsip_gateways_parse(struct rsip_gateways *gs, const char *text)
 	return 0;
 }
 
-void rsip_gateways_begin(struct rsip_gateways *gs, __be32 addr)
+void rsip_gateways_begin(struct rsip_gateways *gs, const struct rsip_inet *addr)
 {
 	for (unsigned int i = 0; i < gs->cnt; i++)
-		if (gs->g[i].addr == addr)
+		if (rsip_inet_same(&gs->g[i].addr, addr))
 			gs->at = i;
 }
 

@@ -8,12 +8,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <linux/types.h>
+#include "inet.h"
 
 #define RSIP_GATEWAYS_MAX 8
 
 struct rsip_gateway {
-	__be32 addr;
+	struct rsip_inet addr;
 	int err;	    /* why it was left: as rsip_advice_text() has it; 0: it was not */
 	uint64_t failed_ns; /* when */
 };
@@ -27,7 +27,7 @@ struct rsip_gateways {
 /* "ADDR,ADDR...": 0, or -EINVAL for what is no such list, too long, or names one twice.  Empty: none. */
 int rsip_gateways_parse(struct rsip_gateways *gs, const char *text);
 /* Begins with this one, where it is in the list. */
-void rsip_gateways_begin(struct rsip_gateways *gs, __be32 addr);
+void rsip_gateways_begin(struct rsip_gateways *gs, const struct rsip_inet *addr);
 /* The one in use does not serve us.  false: there is no other. */
 bool rsip_gateways_fail(struct rsip_gateways *gs, int err, uint64_t now_ns);
 /* Since one served us, has each of them failed?  Then there is no hurry. */

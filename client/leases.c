@@ -21,12 +21,31 @@ static bool is_somebody_else(const struct rsip_session *s, __be32 addr)
 {
 	uint32_t a = ntohl(addr);
 
-	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && addr != s->local;
+	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && (s->local.family != AF_INET || addr != s->local.v4);
+}
+
+/*
+ * RFC 3103 9.7.3: an endpoint that is not the gateway is at home in the private realm, and in its family, because a
+ * device has one.  Neither ::, ::1, multicast, an IPv4 address in disguise, nor us.
+ */
+static bool is_endpoint(const struct rsip_session *s, const struct rsip_inet *end, __be32 leased)
+{
+	static const uint8_t zero[15];
+
+	if (end->family != s->gateway.family)
+		return false;
+	if (end->family == AF_INET)
+		return is_somebody_else(s, end->v4) && end->v4 != leased;
+	if (!memcmp(end->v6, zero, 15) && end->v6[15] <= 1)
+		return false;
+	if (!memcmp(end->v6, zero, 10) && end->v6[10] == 0xff && end->v6[11] == 0xff)
+		return false;
+	return end->v6[0] != 0xff && memcmp(end->v6, s->local.v6, sizeof(end->v6));
 }
 
 bool rsip_session_leasable(const struct rsip_session *s, __be32 addr)
 {
-	return is_somebody_else(s, addr) && addr != s->gateway &&
+	return is_somebody_else(s, addr) && (s->gateway.family != AF_INET || addr != s->gateway.v4) &&
 	       (s->private_ok || !is_private(ntohl(addr)));
 }
 
@@ -72,8 +91,7 @@ static bool usable(const struct rsip_session *s, const struct rsip_lease *lease,
 		return false;
 	if (!rsip_session_leasable(s, a->addr) || (w->addr && a->addr != w->addr))
 		return false;
-	/* 9.7.3: an endpoint that is not the gateway is at home in the private realm. */
-	if (a->endpoint && (!is_somebody_else(s, a->endpoint) || a->endpoint == a->addr))
+	if (a->endpoint.family && !is_endpoint(s, &a->endpoint, a->addr))
 		return false;
 	if (count_ports(a) < ports || (w->port && a->port_runs && a->ports[0].first != w->port) ||
 	    (w->spi && a->spi_runs && a->spis[0].first != w->spi))
@@ -112,11 +130,13 @@ static void set_times(struct rsip_session *s, struct rsip_lease *lease, uint32_t
 		s->expires_ns = lease->expires_ns;
 }
 
-static void copy_grant(struct rsip_lease *lease, const struct rsip_answer *a, __be32 gateway)
+static void copy_grant(struct rsip_lease *lease, const struct rsip_answer *a, const struct rsip_inet *gateway)
 {
 	lease->bind_id = a->bind_id;
 	lease->addr = a->addr;
-	lease->endpoint = a->endpoint ? a->endpoint : gateway;
+	lease->endpoint = a->endpoint.family ? a->endpoint : *gateway;
+	if (rsip_inet_is_link_local(&lease->endpoint))
+		lease->endpoint.scope = gateway->scope;
 	lease->port_runs = a->port_runs;
 	lease->spi_runs = a->spi_runs;
 	memcpy(lease->ports, a->ports, sizeof(lease->ports));
@@ -176,7 +196,7 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 		give_back(s, lease, a, -EPROTO, now);
 		return;
 	}
-	copy_grant(lease, a, s->gateway);
+	copy_grant(lease, a, &s->gateway);
 	/* Held before it is used: an owner that notes it first can be killed at any point of its use. */
 	lease->state = RSIP_LEASE_HELD;
 	set_times(s, lease, a->lease_s, now);

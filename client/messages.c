@@ -186,7 +186,9 @@ static void take_grant(struct rsip_answer *a, const struct rsip_message *m)
 		a->addr = m->local.v4;
 	if (m->has & RSIP_HAS_ENDPOINT) {
 		if (m->endpoint.type == RSIP_ADDR_IPV4 && !m->endpoint.any)
-			a->endpoint = m->endpoint.v4;
+			a->endpoint = rsip_inet_v4(m->endpoint.v4);
+		else if (m->endpoint.type == RSIP_ADDR_IPV6 && !m->endpoint.any)
+			a->endpoint = rsip_inet_v6(m->endpoint.v6, 0);
 		else
 			a->understood = false; /* a tunnel to somewhere we cannot name */
 	}

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <linux/types.h>
+#include "inet.h"
 
 #define RSIP_RTPROT 155 /* whose a route is: 128 and more are free for local use */
 
@@ -25,8 +26,8 @@ struct rsip_link {
 
 struct rsip_route {
 	uint32_t ifindex;
-	__be32 gateway; /* 0: on link */
-	__be32 prefsrc;
+	struct rsip_inet gateway; /* none: on link */
+	struct rsip_inet prefsrc;
 	bool local; /* the destination is an address of this host */
 };
 
@@ -39,10 +40,14 @@ int rsip_nl_link_get_index(struct rsip_nl *nl, uint32_t ifindex, struct rsip_lin
 /* A veth pair; the peer is born in the namespace behind peer_netns. */
 int rsip_nl_veth_add(struct rsip_nl *nl, const char *name, const char *peer, int peer_netns,
 		     uint32_t mtu);
-/* The kernel's name for devices of this tunnel type. */
-const char *rsip_nl_tunnel_kind(uint8_t tunnel);
-/* An ipip device, or for RSIP_TUNNEL_GRE a gre device without options, from local to remote over nic. */
-int rsip_nl_tunnel_add(struct rsip_nl *nl, uint8_t tunnel, const char *name, __be32 local, __be32 remote, uint32_t nic);
+/* The kernel's name for devices of this tunnel type over this family: "ipip", "gre", "ip6tnl", "ip6gre". */
+const char *rsip_nl_tunnel_kind(uint8_t tunnel, uint16_t family);
+/*
+ * Such a device around IPv4, from local to remote (of one family) over nic: RSIP_TUNNEL_GRE without options, and over
+ * IPv6 without RFC 2473's encapsulation limit, which would be eight bytes more.
+ */
+int rsip_nl_tunnel_add(struct rsip_nl *nl, uint8_t tunnel, const char *name, const struct rsip_inet *local,
+		       const struct rsip_inet *remote, uint32_t nic);
 int rsip_nl_link_del(struct rsip_nl *nl, uint32_t ifindex);
 int rsip_nl_link_move(struct rsip_nl *nl, uint32_t ifindex, int netns);
 /* Up, without ARP (RFC 3102 3.1: no answers for a leased address), mtu 0: as it is. */
@@ -67,7 +72,7 @@ int rsip_nl_rule_main(struct rsip_nl *nl, bool add, uint32_t priority);
 int rsip_nl_bare_route(struct rsip_nl *nl, bool add, uint32_t table, uint8_t type, __be32 dst, uint8_t len);
 /* Removes all of those in the table. */
 int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table);
-int rsip_nl_route_get(struct rsip_nl *nl, __be32 dst, uint32_t oif, struct rsip_route *route);
+int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t oif, struct rsip_route *route);
 /* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):
  * their number, or a negative errno. */
 int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, uint16_t priority);

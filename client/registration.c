@@ -62,7 +62,7 @@ void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a,
 	s->state = RSIP_SESSION_UP;
 	s->resynced = s->told_plain = false;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
-	log_info("registered with %s as client %u for %u s", rsip_ip4(s->gateway), a->client_id,
+	log_info("registered with %s as client %u for %u s", rsip_inet_text(&s->gateway), a->client_id,
 		 a->lease_s);
 }
 
@@ -74,7 +74,7 @@ void rsip_registration_found(struct rsip_session *s, const struct rsip_answer *a
 	s->resynced = s->told_plain = false;
 	if (a->client_id == s->client_id) {
 		s->state = RSIP_SESSION_UP;
-		log_info("still registered with %s as client %u", rsip_ip4(s->gateway),
+		log_info("still registered with %s as client %u", rsip_inet_text(&s->gateway),
 			 a->client_id);
 		return;
 	}
@@ -99,14 +99,15 @@ static void forget_choices(struct rsip_lease *lease, uint64_t act_ns)
 	lease->want.spi = 0;
 }
 
-void rsip_session_move(struct rsip_session *s, __be32 local, __be32 gateway, uint64_t act_ns)
+void rsip_session_move(struct rsip_session *s, const struct rsip_inet *local, const struct rsip_inet *gateway,
+		       uint64_t act_ns)
 {
 	rsip_registration_lose(s, "another gateway takes over", act_ns);
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		if (s->leases[i].state == RSIP_LEASE_WANTED)
 			forget_choices(&s->leases[i], act_ns);
-	s->local = local;
-	s->gateway = gateway;
+	s->local = *local;
+	s->gateway = *gateway;
 	s->stale_id = 0;
 	s->silent = 0;
 	s->auth_seen = 0; /* each gateway counts for itself */

@@ -23,11 +23,11 @@ static int begin_remote(const struct rsip_routes *r, uint32_t dev, __be32 src)
 	uint32_t all = r->table + RSIP_TABLE_ALL;
 	int err = rsip_nl_rule_add(r->nl, RSIP_RULE_REMOTE, 0, all);
 
-	if (!err)
+	if (!err && r->local)
 		err = rsip_nl_rule_add(r->nl, RSIP_RULE_PRIVATE, r->local, RT_TABLE_MAIN);
 	if (!err)
 		err = rsip_nl_rule_main(r->nl, true, RSIP_RULE_MAIN);
-	if (!err)
+	if (!err && r->gateway)
 		err = rsip_nl_bare_route(r->nl, true, all, RTN_THROW, r->gateway, 32);
 	return err ? err : rsip_nl_default_route(r->nl, all, dev, src);
 }

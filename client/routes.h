@@ -22,7 +22,7 @@
 
 struct rsip_routes {
 	bool remote; /* the rules from 4556 on */
-	__be32 local, gateway;
+	__be32 local, gateway; /* 0: the way to the gateway is IPv6, which these routes are not about */
 	bool begun;
 	struct rsip_nl *nl;
 	uint32_t table; /* of the device; 0: main, in a namespace of its own */

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The host's end of an IP-IP tunnel (RFC 2003) on kernels that have no ipip device, or of a GRE tunnel (RFC 2784,
- * without options) on those that have no gre device.
+ * without options) on those that have no gre device; and of both over IPv6 (RFC 2473) where ip6tnl or ip6gre is missing.
  *
  *   program in the namespace -> app end (leased address) ~veth~ dev end -> rsip_tun_out -> NIC ->
  * gateway program in the namespace <- app end ~veth~ dev end <- rsip_tun_in <- NIC <- gateway
  *
- * rsip_tun_out runs at TC ingress of the veth's dev end, rsip_tun_in at TC ingress of the NIC.
+ * rsip_tun_out runs at TC ingress of the veth's dev end, rsip_tun_in at TC ingress of the NIC; over IPv6 rsip_tun_out6
+ * and rsip_tun_in6.
  */
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
@@ -16,6 +17,7 @@
 #define TC_ACT_UNSPEC (-1) /* the next filter, of another client perhaps, then the kernel */
 #define TC_ACT_SHOT 2
 #define ETH_P_IP 0x0800
+#define ETH_P_IPV6 0x86dd
 #define ETH_ALEN 6
 #define IPPROTO_IPIP_ 4
 #define IPPROTO_GRE_ 47
@@ -51,6 +53,12 @@ struct frame {
 struct tunnel_frame {
 	struct ethhdr eth;
 	struct iphdr outer;
+	struct iphdr inner;
+} __attribute__((packed));
+
+struct tunnel6_frame {
+	struct ethhdr eth;
+	struct ipv6hdr outer;
 	struct iphdr inner;
 } __attribute__((packed));
 
@@ -91,13 +99,37 @@ static __always_inline __u16 header_sum(const struct iphdr *ip)
 	return ~sum;
 }
 
+/*
+ * The inner header, and the gateway's end of its tunnel in *to; NULL: the packet is dropped, and counted.  Only IPv4 is
+ * leased: IPv6 and ARP of the namespace end here, without a count.
+ */
+static __always_inline struct iphdr *leaving(struct __sk_buff *skb, struct rsip_tun_addr **to)
+{
+	struct frame *f;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP))
+		return NULL;
+	if (!HEAD(skb, f)) {
+		count(RSIP_TUN_FAILED, 1);
+		return NULL;
+	}
+	*to = bpf_map_lookup_elem(&rsip_tun_addrs, &f->ip.saddr);
+	if (!*to) {
+		count(RSIP_TUN_OUT_NOT_LEASED, 1);
+		return NULL;
+	}
+	count(RSIP_TUN_OUT_PACKETS, 1);
+	count(RSIP_TUN_OUT_BYTES, bpf_ntohs(f->ip.tot_len));
+	return (void *)f + sizeof(f->eth);
+}
+
 SEC("tc")
 int rsip_tun_out(struct __sk_buff *skb)
 {
 	__u32 front = sizeof(struct iphdr) + (rsip_tun_cfg.gre ? GRE_LEN : 0);
 	struct rsip_tun_addr *to;
 	struct tunnel_frame *t;
-	struct frame *f;
+	struct iphdr *inner;
 	struct iphdr outer = {
 		.version = 4,
 		.ihl = 5,
@@ -105,25 +137,18 @@ int rsip_tun_out(struct __sk_buff *skb)
 		.protocol = rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_,
 	};
 
-	/* Only IPv4 is leased: IPv6 and ARP of the namespace end here, without a count. */
-	if (skb->protocol != bpf_htons(ETH_P_IP))
+	inner = leaving(skb, &to);
+	if (!inner)
 		return TC_ACT_SHOT;
-	if (!HEAD(skb, f))
-		return drop(RSIP_TUN_FAILED);
-	to = bpf_map_lookup_elem(&rsip_tun_addrs, &f->ip.saddr);
-	if (!to)
-		return drop(RSIP_TUN_OUT_NOT_LEASED);
 
 	/* RFC 2003 3.1; RFC 6040 4.1 normal mode: DSCP and ECN are copied. */
-	outer.tos = f->ip.tos;
-	outer.tot_len = bpf_htons(bpf_ntohs(f->ip.tot_len) + front);
-	outer.frag_off = f->ip.frag_off & bpf_htons(IP_DF);
+	outer.tos = inner->tos;
+	outer.tot_len = bpf_htons(bpf_ntohs(inner->tot_len) + front);
+	outer.frag_off = inner->frag_off & bpf_htons(IP_DF);
 	outer.id = bpf_get_prandom_u32();
-	outer.saddr = rsip_tun_cfg.private_addr;
-	outer.daddr = to->endpoint;
+	outer.saddr = rsip_tun_cfg.private_addr.v4;
+	outer.daddr = to->endpoint.v4;
 	outer.check = header_sum(&outer);
-	count(RSIP_TUN_OUT_PACKETS, 1);
-	count(RSIP_TUN_OUT_BYTES, bpf_ntohs(f->ip.tot_len));
 
 	/* The veth's MTU leaves room for the outer header, so segments keep their size. */
 	if (bpf_skb_adjust_room(skb, front, BPF_ADJ_ROOM_MAC,
@@ -134,7 +159,52 @@ int rsip_tun_out(struct __sk_buff *skb)
 		return drop(RSIP_TUN_FAILED);
 	t->outer = outer;
 	if (rsip_tun_cfg.gre)
-		*(__be32 *)((void *)t + sizeof(*f)) = GRE_HEADER; /* where IP-IP has the inner packet */
+		*(__be32 *)((void *)t + sizeof(t->eth) + sizeof(t->outer)) = GRE_HEADER; /* where IP-IP has the inner packet */
+	return bpf_redirect_neigh(rsip_tun_cfg.nic, NULL, 0, 0);
+}
+
+static __always_inline void copy_v6(void *to, const volatile __be32 *from)
+{
+	__be32 *t = to;
+
+	for (int i = 0; i < 4; i++)
+		t[i] = from[i];
+}
+
+/* RFC 2473 5: traffic class from the inner packet, flow label of its flow (RFC 6438), no extension headers. */
+SEC("tc")
+int rsip_tun_out6(struct __sk_buff *skb)
+{
+	__u32 gre = rsip_tun_cfg.gre ? GRE_LEN : 0;
+	__u32 front = sizeof(struct ipv6hdr) + gre;
+	struct rsip_tun_addr *to;
+	struct tunnel6_frame *t;
+	struct ipv6hdr outer = {
+		.nexthdr = rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_,
+		.hop_limit = OUTER_TTL,
+	};
+	struct iphdr *inner = leaving(skb, &to);
+	__u32 word;
+
+	if (!inner)
+		return TC_ACT_SHOT;
+	outer.payload_len = bpf_htons(bpf_ntohs(inner->tot_len) + gre);
+	copy_v6(&outer.saddr, rsip_tun_cfg.private_addr.v6);
+	copy_v6(&outer.daddr, to->endpoint.v6);
+	word = 6u << 28 | (__u32)inner->tos << 20;
+	word |= bpf_get_hash_recalc(skb) & 0xfffff;
+	*(__be32 *)&outer = bpf_htonl(word);
+
+	if (bpf_skb_adjust_room(skb, front, BPF_ADJ_ROOM_MAC,
+				BPF_F_ADJ_ROOM_ENCAP_L3_IPV6 | BPF_F_ADJ_ROOM_FIXED_GSO |
+					(rsip_tun_cfg.gre ? BPF_F_ADJ_ROOM_ENCAP_L4_GRE : 0)))
+		return drop(RSIP_TUN_FAILED);
+	if (!HEAD(skb, t))
+		return drop(RSIP_TUN_FAILED);
+	t->eth.h_proto = bpf_htons(ETH_P_IPV6);
+	t->outer = outer;
+	if (rsip_tun_cfg.gre)
+		*(__be32 *)((void *)t + sizeof(t->eth) + sizeof(t->outer)) = GRE_HEADER;
 	return bpf_redirect_neigh(rsip_tun_cfg.nic, NULL, 0, 0);
 }
 
@@ -156,6 +226,23 @@ static __always_inline int join_ecn(__u8 outer_tos, struct iphdr *inner)
 	return 0;
 }
 
+/* What is counted is the inner packet, before its place moves. */
+static __always_inline void count_in(const struct iphdr *inner)
+{
+	count(RSIP_TUN_IN_PACKETS, 1);
+	count(RSIP_TUN_IN_BYTES, bpf_ntohs(inner->tot_len));
+}
+
+static __always_inline void to_app(void *frame)
+{
+	struct ethhdr *eth = frame;
+
+	for (int i = 0; i < ETH_ALEN; i++) { /* no memcpy: it would take the zeros of the initializer */
+		eth->h_dest[i] = rsip_tun_cfg.app_mac[i];
+		eth->h_source[i] = rsip_tun_cfg.dev_mac[i];
+	}
+}
+
 /* Ours is only: from the endpoint of the leased inner destination, to our own address.  Else the
  * kernel's. */
 SEC("tc")
@@ -165,7 +252,6 @@ int rsip_tun_in(struct __sk_buff *skb)
 	struct rsip_tun_addr *from;
 	struct iphdr *inner;
 	struct frame *t;
-	__u32 len;
 
 	if (skb->protocol != bpf_htons(ETH_P_IP))
 		return TC_ACT_UNSPEC;
@@ -177,7 +263,7 @@ int rsip_tun_in(struct __sk_buff *skb)
 	if (rsip_tun_cfg.gre && *(__be32 *)(t + 1) != GRE_HEADER)
 		return TC_ACT_UNSPEC;
 	if (t->ip.protocol != (rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_) || t->ip.ihl != 5 ||
-	    t->ip.daddr != rsip_tun_cfg.private_addr ||
+	    t->ip.daddr != rsip_tun_cfg.private_addr.v4 ||
 	    (t->ip.frag_off & bpf_htons(IP_FRAGMENT)) || inner->version != 4)
 		return TC_ACT_UNSPEC;
 	from = bpf_map_lookup_elem(&rsip_tun_addrs, &inner->daddr);
@@ -185,21 +271,62 @@ int rsip_tun_in(struct __sk_buff *skb)
 		count(RSIP_TUN_IN_NOT_LEASED, 1);
 		return TC_ACT_UNSPEC;
 	}
-	if (from->endpoint != t->ip.saddr)
+	if (from->endpoint.v4 != t->ip.saddr)
 		return TC_ACT_UNSPEC;
 	if (join_ecn(t->ip.tos, inner))
 		return drop(RSIP_TUN_IN_ECN);
-	len = bpf_ntohs(inner->tot_len);
-	for (int i = 0; i < ETH_ALEN;
-	     i++) { /* no memcpy: it would take the zeros of the initializer */
-		t->eth.h_dest[i] = rsip_tun_cfg.app_mac[i];
-		t->eth.h_source[i] = rsip_tun_cfg.dev_mac[i];
-	}
+	count_in(inner);
+	to_app(t);
 	if (bpf_skb_adjust_room(skb, -(int)front, BPF_ADJ_ROOM_MAC,
 				BPF_F_ADJ_ROOM_FIXED_GSO))
 		return drop(RSIP_TUN_FAILED);
-	count(RSIP_TUN_IN_PACKETS, 1);
-	count(RSIP_TUN_IN_BYTES, len);
+	return bpf_redirect(rsip_tun_cfg.dev, 0);
+}
+
+static __always_inline bool same_v6(const void *a, const volatile __be32 *y)
+{
+	const __be32 *x = a;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]));
+}
+
+/* The same over IPv6.  What has extension headers, a fragment for one, is the kernel's. */
+SEC("tc")
+int rsip_tun_in6(struct __sk_buff *skb)
+{
+	__u32 gre = rsip_tun_cfg.gre ? GRE_LEN : 0;
+	struct rsip_tun_addr *from;
+	struct tunnel6_frame *t;
+	struct iphdr *inner;
+
+	if (skb->protocol != bpf_htons(ETH_P_IPV6))
+		return TC_ACT_UNSPEC;
+	bpf_skb_pull_data(skb, sizeof(*t) + gre);
+	t = (void *)(long)skb->data;
+	inner = (void *)t + sizeof(t->eth) + sizeof(t->outer) + gre;
+	if ((void *)(inner + 1) > (void *)(long)skb->data_end)
+		return TC_ACT_UNSPEC;
+	if (gre && *((__be32 *)inner - 1) != GRE_HEADER)
+		return TC_ACT_UNSPEC;
+	if (t->outer.nexthdr != (gre ? IPPROTO_GRE_ : IPPROTO_IPIP_) || inner->version != 4 ||
+	    !same_v6(&t->outer.daddr, rsip_tun_cfg.private_addr.v6))
+		return TC_ACT_UNSPEC;
+	from = bpf_map_lookup_elem(&rsip_tun_addrs, &inner->daddr);
+	if (!from) {
+		count(RSIP_TUN_IN_NOT_LEASED, 1);
+		return TC_ACT_UNSPEC;
+	}
+	if (!same_v6(&t->outer.saddr, from->endpoint.v6))
+		return TC_ACT_UNSPEC;
+	if (join_ecn(t->outer.flow_lbl[0] >> 4, inner)) /* the traffic class's low half has the ECN field */
+		return drop(RSIP_TUN_IN_ECN);
+	count_in(inner);
+	to_app(t);
+	t->eth.h_proto = bpf_htons(ETH_P_IP);
+	/* The first 20 bytes go with the protocol: else an IPv6 header's length would have to be left. */
+	if (bpf_skb_change_proto(skb, bpf_htons(ETH_P_IP), 0) ||
+	    bpf_skb_adjust_room(skb, -(int)(sizeof(struct iphdr) + gre), BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO))
+		return drop(RSIP_TUN_FAILED);
 	return bpf_redirect(rsip_tun_cfg.dev, 0);
 }
 

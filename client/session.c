@@ -211,13 +211,14 @@ uint64_t rsip_session_due(const struct rsip_session *s)
 /* ---- what the owner asks for ---- */
 
 void rsip_session_init(struct rsip_session *s, const struct rsip_session_sink *sink,
-		       enum rsip_transport transport, __be32 local, __be32 gateway)
+		       enum rsip_transport transport, const struct rsip_inet *local,
+		       const struct rsip_inet *gateway)
 {
 	memset(s, 0, sizeof(*s));
 	s->sink = *sink;
 	s->transport = transport;
-	s->local = local;
-	s->gateway = gateway;
+	s->local = *local;
+	s->gateway = *gateway;
 	s->tunnel = RSIP_TUNNEL_IPIP;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
 	s->next_counter = sink->random(sink->ctx);

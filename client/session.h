@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include "auth.h"
 #include "codec.h"
+#include "inet.h"
 #include "rsip/wire.h"
 #include "util.h"
 
@@ -84,7 +85,7 @@ struct rsip_lease {
 	unsigned int refusals; /* in a row */
 	uint32_t bind_id;
 	__be32 addr;	 /* the leased one */
-	__be32 endpoint; /* the gateway's end of the tunnel */
+	struct rsip_inet endpoint; /* the gateway's end of the tunnel */
 	unsigned int port_runs, spi_runs;
 	struct rsip_port_run ports[RSIP_LEASE_PORTS_MAX];
 	struct rsip_spi_run spis[RSIP_LEASE_SPIS_MAX];
@@ -105,7 +106,8 @@ struct rsip_answer {
 	uint8_t local_policy, remote_policy; /* 0: not given */
 	uint8_t tunnel;
 	uint8_t tunnels, methods; /* of a REGISTER_RESPONSE: a bit each, 1 << number */
-	__be32 addr, endpoint;	  /* endpoint 0: not given */
+	__be32 addr;
+	struct rsip_inet endpoint; /* none: not given */
 	unsigned int port_runs, spi_runs;
 	struct rsip_port_run ports[RSIP_LEASE_PORTS_MAX];
 	struct rsip_spi_run spis[RSIP_LEASE_SPIS_MAX];
@@ -167,7 +169,7 @@ struct rsip_request {
 struct rsip_session {
 	struct rsip_session_sink sink;
 	enum rsip_transport transport;
-	__be32 local, gateway; /* ends of the private path: what must never be leased */
+	struct rsip_inet local, gateway; /* ends of the private path: what must never be leased */
 	bool private_ok; /* the user expects leased addresses of RFC 1918 (a cascade, a lab) */
 	uint8_t tunnel;	 /* RSIP_TUNNEL_* to ask for */
 	uint8_t local_policy, remote_policy; /* of the registration; 0: not known */
@@ -195,7 +197,8 @@ struct rsip_session {
 
 /* Begins at a random counter (RFC 3103 leaves it open; a guesser of answers must not know it). */
 void rsip_session_init(struct rsip_session *s, const struct rsip_session_sink *sink,
-		       enum rsip_transport transport, __be32 local, __be32 gateway);
+		       enum rsip_transport transport, const struct rsip_inet *local,
+		       const struct rsip_inet *gateway);
 
 /* From now on all is signed, and only what is signed is believed. */
 void rsip_session_set_key(struct rsip_session *s, const struct rsip_auth_key *key);
@@ -222,7 +225,8 @@ void rsip_session_drop(struct rsip_session *s, int index);
  * Goes on with another gateway: the registration and its leases are lost (lost() tells of each), the like of them is
  * asked for there from act_ns on.
  */
-void rsip_session_move(struct rsip_session *s, __be32 local, __be32 gateway, uint64_t act_ns);
+void rsip_session_move(struct rsip_session *s, const struct rsip_inet *local, const struct rsip_inet *gateway,
+		       uint64_t act_ns);
 
 /* One message from the gateway. */
 void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, uint64_t now_ns);

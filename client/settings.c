@@ -228,7 +228,7 @@ static int load_gateways(struct rsip_settings *s, const cJSON *list, const char 
 		len += snprintf(s->gateway + len, sizeof(s->gateway) - len, "%s%s", len ? "," : "", text ? text : "?");
 		if (text && len < sizeof(s->gateway))
 			continue;
-		log_err("%s:%d: gateway: a list of IPv4 addresses is needed", path, rsip_json_line(item));
+		log_err("%s:%d: gateway: a list of IPv4 or IPv6 addresses is needed", path, rsip_json_line(item));
 		return -EINVAL;
 	}
 	return 0;
@@ -333,7 +333,8 @@ int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)
 		return -EINVAL;
 	}
 	if (rsip_gateways_parse(&gateways, s->gateway)) {
-		snprintf(why, size, "gateway: up to %d different IPv4 addresses with commas between them are needed, not '%s'",
+		snprintf(why, size, "gateway: up to %d different addresses with commas between them are needed (a link-local one as "
+			 "fe80::1%%eth0, with an interface that is there), not '%.100s'",
 			 RSIP_GATEWAYS_MAX, s->gateway);
 		return -EINVAL;
 	}

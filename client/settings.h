@@ -18,7 +18,7 @@
 
 struct rsip_settings {
 	char config[80];		 /* where it is read from */
-	char gateway[160];		 /* dotted quads with commas between; empty: the default router */
+	char gateway[560];		 /* addresses with commas between; empty: the default router */
 	char interface[RSIP_IFNAME_LEN]; /* empty: the way to the gateway */
 	char device[RSIP_IFNAME_LEN];
 	char state_dir[200];

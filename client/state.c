@@ -106,7 +106,7 @@ static cJSON *lease_json(const struct rsip_lease *l)
 	rsip_json_add_ip4(want, "address", l->want.addr);
 	rsip_json_add_u64(obj, "bind-id", l->bind_id);
 	rsip_json_add_ip4(obj, "address", l->addr);
-	rsip_json_add_ip4(obj, "endpoint", l->endpoint);
+	cJSON_AddStringToObject(obj, "endpoint", rsip_inet_text(&l->endpoint));
 	add_time(obj, "expires-ms", l->expires_ns);
 	for (unsigned int i = 0; i < l->port_runs; i++)
 		add_pair(ports, l->ports[i].first, l->ports[i].cnt);
@@ -147,8 +147,8 @@ static char *state_text(const struct rsip_state *st)
 		cJSON_AddStringToObject(obj, "ports-unprivileged", st->ports.unprivileged);
 	}
 	rsip_json_add_u64(obj, "table", st->table);
-	rsip_json_add_ip4(obj, "local", st->local);
-	rsip_json_add_ip4(obj, "gateway", st->gateway);
+	cJSON_AddStringToObject(obj, "local", rsip_inet_text(&st->local));
+	cJSON_AddStringToObject(obj, "gateway", rsip_inet_text(&st->gateway));
 	rsip_json_add_u64(obj, "transport", st->transport);
 	rsip_json_add_u64(obj, "tunnel-type", st->tunnel);
 	rsip_json_add_u64(obj, "client-id", st->client_id);
@@ -202,6 +202,14 @@ static __be32 get_ip4(const cJSON *obj, const char *name)
 	return addr;
 }
 
+static struct rsip_inet get_inet(const cJSON *obj, const char *name)
+{
+	struct rsip_inet addr = {0};
+
+	rsip_inet_parse(rsip_json_get_string(obj, name, ""), &addr);
+	return addr;
+}
+
 static uint64_t get_time(const cJSON *obj, const char *name)
 {
 	uint64_t ms = rsip_json_get_u64(obj, name, 0);
@@ -236,7 +244,7 @@ static void read_lease(struct rsip_lease *l, const cJSON *obj)
 	l->want.addr = get_ip4(want, "address");
 	l->bind_id = rsip_json_get_u64(obj, "bind-id", 0);
 	l->addr = get_ip4(obj, "address");
-	l->endpoint = get_ip4(obj, "endpoint");
+	l->endpoint = get_inet(obj, "endpoint");
 	l->expires_ns = get_time(obj, "expires-ms");
 	cJSON_ArrayForEach (pair, cJSON_GetObjectItemCaseSensitive(obj, "ports"))
 		if (l->port_runs < RSIP_LEASE_PORTS_MAX)
@@ -282,8 +290,8 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	read_text(obj, "ports-reserved", st->ports.reserved, sizeof(st->ports.reserved));
 	read_text(obj, "ports-unprivileged", st->ports.unprivileged, sizeof(st->ports.unprivileged));
 	st->own_arp = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-arp"));
-	st->local = get_ip4(obj, "local");
-	st->gateway = get_ip4(obj, "gateway");
+	st->local = get_inet(obj, "local");
+	st->gateway = get_inet(obj, "gateway");
 	st->transport = rsip_json_get_u64(obj, "transport", RSIP_TRANSPORT_UDP);
 	st->tunnel = rsip_json_get_u64(obj, "tunnel-type", RSIP_TUNNEL_IPIP);
 	st->client_id = rsip_json_get_u64(obj, "client-id", 0);

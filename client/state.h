@@ -11,7 +11,7 @@
 
 struct rsip_state {
 	char device[RSIP_IFNAME_LEN];
-	__be32 local, gateway;
+	struct rsip_inet local, gateway;
 	uint32_t nic;
 	bool own_qdisc; /* we added the NIC's clsact */
 	uint32_t table; /* of a shared namespace's rules; 0: it is not shared */

@@ -31,7 +31,7 @@ cJSON *rsip_status_binding(const struct rsip_lease *l, uint64_t now)
 		cJSON_AddItemToArray(spis,
 				     cJSON_CreateString(span_text(l->spis[i].first, l->spis[i].cnt,
 								  true, text, sizeof(text))));
-	rsip_json_add_ip4(obj, "tunnel-endpoint", l->endpoint);
+	cJSON_AddStringToObject(obj, "tunnel-endpoint", rsip_inet_text(&l->endpoint));
 	if (l->expires_ns != UINT64_MAX)
 		rsip_json_add_u64(obj, "seconds-left",
 				  l->expires_ns > now ? (l->expires_ns - now) / RSIP_NS_PER_S : 0);
@@ -92,8 +92,8 @@ static void add_gateways(const struct rsip_daemon *d, cJSON *root, uint64_t now)
 		const struct rsip_gateway *g = &d->gateways.g[i];
 		cJSON *obj = cJSON_CreateObject();
 
-		rsip_json_add_ip4(obj, "address", g->addr);
-		cJSON_AddStringToObject(obj, "is", g->addr == d->io.gateway ? "used" : g->err ? "left" : "spare");
+		cJSON_AddStringToObject(obj, "address", rsip_inet_text(&g->addr));
+		cJSON_AddStringToObject(obj, "is", rsip_inet_same(&g->addr, &d->io.gateway) ? "used" : g->err ? "left" : "spare");
 		if (g->err) {
 			rsip_json_add_u64(obj, "seconds-ago", (now - g->failed_ns) / RSIP_NS_PER_S);
 			cJSON_AddStringToObject(obj, "why", rsip_advice_text(g->err, why, sizeof(why)));
@@ -123,10 +123,10 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	int wanted = 0;
 
 	cJSON_AddStringToObject(obj, "state", states[s->state]);
-	rsip_json_add_ip4(obj, "gateway", s->gateway);
+	cJSON_AddStringToObject(obj, "gateway", rsip_inet_text(&s->gateway));
 	add_gateways(d, obj, now);
-	rsip_json_add_ip4(obj, "private-address", s->local);
-	cJSON_AddStringToObject(obj, "interface", d->nic_name);
+	cJSON_AddStringToObject(obj, "private-address", rsip_inet_text(&s->local));
+	cJSON_AddStringToObject(obj, "interface", d->way.nic_name);
 	cJSON_AddStringToObject(obj, "transport", d->set.transport);
 	rsip_json_add_u64(obj, "client-id", s->client_id);
 	if (s->key.id)

@@ -12,7 +12,8 @@
 
 static int prepare(const struct rsip_transport_io *io, int fd)
 {
-	struct sockaddr_in local = {.sin_family = AF_INET, .sin_addr.s_addr = io->local};
+	struct sockaddr_storage local;
+	socklen_t len = rsip_inet_sockaddr(&io->local, 0, &local);
 	int one = 1;
 
 	if (*io->interface &&
@@ -20,24 +21,23 @@ static int prepare(const struct rsip_transport_io *io, int fd)
 		return -errno;
 	if (io->kind == RSIP_TRANSPORT_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return bind(fd, (struct sockaddr *)&local, sizeof(local)) ? -errno : 0;
+	return bind(fd, (struct sockaddr *)&local, len) ? -errno : 0;
 }
 
 int rsip_transport_open(struct rsip_transport_io *io)
 {
-	struct sockaddr_in gw = {.sin_family = AF_INET,
-				 .sin_port = htons(RSIP_PORT),
-				 .sin_addr.s_addr = io->gateway};
+	struct sockaddr_storage gw;
+	socklen_t len = rsip_inet_sockaddr(&io->gateway, RSIP_PORT, &gw);
 	int type = io->kind == RSIP_TRANSPORT_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	int err;
 
 	io->len = 0;
 	io->refused = false;
-	io->fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	io->fd = socket(io->gateway.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (io->fd < 0)
 		return -errno;
 	err = prepare(io, io->fd);
-	if (!err && connect(io->fd, (struct sockaddr *)&gw, sizeof(gw)) && errno != EINPROGRESS)
+	if (!err && connect(io->fd, (struct sockaddr *)&gw, len) && errno != EINPROGRESS)
 		err = -errno;
 	if (err)
 		rsip_transport_close(io);
@@ -57,7 +57,7 @@ void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_
 	if (io->fd < 0 || send(io->fd, buf, len, MSG_NOSIGNAL) >= 0)
 		return;
 	io->refused = errno == ECONNREFUSED;
-	log_debug("cannot send to %s: %s", rsip_ip4(io->gateway), strerror(errno));
+	log_debug("cannot send to %s: %s", rsip_inet_text(&io->gateway), strerror(errno));
 }
 
 typedef void (*take_fn)(void *ctx, const uint8_t *buf, size_t len);

@@ -6,13 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <linux/types.h>
+#include "inet.h"
 #include "rsip/wire.h"
 
 struct rsip_transport_io {
 	enum rsip_transport kind;
 	int fd; /* -1: not connected */
-	__be32 local, gateway;
+	struct rsip_inet local, gateway; /* of one family */
 	char interface[16];
 	uint8_t buf[RSIP_MSG_MAX];
 	size_t len; /* TCP: bytes of a message that is not complete */

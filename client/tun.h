@@ -9,9 +9,16 @@
 
 #define RSIP_TUN_ADDRS_MAX 64
 
+/* An end of the tunnel: rsip_tun_config.v6 says which. */
+union rsip_tun_end {
+	__be32 v4;
+	__be32 v6[4];
+};
+
 /* Constants of one tunnel, written into .rodata before the programs are loaded. */
 struct rsip_tun_config {
-	__be32 private_addr; /* our end of the tunnel */
+	union rsip_tun_end private_addr; /* our end of the tunnel */
+	__u32 v6; /* 1: the outer header is IPv6 (RFC 2473); 0: IPv4 */
 	__u32 gre; /* 1: GRE (RFC 2784, without options); 0: IP-IP */
 	__u32 nic;	     /* ifindex of the interface that leads to the gateway */
 	__u32 dev;	     /* ifindex of the veth end in our namespace */
@@ -21,7 +28,7 @@ struct rsip_tun_config {
 
 /* rsip_tun_addrs: leased address -> the gateway's end of its tunnel.  Written by rsip-client. */
 struct rsip_tun_addr {
-	__be32 endpoint;
+	union rsip_tun_end endpoint;
 };
 
 /* rsip_tun_counters: a per-CPU array of these. */

@@ -18,6 +18,7 @@
 #include "rsip/wire.h"
 #include "tunnel.h"
 
+#define RSIP_OUTER_V6_MORE 20U /* bytes that an IPv6 header has more than an IPv4 one */
 #define RSIP_ARP_IGNORE "/proc/sys/net/ipv4/conf/all/arp_ignore"
 
 struct rsip_tunnel {
@@ -26,7 +27,7 @@ struct rsip_tunnel {
 	struct rsip_nl *inside;	     /* speaks to the programs' namespace */
 	struct rsip_tunnel_bpf *bpf; /* NULL: the kernel's device */
 	uint8_t type;
-	__be32 gateway;
+	struct rsip_inet gateway;
 	uint32_t dev; /* ifindex of the veth end outside; 0: none */
 	uint32_t app; /* ifindex inside */
 	uint32_t mtu;
@@ -107,7 +108,7 @@ static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *s
 			spec->dev);
 		return -EEXIST;
 	}
-	if (spec->keep && inside && (outside || !strcmp(in.kind, rsip_nl_tunnel_kind(spec->type))))
+	if (spec->keep && inside && (outside || !strcmp(in.kind, rsip_nl_tunnel_kind(spec->type, spec->gateway.family))))
 		return 0;
 	if (outside)
 		rsip_nl_link_del(t->outside, out.ifindex);
@@ -122,7 +123,7 @@ static int kernel_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 	int err;
 
 	if (!exists(t->inside, spec->dev, &link)) {
-		err = rsip_nl_tunnel_add(t->outside, spec->type, spec->dev, spec->local, spec->gateway, spec->nic);
+		err = rsip_nl_tunnel_add(t->outside, spec->type, spec->dev, &spec->local, &spec->gateway, spec->nic);
 		if (err)
 			return err;
 		err = rsip_nl_link_get(t->outside, spec->dev, &link);
@@ -190,16 +191,17 @@ static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		  const struct rsip_link *nic)
 {
 	struct rsip_tun_config cfg = {
-		.private_addr = spec->local, .nic = spec->nic, .gre = spec->type == RSIP_TUNNEL_GRE};
+		.v6 = spec->gateway.family == AF_INET6, .nic = spec->nic, .gre = spec->type == RSIP_TUNNEL_GRE};
 	int err;
 
 	if (nic->hw_type != ARPHRD_ETHER) {
 		log_err("cannot tunnel over %s: not an Ethernet device, and this kernel has no "
 			"%s device "
 			"(load its module)",
-			nic->name, rsip_nl_tunnel_kind(spec->type));
+			nic->name, rsip_nl_tunnel_kind(spec->type, spec->gateway.family));
 		return -EOPNOTSUPP;
 	}
+	rsip_tunnel_end(&cfg.private_addr, &spec->local);
 	err = veth_up(t, spec, &cfg);
 	return err ? err
 		   : rsip_tunnel_bpf_open(&cfg, spec->dev, t->outside, spec->own_qdisc, &t->bpf);
@@ -220,7 +222,7 @@ static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 		return err;
 	if (spec->begins)
 		spec->begins(spec->arg);
-	t->mtu = nic.mtu - RSIP_TUNNEL_LEN(spec->type);
+	t->mtu = nic.mtu - RSIP_TUNNEL_LEN(spec->type) - (spec->gateway.family == AF_INET6 ? RSIP_OUTER_V6_MORE : 0);
 	veth = spec->no_kernel || spec->jail->shared || exists(t->outside, spec->dev, &old);
 	err = veth ? -EOPNOTSUPP : kernel_up(t, spec);
 	if (err == -EOPNOTSUPP)
@@ -238,8 +240,10 @@ int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **o
 	t->jail = spec->jail;
 	t->gateway = spec->gateway;
 	t->routes.remote = spec->remote && spec->jail->shared;
-	t->routes.local = spec->local;
-	t->routes.gateway = spec->gateway;
+	if (spec->gateway.family == AF_INET) {
+		t->routes.local = spec->local.v4;
+		t->routes.gateway = spec->gateway.v4;
+	}
 	t->type = spec->type;
 	err = rsip_nl_open(&t->outside);
 	if (!err)
@@ -273,11 +277,11 @@ void rsip_tunnel_close(struct rsip_tunnel *t)
 	free(t);
 }
 
-int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint)
+int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *endpoint)
 {
 	int err;
 
-	if (!t->bpf && endpoint != t->gateway)
+	if (!t->bpf && !rsip_inet_same(endpoint, &t->gateway))
 		return -EOPNOTSUPP;
 	err = t->bpf ? rsip_tunnel_bpf_add(t->bpf, addr, endpoint) : 0;
 	if (!err && t->jail->shared)
@@ -351,7 +355,7 @@ void rsip_tunnel_rules_clear(uint32_t table)
 
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t)
 {
-	return t->bpf ? "bpf" : rsip_nl_tunnel_kind(t->type);
+	return t->bpf ? "bpf" : rsip_nl_tunnel_kind(t->type, t->gateway.family);
 }
 
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t)

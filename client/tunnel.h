@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The host's end of the tunnel: a virtual interface in the programs' namespace that carries the
- * leased addresses (RFC 3102 3.1) and whose packets reach the gateway inside IP-IP or GRE.
+ * leased addresses (RFC 3102 3.1) and whose packets reach the gateway inside IP-IP or GRE, over IPv4 or IPv6.
  *
  * The namespace may be the client's own (a shared jail).  Then the pair has both ends there, only
  * what comes from a leased address is routed to it, by a rule and a table of its own, and the kind
  * is always BPF: the kernel's device would take an inner packet for any address of the host.
  *
- * Two kinds: the kernel's ipip or gre device, made here and moved into the namespace; and, for kernels
+ * Two kinds: the kernel's ipip, gre, ip6tnl or ip6gre device, made here and moved into the namespace; and, for kernels
  * without one, a veth pair with BPF programs at its outer end and at the NIC.
  */
 #ifndef RSIP_CLIENT_TUNNEL_H
@@ -23,7 +23,7 @@
 
 struct rsip_tunnel_spec {
 	const char *dev;       /* name of the device(s) */
-	__be32 local, gateway; /* the ends of the tunnel */
+	struct rsip_inet local, gateway; /* the ends of the tunnel: of one family, which is the outer header's */
 	uint8_t type; /* RSIP_TUNNEL_IPIP, RSIP_TUNNEL_GRE */
 	uint32_t nic;	       /* ifindex of the way to the gateway */
 	const struct rsip_jail *jail;
@@ -44,7 +44,7 @@ int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **t
 void rsip_tunnel_close(struct rsip_tunnel *t);
 
 /* -EOPNOTSUPP: this kind cannot have another endpoint than the gateway. */
-int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, __be32 endpoint);
+int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *endpoint);
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr);
 /* Where no ARP request for a leased address may be answered: arp_ignore of the namespace, 0 for
  * answers to all, or a negative errno. */
@@ -61,7 +61,7 @@ const struct rsip_locals *rsip_tunnel_locals_now(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
 /* Removes all rules that lead to this table, and to the one for all that is remote, and our routes in them. */
 void rsip_tunnel_rules_clear(uint32_t table);
-const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre" or "bpf" */
+const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre", "ip6tnl", "ip6gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
 /* Sums over all CPUs; -EOPNOTSUPP where the kernel's device counts. */
@@ -70,11 +70,13 @@ int rsip_tunnel_counters(const struct rsip_tunnel *t, uint64_t sums[RSIP_TUN_COU
 /* ---- the BPF kind (tunnel_bpf.c) ---- */
 
 struct rsip_tunnel_bpf;
+/* An end as the programs have it; what is beyond an IPv4 address is zero. */
+void rsip_tunnel_end(union rsip_tun_end *end, const struct rsip_inet *addr);
 /* name: of the device; clients with different ones may share a NIC. */
 int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, struct rsip_nl *nl,
 			 bool own_qdisc, struct rsip_tunnel_bpf **b);
 void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl);
-int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, __be32 endpoint);
+int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, const struct rsip_inet *endpoint);
 int rsip_tunnel_bpf_del(struct rsip_tunnel_bpf *b, __be32 addr);
 bool rsip_tunnel_bpf_owns_qdisc(const struct rsip_tunnel_bpf *b);
 int rsip_tunnel_bpf_counters(const struct rsip_tunnel_bpf *b, uint64_t sums[RSIP_TUN_COUNTERS]);

@@ -103,11 +103,12 @@ int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, st
 			strerror(-err));
 		goto out;
 	}
-	err = attach(cfg->dev, b->handle, bpf_program__fd(b->skel->progs.rsip_tun_out), NULL);
+	err = attach(cfg->dev, b->handle,
+		     bpf_program__fd(cfg->v6 ? b->skel->progs.rsip_tun_out6 : b->skel->progs.rsip_tun_out), NULL);
 	if (err)
 		goto out;
-	err = attach(cfg->nic, b->handle, bpf_program__fd(b->skel->progs.rsip_tun_in),
-		     &b->own_qdisc);
+	err = attach(cfg->nic, b->handle,
+		     bpf_program__fd(cfg->v6 ? b->skel->progs.rsip_tun_in6 : b->skel->progs.rsip_tun_in), &b->own_qdisc);
 	b->attached = !err;
 out:
 	if (err)
@@ -126,10 +127,20 @@ void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 	free(b);
 }
 
-int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, __be32 endpoint)
+void rsip_tunnel_end(union rsip_tun_end *end, const struct rsip_inet *addr)
 {
-	struct rsip_tun_addr to = {.endpoint = endpoint};
+	memset(end, 0, sizeof(*end));
+	if (addr->family == AF_INET6)
+		memcpy(end->v6, addr->v6, sizeof(end->v6));
+	else
+		end->v4 = addr->v4;
+}
 
+int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, const struct rsip_inet *endpoint)
+{
+	struct rsip_tun_addr to;
+
+	rsip_tunnel_end(&to.endpoint, endpoint);
 	return bpf_map_update_elem(bpf_map__fd(b->skel->maps.rsip_tun_addrs), &addr, &to, BPF_ANY);
 }
 

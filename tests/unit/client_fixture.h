@@ -95,11 +95,12 @@ static inline void begin_with(enum rsip_transport transport)
 		.queried = on_queried,
 		.changed = on_changed,
 	};
+	const struct rsip_inet host = rsip_inet_v4(HOST), gateway = rsip_inet_v4(GATEWAY);
 
 	rsip_log_set_level(RSIP_LOG_ERR);
 	next_random = 1000;
 	now = 5 * S;
-	rsip_session_init(&s, &sink, transport, HOST, GATEWAY);
+	rsip_session_init(&s, &sink, transport, &host, &gateway);
 	next_random = 512; /* the middle: no jitter */
 }
 

@@ -7,6 +7,13 @@
 #define GATEWAY_2 htonl(0x0a010001)
 #define HOST_2 htonl(0x0a010002)
 
+static void move_at(uint64_t when)
+{
+	const struct rsip_inet host = rsip_inet_v4(HOST_2), gateway = rsip_inet_v4(GATEWAY_2);
+
+	rsip_session_move(&s, &host, &gateway, when);
+}
+
 Test(gateways, a_list_is_read_in_its_order)
 {
 	struct rsip_gateways gs;
@@ -15,15 +22,20 @@ Test(gateways, a_list_is_read_in_its_order)
 	cr_assert_eq(gs.cnt, 0);
 	cr_assert_eq(rsip_gateways_parse(&gs, "10.0.0.1,10.1.0.1"), 0);
 	cr_assert_eq(gs.cnt, 2);
-	cr_assert_eq(gs.g[0].addr, GATEWAY);
-	cr_assert_eq(gs.g[1].addr, GATEWAY_2);
+	cr_assert_eq(gs.g[0].addr.v4, GATEWAY);
+	cr_assert_eq(gs.g[1].addr.v4, GATEWAY_2);
+	cr_assert_eq(rsip_gateways_parse(&gs, "[2001:db8::1],10.0.0.1,fe80::1%lo"), 0);
+	cr_assert_eq(gs.cnt, 3);
+	cr_assert_str_eq(rsip_inet_text(&gs.g[0].addr), "2001:db8::1");
+	cr_assert_eq(gs.g[1].addr.v4, GATEWAY);
+	cr_assert_str_eq(rsip_inet_text(&gs.g[2].addr), "fe80::1%lo");
 }
 
 Test(gateways, what_is_no_list_is_refused)
 {
 	static const char *const wrong[] = {
 		",",	     "10.0.0.1,",   ",10.0.0.1", "10.0.0.1,,10.1.0.1",	     "10.0.0.1,10.0.0.1",
-		"10.0.0.1 ", "10.0.0.1;10", "gateway",	 "1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4,5.5.5.5,6.6.6.6,7.7.7.7,8.8.8.8,9.9.9.9",
+		"10.0.0.1 ", "10.0.0.1;10", "gateway",	 "fe80::1", "fd00::1%lo", "fd00::1,[fd00::1]", "fd00::1,10.0.0.1,fd00:0::1",	 "1.1.1.1,2.2.2.2,3.3.3.3,4.4.4.4,5.5.5.5,6.6.6.6,7.7.7.7,8.8.8.8,9.9.9.9",
 	};
 	struct rsip_gateways gs;
 
@@ -34,9 +46,11 @@ Test(gateways, what_is_no_list_is_refused)
 Test(gateways, one_after_the_other_and_round_again)
 {
 	struct rsip_gateways gs;
+	struct rsip_inet second;
 
 	rsip_gateways_parse(&gs, "10.0.0.1,10.1.0.1");
-	rsip_gateways_begin(&gs, GATEWAY_2);
+	second = rsip_inet_v4(GATEWAY_2);
+	rsip_gateways_begin(&gs, &second);
 	cr_assert_eq(gs.at, 1);
 	cr_assert(rsip_gateways_fail(&gs, -ETIMEDOUT, 5 * S));
 	cr_assert_eq(gs.at, 0);
@@ -65,7 +79,7 @@ Test(gateways, one_alone_is_never_left)
 
 Test(session, another_gateway_is_asked_for_the_like_of_what_was_held, .init = leased)
 {
-	rsip_session_move(&s, HOST_2, GATEWAY_2, now);
+	move_at(now);
 	cr_assert_eq(lost, 1, "the old lease is out of use before anything else happens");
 	cr_assert_eq(s.client_id, 0);
 	tick();
@@ -91,7 +105,7 @@ Test(session, a_request_on_its_way_does_not_survive_the_move, .init = begin)
 	m.has |= RSIP_HAS_LEASE | RSIP_HAS_POLICY;
 	m.local_policy = RSIP_LOCAL_MACRO;
 	m.remote_policy = RSIP_REMOTE_NONE;
-	rsip_session_move(&s, HOST_2, GATEWAY_2, now + 4 * S);
+	move_at(now + 4 * S);
 	deliver(&m);
 	cr_assert_eq(s.client_id, 0, "a late answer of the first gateway means nothing");
 	sent = 0;
@@ -107,7 +121,7 @@ Test(session, ports_on_demand_are_not_asked_for_again_elsewhere, .init = leased)
 {
 	s.leases[0].want.purpose = RSIP_FOR_DEMAND;
 	s.leases[0].want.addr = PUB_1;
-	rsip_session_move(&s, HOST_2, GATEWAY_2, now);
+	move_at(now);
 	cr_assert_eq(s.leases[0].state, RSIP_LEASE_NONE);
 }
 

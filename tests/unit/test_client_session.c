@@ -285,6 +285,59 @@ Test(session, a_tunnel_to_ourselves_loopback_or_multicast_is_given_back)
 	}
 }
 
+/* A tunnel has one family at both ends: the one in which the host speaks to the gateway. */
+Test(session, a_tunnel_end_of_ipv6_is_taken_where_the_gateway_has_such_an_address)
+{
+	static const struct {
+		const char *end;
+		bool taken;
+	} ends[] = {
+		{"2001:db8::7", true}, {"fe80::7%lo", true}, {"::", false},	 {"::1", false},
+		{"ff02::1", false},    {"::ffff:10.0.0.1", false}, {"2001:db8::2", false}, {"10.0.0.9", false},
+	};
+	struct rsip_message m;
+	struct rsip_inet local, gw, end;
+
+	rsip_inet_parse("2001:db8::2", &local);
+	rsip_inet_parse("2001:db8::1", &gw);
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(ends); i++) {
+		begin();
+		s.local = local;
+		s.gateway = gw;
+		want_ports();
+		tick();
+		answer_register(CLIENT);
+		m = grant_of(PUB_1, 600);
+		rsip_inet_parse(ends[i].end, &end);
+		if (end.family == AF_INET) {
+			rsip_address_v4(&m.endpoint, end.v4);
+		} else {
+			m.endpoint.type = RSIP_ADDR_IPV6;
+			m.endpoint.any = false;
+			memcpy(m.endpoint.v6, end.v6, sizeof(end.v6));
+		}
+		m.has |= RSIP_HAS_ENDPOINT;
+		granted = 0;
+		deliver(&m);
+		cr_assert_eq(granted, ends[i].taken, "%s", ends[i].end);
+	}
+}
+
+Test(session, without_an_end_of_its_own_the_tunnel_leads_to_the_ipv6_gateway)
+{
+	struct rsip_message m;
+
+	begin();
+	rsip_inet_parse("fe80::1%lo", &s.gateway);
+	rsip_inet_parse("fe80::2%lo", &s.local);
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	m = grant_of(PUB_1, 600);
+	deliver(&m);
+	cr_assert_str_eq(rsip_inet_text(&s.leases[0].endpoint), "fe80::1%lo");
+}
+
 Test(session, fewer_or_other_ports_than_asked_for_are_given_back)
 {
 	const struct rsip_want nine = {.method = RSIP_METHOD_RSAP_IP, .ports = 9};
