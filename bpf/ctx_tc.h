@@ -92,9 +92,17 @@ static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void 
 	return bpf_skb_load_bytes(ctx, off, to, len);
 }
 
+#define RSIP_ENOTSUPP 524
+
+/*
+ * A virtual neighbour's tunnel leaves its mark on a packet (skb->encapsulation), and the kernel cuts no such packet.  What is
+ * too much then stays behind the end that the IP header names, as Ethernet's padding does.
+ */
 static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 len)
 {
-	return bpf_skb_change_tail(ctx, len, 0);
+	long err = bpf_skb_change_tail(ctx, len, 0);
+
+	return err == -RSIP_ENOTSUPP ? 0 : err;
 }
 
 /*

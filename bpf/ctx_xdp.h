@@ -76,7 +76,7 @@ static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void 
 	return bpf_xdp_load_bytes(ctx, off, to, len);
 }
 
-/* Cuts the frame to len bytes. */
+/* Cuts the frame to len bytes; TC may leave what is behind them. */
 static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 len)
 {
 	return bpf_xdp_adjust_tail(ctx, (int)(len - rsip_frame_len(ctx)));

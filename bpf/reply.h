@@ -59,15 +59,15 @@ static __always_inline bool rsip_reply_due(struct rsip_ctx *ctx, const struct rs
 	return !rsip_ctx_load(ctx, ip->off + ip->hlen, &type, 1) && !rsip_icmp_is_error(type) && type != 5;
 }
 
-/* Sum of what is quoted, from off to the end of the frame: whole words. */
-static __always_inline __u64 rsip_reply_sum(struct rsip_ctx *ctx, __u32 off)
+/* Sum of what is quoted: len bytes at off, whole words. */
+static __always_inline __u64 rsip_reply_sum(struct rsip_ctx *ctx, __u32 off, __u32 len)
 {
 	__u64 sum = 0;
 
 	for (__u32 i = 0; i < RSIP_REPLY_MAX / 4; i++) {
 		__u32 *word = rsip_data(ctx) + (off & 0x7f) + i * 4; /* off is 42 to 66: said for the verifier */
 
-		if ((void *)(word + 1) > rsip_data_end(ctx))
+		if (i * 4 >= len || (void *)(word + 1) > rsip_data_end(ctx))
 			break;
 		sum += *word;
 	}
@@ -116,7 +116,7 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 
 	if (at + RSIP_ETH_LEN + RSIP_TUNNEL_LEN(RSIP_TUNNEL_GRE) + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	sum = rsip_reply_sum(ctx, r->l2 + r->front + RSIP_IP_LEN + RSIP_ICMP_LEN);
+	sum = rsip_reply_sum(ctx, r->l2 + r->front + RSIP_IP_LEN + RSIP_ICMP_LEN, quote);
 	sum += bpf_htons(r->what);
 	sum += bpf_htons(r->mtu);
 	if (r->l2) {
