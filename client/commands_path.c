@@ -41,9 +41,15 @@ static void show_esp(const struct rsip_path *p, const char *peer)
 		       p->encap ? ", but inside UDP" : "", in, out);
 		break;
 	case RSIP_ESP_ONE_WAY:
-		printf("ESP: %llu packets went to %s and none came back: something between drops "
-		       "protocol 50%s\n",
-		       out, peer, p->encap ? " or UDP 4500" : "");
+		if (in)
+			printf("ESP: of %llu packets that went to %s just now none came back, though "
+			       "%llu did earlier",
+			       (unsigned long long)p->esp_out_now, peer, in);
+		else
+			printf("ESP: %llu packets went to %s and none came back", out, peer);
+		printf(": something between drops protocol 50%s%s\n",
+		       p->encap ? " or UDP 4500" : "",
+		       in ? ", or what they carry has no answer" : "");
 		break;
 	case RSIP_ESP_UNUSED:
 		printf("ESP: SAs with %s are up and have sent nothing: send something (ping the "
@@ -79,6 +85,8 @@ static void show_path_json(const struct rsip_path *p, const char *peer)
 	cJSON_AddBoolToObject(obj, "esp-in-udp", p->encap);
 	rsip_json_add_u64(obj, "esp-in-packets", p->esp_in);
 	rsip_json_add_u64(obj, "esp-out-packets", p->esp_out);
+	rsip_json_add_u64(obj, "esp-in-packets-now", p->esp_in_now);
+	rsip_json_add_u64(obj, "esp-out-packets-now", p->esp_out_now);
 	if (p->icmp_from)
 		rsip_json_add_ip4(obj, "icmp-from", p->icmp_from);
 	text = cJSON_Print(obj);

@@ -282,10 +282,13 @@ static int check_ike(struct probe *p, struct rsip_path *path)
 
 /* ---- ESP ---- */
 
+#define LOOK_NS RSIP_NS_PER_S /* how long SAs are watched, at least */
+
 struct tally {
 	__be32 addr, peer;
-	struct rsip_path *path;
+	uint64_t in, out; /* packets of the SAs with the peer, since they are there */
 	unsigned int sas;
+	bool encap;
 };
 
 static void count_sa(void *ctx, const struct rsip_sa *sa)
@@ -293,13 +296,22 @@ static void count_sa(void *ctx, const struct rsip_sa *sa)
 	struct tally *t = ctx;
 
 	if (sa->dst == t->addr && sa->src == t->peer)
-		t->path->esp_in += sa->packets;
+		t->in += sa->packets;
 	else if (sa->src == t->addr && sa->dst == t->peer)
-		t->path->esp_out += sa->packets;
+		t->out += sa->packets;
 	else
 		return;
 	t->sas++;
-	t->path->encap |= sa->encap;
+	t->encap |= sa->encap;
+}
+
+static struct tally count_sas(const struct probe *p)
+{
+	struct tally t = {.addr = p->addr, .peer = p->peer};
+
+	if (rsip_xfrm_each(count_sa, &t))
+		t.sas = 0;
+	return t;
 }
 
 static int probe_esp(struct probe *p, struct rsip_path *path)
@@ -326,22 +338,38 @@ static int probe_esp(struct probe *p, struct rsip_path *path)
 	return 0;
 }
 
-static int check_esp(struct probe *p, struct rsip_path *path)
+/*
+ * What came back long ago says nothing of a filter that is new: what moved since `before` counts
+ * first.  SAs that were replaced meanwhile count from their beginning.
+ */
+static int check_esp(struct probe *p, const struct tally *before, uint64_t since,
+		     struct rsip_path *path)
 {
-	struct tally t = {p->addr, p->peer, path, 0};
+	struct tally now;
 
-	if (rsip_xfrm_each(count_sa, &t) || !t.sas)
+	if (before->sas && rsip_now_ns() < since + LOOK_NS)
+		poll(NULL, 0, (since + LOOK_NS - rsip_now_ns()) / 1000000 + 1);
+	now = count_sas(p);
+	if (!now.sas)
 		return probe_esp(p, path);
-	path->esp = path->esp_in    ? RSIP_ESP_COMES
-		    : path->esp_out ? RSIP_ESP_ONE_WAY
-				    : RSIP_ESP_UNUSED;
+	path->encap = now.encap;
+	path->esp_in = now.in;
+	path->esp_out = now.out;
+	path->esp_in_now = now.in - (now.in >= before->in ? before->in : 0);
+	path->esp_out_now = now.out - (now.out >= before->out ? before->out : 0);
+	if (path->esp_in_now || (now.in && !path->esp_out_now))
+		path->esp = RSIP_ESP_COMES;
+	else
+		path->esp = now.out ? RSIP_ESP_ONE_WAY : RSIP_ESP_UNUSED;
 	return 0;
 }
 
 int rsip_path_check(__be32 addr, uint16_t port, uint32_t label, __be32 peer, struct rsip_path *path)
 {
 	struct probe p = {.addr = addr, .peer = peer, .port = port};
+	uint64_t since = rsip_now_ns();
 	uint32_t upper = htonl(label);
+	struct tally before;
 	int err;
 
 	memset(path, 0, sizeof(*path));
@@ -351,10 +379,11 @@ int rsip_path_check(__be32 addr, uint16_t port, uint32_t label, __be32 peer, str
 	write_ike(&p);
 	write_udp(&p);
 	err = open_all(&p);
+	before = count_sas(&p);
 	if (!err)
 		err = check_ike(&p, path);
 	if (!err)
-		err = check_esp(&p, path);
+		err = check_esp(&p, &before, since, path);
 	close_all(&p);
 	return err;
 }

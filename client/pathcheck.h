@@ -14,8 +14,8 @@ enum rsip_ike_back {
 };
 
 enum rsip_esp_back {
-	RSIP_ESP_COMES,	      /* an SA with the peer has received */
-	RSIP_ESP_ONE_WAY,     /* SAs have sent, and received nothing */
+	RSIP_ESP_COMES,	      /* SAs with the peer receive, or did and are idle */
+	RSIP_ESP_ONE_WAY,     /* SAs send and receive nothing, now or since they are there */
 	RSIP_ESP_UNUSED,      /* SAs are there and have sent nothing */
 	RSIP_ESP_NO_SA,	      /* a probe went out; silence is what an unknown SPI deserves */
 	RSIP_ESP_UNREACHABLE, /* a probe drew an ICMP error */
@@ -28,12 +28,13 @@ struct rsip_path {
 	enum rsip_esp_back esp;
 	bool encap;		  /* the SAs are in UDP */
 	uint64_t esp_in, esp_out; /* packets of the SAs with the peer */
+	uint64_t esp_in_now, esp_out_now; /* of these, while this looked */
 	__be32 icmp_from;	  /* who sent the last ICMP error; 0: none */
 	uint8_t icmp_type, icmp_code;
 };
 
 /*
- * Sends an IKE_SA_INIT from the port, its SPI labelled, and an ESP packet, and waits up to some
+ * Sends an IKE_SA_INIT from the port, its SPI labelled, and an ESP packet where there is no SA, and watches SAs for a second; waits up to some
  * seconds.  The calling thread is in the namespace and may use raw sockets.  0 or a negative errno.
  */
 int rsip_path_check(__be32 addr, uint16_t port, uint32_t label, __be32 peer,
