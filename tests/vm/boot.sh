@@ -5,6 +5,7 @@
 # Boots the kernel that kernel.sh fetched for SUITE (default bookworm) under qemu, with this machine's root file system
 # as root (9p, read-only, under an overlay in memory: what the command writes is gone afterwards), runs COMMAND as root
 # in the project's folder, streams its stdout and stderr, and exits with its exit status.
+#   -c N    CPUs (default $VM_CPUS, else 2)
 #   -o DIR  a folder of this machine that the VM may write: inside /mnt (and $VM_OUT)
 #   -t N    stop the VM after N seconds (default 600): exit status 124
 #   -i      systemd is process 1, and COMMAND a service of its, started when multi-user.target is up
@@ -14,9 +15,9 @@
 #   -v      the console on stderr
 # 125: the VM did not come up, or died.  No network device: the VM reaches nothing outside of itself.
 set -euo pipefail
-usage() { sed -n '3,15p' "$0" >&2; exit 2; }
+usage() { sed -n '3,16p' "$0" >&2; exit 2; }
 
-suite=bookworm out='' mem=3000 cpus=2 limit=600 accel=auto verbose='' init='' prepare=''
+suite=bookworm out='' mem=3000 cpus=${VM_CPUS:-2} limit=600 accel=auto verbose='' init='' prepare=''
 while getopts s:o:m:c:t:p:iTKv f; do
 	case $f in
 	s) suite=$OPTARG ;; o) out=$OPTARG ;; m) mem=$OPTARG ;; c) cpus=$OPTARG ;; t) limit=$OPTARG ;;
@@ -46,7 +47,7 @@ trap 'exit 130' INT TERM HUP
 environment() {
 	echo 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TERM=dumb RSIP_VM=1'
 	[ -z "$out" ] || echo 'export VM_OUT=/mnt'
-	for v in O V LONG LAB_KEEP VERDICTS RESULTS DEMO_TTY; do [ -z "${!v:-}" ] || printf 'export %s=%q\n' $v "${!v}"; done
+	for v in O V LONG LAB_KEEP VERDICTS RESULTS RSIP_COMMIT DEMO_TTY; do [ -z "${!v:-}" ] || printf 'export %s=%q\n' $v "${!v}"; done
 }
 mounts() {
 	echo "mkdir -p /usr/lib/modules/$ver; mount --bind '$kernel/lib/modules/$ver' /usr/lib/modules/$ver"

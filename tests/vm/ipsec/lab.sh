@@ -11,6 +11,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$HERE/place.sh"
 . "$HERE/swan.sh"
 . "$HERE/steps.sh"
+. "$HERE/left.sh"
 
 # ---- the two kinds of gateway ----------------------------------------------------------------------------------------
 
@@ -145,6 +146,7 @@ peer_charon() {
 	swan_peer_conf
 	if [ -n "$PEER_HOST" ]; then ike_start peer program "$PEER_HOST"; else ike_start peer on peer; fi
 }
+at_peer() { if [ -n "$PEER_HOST" ]; then in_place "$PEER_HOST" "$@"; else on peer "$@"; fi; } # COMMAND..., where the peer's IPsec is
 in_place() { if [ "$GATEWAY" = rsip ]; then nsenter "--net=$LAB/client-$1/netns" -- "${@:2}"; else on "$@"; fi; }
 charon_kill() { # NODE [SIGNAL]: in this PID namespace there are only ours; its environment tells whose it is
 	local p
@@ -166,36 +168,69 @@ note_leases() {
 	done
 }
 
+# keep STEP STATUS TEXT: a line of the scenario's results; the file has its name only when the scenario is over
+keep() { [ -z "${RESULTS:-}" ] || printf '%s|%s|%s|%s|%s\n' "$NAME" "$GATEWAY" "$1" "$2" "$3" >>"$RESULTS/.$NAME"; }
 # result STEP STATUS TEXT: counts it, and keeps it for the table
 result() {
-	local status=$2 name="$NAME: $1"
-	[ -z "${RESULTS:-}" ] || printf '%s|%s|%s|%s|%s\n' "$NAME" "$GATEWAY" "$1" "$2" "$3" >>"$RESULTS"
-	if [ "$GATEWAY" != rsip ]; then # not ours to judge: what it does is what we want to know
-		[ "$status" = 2 ] || ok "$name, masqueraded: $([ "$status" = 0 ] && echo works || echo "fails")${3:+ ($3)}"
-	elif [ "$status" = 0 ]; then ok "$name${3:+ ($3)}"; else not_ok "$name: $3"; fi
+	local name="$NAME: $1"
+	keep "$@"
+	if [ "$2" = 0 ]; then ok "$name${3:+ ($3)}"
+	elif [ "$GATEWAY" = rsip ] || [ "$1" = "nothing is left" ]; then
+		not_ok "$name: $3"
+		BAD=$((BAD + 1))
+	elif [ "$2" != 2 ]; then # not ours to judge: what it does is what we want to know
+		ok "$name: masquerading, it fails ($3)"
+	fi
 }
 do_step() { # [-]STEP
-	local out rc=0 step=${1#-}
+	local rc=0 step=${1#-}
 	if [ "$GATEWAY" = rsip ] && [ "$step" != "$1" ]; then
-		result "$step" "$(undecided "$step" >$LAB/step; echo $?)" "$(tail -n 1 $LAB/step)"
-		return
+		undecided "$step" >$LAB/step 2>&1 || rc=$?
+		result "$1" $rc "$(tail -n 1 $LAB/step)"
+	else
+		"step_$step" >$LAB/step 2>&1 || rc=$?
+		result "$1" $rc "$([ $rc = 0 ] || tail -n 1 $LAB/step)"
 	fi
-	"step_$step" >$LAB/step 2>&1 || rc=$?
-	out=$(tail -n 1 $LAB/step)
-	result "$step" $rc "$([ $rc = 0 ] || echo "$out")"
 	return $rc
 }
 # undecided STEP: it must fail, because what the peer begins names none of the hosts that talk to it: that is dropped,
 # counted, and explained
 undecided() {
-	local out
+	local out before
+	before=$(unclaimed)
 	! out=$(PATIENCE=8 "step_$1" 2>&1) || { echo "works, though it should not"; return 1; }
-	[ "$(unclaimed)" -gt "$UNCLAIMED" ] || { echo "fails ($out), and nothing is counted"; return 1; }
+	[ "$(unclaimed)" -gt "$before" ] || { echo "fails ($out), and nothing is counted"; return 1; }
 	ctl --json explain ike local=$POOL local-port=500 remote=$PEER remote-port=500 icookie=0x0102030405060708 |
 		grep -q ike-ambiguous || { echo "rsipctl explain does not say why"; return 1; }
 	echo "fails as it must: ${out##*$'\n'}"
 }
 unclaimed() { echo $(($(stat_of no-cookie) + $(stat_of ike-ambiguous))); } # IKE that the gateway knows no host for
+
+# steps STEP...: one after the other.  One that fails ends it with RSIP; what masquerading cannot do, or what nobody could
+# decide, leaves a broken state: then everybody begins anew.
+steps() {
+	local step rc
+	for step; do
+		rc=0
+		do_step "$step" || rc=$?
+		[ $rc = 0 ] || [ $rc = 2 ] || [ "$GATEWAY" != rsip ] || return
+		case $rc-$step in
+		0-[!-]* | 2-*) continue ;;
+		0--*) [ "$GATEWAY" = rsip ] || continue ;;
+		esac
+		[ "$step" != "${!#}" ] || return
+		anew || { result anew 1 "$(tail -n 1 $LAB/anew)"; return; }
+	done
+}
+anew() { # new charons everywhere, and no SA of the old ones
+	local h
+	pkill -KILL -x charon
+	wait_for 10 eval '! pgrep -x charon >/dev/null'
+	for h in $HOSTS; do in_place "$h" ip xfrm state flush && in_place "$h" ip xfrm policy flush; done
+	at_peer ip xfrm state flush && at_peer ip xfrm policy flush
+	rm -f $LAB/ike-*/vici
+	{ peer_charon && for_each "$HOSTS" charon_begin && step_up; } >$LAB/anew 2>&1
+}
 
 # What the public wire saw of the hosts; of hosts that talk to each other, what the gateway sends into their tunnels.
 wire_facts() {
@@ -232,41 +267,41 @@ capture_start() {
 }
 
 host_down() { client "$1" down; }
-settings_of() { # NODE: what rsip-client may change there, and must put back; tunl0 comes with the kernel's module
-	on "$1" sh -c 'ip rule; ip route show table all; ip -o addr; cd /proc/sys/net/ipv4/conf && grep . */arp_ignore */rp_filter' |
-		sed '/tunl0/d; s/ *valid_lft.*//'
-}
-pins() { find /sys/fs/bpf -mindepth 1 | sort; }
+# nothing_left: everybody goes home; then the world must be as it was (left.sh)
 nothing_left() {
-	local h left=''
+	local h
 	pkill -TERM -x charon
 	wait_for 20 eval '! pgrep -x charon >/dev/null' || pkill -KILL -x charon
 	[ -z "$ECHO_PID" ] || stop "$ECHO_PID"
 	if [ "$GATEWAY" = rsip ]; then
 		for_each "$HOSTS_ALL $PEER_HOST" host_down >/dev/null || :
-		for h in $HOSTS_ALL $PEER_HOST; do
-			[ -z "$(on "$h" ip -o link show type ipip 2>/dev/null | grep -v tunl0)" ] || left="$left a tunnel on $h;"
-			[ ! -e "$LAB/client-$h/netns" ] || left="$left the namespace of $h;"
-			[ "$(settings_of "$h")" = "$(cat "$LAB/settings-$h")" ] || left="$left rules, routes or addresses of $h;"
-		done
-		[ -z "$(ls "$LAB"/ike-*/drop/* 2>/dev/null)" ] || left="$left a drop-in: $(echo "$LAB"/ike-*/drop/*);"
-		[ -z "$(bindings)" ] || left="$left bindings: $(bindings | head -n 2);"
-		wait_for 10 eval '! pgrep -x rsip-client >/dev/null' || left="$left a client: $(pgrep -ax rsip-client | head -n 1);"
-		[ "$(pins)" = "$PINS" ] || left="$left pins: $(pins);"
+	else
+		for h in $HOSTS_ALL; do { on "$h" ip route del $SWAN_INNER_PEER/32; on "$h" ip addr del "$(swan_inner "$h")/32" dev lo; } 2>/dev/null; done
 	fi
-	for h in $HOSTS_ALL peer; do
-		[ -z "$(on "$h" ip xfrm state; on "$h" ip xfrm policy)" ] || left="$left SAs or policies on $h;"
-		[ "$GATEWAY" = rsip ] || { on "$h" ip route del $SWAN_INNER_PEER/32; on "$h" ip addr del "$(swan_inner "$h" 2>/dev/null)/32" dev lo; } 2>/dev/null
-	done
-	[ -z "$left" ] || left="left behind:$left"
-	[ "$GATEWAY" != rsip ] || result "nothing is left" "$([ -z "$left" ]; echo $?)" "$left"
+	wait_for 5 as_before $HOSTS_ALL $PEER_HOST gw peer isp
+	result "nothing is left" "$([ -z "$LEFT" ]; echo $?)" "$LEFT"
 	rm -rf "${LAB:?}"/ike-*
 }
 
+scenario_rows() { # [NAME...]: their lines of the table, all without a name
+	local name row
+	while read -r name row; do
+		case $name in '' | '#'*) continue ;; esac
+		[ $# = 0 ] || case " $* " in *" $name "*) ;; *) continue ;; esac
+		echo "$name $row"
+	done <"$HERE/scenarios"
+}
+remaining() { # DONE ALL: how long the rest takes, if it goes on like this
+	[ "$1" != "$2" ] || { echo "the last"; return; }
+	echo "about $((SECONDS * ($2 - $1) / $1 / 60 + 1)) min to go"
+}
 scenario() { # NAME IKE SA PORTS HOSTS STEP...
-	local h i begin=$SECONDS why=''
+	local h i why='' nodes
 	NAME=$1 IKE=$2 SA=$3 PORTS=$4 HOSTS='hosta hostb' RANGES=() IKE_PORTS='' DPD='' LEASE='' PEER_HOST='' STEPS="${*:6}"
-	UNSEEN=0 UNSEEN_IN=0 UNCLAIMED=0 # packets of the hosts, of the peer, that the gateway had to drop
+	BEGUN=$SECONDS BAD=0
+	UNSEEN=0 UNSEEN_IN=0 # packets of the hosts, of the peer, that the gateway had to drop
+	[ -z "${RESULTS:-}" ] || rm -f "$RESULTS/$NAME" "$RESULTS/.$NAME"
+	keep on 0 "$(uname -r), ${RSIP_COMMIT:-unknown}, $(date -u +%F)"
 	case $5 in
 	pair) HOSTS=hosta PEER_HOST=host40 ;;
 	1) HOSTS=hosta ;;
@@ -274,28 +309,34 @@ scenario() { # NAME IKE SA PORTS HOSTS STEP...
 	esac
 	shift 5
 	if [ -n "$PEER_HOST" ] && [ "$GATEWAY" != rsip ]; then
-		result up 2 "- behind it hosts have no public address"
+		result up 2 "behind it hosts have no public address"
+		scenario_over
 		return
 	fi
-	HOSTS_ALL=$HOSTS
-	case " $STEPS " in *" dpd "*) DPD=4 ;; *" renew "* | *" gateway-reboot "* | *" expired "*) LEASE=10 ;; esac
-	for h in $HOSTS $PEER_HOST; do add_host "$h" && settings_of "$h" >"$LAB/settings-$h" || lab_abort "cannot add $h"; done
-	[ "$GATEWAY" != rsip ] || { UNCLAIMED=$(unclaimed) PINS=$(pins); }
+	HOSTS_ALL=$HOSTS nodes="$HOSTS $PEER_HOST gw peer isp"
+	case " $STEPS " in *" dpd "*) DPD=4 ;; *" renew "* | *" gateway-reboot "* | *" expired "*) LEASE=20 ;; esac
+	for h in $HOSTS $PEER_HOST; do add_host "$h" || lab_abort "cannot add $h"; done
+	traces_note $nodes
+	[ "$GATEWAY" != rsip ] || UNCLAIMED=$(unclaimed)
 	{ peer_begin && hosts_begin $HOSTS; } >$LAB/begin 2>&1 || why=$(tail -n 1 $LAB/begin)
 	peer_charon || why="charon on the peer: $(tail -n 2 $LAB/ike-peer/out)"
 	capture_start
 	if [ -n "$why" ]; then result begin 1 "$why"; else
 		note_leases
-		for step in up "$@"; do do_step "$step" || break; done
+		if do_step up; then steps "$@"; fi
 		note_leases
 	fi
 	wait_for 5 quiet_lab
 	captured
 	case " $STEPS" in *" -"*) UNSEEN_IN=$(($(unclaimed) - UNCLAIMED)) ;; esac
 	judge_wire
-	[ "$failed" = 0 ] || [ -z "${LAB_KEEP:-}" ] || cp -r $LAB "$LAB_KEEP/$NAME" 2>/dev/null
+	[ $BAD = 0 ] || [ -z "${LAB_KEEP:-}" ] || cp -r $LAB "$LAB_KEEP/$NAME" 2>/dev/null
 	nothing_left
-	echo "    $NAME took $((SECONDS - begin)) s"
+	scenario_over
+}
+scenario_over() {
+	keep over $BAD $((SECONDS - BEGUN))
+	[ -z "${RESULTS:-}" ] || mv "$RESULTS/.$NAME" "$RESULTS/$NAME"
 }
 quiet_lab() {
 	local n

@@ -91,10 +91,11 @@ swan_host_conf() { # NAME
 	swan_conn "$1" "${LOCAL[$1]}" "$PEER_ADDR" "$1" peer "${ts[0]}" "${ts[1]}" "$PEER_PORT" | swan_file "$1"
 }
 
-swan_initiate() { ike_ctl "$1" --initiate --child "$1" --timeout 60 >"$LAB/ike-$1/initiate" 2>&1; }
+swan_initiate() { ike_ctl "$1" --initiate --child "$1" --timeout $((60 * (${RSIP_VM:-0} ? 2 : 1))) >"$LAB/ike-$1/initiate" 2>&1; }
 
 # What tells that something is new, read from kernel and log, because every swanctl costs a second in an emulated machine:
-# the host's inbound SPIs; how often an IKE_SA came up.
+# the host's inbound SPIs; how often an IKE_SA of the host's came up, in its own log or the peer's.
 swan_child() { in_place "$1" ip xfrm state list dst "${LOCAL[$1]}" 2>/dev/null | grep -o 'spi 0x[0-9a-f]*' | sort; }
-swan_ike() { grep -c "IKE_SA $1\[[0-9]*\] \(established\|rekeyed\) between" "$LAB/ike-$1/charon.log"; }
+swan_ike() { grep -c "IKE_SA $1\[[0-9]*\] \(established\|rekeyed\) between" "$LAB/ike-${2:-$1}/charon.log"; }
+swan_spis() { awk '/^\tproto (esp|ah) spi/ && $4 != "0x00000000" { print $2, $4 }' | sort; } # of an `ip xfrm state list`
 swan_up() { [ -n "$(swan_child "$1")" ]; }
