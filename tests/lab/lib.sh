@@ -152,7 +152,7 @@ stop() {
 # less often, because each look costs it what it needs for the work
 wait_for() {
 	local end=$((SECONDS + $1 * (${RSIP_VM:-0} ? 4 : 1))) nap=0.02
-	[ "${RSIP_VM:-}" != 1 ] || nap=0.3
+	[ "${RSIP_VM:-}" != 1 ] || nap=0.6
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $SECONDS -lt $end ] || return 1

@@ -299,7 +299,7 @@ scenario() { # NAME IKE SA PORTS HOSTS STEP...
 	local h i why='' nodes
 	NAME=$1 IKE=$2 SA=$3 PORTS=$4 HOSTS='hosta hostb' RANGES=() IKE_PORTS='' DPD='' LEASE='' PEER_HOST='' STEPS="${*:6}"
 	BEGUN=$SECONDS BAD=0
-	UNSEEN=0 UNSEEN_IN=0 # packets of the hosts, of the peer, that the gateway had to drop
+	UNSEEN=0 UNSEEN_IN=0 UNCLAIMED=0 # packets of the hosts, of the peer, that the gateway had to drop
 	[ -z "${RESULTS:-}" ] || rm -f "$RESULTS/$NAME" "$RESULTS/.$NAME"
 	keep on 0 "$(uname -r), ${RSIP_COMMIT:-unknown}, $(date -u +%F)"
 	case $5 in
@@ -328,9 +328,12 @@ scenario() { # NAME IKE SA PORTS HOSTS STEP...
 	fi
 	wait_for 5 quiet_lab
 	captured
-	case " $STEPS" in *" -"*) UNSEEN_IN=$(($(unclaimed) - UNCLAIMED)) ;; esac
+	case "$GATEWAY $STEPS" in "rsip "*" -"* | "rsip -"*) UNSEEN_IN=$(($(unclaimed) - UNCLAIMED)) ;; esac
 	judge_wire
-	[ $BAD = 0 ] || [ -z "${LAB_KEEP:-}" ] || cp -r $LAB "$LAB_KEEP/$NAME" 2>/dev/null
+	[ $BAD = 0 ] || [ -z "${LAB_KEEP:-}" ] || {
+		mkdir -p "$LAB_KEEP-$NAME" # no sockets, which a shared folder does not take
+		(cd $LAB && find . -type f ! -path './bin/*' -exec cp --parents -t "$LAB_KEEP-$NAME" {} +)
+	}
 	nothing_left
 	scenario_over
 }

@@ -35,7 +35,7 @@ stream_end() {
 	LOST=0
 	for h in $HOSTS; do LOST=$((LOST + $(count_of lost "$LAB/stream-$h") + $(count_of doubled "$LAB/stream-$h"))); done
 }
-RATE=$([ "${RSIP_VM:-}" = 1 ] && echo 10 || echo 50) # datagrams a second: an emulated CPU has other things to do
+RATE=$([ "${RSIP_VM:-}" = 1 ] && echo 5 || echo 50) # datagrams a second: an emulated CPU has other things to do
 talk_once() { talker "$1" 40 20 && on "$1" "${TALKER[@]}" >"$LAB/flow-$1" 2>&1; } # NODE: twenty datagrams
 came_back() { count_of received "$LAB/flow-$1"; }
 talks() { talk_once "$1" && [ "$(came_back "$1")" = 20 ] || { echo "$1: of 20 datagrams $(came_back "$1") came back"; return 1; }; }

@@ -47,7 +47,7 @@ def results(top):
     for run in sorted(os.listdir(top)):
         gateway, _, kernel = run.partition("-")
         for name in os.listdir(os.path.join(top, run)):
-            if gateway not in GATEWAYS or name.startswith("."):
+            if gateway not in GATEWAYS or name.startswith(".") or not os.path.isfile(os.path.join(top, run, name)):
                 continue
             with open(os.path.join(top, run, name)) as f:
                 lines = [line.rstrip("\n").split("|", 4) for line in f]
