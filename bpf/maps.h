@@ -69,6 +69,8 @@ RSIP_ARRAY(rsip_frags, struct rsip_frag, 1);
 RSIP_ARRAY(rsip_icmp_rate, struct rsip_bucket, 1);
 /* Route and neighbour of a public destination, a cache for each CPU.  packets. */
 RSIP_ARRAY(rsip_nexthops, struct rsip_nexthop_entry, RSIP_NEXTHOPS);
+/* Room that a packet has while it is here.  packets. */
+RSIP_ARRAY(rsip_scratch, struct rsip_scratch, 1);
 /* What did attach change on this machine?  loader. */
 RSIP_ARRAY(rsip_undo, struct rsip_undo, RSIP_UNDO_MAX);
 

@@ -5,23 +5,35 @@
 
 #define RSIP_AF_INET 2
 
+/* A question to the kernel's routes, empty. */
+static __always_inline struct bpf_fib_lookup *rsip_fib_begin(void)
+{
+	struct rsip_scratch *scratch = rsip_scratch_get();
+
+	if (!scratch)
+		return NULL;
+	__builtin_memset(scratch->fib, 0, sizeof(scratch->fib));
+	return (struct bpf_fib_lookup *)scratch->fib;
+}
+_Static_assert(sizeof(struct bpf_fib_lookup) == sizeof(((struct rsip_scratch *)0)->fib), "bpf_fib_lookup");
+
 /* ---- toward a host ------------------------------------------------------------------------------------------------ */
 
 /* The controller does not know the neighbour (yet): the kernel may. */
 static __always_inline int rsip_host_lookup(struct rsip_ctx *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
 {
 	struct rsip_iface *iface = rsip_iface_get(rec->iface);
-	struct bpf_fib_lookup fib = {};
+	struct bpf_fib_lookup *fib = rsip_fib_begin();
 
-	if (!iface || !iface->ifindex)
+	if (!iface || !iface->ifindex || !fib)
 		return -RSIP_DROP_NO_NEXT_HOP;
-	fib.family = RSIP_AF_INET;
-	fib.ipv4_src = rec->endpoint;
-	fib.ipv4_dst = rec->host;
-	fib.ifindex = iface->ifindex;
-	if (bpf_fib_lookup(ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_OUTPUT) || fib.ifindex != iface->ifindex)
+	fib->family = RSIP_AF_INET;
+	fib->ipv4_src = rec->endpoint;
+	fib->ipv4_dst = rec->host;
+	fib->ifindex = iface->ifindex;
+	if (bpf_fib_lookup(ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT) || fib->ifindex != iface->ifindex)
 		return -RSIP_DROP_NO_NEXT_HOP;
-	__builtin_memcpy(hop->dst_mac, fib.dmac, 6);
+	__builtin_memcpy(hop->dst_mac, fib->dmac, 6);
 	__builtin_memcpy(hop->src_mac, iface->mac, 6);
 	hop->iface = rec->iface;
 	return 0;
@@ -81,36 +93,38 @@ static __always_inline int rsip_fib_reason(long ret)
 static __always_inline int rsip_route_lookup(struct rsip_walk *walk, const struct rsip_ip *ip,
 					     struct rsip_hop *hop, struct rsip_nexthop_entry *cache, __u32 route_gen)
 {
-	struct bpf_fib_lookup fib = {};
+	struct bpf_fib_lookup *fib = rsip_fib_begin();
 	struct rsip_iface *out;
 	long ret;
 
-	fib.family = RSIP_AF_INET;
-	fib.l4_protocol = ip->proto;
-	fib.tot_len = ip->seg;
-	fib.tos = ip->tos & 0x1c;
-	fib.ipv4_src = ip->saddr;
-	fib.ipv4_dst = ip->daddr;
-	fib.ifindex = rsip_ctx_ifindex(walk->ctx);
-	ret = bpf_fib_lookup(walk->ctx, &fib, sizeof(fib), 0);
-	walk->mtu = fib.mtu_result;
+	if (!fib)
+		return -RSIP_DROP_INTERNAL;
+	fib->family = RSIP_AF_INET;
+	fib->l4_protocol = ip->proto;
+	fib->tot_len = ip->seg;
+	fib->tos = ip->tos & 0x1c;
+	fib->ipv4_src = ip->saddr;
+	fib->ipv4_dst = ip->daddr;
+	fib->ifindex = rsip_ctx_ifindex(walk->ctx);
+	ret = bpf_fib_lookup(walk->ctx, fib, sizeof(*fib), 0);
+	walk->mtu = fib->mtu_result;
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
 		return rsip_fib_reason(ret);
-	hop->iface = rsip_iface_find(fib.ifindex);
+	hop->iface = rsip_iface_find(fib->ifindex);
 	out = rsip_iface_get(hop->iface);
 	if (!hop->iface || !out || out->role != RSIP_ROLE_PUBLIC)
 		return -RSIP_DROP_DST_NOT_PUBLIC;
 	if (ret == BPF_FIB_LKUP_RET_NO_NEIGH)
 		return RSIP_PASS_SLOW;
-	__builtin_memcpy(hop->dst_mac, fib.dmac, 6);
-	__builtin_memcpy(hop->src_mac, fib.smac, 6);
-	if (!cache || fib.mtu_result < out->mtu)
+	__builtin_memcpy(hop->dst_mac, fib->dmac, 6);
+	__builtin_memcpy(hop->src_mac, fib->smac, 6);
+	if (!cache || fib->mtu_result < out->mtu)
 		return 0;
 	cache->dst = ip->daddr;
 	cache->route_gen = route_gen;
 	cache->filled_ns = walk->now;
-	__builtin_memcpy(cache->dst_mac, fib.dmac, 6);
-	__builtin_memcpy(cache->src_mac, fib.smac, 6);
+	__builtin_memcpy(cache->dst_mac, fib->dmac, 6);
+	__builtin_memcpy(cache->src_mac, fib->smac, 6);
 	cache->iface = hop->iface;
 	return 0;
 }

@@ -57,17 +57,30 @@ static __always_inline int rsip_peer_place(struct rsip_ike_peer *p, __u32 now_s,
 	return unanswered;
 }
 
+/* The first host of a record.  0 or a negative error. */
+static __always_inline long rsip_peer_begin(const struct rsip_ike_peer_key *key, __u64 mine)
+{
+	struct rsip_scratch *scratch = rsip_scratch_get();
+
+	if (!scratch)
+		return -1;
+	__builtin_memset(&scratch->peer, 0, sizeof(scratch->peer));
+	scratch->peer.host[0] = mine;
+	scratch->peer.local = key->local;
+	scratch->peer.remote = key->remote;
+	return bpf_map_update_elem(&rsip_ike_peers, key, &scratch->peer, BPF_NOEXIST);
+}
+
 /* 1: the host has a place that it did not have before. */
 __noinline int rsip_peer_join(__be32 local, __be32 remote, __u64 mine, __u32 now_s)
 {
 	struct rsip_ike_peer_key key = { .local = local, .remote = remote };
 	struct rsip_ike_peer *p = bpf_map_lookup_elem(&rsip_ike_peers, &key);
-	struct rsip_ike_peer fresh = { .host = { mine }, .local = local, .remote = remote };
 	__u64 held;
 	int place;
 
 	if (!p) {
-		long err = bpf_map_update_elem(&rsip_ike_peers, &key, &fresh, BPF_NOEXIST);
+		long err = rsip_peer_begin(&key, mine);
 
 		if (err != -RSIP_EEXIST)
 			return !err;

@@ -34,6 +34,13 @@ static __always_inline struct rsip_policy *rsip_policy_get(void)
 	return bpf_map_lookup_elem(&rsip_policy, &zero);
 }
 
+static __always_inline struct rsip_scratch *rsip_scratch_get(void)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+
+	return bpf_map_lookup_elem(&rsip_scratch, &cpu);
+}
+
 union rsip_addr_word {
 	struct rsip_addr_entry e;
 	__u64 word;

@@ -10,7 +10,7 @@
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
- *            rsip_icmp_rate
+ *            rsip_icmp_rate rsip_scratch
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -27,7 +27,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 9
+#define RSIP_LAYOUT_VERSION 10
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
@@ -437,6 +437,16 @@ struct rsip_bucket {
 	__u32 pad;
 };
 _Static_assert(sizeof(struct rsip_bucket) == 16, "rsip_bucket");
+
+/*
+ * rsip_scratch: array of cpus; what would be too big for the stack, of which 6.1 gives a whole chain of calls 512
+ * bytes.  Nothing is kept in it from packet to packet.
+ */
+struct rsip_scratch {
+	__u64 fib[8]; /* struct bpf_fib_lookup */
+	struct rsip_ike_peer peer;
+};
+_Static_assert(sizeof(struct rsip_scratch) == 128, "rsip_scratch");
 
 /* rsip_nexthops: array of cpus * RSIP_NEXTHOPS; a cache of route lookups toward the public realm. */
 struct rsip_nexthop_entry {
