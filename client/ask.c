@@ -198,6 +198,10 @@ void rsip_show_status(const cJSON *answer, bool json)
 		if (get(item, "why"))
 			printf(" %llu s ago: %s", (unsigned long long)rsip_json_get_u64(item, "seconds-ago", 0),
 			       rsip_json_get_string(item, "why", "?"));
+		if (get(item, "answers-for"))
+			printf("; answers again for %llu s: back there after %llu s, when nothing is in use",
+			       (unsigned long long)rsip_json_get_u64(item, "answers-for", 0),
+			       (unsigned long long)rsip_json_get_u64(item, "return-after", 0));
 		printf("\n");
 	}
 	printf("client ID: %llu\n", (unsigned long long)rsip_json_get_u64(args, "client-id", 0));

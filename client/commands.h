@@ -37,6 +37,7 @@ int rsip_cmd_down(struct rsip_cli *cli);
 int rsip_cmd_status(struct rsip_cli *cli);
 int rsip_cmd_lease(struct rsip_cli *cli);
 int rsip_cmd_release(struct rsip_cli *cli);
+int rsip_cmd_move(struct rsip_cli *cli);
 int rsip_cmd_query(struct rsip_cli *cli);
 int rsip_cmd_strongswan(struct rsip_cli *cli);
 int rsip_cmd_check_path(struct rsip_cli *cli); /* strongswan --check */

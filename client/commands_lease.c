@@ -72,6 +72,19 @@ int rsip_cmd_release(struct rsip_cli *cli)
 	return status;
 }
 
+int rsip_cmd_move(struct rsip_cli *cli)
+{
+	cJSON *args = cJSON_CreateObject(), *answer;
+	int result, status;
+
+	if (cli->arg_cnt)
+		cJSON_AddStringToObject(args, "gateway", cli->args[0]);
+	result = rsip_ask(cli->set.socket, "gateway-move", args, &answer, NULL);
+	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
+	cJSON_Delete(answer);
+	return status;
+}
+
 /* RFC 3103 9.15.3: what the gateway does not name is to be taken as remote. */
 int rsip_cmd_query(struct rsip_cli *cli)
 {

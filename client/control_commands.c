@@ -236,6 +236,33 @@ static void namespace_get(struct rsip_conn *c, const cJSON *args)
 			c->d->jail.fd);
 }
 
+static int index_of(const struct rsip_gateways *gs, const struct rsip_inet *addr)
+{
+	for (unsigned int i = 0; i < gs->cnt; i++)
+		if (rsip_inet_same(&gs->g[i].addr, addr))
+			return (int)i;
+	return -1;
+}
+
+static void gateway_move(struct rsip_conn *c, const cJSON *args)
+{
+	const char *text = rsip_json_get_string(args, "gateway", "");
+	const struct rsip_gateways *gs = &c->d->gateways;
+	struct rsip_inet addr;
+	int to = 0;
+
+	if (*text)
+		to = rsip_inet_parse(text, &addr) ? -1 : index_of(gs, &addr);
+	if (to < 0 || gs->cnt < 2)
+		rsip_conn_reply(c, RSIP_CTL_EMPTY, "not one of this client's gateways (rsip-client status lists them)", NULL, -1);
+	else if (gs->at == (unsigned int)to)
+		rsip_conn_reply(c, RSIP_CTL_OK, "it is used already", NULL, -1);
+	else if (c->d->session.state >= RSIP_SESSION_ENDING || rsip_daemon_go(c->d, to))
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "there is no way to it", NULL, -1);
+	else
+		rsip_conn_reply(c, RSIP_CTL_OK, "moved", NULL, -1);
+}
+
 static void end(struct rsip_conn *c, const cJSON *args)
 {
 	(void)args;
@@ -251,6 +278,7 @@ static const struct {
 	{"lease-add", lease_add},
 	{"lease-remove", lease_remove},
 	{"query", query_start},
+	{"gateway-move", gateway_move},
 	{"strongswan-set", strongswan_set},
 	{"strongswan-off", strongswan_off},
 	{"shutdown", end},

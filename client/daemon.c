@@ -231,6 +231,9 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	next = rsip_daemon_ask_local(d, now);
 	if (next < d->look_ns)
 		d->look_ns = next;
+	next = rsip_daemon_return(d, now);
+	if (next < d->look_ns)
+		d->look_ns = next;
 	if (rsip_session_due(&d->session) <= now && d->connected)
 		rsip_session_tick(&d->session, now); /* they may have asked for something */
 	if (d->dirty)
@@ -382,6 +385,7 @@ static int open_loop(struct rsip_daemon *d)
 static void close_loop(struct rsip_daemon *d)
 {
 	rsip_daemon_disconnect(d);
+	rsip_aside_free(d->aside);
 	if (d->sockets)
 		event_free(d->sockets);
 	event_free(d->timer);
@@ -420,6 +424,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	if (!err) {
 		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;
 		err = rsip_gateways_parse(&d->gateways, d->set.gateway);
+		rsip_comeback_init(&d->comeback, d->set.return_after);
 		if (have_state)
 			rsip_gateways_begin(&d->gateways, &d->state.gateway);
 	}

@@ -5,6 +5,8 @@
 
 #include <cjson/cJSON.h>
 #include <event2/event.h>
+#include "aside.h"
+#include "comeback.h"
 #include "demand.h"
 #include "gateways.h"
 #include "guard.h"
@@ -31,6 +33,11 @@ struct rsip_daemon {
 	struct rsip_transport_io io;
 	struct rsip_gateways gateways; /* none: the default router is it */
 	bool moving;		       /* to the next of them, when the session is done */
+	struct rsip_comeback comeback; /* to a preferred one */
+	struct rsip_aside *aside;      /* with another gateway; or NULL */
+	unsigned int asked;	       /* which of them */
+	bool heard;		       /* it answered */
+	uint64_t sent, quiet_ns;       /* packets of programs, and since when no more */
 	bool connected;		       /* TCP: the connection stands; UDP: always */
 	uint64_t reconnect_ns, connect_by_ns;
 	bool asking_local;     /* a QUERY of our own is on its way */
@@ -92,6 +99,19 @@ uint64_t rsip_daemon_reach_due(const struct rsip_daemon *d, uint64_t now_ns);
 void rsip_daemon_disconnect(struct rsip_daemon *d);
 /* The gateway does not serve us: will another one be tried at once?  err as rsip_advice_text() has it. */
 bool rsip_daemon_fail_over(struct rsip_daemon *d, int err);
+/* The session and the tunnel go over to d->way, where requests begin at act_ns; the connection is closed already. */
+void rsip_daemon_enter(struct rsip_daemon *d, uint64_t act_ns);
+
+/* ---- daemon_return.c: back to a preferred gateway ---- */
+
+/* Does what is due; when it is next. */
+uint64_t rsip_daemon_return(struct rsip_daemon *d, uint64_t now_ns);
+/*
+ * To this one of the list, at once: leases here are given back, the like of them is asked for there.
+ * -EHOSTUNREACH: there is no way to it (said), and nothing has changed.
+ */
+int rsip_daemon_go(struct rsip_daemon *d, unsigned int at);
+
 /* Asks what is local, if that is due: when it is next. */
 uint64_t rsip_daemon_ask_local(struct rsip_daemon *d, uint64_t now_ns);
 void rsip_daemon_told_local(struct rsip_daemon *d, const struct rsip_answer *a, int err);

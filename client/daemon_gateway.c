@@ -110,6 +110,7 @@ bool rsip_daemon_fail_over(struct rsip_daemon *d, int err)
 		return false;
 	}
 	d->moving = rsip_gateways_fail(&d->gateways, err, rsip_daemon_now());
+	rsip_comeback_left(&d->comeback, rsip_daemon_now());
 	log_warn("%s: %s: next is %s", rsip_inet_text(&left), rsip_advice_text(err, why, sizeof(why)),
 		 rsip_inet_text(&d->gateways.g[d->gateways.at].addr));
 	return !rsip_gateways_all_failed(&d->gateways);
@@ -129,21 +130,30 @@ static bool locate_next(struct rsip_daemon *d)
 	return false;
 }
 
+void rsip_daemon_enter(struct rsip_daemon *d, uint64_t act_ns)
+{
+	rsip_aside_free(d->aside);
+	d->aside = NULL;
+	rsip_session_move(&d->session, &d->way.local, &d->way.gateway, act_ns);
+	d->reconnect_ns = rsip_daemon_now();
+	d->asking_local = false;
+	d->ask_local_ns = 0;
+	d->quiet_ns = 0;
+	d->dirty = true;
+	if (rsip_daemon_retunnel(d)) {
+		d->failed = true;
+		d->session.state = RSIP_SESSION_CLOSED;
+	}
+}
+
 static void move(struct rsip_daemon *d, uint64_t now)
 {
 	uint64_t when = rsip_gateways_all_failed(&d->gateways) && d->session.act_ns > now ? d->session.act_ns : now;
 
 	d->moving = false;
 	rsip_daemon_disconnect(d);
-	if (!locate_next(d))
-		return;
-	rsip_session_move(&d->session, &d->io.local, &d->io.gateway, when);
-	d->reconnect_ns = now;
-	d->dirty = true;
-	if (rsip_daemon_retunnel(d)) {
-		d->failed = true;
-		d->session.state = RSIP_SESSION_CLOSED;
-	}
+	if (locate_next(d))
+		rsip_daemon_enter(d, when);
 }
 
 void rsip_daemon_reach(struct rsip_daemon *d, uint64_t now)

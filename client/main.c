@@ -50,7 +50,7 @@ static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background",
 	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel tunnel-type device "
 	 "private-addresses key-id key-file "
-	 "wait place route query-every whole-address strongswan ike-ports ike-spis strongswan-dir "
+	 "wait place route query-every return-after whole-address strongswan ike-ports ike-spis strongswan-dir "
 	 "strongswan-vici" PLACES,
 	 0, 0, rsip_cmd_up},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
@@ -59,6 +59,7 @@ static const struct command commands[] = {
 	 rsip_cmd_status},
 	{"lease", "", "add a binding (--ports, --port, --spis, --lease, --listen ...)",
 	 " ports spis lease" PLACES, 0, 0, rsip_cmd_lease},
+	{"move", "[GATEWAY]", "go to another of the gateways now (default: the preferred one)", PLACES, 0, 1, rsip_cmd_move},
 	{"release", "BIND", "give a binding back", PLACES, 1, 1, rsip_cmd_release},
 	{"query", "[DEST...]",
 	 "which addresses and networks are local: to be reached without the gateway", PLACES, 0,

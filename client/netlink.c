@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* rtnetlink through libmnl: links, tunnel devices, a count of TC filters. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/in.h>
@@ -85,6 +86,10 @@ static int take_link_attr(const struct nlattr *attr, void *data)
 	case IFLA_ADDRESS:
 		if (mnl_attr_get_payload_len(attr) == sizeof(link->mac))
 			memcpy(link->mac, mnl_attr_get_payload(attr), sizeof(link->mac));
+		break;
+	case IFLA_STATS64:
+		memcpy(&link->sent, (char *)mnl_attr_get_payload(attr) + offsetof(struct rtnl_link_stats64, tx_packets),
+		       sizeof(link->sent));
 		break;
 	case IFLA_LINKINFO:
 		mnl_attr_parse_nested(attr, take_kind, link);

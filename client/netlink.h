@@ -20,6 +20,7 @@ struct rsip_link {
 	uint32_t mtu;
 	uint16_t hw_type; /* ARPHRD_* */
 	uint8_t mac[6];
+	uint64_t sent; /* packets */
 	char kind[16]; /* "veth", "ipip", or empty */
 	char name[RSIP_IFNAME_LEN];
 };

@@ -62,8 +62,9 @@ void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a,
 	s->state = RSIP_SESSION_UP;
 	s->resynced = s->told_plain = false;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
-	log_info("registered with %s as client %u for %u s", rsip_inet_text(&s->gateway), a->client_id,
-		 a->lease_s);
+	if (!s->quiet)
+		log_info("registered with %s as client %u for %u s", rsip_inet_text(&s->gateway), a->client_id,
+			 a->lease_s);
 }
 
 /* 302: ours from before a crash, and we still know its leases: go on.  Else end it first (10.2.1).

@@ -184,6 +184,7 @@ struct rsip_session {
 	struct rsip_auth_key key; /* id 0: none */
 	uint64_t auth_sent, auth_seen; /* highest number of ours, and of an unasked message of the gateway's */
 	bool resynced;		       /* it has told us a higher number; not twice in a row */
+	bool quiet;		       /* that it is registered is nobody's news */
 	bool told_plain;	       /* the log knows that somebody answers without proof */
 	unsigned int silent; /* requests in a row that nobody answered */
 	struct rsip_request req;

@@ -58,6 +58,8 @@ const struct rsip_setting rsip_setting_table[] = {
 	     "that is remote"),
 	NUMBER("query-every", query_every, 86400, "S",
 	       "ask the gateway so often what is local (default 300; with several gateways 30)"),
+	NUMBER("return-after", return_after, 86400, "S",
+	       "back to a gateway named earlier when it has answered for so long and nothing is in use (default 300; 0: never)"),
 	TEXT("device", device, "NAME", "name of the tunnel device (default rsip0)"),
 	TEXT("state-dir", state_dir, "DIR",
 	     "folder of state file and namespace (default " RSIP_CLIENT_STATE_DIR ")"),
@@ -102,6 +104,7 @@ void rsip_settings_init(struct rsip_settings *s)
 	s->ports_max = 1024;
 	s->ports_idle = 300;
 	s->wait = 15;
+	s->return_after = 300;
 }
 
 int rsip_settings_name(struct rsip_settings *s, const char *name, char *why, size_t size)

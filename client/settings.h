@@ -29,7 +29,7 @@ struct rsip_settings {
 	char place[12];	   /* "namespace" or "host" */
 	char route[8];	   /* "bound" or "remote": what goes through the tunnel, with place host */
 	char listen[128];  /* ports of services, "80,443" */
-	uint32_t ports, ports_max, ports_idle, spis, lease, wait, query_every;
+	uint32_t ports, ports_max, ports_idle, spis, lease, wait, query_every, return_after;
 	bool strongswan; /* lease for a strongSwan and configure it */
 	uint32_t ike_ports, charon_spis;
 	char strongswan_dir[200], strongswan_vici[108];

@@ -4,6 +4,7 @@
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
 #include "mnl.h"
@@ -18,7 +19,7 @@ static int take_socket(const struct nlmsghdr *h, void *data)
 	return MNL_CB_OK;
 }
 
-static int dump(struct mnl_socket *sock, uint8_t family, uint8_t proto, struct rsip_portset *used)
+static int dump(struct mnl_socket *sock, uint8_t family, uint8_t proto, uint32_t states, mnl_cb_t take, void *arg)
 {
 	char buf[256];
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
@@ -30,12 +31,12 @@ static int dump(struct mnl_socket *sock, uint8_t family, uint8_t proto, struct r
 	h->nlmsg_seq = 1;
 	req->sdiag_family = family;
 	req->sdiag_protocol = proto;
-	req->idiag_states = ~0U;
-	err = rsip_mnl_exchange(sock, h, take_socket, used);
+	req->idiag_states = states;
+	err = rsip_mnl_exchange(sock, h, take, arg);
 	return err == -ENOENT ? 0 : err; /* no such protocol here */
 }
 
-int rsip_sockets_ports(struct rsip_portset *used)
+static int dump_all(uint32_t states, mnl_cb_t take, void *arg)
 {
 	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP},
 			     families[] = {AF_INET, AF_INET6};
@@ -45,7 +46,37 @@ int rsip_sockets_ports(struct rsip_portset *used)
 	if (err)
 		return err;
 	for (int i = 0; i < 4 && !err; i++)
-		err = dump(sock, families[i & 1], protos[i >> 1], used);
+		err = dump(sock, families[i & 1], protos[i >> 1], states, take, arg);
 	mnl_socket_close(sock);
 	return err;
+}
+
+int rsip_sockets_ports(struct rsip_portset *used)
+{
+	return dump_all(~0U, take_socket, used);
+}
+
+struct talkers {
+	__be32 addr;
+	int cnt;
+};
+
+/* An IPv6 socket has an IPv4 address at the end of a mapped one. */
+static int take_talker(const struct nlmsghdr *h, void *data)
+{
+	const struct inet_diag_msg *m = mnl_nlmsg_get_payload(h);
+	struct talkers *t = data;
+
+	if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
+		t->cnt += m->id.idiag_src[m->idiag_family == AF_INET6 ? 3 : 0] == t->addr;
+	return MNL_CB_OK;
+}
+
+int rsip_sockets_talking(__be32 addr)
+{
+	const uint32_t idle = 1 << TCP_TIME_WAIT | 1 << TCP_CLOSE | 1 << TCP_LISTEN;
+	struct talkers t = {.addr = addr};
+	int err = dump_all(~idle, take_talker, &t);
+
+	return err ? err : t.cnt;
 }

@@ -98,6 +98,10 @@ static void add_gateways(const struct rsip_daemon *d, cJSON *root, uint64_t now)
 			rsip_json_add_u64(obj, "seconds-ago", (now - g->failed_ns) / RSIP_NS_PER_S);
 			cJSON_AddStringToObject(obj, "why", rsip_advice_text(g->err, why, sizeof(why)));
 		}
+		if (d->comeback.since_ns && d->comeback.at == i) {
+			rsip_json_add_u64(obj, "answers-for", (now - d->comeback.since_ns) / RSIP_NS_PER_S);
+			rsip_json_add_u64(obj, "return-after", d->comeback.hold_s);
+		}
 		cJSON_AddItemToArray(list, obj);
 	}
 }

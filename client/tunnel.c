@@ -368,6 +368,13 @@ uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t)
 	return t->mtu;
 }
 
+uint64_t rsip_tunnel_sent(const struct rsip_tunnel *t)
+{
+	struct rsip_link link;
+
+	return rsip_nl_link_get_index(t->inside, t->app, &link) ? 0 : link.sent;
+}
+
 int rsip_tunnel_counters(const struct rsip_tunnel *t, uint64_t sums[RSIP_TUN_COUNTERS])
 {
 	return t->bpf ? rsip_tunnel_bpf_counters(t->bpf, sums) : -EOPNOTSUPP;

@@ -64,6 +64,8 @@ void rsip_tunnel_rules_clear(uint32_t table);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre", "ip6tnl", "ip6gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
+/* Packets that programs have sent into it. */
+uint64_t rsip_tunnel_sent(const struct rsip_tunnel *t);
 /* Sums over all CPUs; -EOPNOTSUPP where the kernel's device counts. */
 int rsip_tunnel_counters(const struct rsip_tunnel *t, uint64_t sums[RSIP_TUN_COUNTERS]);
 

@@ -22,13 +22,13 @@ link_local() { on "$1" ip -6 -br addr show dev "$2" scope link | grep -o 'fe80[^
 wait_for 5 link_local gw priv0 && wait_for 5 link_local hosta eth0 || lab_abort "no link-local address: $(on gw ip -6 addr)"
 LL=$(link_local gw priv0)%eth0
 
-machine() {
-	on hosta ip -br link
-	on hosta ip -br addr
+machine() { # ip6tnl0 and ip6gre0 come with the kernel's modules and stay with them
+	on hosta ip -br link | grep -v '^ip6'
+	on hosta ip -br addr | grep -v '^ip6'
 	on hosta ip rule
 	on hosta ip -4 route show table all
 	on hosta ip -6 route show
-	on hosta tc qdisc show
+	on hosta tc qdisc show | grep -v 'dev ip6'
 	on hosta sysctl net.ipv4.conf.all.arp_ignore
 }
 before=$(machine)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* client/gateways.c, locals.c, and a session that goes to another gateway. */
 #include "client_fixture.h"
+#include "comeback.h"
 #include "gateways.h"
 #include "locals.h"
 
@@ -73,6 +74,62 @@ Test(gateways, one_alone_is_never_left)
 	cr_assert(!rsip_gateways_fail(&gs, -ETIMEDOUT, 0));
 	rsip_gateways_parse(&gs, "");
 	cr_assert(!rsip_gateways_fail(&gs, -ETIMEDOUT, 0));
+}
+
+/* ---- back to a preferred one ---- */
+
+Test(comeback, a_gateway_must_have_answered_for_long_enough)
+{
+	struct rsip_comeback c;
+
+	rsip_comeback_init(&c, 300);
+	cr_assert(!rsip_comeback_is_ripe(&c, 1000 * S));
+	rsip_comeback_heard(&c, 0, 1000 * S);
+	cr_assert_eq(c.ask_ns, 1030 * S, "a tenth of the time, 30 s at most");
+	rsip_comeback_heard(&c, 0, 1030 * S);
+	cr_assert(!rsip_comeback_is_ripe(&c, 1300 * S - 1));
+	cr_assert(rsip_comeback_is_ripe(&c, 1300 * S));
+	rsip_comeback_unheard(&c, 1300 * S);
+	cr_assert(!rsip_comeback_is_ripe(&c, 1300 * S), "once silent, it begins anew");
+	rsip_comeback_heard(&c, 0, 1310 * S);
+	rsip_comeback_heard(&c, 1, 1400 * S);
+	cr_assert(!rsip_comeback_is_ripe(&c, 1610 * S), "it was another one");
+	cr_assert(rsip_comeback_is_ripe(&c, 1700 * S));
+}
+
+Test(comeback, never_is_never)
+{
+	struct rsip_comeback c;
+
+	rsip_comeback_init(&c, 0);
+	rsip_comeback_heard(&c, 0, 1 * S);
+	cr_assert(!rsip_comeback_is_ripe(&c, 100000 * S));
+}
+
+Test(comeback, a_return_that_did_not_last_makes_the_next_one_later)
+{
+	static const uint32_t hold[] = {600, 1200, 2400, 3600, 3600};
+	uint64_t at = 1000 * S;
+	struct rsip_comeback c;
+
+	rsip_comeback_init(&c, 300);
+	rsip_comeback_left(&c, at);
+	cr_assert_eq(c.hold_s, 300, "the first failure says nothing of returns");
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(hold); i++) {
+		rsip_comeback_heard(&c, 0, at);
+		rsip_comeback_done(&c, at);
+		at += 10 * S;
+		rsip_comeback_left(&c, at);
+		cr_assert_eq(c.hold_s, hold[i], "%u", c.hold_s);
+		cr_assert_eq(c.since_ns, 0);
+	}
+	rsip_comeback_done(&c, at);
+	rsip_comeback_left(&c, at + 3600 * S);
+	cr_assert_eq(c.hold_s, 300, "this one lasted");
+	rsip_comeback_init(&c, 7200);
+	rsip_comeback_done(&c, at);
+	rsip_comeback_left(&c, at + 1);
+	cr_assert_eq(c.hold_s, 7200, "never less than is set");
 }
 
 /* ---- the session ---- */

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Back to the preferred gateway: when it has answered for long enough, not while a program holds a connection, and with
+# all given back at the other; and whenever the operator says so (rsip-client move).
+. "$(dirname "$0")/lib.sh"
+. "$LAB_SRC/gw2.sh"
+lab_enter "$@"
+LAB_LEASES='"default": 1800, "hold": 0'
+lab_up
+gw2_up || lab_abort "the second gateway: $(tail -n 3 $LAB/attach2.log $LAB/rsipd2.log 2>/dev/null)"
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+works() { inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 5 5 >$LAB/talk.json 2>&1 && [ "$(js 'd["lost"]' <$LAB/talk.json)" = 0 ]; }
+used() { client hosta status --json | js 'd["gateway"]'; }
+address() { client hosta status --json | js '[b["address"] for b in d["bindings"]][0]'; }
+serves() { [ "$(used)" = "$1" ] && [ "$(address)" = "$2" ] && works; }
+bindings2() { ctl2 --json bindings | fact bindings; }
+away() { on lan ip link set portg "$1"; } # the first gateway's machine, as hosts see it
+
+start peer web.log "$PY" -m http.server 80 --directory $LAB
+wait_for 10 listens peer 80
+host_up hosta --gateway $GW_PRIV,$GW2_PRIV --ports 8 --query-every 1 --return-after 2 || not_ok "hosta: $(cat $LAB/client-hosta.log)"
+away down
+check "the first gateway is gone: at the second" wait_for 30 serves $GW2_PRIV $POOL2
+started_inside hosta held.log "$PY" -c "
+import socket, time
+s = socket.create_connection(('$PEER', 80))
+print('ready', flush=True)
+time.sleep(600)"
+held=$STARTED
+away up
+answers_for() { [ "$(client hosta status --json | js "max(g.get('answers-for', 0) for g in d['gateways'])")" -ge "$1" ]; }
+check "it answers again for longer than it must, and nothing was sent for 10 s" wait_for 60 answers_for 12
+check_eq "but a connection is open: it stays" "$(used)" $GW2_PRIV
+check "status says so" eval 'client hosta status | grep -q "^  $GW_PRIV: left .*; answers again for .* s: back there after 2 s"'
+check_eq "asking left nothing there" "$(ctl --json clients | js 'len(d["clients"])')" 0
+kill "$held"
+check "the connection ends: back to the first" wait_for 30 serves $GW_PRIV $POOL
+given_back() { [ -z "$(bindings2)" ] && [ "$(ctl2 --json clients | js 'len(d["clients"])')" = 0 ]; }
+check "and the second has everything back" wait_for 5 given_back
+client hosta move $GW2_PRIV
+check "the operator moves it" wait_for 10 serves $GW2_PRIV $POOL2
+client hosta move
+check "and back" wait_for 10 serves $GW_PRIV $POOL
+check "to what is no gateway of its: not" eval '! client hosta move 10.1.2.3 2>$LAB/move.log && grep -q "not one of" $LAB/move.log'
+check "each time all is given back" wait_for 5 given_back
+client hosta down
+check_eq "no binding is left at either" "$(bindings; bindings2)" ""
+lab_end
+
