@@ -436,7 +436,8 @@ size_t rsip_engine_receive(struct rsip_engine *e, const struct rsip_from *from, 
 	size_t n;
 
 	e->busy = true;
-	rsip_lease_expire(e->lm, now_ns); /* nobody is served by a lease that has run out */
+	if (rsip_lease_expire(e->lm, now_ns) <= now_ns)
+		rsip_lease_expire_host(e->lm, from->addr, now_ns); /* its turn may be far away */
 	rsip_engine_departed_expire(e, now_ns);
 	if (from->transport == RSIP_TRANSPORT_UDP)
 		rq.hash = rsip_engine_hash(e, msg, len);

@@ -171,7 +171,8 @@ int rsip_engine_restore(struct rsip_engine *e, struct rsip_lease_client *c, cons
 void rsip_engine_keep(struct rsip_engine *e, struct rsip_lease_client *c);
 
 /*
- * Ends what expired, sends and repeats what is due.  Returns when to call it again (~0ULL: never).
+ * Ends what expired, sends and repeats what is due.  Returns when to call it again (~0ULL: never): not after now_ns where
+ * much has expired together, so that requests are served in between.
  */
 uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
 

@@ -361,20 +361,35 @@ void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *pub, ui
 
 uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns)
 {
+	unsigned int room = RSIP_LEASE_EXPIRE_MAX;
+	uint64_t next, rest_next;
 	struct rsip_timer *t;
-	uint64_t next;
 
-	while ((t = rsip_timer_first(&lm->timers)) && t->at_ns <= now_ns) {
+	while ((t = rsip_timer_first(&lm->timers)) && t->at_ns <= now_ns && room--) {
 		if (t->kind == TIMER_BIND)
 			bind_end(lm, BIND_OF(t), RSIP_END_EXPIRED, now_ns);
 		else
 			rsip_lease_deregister(lm, &CLIENT_OF(t)->pub, RSIP_END_EXPIRED, now_ns);
 	}
-	lease_rest_end(lm, now_ns);
 	next = t ? t->at_ns : ~0ULL;
-	if (lm->rest_first && lm->rest_first->row.rest_ns < next && lm->rest_first->row.rest_ns > now_ns)
-		next = lm->rest_first->row.rest_ns; /* else it waits for the store */
-	return next;
+	rest_next = lease_rest_end(lm, now_ns, RSIP_LEASE_EXPIRE_MAX);
+	return rest_next < next ? rest_next : next;
+}
+
+void rsip_lease_expire_host(struct rsip_lease *lm, __be32 host, uint64_t now_ns)
+{
+	struct client *c = lease_client_by_host(lm, host);
+	struct bind *next;
+
+	if (c && c->timer.at_ns <= now_ns) {
+		rsip_lease_deregister(lm, &c->pub, RSIP_END_EXPIRED, now_ns);
+		return;
+	}
+	for (struct bind *b = c ? c->binds : NULL; b; b = next) {
+		next = b->next;
+		if (b->timer.at_ns <= now_ns)
+			bind_end(lm, b, RSIP_END_EXPIRED, now_ns);
+	}
 }
 
 enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt)

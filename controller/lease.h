@@ -203,8 +203,14 @@ enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt);
 /* Next hop of a host changed: all its bindings follow. */
 void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint64_t nexthop);
 
-/* Ends what expired at now_ns, frees what has rested; returns the next time it wants to be called (~0ULL: never). */
+/*
+ * Ends what expired at now_ns and frees what has rested, RSIP_LEASE_EXPIRE_MAX of each at most, so that a million leases that
+ * end together keep nobody waiting.  Returns when it wants to be called again: at once where that is not after now_ns; ~0ULL: never.
+ */
+#define RSIP_LEASE_EXPIRE_MAX 128
 uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns);
+/* Ends what expired of one host, however much of others is still to be ended: nobody is served by a lease that has run out. */
+void rsip_lease_expire_host(struct rsip_lease *lm, __be32 host, uint64_t now_ns);
 
 /*
  * Walks for the control socket, in pages in order of creation: behind the item with this seq, be it gone or not; 0 starts.

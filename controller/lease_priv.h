@@ -154,7 +154,8 @@ void lease_found_clear(struct rsip_lease *lm);
 /* Begins the rest until row->rest_ns; held passes on success.  NULL: memory is out. */
 struct resting *lease_rest(struct rsip_lease *lm, const struct rsip_store_lease *row, uint32_t addr_index,
 			   struct holding *held);
-void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns);
+/* Frees what has rested at now_ns, max of them at most; returns when there is more to free, ~0ULL: only after a commit. */
+uint64_t lease_rest_end(struct rsip_lease *lm, uint64_t now_ns, unsigned int max);
 void lease_rest_sort(struct rsip_lease *lm); /* after a start: by the end of the rest */
 void lease_rest_clear(struct rsip_lease *lm);
 /* Does this port or SPI rest after a binding of this very host? */

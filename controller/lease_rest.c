@@ -161,10 +161,18 @@ static bool is_durable(const struct rsip_lease *lm, const struct resting *r)
 	return !lm->journal || r->batch <= rsip_journal_durable(lm->journal);
 }
 
-void lease_rest_end(struct rsip_lease *lm, uint64_t now_ns)
+uint64_t lease_rest_end(struct rsip_lease *lm, uint64_t now_ns, unsigned int max)
 {
-	while (lm->rest_first && lm->rest_first->row.rest_ns <= now_ns && is_durable(lm, lm->rest_first))
-		rest_over(lm, lm->rest_first);
+	struct resting *r;
+
+	while ((r = lm->rest_first) && r->row.rest_ns <= now_ns) {
+		if (!is_durable(lm, r))
+			return ~0ULL; /* it waits for the store */
+		if (!max--)
+			return now_ns;
+		rest_over(lm, r);
+	}
+	return r ? r->row.rest_ns : ~0ULL;
 }
 
 static int by_end(const void *a, const void *b)

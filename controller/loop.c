@@ -33,6 +33,16 @@ static void tell_service(struct rsip_server *s, uint64_t now_ns)
 				    rsip_lease_bind_count(s->ctl_ctx.lm));
 }
 
+/* Ends what has expired; where there is much of it, the sockets have their turn in between. */
+static void run_engine(struct rsip_server *s, uint64_t now_ns)
+{
+	struct timeval at_once = {0, 0};
+
+	if (rsip_engine_tick(s->engine, now_ns) <= now_ns)
+		event_add(s->wake, &at_once);
+	rsip_server_store_kick(s);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct rsip_server *s = arg;
@@ -42,8 +52,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
-	rsip_engine_tick(s->engine, now_ns);
-	rsip_server_store_kick(s);
+	run_engine(s, now_ns);
 	if (s->routes_pending) {
 		s->routes_pending = false;
 		dp->ops->routes_changed(dp);
@@ -76,12 +85,9 @@ static void on_committed(evutil_socket_t fd, short what, void *arg)
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
-	struct rsip_server *s = arg;
-
 	(void)fd;
 	(void)what;
-	rsip_engine_tick(s->engine, rsip_now_ns());
-	rsip_server_store_kick(s);
+	run_engine(arg, rsip_now_ns());
 }
 
 static void on_netlink(evutil_socket_t fd, short what, void *arg)

@@ -26,7 +26,8 @@ static unsigned int ended[4];
 static inline void at(uint64_t s)
 {
 	now = s * S;
-	rsip_lease_expire(lm, now);
+	while (rsip_lease_expire(lm, now) <= now)
+		;
 }
 
 static inline void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)

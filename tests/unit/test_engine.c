@@ -186,6 +186,25 @@ Test(engine, lease_times_are_kept_within_bounds)
 	}
 }
 
+Test(engine, nobody_is_served_by_what_has_run_out_with_many_others)
+{
+	unsigned int last = 3 * RSIP_LEASE_EXPIRE_MAX;
+	uint32_t id;
+
+	for (unsigned int n = 1; n < last; n++)
+		cr_assert(registered(gw_host(n)));
+	gw.now += S;
+	id = registered(gw_host(last));
+	gw.now += 3600 * S;
+	an_assign(id, 1);
+	cr_assert_eq(say(gw_host(last), 2), RSIP_ERR_REGISTER_FIRST, "the others' registrations are not all ended yet");
+	cr_assert_gt(rsip_lease_client_count(gw.lm), RSIP_LEASE_EXPIRE_MAX);
+	cr_assert_leq(tick_at(gw.now), gw.now, "it wants to go on at once");
+	tick_at(gw.now);
+	cr_assert_gt(tick_at(gw.now), gw.now);
+	cr_assert_eq(rsip_lease_client_count(gw.lm), 0);
+}
+
 Test(engine, a_remote_is_ignored_without_remote_policy)
 {
 	uint32_t id = registered(gw_host(1));

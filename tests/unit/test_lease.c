@@ -357,3 +357,46 @@ Test(lease, two_thousand_hosts_with_64_ports_and_4_spis_each, .init = four_addre
 	cr_assert_eq(s.spis_leased, 8000);
 	cr_assert_eq(rsip_lease_bind_count(lm), 4000);
 }
+
+/* ---- many at once --------------------------------------------------------------------------------------------------- */
+
+Test(lease, many_that_end_together_end_in_turns)
+{
+	unsigned int calls = 0, before;
+
+	for (unsigned int n = 1; n <= 3 * RSIP_LEASE_EXPIRE_MAX; n++)
+		grant(n, any_ports(1));
+	now += 1800 * S;
+	do {
+		before = ended[RSIP_END_EXPIRED];
+		calls++;
+		cr_assert_lt(calls, 20);
+	} while (rsip_lease_expire(lm, now) <= now && ended[RSIP_END_EXPIRED] - before <= RSIP_LEASE_EXPIRE_MAX);
+	cr_assert_eq(calls, 3);
+	cr_assert_eq(ended[RSIP_END_EXPIRED], 3 * RSIP_LEASE_EXPIRE_MAX);
+	now += 120 * S;
+	for (calls = 1; rsip_lease_expire(lm, now) <= now; calls++)
+		cr_assert_lt(calls, 20);
+	cr_assert_geq(calls, 3, "and so does their rest");
+	cr_assert_eq(refusal(1, any_ports(1)), RSIP_OK);
+}
+
+Test(lease, a_host_is_served_as_of_now_however_many_others_are_to_be_ended)
+{
+	unsigned int last = 3 * RSIP_LEASE_EXPIRE_MAX;
+
+	for (unsigned int n = 1; n < last; n++)
+		grant(n, any_ports(2));
+	now += S;
+	grant(last, any_ports(2));
+	grant(last, any_spis(4));
+	now += 1800 * S;
+	cr_assert_leq(rsip_lease_expire(lm, now), now);
+	cr_assert_eq(host(last)->bind_cnt, 2, "its turn has not come");
+	rsip_lease_expire_host(lm, HOST(last), now);
+	cr_assert_eq(host(last)->bind_cnt, 0);
+	now += 3600 * S;
+	rsip_lease_expire_host(lm, HOST(last), now);
+	cr_assert_null(rsip_lease_by_host(lm, HOST(last)), "nor its registration");
+	rsip_lease_expire_host(lm, HOST(last), now);
+}

@@ -636,7 +636,8 @@ static void crash(bool power)
 static void pass(uint64_t ns)
 {
 	now += ns;
-	rsip_lease_expire(lm, now);
+	while (rsip_lease_expire(lm, now) <= now)
+		;
 	oracle_expire();
 }
 
