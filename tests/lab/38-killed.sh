@@ -23,7 +23,8 @@ machine() { # all that a client may change on host A
 }
 # traced PLACE [INJECTION]: a whole life, from up to down, as one process under strace
 traced() {
-	start hosta life.log strace -f -qq -o $LAB/calls -e trace=$CALLS ${2:+-e "inject=$CALLS:$2"} "$BIN/rsip-client" up --foreground \
+	# LeakSanitizer is a tracer itself: two do not fit
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 start hosta life.log strace -f -qq -o $LAB/calls -e trace=$CALLS ${2:+-e "inject=$CALLS:$2"} "$BIN/rsip-client" up --foreground \
 		--gateway $GW_PRIV --state-dir $DIR --ports 4 --place "$1" --wait 5
 	local life=$STARTED
 	wait_for 10 eval "client hosta status --json | js 'd[\"bindings\"][0]' || ! kill -0 $life"
