@@ -4,8 +4,25 @@
 #define RSIP_BPF_INBOUND_H
 
 /*
+ * All fragments of a packet must take one way: where one of them may be too big for the next link, which the kernel
+ * is to fragment, the kernel must get the others, too, or it never puts the packet together.  iface: of arrival;
+ * mtu: of that link.
+ */
+__noinline int rsip_link_may_not_fit(__u32 iface, __u32 mtu)
+{
+	struct rsip_iface *rec = rsip_iface_get(iface);
+
+	return rec && rec->mtu > mtu;
+}
+
+static __always_inline bool rsip_frags_may_not_fit(const struct rsip_walk *walk, const struct rsip_ip *ip, __u32 mtu)
+{
+	return ip->frag && !ip->df && !walk->forwarded && rsip_link_may_not_fit(walk->iface, mtu);
+}
+
+/*
  * A packet whose binding is found: the last checks, then into the tunnel.  0, RSIP_PASS_SLOW (it must be
- * fragmented: untouched as yet), RSIP_PASS_TC or -RSIP_DROP_*.
+ * fragmented: untouched as yet), RSIP_PASS_FRAGMENT (so may others of its packet), RSIP_PASS_TC or -RSIP_DROP_*.
  */
 static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
 					int slot)
@@ -30,6 +47,8 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	if (ip->ttl <= 1 && !walk->forwarded)
 		return -RSIP_DROP_TTL_EXCEEDED;
 	walk->mtu = rec->mtu;
+	if (rsip_frags_may_not_fit(walk, ip, rec->mtu))
+		return RSIP_PASS_FRAGMENT;
 	if (ip->seg > rec->mtu && !ip->df && !walk->forwarded)
 		return RSIP_PASS_SLOW;
 	if (ip->seg > rec->mtu)

@@ -60,7 +60,7 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
 	res = rsip_to_host(walk, ip, key, res);
-	if (res == RSIP_PASS_SLOW)
+	if (res == RSIP_PASS_SLOW || res == RSIP_PASS_FRAGMENT)
 		return rsip_to_kernel(walk, ip, res);
 	return res ? res : RSIP_HAIRPIN;
 }
@@ -73,6 +73,8 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 	if (ip->ttl <= 1)
 		return -RSIP_DROP_TTL_EXCEEDED;
 	res = rsip_route(walk, ip, &hop);
+	if ((!res || res == -RSIP_DROP_TOO_BIG) && rsip_frags_may_not_fit(walk, ip, walk->mtu))
+		res = RSIP_PASS_FRAGMENT;
 	if (res == -RSIP_DROP_TOO_BIG && !ip->df)
 		res = RSIP_PASS_SLOW;
 	if (res == -RSIP_DROP_TOO_BIG && rsip_is_many(walk, ip))

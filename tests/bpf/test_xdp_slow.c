@@ -4,6 +4,8 @@
  * the kernel sends it out by the slow-path device: reassembled, forwarded (TTL one less), and
  * fragmented anew, the first fragment first.
  */
+#include <unistd.h>
+#include <bpf/bpf.h>
 #include "gateway.h"
 
 TestSuite(xdp_slow, .init = gateway_up, .fini = gateway_down);
@@ -37,17 +39,73 @@ Test(xdp_slow, too_big_without_df_is_marked_to_be_fragmented)
 	expect_marked(big, IF_PUB, RSIP_CNT_SLOW_PATH, RSIP_MARK_POOL);
 }
 
-Test(xdp_slow, fragments_of_a_whole_address_need_no_kernel)
+/* The tunnel takes what the public link takes, or there is DF: the kernel has nothing to do. */
+Test(xdp_slow, fragments_of_a_whole_address_that_must_fit_need_no_kernel)
 {
-	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true);
+	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true, .mtu = 1500);
+	uint32_t narrow = given_binding(HOST_B, PUB_2, .whole = true);
 	struct pkt later = pkt(from_router, IP(.frag = 64, .proto = 17), bytes(32));
 	struct pkt first = pkt(from_router, IP(.mf = true), udp(53, 9), bytes(32));
+	struct pkt with_df = pkt(from_router, ip4(REMOTE, PUB_2, .mf = true, .df = true), udp(53, 9), bytes(32));
 	struct pkt want_later =
 		pkt(to_host_a(), IP(.frag = 64, .proto = 17, .ttl = 63), bytes(32));
 	struct pkt want_first = pkt(to_host_a(), IP(.mf = true, .ttl = 63), udp(53, 9), bytes(32));
+	struct pkt want_df = pkt(to_host_b(.df = true), ip4(REMOTE, PUB_2, .mf = true, .df = true, .ttl = 63),
+				 udp(53, 9), bytes(32));
 
 	expect_tunnelled(later, want_later, slot);
 	expect_tunnelled(first, want_first, slot);
+	expect_tunnelled(with_df, want_df, narrow);
+}
+
+/* The kernel must have the small last one, too: it puts all of them together before it fragments anew. */
+Test(xdp_slow, fragments_of_a_whole_address_that_may_not_fit_all_go_to_the_kernel)
+{
+	given_binding(HOST_A, PUB_1, .whole = true);
+	struct pkt first = pkt(from_router, IP(.mf = true), udp(53, 9), bytes(1472));
+	struct pkt last = pkt(from_router, IP(.frag = 185, .proto = 17), bytes(32));
+
+	expect_marked(first, IF_PUB, RSIP_CNT_FRAGMENT_PASSED, RSIP_MARK_POOL);
+	expect_marked(last, IF_PUB, RSIP_CNT_FRAGMENT_PASSED, RSIP_MARK_POOL);
+}
+
+Test(xdp_slow, fragments_of_a_host_to_a_whole_address_all_go_to_the_kernel)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	given_binding(HOST_B, PUB_2, .whole = true);
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, PUB_2, .frag = 185, .proto = 17), bytes(32));
+	struct pkt want = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, PUB_2, .frag = 185, .proto = 17), bytes(32));
+
+	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_POOL, .want = &want,
+		   .out_slot = slot, .bytes = outer_len(&want), .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
+}
+
+static void given_mtu(uint32_t iface, uint32_t mtu)
+{
+	int fd = gateway_map_named("rsip_ifaces");
+	struct rsip_iface rec;
+
+	cr_assert_eq(bpf_map_lookup_elem(fd, &iface, &rec), 0);
+	rec.mtu = mtu;
+	cr_assert_eq(bpf_map_update_elem(fd, &iface, &rec, BPF_ANY), 0);
+	close(fd);
+}
+
+/* A private link with room for more than the public one takes: some of a packet's fragments would be too big there. */
+Test(xdp_slow, fragments_of_a_host_on_a_wider_link_are_all_opened_for_the_kernel)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt small = pkt(from_host_a(), ip4(PUB_1, REMOTE, .frag = 185, .proto = 17), bytes(32));
+	struct pkt opened = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, REMOTE, .frag = 185, .proto = 17), bytes(32));
+	struct pkt with_df = pkt(from_host_a(), ip4(PUB_1, REMOTE, .frag = 185, .proto = 17, .df = true), bytes(32));
+	struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .frag = 185, .proto = 17, .df = true, .ttl = 63), bytes(32));
+
+	given_mtu(IF_PRIV, 9000);
+	for (int twice = 0; twice < 2; twice++) { /* the second finds its route in the cache */
+		expect_run(small, .iface = IF_PRIV, .action = XDP_PASS, .want = &opened, .out_slot = slot,
+			   .bytes = outer_len(&opened), .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
+		expect_sent(with_df, sent, slot);
+	}
 }
 
 Test(xdp_slow, fragments_from_impossible_sources_take_no_memory)

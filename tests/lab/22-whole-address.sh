@@ -28,6 +28,7 @@ start hosta served.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- 
 call() { on peer curl -sS --max-time 2 "http://$1/hello"; }
 check "the peer calls host A, on a port that nobody asked for" wait_for 15 call $WHOLE:80
 check "the peer pings host A" on peer ping -q -c 2 -W 2 $WHOLE
+check "with echo requests in fragments, of which only the last fits into the tunnel" on peer ping -q -c 2 -W 2 -s 3000 $WHOLE
 captured
 check_ge "host A's tunnel ends at the other address: packets" "$(seen hosta src=$HOSTA dst=$GW_OTHER proto=4)" 4
 check_eq "and not at the interface's" "$(seen hosta src=$HOSTA dst=$GW_PRIV proto=4)" 0

@@ -94,6 +94,10 @@ static void to_host(const struct reference *ref, struct ref_result *res, const s
 		return drop(res, RSIP_DROP_REMOTE_UNALLOWED);
 	if (ip->ttl <= 1)
 		return drop(res, RSIP_DROP_TTL_EXCEEDED);
+	if (ip->fragment && !ip->df) { /* its links take 1,500 bytes, no tunnel does: others may not fit */
+		res->mark = RSIP_MARK_POOL;
+		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
+	}
 	if (ip->len > (b->g.mtu ? b->g.mtu : b->g.tunnel == 2 ? 1476 : 1480))
 		return drop(res, RSIP_DROP_TOO_BIG);
 	res->action = XDP_REDIRECT;
@@ -293,6 +297,8 @@ static void turn_around(struct reference *ref, struct ref_result *res, const str
 		ref_read_quote(ip, &k);
 	k.self = self;
 	to_host(ref, res, ip, &k, tos, RSIP_CNT_HAIRPINNED);
+	if (res->action == XDP_PASS)
+		open_only(res, in, ip, tos, res->counter);
 }
 
 static bool gre_is_leased(const struct reference *ref)

@@ -10,7 +10,7 @@ struct ip {
 	uint32_t hlen, len;
 	__be32 src, dst;
 	uint8_t proto, ttl, tos;
-	bool fragment, later;
+	bool fragment, later, df;
 };
 
 enum what { SAYS_NOTHING, SAYS_PORTS, SAYS_SPI, SAYS_ICMP, SAYS_LATER, SAYS_BAD };

@@ -36,7 +36,8 @@ bool ref_read_ip(const uint8_t *at, uint32_t avail, struct ip *ip)
 			  .ttl = at[8],
 			  .tos = at[1],
 			  .fragment = ref_get(at + 6, 2) & 0x3fff,
-			  .later = ref_get(at + 6, 2) & 0x1fff};
+			  .later = ref_get(at + 6, 2) & 0x1fff,
+			  .df = ref_get(at + 6, 2) & 0x4000};
 	if (at[0] >> 4 != 4 || ip->hlen < 20 || ip->len < ip->hlen || ip->len > avail)
 		return false;
 	for (uint32_t i = 0; i < ip->hlen; i += 2)
