@@ -40,4 +40,15 @@ static __always_inline __u32 rsip_now_s(__u32 cpu)
 	return (__u32)rsip_clocks[cpu & (RSIP_CLOCKS - 1)].s;
 }
 
+/*
+ * Seconds since then_s.  Clocks of two CPUs are a tick apart at times: what another CPU noted a moment ago may lie
+ * ahead of now_s, and is new, not 136 years old.
+ */
+static __always_inline __u32 rsip_age_s(__u32 now_s, __u32 then_s)
+{
+	__s32 age = (__s32)(now_s - then_s);
+
+	return age < 0 ? 0 : (__u32)age;
+}
+
 #endif

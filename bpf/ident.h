@@ -39,7 +39,7 @@ __noinline __u32 rsip_ident_find(__be32 local, __u32 ident, __u32 now_s)
 	struct rsip_ident *held = bpf_map_lookup_elem(&rsip_idents, &key);
 	union rsip_ident_word w;
 
-	if (!held || now_s - RSIP_READ(held->seen_s) >= RSIP_IDENT_S)
+	if (!held || rsip_age_s(now_s, RSIP_READ(held->seen_s)) >= RSIP_IDENT_S)
 		return 0;
 	w.word = RSIP_READ(held->owner) ^ rsip_ident_mask(&key);
 	return rsip_ident_holder(w.word, local) ? w.o.slot : 0;
@@ -97,7 +97,7 @@ __noinline int rsip_ident_take(__be32 local, __u32 ident, __u32 slot, __u32 now_
 	if (held) {
 		old = RSIP_READ(held->owner);
 		holder = rsip_ident_holder(old ^ mask, local);
-		if (holder && holder->host != rec->host && now_s - RSIP_READ(held->seen_s) < RSIP_IDENT_S)
+		if (holder && holder->host != rec->host && rsip_age_s(now_s, RSIP_READ(held->seen_s)) < RSIP_IDENT_S)
 			return -RSIP_DROP_IDENT_TAKEN;
 		if (holder && holder->host == rec->host) {
 			if (RSIP_READ(held->seen_s) != now_s)

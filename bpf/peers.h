@@ -17,7 +17,7 @@
 
 static __always_inline bool rsip_answer_is_live(__u32 answered_s, __u32 now_s)
 {
-	return answered_s && now_s - answered_s < RSIP_IKE_ANSWER_S;
+	return answered_s && rsip_age_s(now_s, answered_s) < RSIP_IKE_ANSWER_S;
 }
 
 /* ---- learning ------------------------------------------------------------------------------------------------- */
@@ -111,7 +111,7 @@ __noinline int rsip_peer_asked(__be32 remote, __u32 learned, __u64 now)
 	if (!l || !l->gen)
 		return 0;
 	seen = RSIP_READ(l->peer_asked);
-	if ((__be32)seen == remote && now_s - (__u32)(seen >> 32) < RSIP_PEER_NEWS_S)
+	if ((__be32)seen == remote && rsip_age_s(now_s, (__u32)(seen >> 32)) < RSIP_PEER_NEWS_S)
 		return 0;
 	*(volatile __u64 *)&l->peer_asked = (__u64)now_s << 32 | remote;
 	mine.c.gen = RSIP_READ(l->gen);
@@ -137,7 +137,7 @@ __noinline int rsip_peer_answered(__be32 remote, __u32 learned, __u64 now)
 	if (!l)
 		return 0;
 	seen = RSIP_READ(l->peer_answered);
-	if ((__be32)seen == remote && now_s - (__u32)(seen >> 32) < RSIP_PEER_NEWS_S)
+	if ((__be32)seen == remote && rsip_age_s(now_s, (__u32)(seen >> 32)) < RSIP_PEER_NEWS_S)
 		return 0;
 	*(volatile __u64 *)&l->peer_answered = (__u64)now_s << 32 | remote;
 	mine.c.gen = RSIP_READ(l->gen);

@@ -36,6 +36,12 @@ static bool slot_has(const struct rsip_dp_sweep *s, uint32_t slot, uint32_t bind
 	       __atomic_load_n(&rec->expires_ns, __ATOMIC_ACQUIRE);
 }
 
+/* Below 0 for what a packet has noted since the event loop looked at the clock. */
+static int32_t age_s(const struct rsip_dp_sweep *s, uint32_t then_s)
+{
+	return (int32_t)((uint32_t)(s->now_ns / RSIP_NS_PER_S) - then_s);
+}
+
 /* Nobody asks under it any more, or its binding is gone. */
 static bool ident_is_stale(const struct rsip_dp_sweep *s, const struct rsip_ident_key *key, const struct rsip_ident *v)
 {
@@ -43,8 +49,7 @@ static bool ident_is_stale(const struct rsip_dp_sweep *s, const struct rsip_iden
 	struct rsip_ident_owner owner;
 
 	memcpy(&owner, &word, sizeof(owner));
-	return (uint32_t)(s->now_ns / RSIP_NS_PER_S) - v->seen_s > 2 * RSIP_IDENT_S ||
-	       !slot_has(s, owner.slot, owner.bind_id);
+	return age_s(s, v->seen_s) > 2 * (int32_t)RSIP_IDENT_S || !slot_has(s, owner.slot, owner.bind_id);
 }
 
 /* A binding's list goes with the last of what it lists: hosts that asked once take no room for ever. */
@@ -76,23 +81,31 @@ static bool masked_is_stale(const struct rsip_dp_sweep *s, const union rsip_dp_k
 	return claim_is_stale(s, &held);
 }
 
-/* A peer's record is as good as the best of its hosts. */
+/*
+ * A peer's record is as good as the best of its hosts.  One that was crowded must say so for a day: there are hosts that
+ * it has no place for, and without it the next of them would seem to be the only one.
+ */
+static bool peer_is_stale(const struct rsip_dp_sweep *s, const struct rsip_ike_peer *p)
+{
+	if (p->crowded_s && age_s(s, p->crowded_s) < (int32_t)RSIP_IKE_ANSWER_S)
+		return false;
+	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
+		struct rsip_claim claim;
+
+		memcpy(&claim, &p->host[i], sizeof(claim));
+		if (claim.gen && !claim_is_stale(s, &claim))
+			return false;
+	}
+	return true;
+}
+
 static bool value_is_stale(const struct rsip_dp_sweep *s, int map, const union rsip_dp_key *key, const union value *v)
 {
 	if (map == IDENTS)
 		return ident_is_stale(s, &key->ident, &v->ident);
 	if (map == RING)
 		return ring_is_stale(s, key->slot, &v->ring);
-	if (map != PEERS)
-		return masked_is_stale(s, key, &v->claim);
-	for (int i = 0; i < RSIP_IKE_PEER_HOSTS; i++) {
-		struct rsip_claim claim;
-
-		memcpy(&claim, &v->peer.host[i], sizeof(claim));
-		if (claim.gen && !claim_is_stale(s, &claim))
-			return false;
-	}
-	return true;
+	return map == PEERS ? peer_is_stale(s, &v->peer) : masked_is_stale(s, key, &v->claim);
 }
 
 /* A packet may take the key over between our look and our deletion: what was alive is put back. */

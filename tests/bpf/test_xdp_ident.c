@@ -127,6 +127,23 @@ Test(ident, two_hosts_of_one_address_ping_the_same_remote)
 	expect_tunnelled(to_b, at_b, b);
 }
 
+/* Clocks of two CPUs are a tick apart at times, and the event loop's is older than a packet that comes meanwhile. */
+Test(ident, a_query_of_just_now_on_a_cpu_whose_clock_is_ahead)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt b_ask = pkt(from_host_b(), ip4(PUB_1, REMOTE), echo_request(7), text("ping"));
+	struct pkt answer = ANSWER(echo_reply(7)), at_a = AT_A(echo_reply(7));
+
+	given_binding(HOST_B, PUB_1, ports(4008, 8));
+	a_asks(7, a);
+	given_age(PUB_1, 7, (uint32_t)-2);
+	expect_tunnelled(answer, at_a, a);
+	expect_dropped(b_ask, IF_PRIV, IDENT_TAKEN);
+	for (int i = 0; i < 4; i++)
+		gateway_dp()->ops->housekeep(gateway_dp(), rsip_now_ns());
+	expect_tunnelled(answer, at_a, a);
+}
+
 Test(ident, the_first_owner_keeps_it_for_a_minute_after_its_last_query)
 {
 	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)), b = given_binding(HOST_B, PUB_1, ports(4008, 8));

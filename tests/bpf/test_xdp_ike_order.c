@@ -4,7 +4,10 @@
  * machine's own daemon, in this order.  And which claims give way where a host has too many.
  */
 #include <errno.h>
+#include <unistd.h>
+#include <bpf/bpf.h>
 #include "gateway.h"
+#include "util.h"
 
 #define COOKIE_A 0x1111111111111111ULL
 #define COOKIE_B 0x2222222222222222ULL
@@ -204,6 +207,33 @@ Test(ike_order, more_hosts_than_a_record_has_places)
 	given_end_of(b);
 	given_end_of(slot[0]);
 	given_end_of(slot[1]);
+	expect_dropped(in, IF_PUB, IKE_AMBIGUOUS);
+	for (int i = 0; i < 8; i++) /* rsipd sweeps the claims of those that left */
+		gateway_dp()->ops->housekeep(gateway_dp(), rsip_now_ns());
+	expect_dropped(in, IF_PUB, IKE_AMBIGUOUS);
+}
+
+/* As another CPU, whose clock is a tick ahead, may have noted it. */
+static void given_answer_ahead_of_time(int host)
+{
+	struct rsip_ike_peer_key key = { .local = PUB_1, .remote = REMOTE };
+	int fd = gateway_map_named("rsip_ike_peers");
+	struct rsip_ike_peer v;
+
+	cr_assert_eq(bpf_map_lookup_elem(fd, &key, &v), 0);
+	cr_assert_neq(v.answered_s[host], 0);
+	v.answered_s[host] += 2;
+	cr_assert_eq(bpf_map_update_elem(fd, &key, &v, BPF_EXIST), 0);
+	close(fd);
+}
+
+Test(ike_order, a_host_that_was_answered_just_now_on_another_cpu_counts)
+{
+	struct pkt in = NEW_EXCHANGE;
+
+	a_talks();
+	b_talks();
+	given_answer_ahead_of_time(0);
 	expect_dropped(in, IF_PUB, IKE_AMBIGUOUS);
 }
 
