@@ -332,7 +332,7 @@ scenario() { # NAME IKE SA PORTS HOSTS STEP...
 	judge_wire
 	[ $BAD = 0 ] || [ -z "${LAB_KEEP:-}" ] || {
 		mkdir -p "$LAB_KEEP-$NAME" # no sockets, which a shared folder does not take
-		(cd $LAB && find . -type f ! -path './bin/*' -exec cp --parents -t "$LAB_KEEP-$NAME" {} +)
+		(cd $LAB && find . -xdev -type f ! -name netns ! -path './bin/*' -exec cp --parents -t "$LAB_KEEP-$NAME" {} +)
 	}
 	nothing_left
 	scenario_over
