@@ -17,6 +17,8 @@ DATADIR ?= $(PREFIX)/share
 UNITDIR ?= /lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
+NETWORKDIR ?= /usr/lib/systemd/network
+NMDIR ?= /usr/lib/NetworkManager/conf.d
 SYSCONFDIR ?= /etc
 DESTDIR ?=
 
@@ -245,6 +247,8 @@ install: all ## install below DESTDIR
 	install -m 0644 $(wildcard packaging/*.service) $(DESTDIR)$(UNITDIR)
 	install -m 0644 packaging/rsip.sysusers $(DESTDIR)$(SYSUSERSDIR)/rsip.conf
 	install -D -m 0644 packaging/rsip.tmpfiles $(DESTDIR)$(TMPFILESDIR)/rsip.conf
+	install -D -m 0644 packaging/rsip.network $(DESTDIR)$(NETWORKDIR)/10-rsip.network
+	install -D -m 0644 packaging/rsip-networkmanager.conf $(DESTDIR)$(NMDIR)/10-rsip.conf
 	install -D -m 0644 packaging/rsip.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
 	install -m 0644 $(wildcard docs/man/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 $(wildcard docs/man/*.5) $(DESTDIR)$(MANDIR)/man5
@@ -256,6 +260,7 @@ install: all ## install below DESTDIR
 uninstall: ## remove what install put there (configuration files of yours stay)
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(wildcard packaging/*.service)))
 	rm -f $(DESTDIR)$(DATADIR)/rsip/charon.conf
+	rm -f $(DESTDIR)$(NETWORKDIR)/10-rsip.network $(DESTDIR)$(NMDIR)/10-rsip.conf
 	rm -f $(DESTDIR)$(TMPFILESDIR)/rsip.conf $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/rsip.conf $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(wildcard docs/man/*.5))) $(DESTDIR)$(SYSCONFDIR)/rsip/*.json.example

@@ -204,6 +204,8 @@ void rsip_show_status(const cJSON *answer, bool json)
 			       (unsigned long long)rsip_json_get_u64(item, "return-after", 0));
 		printf("\n");
 	}
+	if (cJSON_IsTrue(get(args, "no-way")))
+		printf("  there is no way to it at the moment: see `ip addr` and `ip route`\n");
 	printf("client ID: %llu\n", (unsigned long long)rsip_json_get_u64(args, "client-id", 0));
 	printf("private address: %s on %s\n", rsip_json_get_string(args, "private-address", "?"),
 	       rsip_json_get_string(args, "interface", "?"));

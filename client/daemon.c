@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 #include <systemd/sd-daemon.h>
@@ -194,23 +195,24 @@ static void answer_waiting(struct rsip_daemon *d)
 static void set_timer(struct rsip_daemon *d, uint64_t now)
 {
 	uint64_t due = rsip_daemon_reach_due(d, now);
-	struct timeval tv;
+	struct itimerspec at = {0};
 
 	if (d->give_up_ns && !d->patient && d->give_up_ns < due)
 		due = d->give_up_ns;
 	if (d->look_ns < due)
 		due = d->look_ns;
-	due = due > now ? due - now : 0;
-	if (due > 3600 * RSIP_NS_PER_S)
-		due = 3600 * RSIP_NS_PER_S;
-	tv.tv_sec = due / RSIP_NS_PER_S;
-	tv.tv_usec = due % RSIP_NS_PER_S / 1000 + 1;
-	evtimer_add(d->timer, &tv);
+	if (due <= now)
+		due = now + 1;
+	if (due > now + 3600 * RSIP_NS_PER_S)
+		due = now + 3600 * RSIP_NS_PER_S;
+	at.it_value.tv_sec = due / RSIP_NS_PER_S;
+	at.it_value.tv_nsec = due % RSIP_NS_PER_S;
+	timerfd_settime(d->clock, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 void rsip_daemon_wake(struct rsip_daemon *d)
 {
-	uint64_t now = rsip_daemon_now(), next;
+	uint64_t now = rsip_daemon_now(), next, way = rsip_daemon_look_at_way(d, now);
 
 	rsip_daemon_reach(d, now);
 	if (!d->connected && d->session.state == RSIP_SESSION_ENDING)
@@ -234,6 +236,8 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	next = rsip_daemon_return(d, now);
 	if (next < d->look_ns)
 		d->look_ns = next;
+	if (way < d->look_ns)
+		d->look_ns = way;
 	if (rsip_session_due(&d->session) <= now && d->connected)
 		rsip_session_tick(&d->session, now); /* they may have asked for something */
 	if (d->dirty)
@@ -253,8 +257,11 @@ void rsip_daemon_end(struct rsip_daemon *d)
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	(void)fd;
+	uint64_t times;
+
 	(void)what;
+	if (read(fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
+		log_warn("the clock fails: %s", strerror(errno));
 	rsip_daemon_wake(arg);
 }
 
@@ -374,7 +381,11 @@ static int open_loop(struct rsip_daemon *d)
 	d->base = event_base_new();
 	if (!d->base)
 		return -ENOMEM;
-	d->timer = evtimer_new(d->base, on_timer, d);
+	d->clock = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (d->clock < 0)
+		return -errno;
+	d->timer = event_new(d->base, d->clock, EV_READ | EV_PERSIST, on_timer, d);
+	event_add(d->timer, NULL);
 	d->signals[0] = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->signals[1] = evsignal_new(d->base, SIGINT, on_signal, d);
 	evsignal_add(d->signals[0], NULL);
@@ -388,7 +399,9 @@ static void close_loop(struct rsip_daemon *d)
 	rsip_aside_free(d->aside);
 	if (d->sockets)
 		event_free(d->sockets);
+	rsip_daemon_watch_no_more(d);
 	event_free(d->timer);
+	close(d->clock);
 	event_free(d->signals[0]);
 	event_free(d->signals[1]);
 	event_base_free(d->base);
@@ -399,6 +412,7 @@ static void run_loop(struct rsip_daemon *d)
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
 	rsip_daemon_reach(d, rsip_daemon_now());
 	watch_sockets(d);
+	rsip_daemon_watch(d);
 	if (d->leave)
 		rsip_daemon_end(d);
 	else

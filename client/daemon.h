@@ -38,6 +38,12 @@ struct rsip_daemon {
 	unsigned int asked;	       /* which of them */
 	bool heard;		       /* it answered */
 	uint64_t sent, quiet_ns;       /* packets of programs, and since when no more */
+	struct mnl_socket *news; /* of the host's network; or NULL */
+	struct event *changes;
+	uint64_t look_way_ns;	       /* 0: nothing has happened */
+	struct rsip_way other_way;     /* as it seems to be */
+	uint64_t other_way_ns;	       /* since when; 0: it is d->way */
+	bool away;		       /* there is none at the moment */
 	bool connected;		       /* TCP: the connection stands; UDP: always */
 	uint64_t reconnect_ns, connect_by_ns;
 	bool asking_local;     /* a QUERY of our own is on its way */
@@ -55,6 +61,7 @@ struct rsip_daemon {
 	uint64_t give_up_ns; /* 0: not any more */
 	int lock_fd;
 	struct event_base *base;
+	int clock; /* timerfd: CLOCK_BOOTTIME, which goes on while the machine sleeps */
 	struct event *timer, *readable, *writable, *signals[2];
 	struct event *sockets; /* a program has made one; or NULL */
 	struct rsip_control *control;
@@ -116,10 +123,21 @@ int rsip_daemon_go(struct rsip_daemon *d, unsigned int at);
 uint64_t rsip_daemon_ask_local(struct rsip_daemon *d, uint64_t now_ns);
 void rsip_daemon_told_local(struct rsip_daemon *d, const struct rsip_answer *a, int err);
 
+/* De-registers id at the end of a way that is no longer ours, if that can be; nobody waits for it. */
+void rsip_daemon_farewell(struct rsip_daemon *d, const struct rsip_way *left, uint32_t id);
+
+/* ---- daemon_watch.c: the host's network changes ---- */
+
+void rsip_daemon_watch(struct rsip_daemon *d);
+void rsip_daemon_watch_no_more(struct rsip_daemon *d);
+/* Is the way to the gateway still the same?  When to look again; UINT64_MAX: when something happens. */
+uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now_ns);
+
 /* ---- daemon_net.c: the way to the gateway, the tunnel, the leased addresses ---- */
 
 /* Finds interface, private address and gateway from settings and routes: d->way, d->io.  Else 0 has become an error (said). */
 int rsip_daemon_locate(struct rsip_daemon *d);
+void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */

@@ -8,6 +8,14 @@
 #include "log.h"
 #include "mnl_tc.h"
 
+void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way)
+{
+	d->way = *way;
+	d->io.local = way->local;
+	d->io.gateway = way->gateway;
+	snprintf(d->io.interface, sizeof(d->io.interface), "%s", way->nic_name);
+}
+
 int rsip_daemon_locate(struct rsip_daemon *d)
 {
 	static const struct rsip_inet router = {0};
@@ -20,10 +28,7 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 		log_err("%s", why);
 		return err;
 	}
-	d->way = way;
-	d->io.local = way.local;
-	d->io.gateway = way.gateway;
-	snprintf(d->io.interface, sizeof(d->io.interface), "%s", way.nic_name);
+	rsip_daemon_set_way(d, &way);
 	return 0;
 }
 

@@ -123,6 +123,13 @@ static void on_gone(void *arg)
 
 /* ---- going ---- */
 
+void rsip_daemon_farewell(struct rsip_daemon *d, const struct rsip_way *left, uint32_t id)
+{
+	d->heard = true; /* whatever it says: we do not ask the next */
+	if (id && start_aside(d, left, id))
+		log_info("cannot de-register at %s: what was leased there runs out", rsip_inet_text(&left->gateway));
+}
+
 int rsip_daemon_go(struct rsip_daemon *d, unsigned int at)
 {
 	uint32_t id = d->session.client_id;
@@ -139,9 +146,7 @@ int rsip_daemon_go(struct rsip_daemon *d, unsigned int at)
 	rsip_daemon_disconnect(d);
 	rsip_daemon_enter(d, now);
 	rsip_comeback_done(&d->comeback, now);
-	d->heard = true; /* whatever it says: we do not ask the next */
-	if (id && start_aside(d, &left, id))
-		log_debug("cannot de-register there: the leases run out");
+	rsip_daemon_farewell(d, &left, id);
 	return 0;
 }
 

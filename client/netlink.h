@@ -74,6 +74,11 @@ int rsip_nl_bare_route(struct rsip_nl *nl, bool add, uint32_t table, uint8_t typ
 /* Removes all of those in the table. */
 int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table);
 int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t oif, struct rsip_route *route);
+/*
+ * The next hop of the main table's default route of that family, by oif (0: any), the one of the lowest metric; our own
+ * rules and tables have no say.  -ENOENT: there is none.
+ */
+int rsip_nl_default_router(struct rsip_nl *nl, uint16_t family, uint32_t oif, struct rsip_inet *router);
 /* Filters at parent (TC_H_CLSACT with TC_H_MIN_INGRESS or _EGRESS) with this priority (0: any):
  * their number, or a negative errno. */
 int rsip_nl_filter_count(struct rsip_nl *nl, uint32_t ifindex, uint32_t parent, uint16_t priority);

@@ -259,3 +259,65 @@ int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t 
 		mnl_attr_put_u32(h, RTA_OIF, oif ? oif : dst->scope);
 	return rsip_mnl_exchange(nl->sock, h, take_route, route);
 }
+
+struct default_search {
+	uint16_t family;
+	uint32_t oif, metric;
+	struct rsip_route best;
+};
+
+/* Of several next hops the first. */
+static void take_next_hop(const struct nlattr *paths, struct route_read *r)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(paths);
+	const struct nlattr *attr;
+
+	if (mnl_attr_get_payload_len(paths) < sizeof(*hop) || hop->rtnh_len > mnl_attr_get_payload_len(paths))
+		return;
+	r->route->ifindex = hop->rtnh_ifindex;
+	mnl_attr_for_each_payload((void *)(hop + 1), hop->rtnh_len - sizeof(*hop))
+		take_route_attr(attr, r);
+}
+
+static int see_default(const struct nlmsghdr *h, void *data)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	struct default_search *search = data;
+	struct rsip_route route = {0};
+	struct route_read r = {.route = &route, .family = search->family};
+	const struct nlattr *attr;
+	uint32_t metric = 0;
+
+	if (rt->rtm_family != search->family || rt->rtm_table != RT_TABLE_MAIN || rt->rtm_dst_len || rt->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, h, sizeof(*rt)) {
+		if (mnl_attr_get_type(attr) == RTA_PRIORITY)
+			metric = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+			take_next_hop(attr, &r);
+		else
+			take_route_attr(attr, &r);
+	}
+	if (!route.gateway.family || (search->oif && route.ifindex != search->oif) ||
+	    (search->best.gateway.family && metric >= search->metric))
+		return MNL_CB_OK;
+	search->metric = metric;
+	search->best = route;
+	return MNL_CB_OK;
+}
+
+int rsip_nl_default_router(struct rsip_nl *nl, uint16_t family, uint32_t oif, struct rsip_inet *router)
+{
+	struct nlmsghdr *h = rsip_nl_request(nl, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+	struct default_search search = {.family = family, .oif = oif};
+	int err;
+
+	rt->rtm_family = family;
+	err = rsip_mnl_exchange(nl->sock, h, see_default, &search);
+	if (err)
+		return err;
+	give_scope(&search.best.gateway, search.best.ifindex);
+	*router = search.best.gateway;
+	return router->family ? 0 : -ENOENT;
+}

@@ -18,18 +18,28 @@ static int put(const struct rsip_routes *r, bool add, __be32 dst, uint8_t len)
 }
 
 /* The rule that names our table first: it tells a later clear that the others are ours, too. */
-static int begin_remote(const struct rsip_routes *r, uint32_t dev, __be32 src)
+static int add_rules(const struct rsip_routes *r)
 {
-	uint32_t all = r->table + RSIP_TABLE_ALL;
-	int err = rsip_nl_rule_add(r->nl, RSIP_RULE_REMOTE, 0, all);
+	int err = rsip_nl_rule_add(r->nl, RSIP_RULE_REMOTE, 0, r->table + RSIP_TABLE_ALL);
 
 	if (!err && r->local)
 		err = rsip_nl_rule_add(r->nl, RSIP_RULE_PRIVATE, r->local, RT_TABLE_MAIN);
-	if (!err)
-		err = rsip_nl_rule_main(r->nl, true, RSIP_RULE_MAIN);
+	return err ? err : rsip_nl_rule_main(r->nl, true, RSIP_RULE_MAIN);
+}
+
+static int begin_remote(const struct rsip_routes *r, uint32_t dev, __be32 src)
+{
+	uint32_t all = r->table + RSIP_TABLE_ALL;
+	int err = add_rules(r);
+
 	if (!err && r->gateway)
 		err = rsip_nl_bare_route(r->nl, true, all, RTN_THROW, r->gateway, 32);
 	return err ? err : rsip_nl_default_route(r->nl, all, dev, src);
+}
+
+int rsip_routes_mend(const struct rsip_routes *r)
+{
+	return r->begun && r->remote ? add_rules(r) : 0;
 }
 
 int rsip_routes_begin(struct rsip_routes *r, struct rsip_nl *nl, uint32_t table, uint32_t dev, __be32 src)

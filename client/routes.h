@@ -31,6 +31,8 @@ struct rsip_routes {
 
 /* The device has a lease: what a past of ours left goes, the rest comes.  Again: src is another one. */
 int rsip_routes_begin(struct rsip_routes *r, struct rsip_nl *nl, uint32_t table, uint32_t dev, __be32 src);
+/* Somebody may have taken rules of ours away: puts them back. */
+int rsip_routes_mend(const struct rsip_routes *r);
 /* What is local from now on. */
 int rsip_routes_set(struct rsip_routes *r, const struct rsip_locals *locals);
 /* Takes all rules and routes away. */

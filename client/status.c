@@ -132,6 +132,8 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	cJSON_AddStringToObject(obj, "private-address", rsip_inet_text(&s->local));
 	cJSON_AddStringToObject(obj, "interface", d->way.nic_name);
 	cJSON_AddStringToObject(obj, "transport", d->set.transport);
+	if (d->away)
+		cJSON_AddBoolToObject(obj, "no-way", true);
 	rsip_json_add_u64(obj, "client-id", s->client_id);
 	if (s->key.id)
 		rsip_json_add_u64(obj, "key-id", s->key.id);

@@ -30,6 +30,7 @@ struct rsip_tunnel {
 	struct rsip_inet gateway;
 	uint32_t dev; /* ifindex of the veth end outside; 0: none */
 	uint32_t app; /* ifindex inside */
+	uint32_t nic;
 	uint32_t mtu;
 	struct rsip_routes routes;
 };
@@ -207,6 +208,11 @@ static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		   : rsip_tunnel_bpf_open(&cfg, spec->dev, t->outside, spec->own_qdisc, &t->bpf);
 }
 
+static uint32_t mtu_of(const struct rsip_tunnel *t, const struct rsip_link *nic)
+{
+	return nic->mtu - RSIP_TUNNEL_LEN(t->type) - (t->gateway.family == AF_INET6 ? RSIP_OUTER_V6_MORE : 0);
+}
+
 static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 {
 	struct rsip_link nic, old;
@@ -222,7 +228,8 @@ static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)
 		return err;
 	if (spec->begins)
 		spec->begins(spec->arg);
-	t->mtu = nic.mtu - RSIP_TUNNEL_LEN(spec->type) - (spec->gateway.family == AF_INET6 ? RSIP_OUTER_V6_MORE : 0);
+	t->nic = spec->nic;
+	t->mtu = mtu_of(t, &nic);
 	veth = spec->no_kernel || spec->jail->shared || exists(t->outside, spec->dev, &old);
 	err = veth ? -EOPNOTSUPP : kernel_up(t, spec);
 	if (err == -EOPNOTSUPP)
@@ -277,6 +284,21 @@ void rsip_tunnel_close(struct rsip_tunnel *t)
 	free(t);
 }
 
+void rsip_tunnel_fit(struct rsip_tunnel *t)
+{
+	struct rsip_link nic;
+	uint32_t was = t->mtu;
+
+	if (rsip_nl_link_get_index(t->outside, t->nic, &nic) || mtu_of(t, &nic) == was)
+		return;
+	t->mtu = mtu_of(t, &nic);
+	if ((t->dev && rsip_nl_link_up(t->outside, t->dev, t->mtu, true)) ||
+	    rsip_nl_link_up(t->inside, t->app, t->mtu, t->dev))
+		log_warn("cannot set the tunnel's MTU to %u", t->mtu);
+	else
+		log_info("the MTU of %s is %u: the tunnel's is %u", nic.name, nic.mtu, t->mtu);
+}
+
 int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *endpoint)
 {
 	int err;
@@ -287,6 +309,13 @@ int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *
 	if (!err && t->jail->shared)
 		err = rsip_nl_rule_add(t->inside, RSIP_RULE_LEASED, addr, table_of(t));
 	return err ? err : rsip_nl_addr_add(t->inside, t->app, addr);
+}
+
+int rsip_tunnel_mend(struct rsip_tunnel *t, __be32 addr)
+{
+	int err = t->jail->shared ? rsip_nl_rule_add(t->inside, RSIP_RULE_LEASED, addr, table_of(t)) : 0;
+
+	return err ? err : rsip_routes_mend(&t->routes);
 }
 
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr)

@@ -46,6 +46,8 @@ void rsip_tunnel_close(struct rsip_tunnel *t);
 /* -EOPNOTSUPP: this kind cannot have another endpoint than the gateway. */
 int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *endpoint);
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr);
+/* Of a shared namespace: rules of ours that somebody took away, this address's among them, come back. */
+int rsip_tunnel_mend(struct rsip_tunnel *t, __be32 addr);
 /* Where no ARP request for a leased address may be answered: arp_ignore of the namespace, 0 for
  * answers to all, or a negative errno. */
 int rsip_tunnel_arp_ignore(void);
@@ -64,6 +66,8 @@ void rsip_tunnel_rules_clear(uint32_t table);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre", "ip6tnl", "ip6gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
+/* The NIC's MTU may have changed: the device's follows. */
+void rsip_tunnel_fit(struct rsip_tunnel *t);
 /* Packets that programs have sent into it. */
 uint64_t rsip_tunnel_sent(const struct rsip_tunnel *t);
 /* Sums over all CPUs; -EOPNOTSUPP where the kernel's device counts. */

@@ -12,15 +12,9 @@
 /* The gateway of the private realm is its router, unless somebody says otherwise. */
 static int find_router(struct rsip_nl *nl, uint32_t nic, struct rsip_inet *router)
 {
-	static const struct rsip_inet anywhere[] = {{.family = AF_INET}, {.family = AF_INET6}};
-	struct rsip_route route;
+	int err = rsip_nl_default_router(nl, AF_INET, nic, router);
 
-	for (int i = 0; i < 2; i++)
-		if (!rsip_nl_route_get(nl, &anywhere[i], nic, &route) && route.gateway.family) {
-			*router = route.gateway;
-			return 0;
-		}
-	return -ENOENT;
+	return err ? rsip_nl_default_router(nl, AF_INET6, nic, router) : 0;
 }
 
 /*
