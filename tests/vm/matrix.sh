@@ -26,9 +26,9 @@ matrix() {
 		left=$(for name in $todo; do [ -e "$dir/$name" ] || echo "$name"; done)
 		[ -n "$left" ] || break
 		name=${left%%[[:space:]]*} # the one it was at
-		printf '%s\n' "$name|$gateway|vm|1|the VM ended (status $rc)" "$name|$gateway|over|1|0" >>"$dir/.$name"
+		printf '%s\n' "$name|$gateway|vm|1|ended early (status $rc)" "$name|$gateway|over|1|0" >>"$dir/.$name"
 		mv "$dir/.$name" "$dir/$name"
-		echo "==== $name, $gateway: FAILED, the VM ended (status $rc)"
+		echo "==== $name, $gateway: FAILED, ended early (status $rc)"
 		todo=${left#"$name"}
 		todo=${todo#$'\n'}
 	done

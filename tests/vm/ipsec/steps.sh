@@ -94,31 +94,39 @@ at_once() { # NODES COMMAND...: COMMAND NODE for all of them
 	done
 	wait "${jobs[@]}"
 }
-# both_ends: the hosts and the peer hold the same SAs; else ENDS says what is at one end only
+# both_ends: what one end sends into, the other has, too; else ENDS says what it is.  (Not more: with IKEv1 an end may keep
+# an old SA longer than the other, and strongSwan stops sending into it first.)
 both_ends() {
-	local h at
-	at=$(for h in $HOSTS; do in_place "$h" ip xfrm state list; done | swan_spis)
-	ENDS=$(diff <(echo "$at") <(at_peer ip xfrm state list | swan_spis) |
-		sed -n 's/^</only the hosts have/p; s/^>/only the peer has/p' | head -n 1)
-	[ -z "$ENDS" ] && [ -n "$at" ]
+	local h hosts peer
+	hosts=$(for h in $HOSTS; do in_place "$h" ip xfrm state list | swan_sas "${LOCAL[$h]}"; done)
+	peer=$(at_peer ip xfrm state list | swan_sas "$PEER_ADDR")
+	ENDS=$(one_sided "$hosts" "$peer" "only hosts have")$(one_sided "$peer" "$hosts" "only the peer has")
+	[ -z "$ENDS" ] && grep -q "^out" <<<"$hosts" && grep -q "^out" <<<"$peer"
 }
+one_sided() { # SAS OF-THE-OTHER TEXT
+	comm -23 <(sed -n 's/^out //p' <<<"$1" | sort) <(sed -n 's/^in //p' <<<"$2" | sort) | sed "s/^/$3 /"
+}
+peer_sends() { at_peer ip xfrm state list | swan_sas "$PEER_ADDR" | grep '^out' | sort; }
 # fresh child BEFORE NOW: an SPI that was not there; fresh ike BEFORE NOW: one more
 fresh() { if [ "$1" = ike ]; then [ "$3" -gt "$2" ]; else [ -n "$(comm -13 <(echo "$2") <(echo "$3"))" ]; fi; }
 changed() { fresh "$1" "$3" "$(swan_"$1" "$2" "${4:-$2}")"; } # child|ike HOST BEFORE [AT]
 # renegotiate SIDE child|ike OPTION...: on the host or the peer, for all hosts at once; then each must have new SAs, and the
 # peer the same ones
 renegotiate() {
-	local side=$1 what=$2 h
+	local side=$1 what=$2 h sends
 	local -A before at_peer
 	shift 2
 	for h in $HOSTS; do before[$h]=$(swan_"$what" "$h") at_peer[$h]=$(swan_ike "$h" peer); done
+	sends=$(peer_sends)
 	at_once "$HOSTS" asks "$side" "$what" "$@"
 	for h in $HOSTS; do
 		wait_for "${PATIENCE:-20}" changed "$what" "$h" "${before[$h]}" || { echo "$h: no new $what SA"; return 1; }
 		[ "$what" = child ] || wait_for "${PATIENCE:-20}" changed ike "$h" "${at_peer[$h]}" peer || { echo "$h has a new IKE_SA, and the peer has none"; return 1; }
 	done
+	[ "$what" = ike ] || wait_for 20 sends_anew || { echo "the peer does not send into new SAs of all hosts"; return 1; }
 	wait_for 20 both_ends || { echo "$ENDS"; return 1; }
 }
+sends_anew() { [ "$(comm -13 <(echo "$sends") <(peer_sends) | wc -l)" -ge "$(wc -w <<<"$HOSTS")" ]; }
 asks() { # SIDE child|ike [OPTION...] HOST
 	local node=peer h=${!#}
 	[ "$1" = peer ] || node=$h

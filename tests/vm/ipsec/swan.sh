@@ -97,5 +97,7 @@ swan_initiate() { ike_ctl "$1" --initiate --child "$1" --timeout $((60 * (${RSIP
 # the host's inbound SPIs; how often an IKE_SA of the host's came up, in its own log or the peer's.
 swan_child() { in_place "$1" ip xfrm state list dst "${LOCAL[$1]}" 2>/dev/null | grep -o 'spi 0x[0-9a-f]*' | sort; }
 swan_ike() { grep -c "IKE_SA $1\[[0-9]*\] \(established\|rekeyed\) between" "$LAB/ike-${2:-$1}/charon.log"; }
-swan_spis() { awk '/^\tproto (esp|ah) spi/ && $4 != "0x00000000" { print $2, $4 }' | sort; } # of an `ip xfrm state list`
+swan_sas() { # ADDRESS: "in|out PROTOCOL SPI" of that end's SAs, of an `ip xfrm state list`
+	awk -v me="$1" '/^src/ { way = $4 == me ? "in" : "out" } /^\tproto (esp|ah) spi/ && $4 != "0x00000000" { print way, $2, $4 }'
+}
 swan_up() { [ -n "$(swan_child "$1")" ]; }
