@@ -18,62 +18,12 @@
 #define RSIP_GRE_DISCARD 0x4c00 /* RFC 2784 2.3: of bits 1 to 5, those that RFC 2890 has given no meaning */
 #define RSIP_GRE_VERSION 0x0007
 
-#define RSIP_GRE_STEP 32
-#define RSIP_GRE_STEPS (65536 / RSIP_GRE_STEP + RSIP_GRE_STEP / 4 + 1)
-
 /* Is GRE that comes to a tunnel endpoint a host's?  Else it is the machine's own. */
 static __always_inline bool rsip_gre_wanted(void)
 {
 	struct rsip_policy *policy = rsip_policy_get();
 
 	return policy && policy->flags & RSIP_POLICY_GRE;
-}
-
-struct rsip_gre_sum {
-	struct rsip_ctx *ctx;
-	__u32 off;
-	__u32 left; /* bytes from off on */
-	__u64 sum;
-	__u32 failed;
-};
-
-/* The next 32 bytes of the sum, or the next 4, or the last 3, 2, 1. */
-static long rsip_gre_add(__u32 step, struct rsip_gre_sum *s)
-{
-	__u32 word[RSIP_GRE_STEP / 4] = {};
-	__u32 len;
-
-	if (s->left >= RSIP_GRE_STEP) {
-		len = RSIP_GRE_STEP;
-		s->failed |= !!rsip_ctx_load(s->ctx, s->off, word, RSIP_GRE_STEP);
-	} else if (s->left >= 4) {
-		len = 4;
-		s->failed |= !!rsip_ctx_load(s->ctx, s->off, word, 4);
-	} else if (s->left >= 2) {
-		len = 2;
-		s->failed |= !!rsip_ctx_load(s->ctx, s->off, word, 2);
-	} else if (s->left) {
-		len = 1;
-		s->failed |= !!rsip_ctx_load(s->ctx, s->off, word, 1);
-	} else {
-		return 1;
-	}
-	for (int i = 0; i < RSIP_GRE_STEP / 4; i++)
-		s->sum += word[i];
-	s->off += len;
-	s->left -= len;
-	return s->failed;
-}
-
-/* RFC 2784 2.1: over the GRE header and all behind it.  Of several packets in one the kernel has seen to it. */
-static __always_inline bool rsip_gre_sum_right(struct rsip_ctx *ctx, __u32 off, __u32 len)
-{
-	struct rsip_gre_sum s = { .ctx = ctx, .off = off, .left = len };
-
-	if (rsip_ctx_many(ctx))
-		return true;
-	bpf_loop(RSIP_GRE_STEPS, rsip_gre_add, &s, 0);
-	return !s.failed && !s.left && rsip_csum_fold(s.sum) == 0xffff;
 }
 
 /*
@@ -96,7 +46,7 @@ __noinline int rsip_gre_read(struct rsip_ctx *ctx, __u32 off, __u32 len)
 	hlen = RSIP_GRE_LEN * (1 + !!(flags & RSIP_GRE_CSUM) + !!(flags & RSIP_GRE_KEY) + !!(flags & RSIP_GRE_SEQ));
 	if (len < (__u32)hlen)
 		return -RSIP_DROP_MALFORMED;
-	if (flags & RSIP_GRE_CSUM && !rsip_gre_sum_right(ctx, off, len))
+	if (flags & RSIP_GRE_CSUM && !rsip_sum_right(ctx, off, len))
 		return -RSIP_DROP_MALFORMED;
 	return hlen;
 }

@@ -3,6 +3,29 @@
 #ifndef RSIP_BPF_INBOUND_H
 #define RSIP_BPF_INBOUND_H
 
+/* Longest inner packet that goes out of the binding's interface in one piece; rec->mtu is less where its path takes less. */
+static __always_inline __u32 rsip_link_mtu(const struct rsip_binding *rec)
+{
+	struct rsip_iface *iface = rsip_iface_get(rec->iface);
+	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel);
+
+	return iface && iface->mtu > front + rec->mtu ? iface->mtu - front : rec->mtu;
+}
+
+/*
+ * Longer than rec->mtu.  Without DF inside there is none outside (RFC 2003 3.1): a router on the way may fragment the
+ * tunnel packet, so it goes as far as our own link takes it.  0, RSIP_PASS_SLOW, RSIP_PASS_TC or -RSIP_DROP_TOO_BIG.
+ */
+static __always_inline int rsip_too_long(const struct rsip_walk *walk, const struct rsip_ip *ip,
+					 const struct rsip_binding *rec)
+{
+	if (!ip->df && ip->seg <= rsip_link_mtu(rec))
+		return 0;
+	if (!ip->df && !walk->forwarded)
+		return RSIP_PASS_SLOW;
+	return rsip_is_many(walk, ip) ? RSIP_PASS_TC : -RSIP_DROP_TOO_BIG;
+}
+
 /*
  * All fragments of a packet must take one way: where one of them may be too big for the next link, which the kernel
  * is to fragment, the kernel must get the others, too, or it never puts the packet together.  iface: of arrival;
@@ -47,12 +70,11 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	if (ip->ttl <= 1 && !walk->forwarded)
 		return -RSIP_DROP_TTL_EXCEEDED;
 	walk->mtu = rec->mtu;
-	if (rsip_frags_may_not_fit(walk, ip, rec->mtu))
+	if (ip->frag && rsip_frags_may_not_fit(walk, ip, rsip_link_mtu(rec)))
 		return RSIP_PASS_FRAGMENT;
-	if (ip->seg > rec->mtu && !ip->df && !walk->forwarded)
-		return RSIP_PASS_SLOW;
-	if (ip->seg > rec->mtu)
-		return rsip_is_many(walk, ip) ? RSIP_PASS_TC : -RSIP_DROP_TOO_BIG;
+	err = ip->seg > rec->mtu ? rsip_too_long(walk, ip, rec) : 0;
+	if (err)
+		return err;
 	err = rsip_host_hop(walk, rec, &hop);
 	if (err)
 		return err;

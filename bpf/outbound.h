@@ -180,6 +180,8 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	err = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &outer);
 	walk->tunnel = RSIP_TUNNEL_IPIP;
 	if (outer.proto != RSIP_PROTO_IPIP) {
+		if (outer.proto == RSIP_PROTO_ICMP && !err)
+			rsip_pmtu_look(walk, &outer);
 		if (outer.proto != RSIP_PROTO_GRE || !rsip_gre_wanted())
 			return RSIP_PASS;
 		walk->tunnel = RSIP_TUNNEL_GRE;

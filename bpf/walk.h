@@ -17,11 +17,13 @@
 #include "spoof.h"
 #include "event.h"
 #include "verdict.h"
+#include "sum.h"
 #include "gre.h"
 #include "encap.h"
 #include "nexthop.h"
 #include "arp.h"
 #include "reply.h"
+#include "pmtu.h"
 #include "inbound.h"
 #include "outbound.h"
 

@@ -100,6 +100,7 @@ void rsip_ctl_publish(struct rsip_ctl_server *server, enum rsip_ctl_event kind, 
 cJSON *rsip_ctl_event_lease(struct rsip_ctl_context *ctx, const struct rsip_lease_client *c, const struct rsip_lease_bind *b,
 			    const char *ended, uint64_t now_ns); /* ended: why, NULL: it begins */
 cJSON *rsip_ctl_event_client(const struct rsip_lease_client *c, const char *ended); /* as above */
+cJSON *rsip_ctl_event_path(const struct rsip_lease_client *c); /* what is known of the path to it has changed */
 cJSON *rsip_ctl_event_violation(const struct rsip_event *v);
 cJSON *rsip_ctl_event_refusal(const struct rsip_from *from, uint8_t type, enum rsip_err err);
 /* The kind that a refused request is; RSIP_CTL_EVENT_CNT: none. */

@@ -47,6 +47,16 @@ cJSON *rsip_ctl_event_client(const struct rsip_lease_client *c, const char *ende
 	return obj;
 }
 
+cJSON *rsip_ctl_event_path(const struct rsip_lease_client *c)
+{
+	cJSON *obj = begin("path-mtu");
+
+	rsip_json_add_u64(obj, "client-id", c->client_id);
+	rsip_json_add_ip4(obj, "host", c->host);
+	rsip_json_add_u64(obj, "path-mtu", c->path_mtu);
+	return obj;
+}
+
 cJSON *rsip_ctl_event_violation(const struct rsip_event *v)
 {
 	cJSON *obj = begin("violation");

@@ -87,6 +87,7 @@ cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_
 	rsip_json_add_u64(obj, "bindings", c->bind_cnt);
 	rsip_json_add_u64(obj, "ports", c->port_cnt);
 	rsip_json_add_u64(obj, "spis", c->spi_cnt);
+	rsip_json_add_u64(obj, "path-mtu", c->path_mtu);
 	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, c->start_ns));
 	rsip_json_add_u64(obj, "expires-in", seconds_since(c->expires_ns, call->now_ns));
 	return obj;
@@ -126,6 +127,7 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	add_remote(obj, b);
 	cJSON_AddStringToObject(obj, "tunnel", rsip_tunnel_name(b->tunnel));
 	rsip_json_add_u64(obj, "mtu", b->mtu);
+	cJSON_AddBoolToObject(obj, "mtu-learned", b->mtu_learned);
 	rsip_json_add_ip4(obj, "endpoint", b->endpoint);
 	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, b->start_ns));
 	rsip_json_add_u64(obj, "expires-in", seconds_since(b->expires_ns, call->now_ns));

@@ -31,6 +31,9 @@ void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats)
 	rsip_json_add_u64(out, "async", stats->async);
 	rsip_json_add_u64(out, "evicted", stats->evicted);
 	rsip_json_add_u64(out, "violations", stats->violations);
+	rsip_json_add_u64(out, "pmtu-told", stats->pmtu_told);
+	rsip_json_add_u64(out, "pmtu-foreign", stats->pmtu_foreign);
+	rsip_json_add_u64(out, "pmtu-lowered", stats->pmtu_lowered);
 	rsip_json_add_u64(out, "authenticated", stats->authenticated);
 	rsip_json_add_u64(out, "unverified", stats->unechoed);
 	rsip_json_add_u64(out, "departed", stats->departed);

@@ -98,6 +98,8 @@ struct rsip_dataplane_ops {
 	int (*bind_extend)(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns);
 	/* Next hop of one binding, as in union rsip_nexthop. */
 	int (*bind_nexthop)(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);
+	/* Longest inner packet toward the host: rec.mtu, which may change. */
+	int (*bind_mtu)(struct rsip_dataplane *dp, uint32_t slot, uint16_t mtu);
 	int (*bind_counters)(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum);
 
 	/* Sum over the CPUs of one interface's counters. */

@@ -185,6 +185,16 @@ int rsip_dp_bind_nexthop(struct rsip_dataplane *dp, uint32_t slot, uint64_t next
 	return 0;
 }
 
+int rsip_dp_bind_mtu(struct rsip_dataplane *dp, uint32_t slot, uint16_t mtu)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	if (!rsip_dp_numbers_used(&c->slots, slot))
+		return -ENOENT;
+	__atomic_store_n(&c->m.bindings[slot].mtu, mtu, __ATOMIC_RELEASE);
+	return 0;
+}
+
 int rsip_dp_bind_counters(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum)
 {
 	struct rsip_dp_core *c = core(dp);

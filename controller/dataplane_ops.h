@@ -10,6 +10,7 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot);
 int rsip_dp_bind_extend(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns);
 int rsip_dp_bind_nexthop(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);
+int rsip_dp_bind_mtu(struct rsip_dataplane *dp, uint32_t slot, uint16_t mtu);
 int rsip_dp_bind_counters(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum);
 
 #endif

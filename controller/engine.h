@@ -66,6 +66,9 @@ struct rsip_engine_stats { /* since start; see rsip_engine_err_at() for the inde
 	uint64_t async;	   /* of sent: asynchronous, repetitions included */
 	uint64_t evicted;  /* unechoed registrations that made room */
 	uint64_t violations; /* of hosts' packets, as the data plane reported them */
+	uint64_t pmtu_told; /* routers that found a tunnel packet too big, as the data plane reported them */
+	uint64_t pmtu_foreign; /* of these: about no live tunnel */
+	uint64_t pmtu_lowered; /* of these: a path's MTU was lowered */
 	uint64_t authenticated; /* messages with a right MAC and a new sequence */
 	uint32_t unechoed, departed, async_waiting; /* now */
 };
@@ -181,6 +184,9 @@ uint64_t rsip_engine_tick(struct rsip_engine *e, uint64_t now_ns);
  * seconds, if it is registered and has shown that it is there.
  */
 void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, uint64_t now_ns);
+
+/* What a router said of a packet in a tunnel to a host (RSIP_REPORT_PMTU): RFC 1191. */
+void rsip_engine_pmtu(struct rsip_engine *e, const struct rsip_event *v, uint64_t now_ns);
 
 /*
  * A changed configuration: networks, policies, transport and keys.  All that can fail is to prepare it; then either change or

@@ -179,9 +179,18 @@ static void bind_gone(void *arg, const struct rsip_lease_client *c, const struct
 		e->conf.observer.bind_gone(e->conf.observer.arg, c, b, why, at_ns);
 }
 
+static void path_changed(void *arg, const struct rsip_lease_client *c)
+{
+	struct rsip_engine *e = arg;
+
+	if (e->conf.observer.path_changed)
+		e->conf.observer.path_changed(e->conf.observer.arg, c);
+}
+
 void rsip_engine_sink(struct rsip_engine *e, struct rsip_lease_sink *sink)
 {
 	*sink = (struct rsip_lease_sink){
-		.arg = e, .client_end = client_end, .bind_start = bind_start, .bind_end = bind_end, .bind_gone = bind_gone
+		.arg = e, .client_end = client_end, .bind_start = bind_start, .bind_end = bind_end, .bind_gone = bind_gone,
+		.path_changed = path_changed
 	};
 }

@@ -13,6 +13,7 @@
 
 #define BIND_OF(t) ((struct bind *)((char *)(t) - offsetof(struct bind, timer)))
 #define CLIENT_OF(t) ((struct client *)((char *)(t) - offsetof(struct client, timer)))
+#define PATH_OF(t) ((struct client *)((char *)(t) - offsetof(struct client, path_timer)))
 
 /* ---- ends ------------------------------------------------------------------------------------------------------------ */
 
@@ -225,7 +226,7 @@ int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop)
 	dpb.rec.client_id = b->row.client_id;
 	dpb.rec.addr_index = b->addr_index;
 	dpb.rec.iface = b->client->pub.iface;
-	dpb.rec.mtu = b->row.mtu;
+	dpb.rec.mtu = lease_mtu(b);
 	dpb.rec.method = b->row.method;
 	dpb.rec.tunnel = b->row.tunnel;
 	dpb.rec.transport = b->client->pub.transport;
@@ -368,6 +369,8 @@ uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns)
 	while ((t = rsip_timer_first(&lm->timers)) && t->at_ns <= now_ns && room--) {
 		if (t->kind == TIMER_BIND)
 			bind_end(lm, BIND_OF(t), RSIP_END_EXPIRED, now_ns);
+		else if (t->kind == TIMER_PATH)
+			lease_path_forget(lm, PATH_OF(t));
 		else
 			rsip_lease_deregister(lm, &CLIENT_OF(t)->pub, RSIP_END_EXPIRED, now_ns);
 	}

@@ -87,6 +87,7 @@ struct rsip_lease_bind { /* read-only to callers */
 	__be32 local;
 	__be32 endpoint;
 	uint16_t mtu; /* longest inner packet toward the host */
+	bool mtu_learned; /* less than its interface takes: a router on the way said so */
 	__be32 remote; /* the one it may talk to; 0: all */
 	uint16_t remote_port, remote_port_cnt; /* its ports; 0: all */
 	uint64_t start_ns, expires_ns;
@@ -106,6 +107,7 @@ struct rsip_lease_client { /* read-only to callers but for session */
 	bool echoed; /* the host has used its client ID: its source address is real */
 	uint64_t start_ns, expires_ns; /* R of RFC 3103 6 */
 	uint32_t bind_cnt, port_cnt, spi_cnt, whole_cnt;
+	uint16_t path_mtu; /* longest outer packet that the path to the host takes, as learned; 0: nothing is */
 	struct rsip_engine_session *session;
 };
 
@@ -147,6 +149,8 @@ struct rsip_lease_sink { /* told after the fact; all optional */
 	 */
 	void (*bind_gone)(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why,
 			  uint64_t at_ns);
+	/* The path to the host takes less than before, c->path_mtu; 0: it is tried again with what the interface takes. */
+	void (*path_changed)(void *arg, const struct rsip_lease_client *c);
 };
 
 /* conf is copied.  random: fills bytes (the CSPRNG in the daemon, a seeded generator in tests). 0 or -errno. */
@@ -204,8 +208,17 @@ enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt);
 void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint64_t nexthop);
 
 /*
- * Ends what expired at now_ns and frees what has rested, RSIP_LEASE_EXPIRE_MAX of each at most, so that a million leases that
- * end together keep nobody waiting.  Returns when it wants to be called again: at once where that is not after now_ns; ~0ULL: never.
+ * The path to a host takes outer packets of mtu bytes (RSIP_PATH_MTU_MIN at least) and no longer ones: all its bindings,
+ * and those to come, follow for RSIP_PATH_MTU_NS (RFC 1191 6.3).  false: nothing is lowered by it.
+ */
+#define RSIP_PATH_MTU_MIN 576 /* every host takes that (RFC 791), so whoever forges gains little */
+#define RSIP_PATH_MTU_NS (600 * RSIP_NS_PER_S)
+bool rsip_lease_path_mtu(struct rsip_lease *lm, struct rsip_lease_client *c, uint16_t mtu, uint64_t now_ns);
+
+/*
+ * Ends what expired at now_ns, tries paths anew and frees what has rested, RSIP_LEASE_EXPIRE_MAX of each at most, so that a
+ * million leases that end together keep nobody waiting.  Returns when it wants to be called again: at once where that is not after now_ns;
+ * ~0ULL: never.
  */
 #define RSIP_LEASE_EXPIRE_MAX 128
 uint64_t rsip_lease_expire(struct rsip_lease *lm, uint64_t now_ns);

@@ -263,7 +263,7 @@ static int add_live(struct rsip_lease *lm, struct client *c, const struct rsip_s
 }
 
 static int restore_live(struct rsip_lease *lm, struct client *c, const struct rsip_store_lease *row, uint32_t addr_index,
-			struct holding *held)
+			struct holding *held, uint64_t now_ns)
 {
 	struct found_bind *f = found_by_id(lm, row->bind_id);
 	struct rsip_store_lease as = *row;
@@ -282,6 +282,7 @@ static int restore_live(struct rsip_lease *lm, struct client *c, const struct rs
 		b->slot = f->slot;
 		if (f->row.expires_ns < as.expires_ns)
 			lm->dp->ops->bind_extend(lm->dp, b->slot, as.expires_ns);
+		lease_path_found(lm, b, f->row.mtu, now_ns);
 		found_free(lm, f);
 	}
 	if (as.expires_ns != row->expires_ns)
@@ -377,7 +378,7 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 		if (!err && !row->rest_ns)
 			tell_gone(lm, row, held, c ? RSIP_END_EXPIRED : RSIP_END_REFUSED, c ? row->expires_ns : now_ns);
 	} else {
-		err = restore_live(lm, c, row, (uint32_t)index, held);
+		err = restore_live(lm, c, row, (uint32_t)index, held, now_ns);
 	}
 	if (!err)
 		return 0;
@@ -387,9 +388,24 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 
 /* ---- both made equal -------------------------------------------------------------------------------------------------- */
 
-static int adopt(struct rsip_lease *lm, struct found_bind *f)
+/* The row has what its interface takes; of the path the record tells. */
+static uint16_t found_mtu(struct rsip_lease *lm, struct found_bind *f)
+{
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	int cnt = lm->dp->ops->ifaces(lm->dp, iface, RSIP_MAX_IFACES);
+	uint32_t front = RSIP_TUNNEL_LEN(f->row.tunnel);
+	uint16_t mtu = f->row.mtu;
+
+	for (int i = 0; i < cnt; i++)
+		if (iface[i].index == f->iface && iface[i].rec.mtu > front + mtu && iface[i].rec.mtu <= UINT16_MAX)
+			f->row.mtu = (uint16_t)(iface[i].rec.mtu - front);
+	return mtu;
+}
+
+static int adopt(struct rsip_lease *lm, struct found_bind *f, uint64_t now_ns)
 {
 	int index = lease_addr_index(lm, f->row.local), err;
+	uint16_t mtu = found_mtu(lm, f);
 	struct client *c = index < 0 ? NULL : client_of_row(lm, &f->row, f->iface, f->transport);
 	struct bind *b;
 
@@ -400,6 +416,7 @@ static int adopt(struct rsip_lease *lm, struct found_bind *f)
 		return err;
 	f->held = NULL;
 	b->slot = f->slot;
+	lease_path_found(lm, b, mtu, now_ns);
 	lease_keep_bind(lm, b);
 	return 0;
 }
@@ -428,7 +445,7 @@ static void settle_found(struct rsip_lease *lm, uint64_t now_ns, bool fresh, str
 	struct found_bind *f, *next;
 
 	HASH_ITER(hh, lm->found, f, next) {
-		if (!fresh || adopt(lm, f))
+		if (!fresh || adopt(lm, f, now_ns))
 			remove_found(lm, f, now_ns, out);
 		found_free(lm, f);
 	}

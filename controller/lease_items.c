@@ -18,7 +18,8 @@ const struct rsip_lease_bind *lease_view(struct rsip_lease *lm, const struct bin
 	v->slot = b->slot;
 	v->method = b->row.method;
 	v->tunnel = b->row.tunnel;
-	v->mtu = b->row.mtu;
+	v->mtu = lease_mtu(b);
+	v->mtu_learned = v->mtu != b->row.mtu;
 	v->kind = b->row.kind;
 	v->pool = b->pool;
 	v->local = b->row.local;
@@ -105,6 +106,7 @@ struct client *lease_client_add(struct rsip_lease *lm, const struct rsip_lease_c
 		return NULL;
 	c->pub = *as;
 	c->timer.kind = TIMER_CLIENT;
+	c->path_timer.kind = TIMER_PATH;
 	if (lease_index_add(&lm->clients, c, as->seq, &c->pub.seq)) {
 		free(c);
 		return NULL;
@@ -208,6 +210,7 @@ void lease_bind_forget(struct rsip_lease *lm, struct bind *b)
 void lease_client_forget(struct rsip_lease *lm, struct client *c)
 {
 	rsip_timer_clear(&lm->timers, &c->timer);
+	rsip_timer_clear(&lm->timers, &c->path_timer);
 	HASH_DELETE(by_id, lm->by_id, c);
 	HASH_DELETE(by_host, lm->by_host, c);
 	lease_index_remove(&lm->clients, c->pub.seq);

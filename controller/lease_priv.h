@@ -12,7 +12,7 @@
 #include "store.h"
 #include "timer.h"
 
-enum timer_kind { TIMER_CLIENT, TIMER_BIND };
+enum timer_kind { TIMER_CLIENT, TIMER_BIND, TIMER_PATH };
 
 /* What a binding holds, kept as ranges: a thousand ports of one block cost what one port costs. */
 struct holding {
@@ -37,6 +37,7 @@ struct bind {
 struct client {
 	struct rsip_lease_client pub; /* first: handed out as it is */
 	struct rsip_timer timer;
+	struct rsip_timer path_timer; /* until when pub.path_mtu is believed */
 	struct bind *binds;
 	uint32_t home; /* address index of its last binding, plus 1 */
 	uint32_t next_port; /* right after its last block, on home */
@@ -120,6 +121,12 @@ int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop); /* i
 void lease_keep(struct rsip_lease *lm, struct rsip_journal_mark *mark, const struct rsip_store_lease *row,
 		const struct holding *held);
 void lease_keep_bind(struct rsip_lease *lm, struct bind *b);
+
+/* lease_path.c: how long packets to hosts may be */
+uint16_t lease_mtu(const struct bind *b); /* longest inner packet */
+void lease_path_forget(struct rsip_lease *lm, struct client *c); /* its time is over: all is as if nothing were learned */
+/* Start-up: the data plane has mtu (inner) for b, which an earlier rsipd may have learned. */
+void lease_path_found(struct rsip_lease *lm, struct bind *b, uint16_t mtu, uint64_t now_ns);
 
 /* lease_addr.c: addresses and what they give */
 int lease_addrs_create(struct rsip_lease *lm, const struct rsip_lease_conf *conf);

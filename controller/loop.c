@@ -101,6 +101,10 @@ static void on_violation(void *arg, const struct rsip_event *v)
 {
 	struct rsip_server *s = arg;
 
+	if (v->reason == RSIP_REPORT_PMTU) {
+		rsip_engine_pmtu(s->engine, v, rsip_now_ns());
+		return;
+	}
 	rsip_engine_violation(s->engine, v, rsip_now_ns());
 	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_VIOLATIONS))
 		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_VIOLATIONS, rsip_ctl_event_violation(v), rsip_wall_ns());

@@ -34,6 +34,16 @@ static void on_refused(void *arg, const struct rsip_from *from, uint8_t type, en
 		rsip_ctl_publish(s->ctl, kind, rsip_ctl_event_refusal(from, type, err), rsip_wall_ns());
 }
 
+static void on_path_changed(void *arg, const struct rsip_lease_client *c)
+{
+	struct rsip_server *s = arg;
+
+	if (!c->path_mtu)
+		log_debug("path MTU to client %u (%s): tried anew", c->client_id, rsip_ip4(c->host));
+	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
+		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_path(c), rsip_wall_ns());
+}
+
 /* ---- bindings ----------------------------------------------------------------------------------------------------- */
 
 /* A time of CLOCK_MONOTONIC that is over, as one of the wall clock.  Of before the boot it is below zero. */
@@ -100,7 +110,7 @@ void rsip_server_observe(struct rsip_server *s, struct rsip_engine_conf *conf)
 	conf->client_start = on_client_start;
 	conf->observer = (struct rsip_lease_sink){
 		.arg = s, .client_end = on_client_end, .bind_start = on_bind_start, .bind_end = on_bind_end,
-		.bind_gone = on_bind_gone
+		.bind_gone = on_bind_gone, .path_changed = on_path_changed
 	};
 }
 

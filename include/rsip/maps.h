@@ -475,19 +475,32 @@ _Static_assert(sizeof(struct rsip_undo) == 128, "rsip_undo");
 
 /* ---- violations ---------------------------------------------------------------------------------------- */
 
-/* rsip_events: ring buffer; a packet that broke a rule, for the ERROR_RESPONSE of RFC 3103 10.4. */
+/*
+ * rsip_events: ring buffer; a packet that broke a rule, for the ERROR_RESPONSE of RFC 3103 10.4, or, with
+ * RSIP_REPORT_PMTU as its reason, what a router on the way to a host says of a tunnel packet of ours (RFC 1191).
+ */
 #define RSIP_EVENTS_SIZE (64 * 1024) /* bytes of the ring */
 struct rsip_event {
-	__be32 host; /* outer source: what the sender calls itself */
-	__be32 local; /* inner source */
-	__be32 remote; /* inner destination */
-	__u16 local_port; /* host order; 0: none in sight */
-	__u16 remote_port;
+	__be32 host; /* outer source: what the sender calls itself; PMTU: the tunnel packet's destination */
+	__be32 local; /* inner source; PMTU: inner destination, 0: not quoted */
+	__be32 remote; /* inner destination; PMTU: the router */
+	union {
+		__u16 local_port; /* host order; 0: none in sight */
+		__u16 mtu; /* PMTU: of the next link; 0: the router is from before RFC 1191 */
+	};
+	union {
+		__u16 remote_port;
+		__u16 len; /* PMTU: of the tunnel packet, outer header included */
+	};
 	__u16 iface; /* of arrival */
-	__u8 reason; /* RSIP_DROP_* */
-	__u8 proto;
-	__u32 bind_id; /* of the host's binding that did not allow it; 0: none */
+	__u8 reason; /* RSIP_DROP_*, RSIP_REPORT_PMTU */
+	__u8 proto; /* PMTU: of the tunnel, 4 or 47 */
+	union {
+		__u32 bind_id; /* of the host's binding that did not allow it; 0: none */
+		__be32 endpoint; /* PMTU: the tunnel packet's source */
+	};
 };
+#define RSIP_REPORT_PMTU 1 /* no drop reason has this number */
 _Static_assert(sizeof(struct rsip_event) == 24, "rsip_event");
 
 /* rsip_event_gate: array of cpus; keeps a flood of violations from becoming a flood of events. */

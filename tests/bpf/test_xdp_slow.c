@@ -30,10 +30,10 @@ TestSuite(xdp_slow, .init = gateway_up, .fini = gateway_down);
 
 Test(xdp_slow, too_big_without_df_is_marked_to_be_fragmented)
 {
-	given_binding(HOST_A, PUB_1, ports(4000, 8), .mtu = 100);
-	struct pkt fits = pkt(from_router, IP(), udp(53, 4003), bytes(72));
-	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(73));
-	struct pkt want = pkt(to_host_a(), IP(.ttl = 63), udp(53, 4003), bytes(72));
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt fits = pkt(from_router, IP(), udp(53, 4003), bytes(1452));
+	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(1453));
+	struct pkt want = pkt(to_host_a(), IP(.ttl = 63), udp(53, 4003), bytes(1452));
 
 	expect_tunnelled(fits, want, 1);
 	expect_marked(big, IF_PUB, RSIP_CNT_SLOW_PATH, RSIP_MARK_POOL);
@@ -237,8 +237,8 @@ Test(xdp_slow, what_was_not_sent_here_is_lost)
 
 Test(xdp_slow, what_is_still_too_big_does_not_go_around_again)
 {
-	given_binding(HOST_A, PUB_1, ports(4000, 8), .mtu = 100);
-	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(73));
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(1453));
 
 	expect_slow_dropped(big, RSIP_MARK_POOL, TOO_BIG);
 }

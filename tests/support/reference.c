@@ -79,6 +79,14 @@ static void pass(struct ref_result *res, int counter)
 	res->counter = counter;
 }
 
+/* The path to the host may take less than our link: that is for those that nobody may fragment. */
+static bool is_too_long(const struct ref_binding *b, const struct ip *ip)
+{
+	uint32_t link = b->g.tunnel == 2 ? 1476 : 1480;
+
+	return ip->len > (ip->df && b->g.mtu ? b->g.mtu : link);
+}
+
 /* To the host whose packet it is; end: ENCAPSULATED or HAIRPINNED. */
 static void to_host(const struct reference *ref, struct ref_result *res, const struct ip *ip,
 		    const struct key *k, uint8_t tos, int end)
@@ -98,7 +106,7 @@ static void to_host(const struct reference *ref, struct ref_result *res, const s
 		res->mark = RSIP_MARK_POOL;
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
 	}
-	if (ip->len > (b->g.mtu ? b->g.mtu : b->g.tunnel == 2 ? 1476 : 1480))
+	if (is_too_long(b, ip))
 		return drop(res, RSIP_DROP_TOO_BIG);
 	res->action = XDP_REDIRECT;
 	res->counter = end;

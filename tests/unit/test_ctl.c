@@ -183,6 +183,7 @@ Test(ctl, each_event_looks_as_its_sample_does)
 	expect_event(events, "bindings.1", rsip_ctl_event_client(host_a, "expired"));
 	expect_event(events, "bindings.2", rsip_ctl_event_lease(&ctx, host_a, b, NULL, T0));
 	expect_event(events, "bindings.3", rsip_ctl_event_lease(&ctx, host_a, b, "host", T0));
+	expect_event(events, "bindings.4", rsip_ctl_event_path(host_a));
 	expect_event(events, "violations.0", rsip_ctl_event_violation(&violation));
 	expect_event(events, "limits.0",
 		     rsip_ctl_event_refusal(&from, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP, RSIP_ERR_LOCAL_ADDRPORT_UNAVAILABLE));
