@@ -132,8 +132,9 @@ static __always_inline int rsip_route_lookup(struct rsip_walk *walk, const struc
 /* 0, RSIP_PASS_SLOW (the kernel must resolve the neighbour) or -RSIP_DROP_*. */
 static __always_inline int rsip_route(struct rsip_walk *walk, const struct rsip_ip *ip, struct rsip_hop *hop)
 {
-	struct rsip_nexthop_entry *cache = rsip_nexthop_place(walk, ip->daddr);
 	struct rsip_policy *policy = rsip_policy_get();
+	struct rsip_nexthop_entry *cache =
+		policy && policy->flags & RSIP_POLICY_RULES ? NULL : rsip_nexthop_place(walk, ip->daddr);
 	__u32 route_gen = policy ? RSIP_READ(policy->route_gen) : 0;
 	struct rsip_iface *out;
 

@@ -108,6 +108,8 @@ struct rsip_dataplane_ops {
 	int (*ifaces)(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int max);
 	int (*set_policy)(struct rsip_dataplane *dp, const struct rsip_policy *policy); /* route_gen is kept */
 	void (*routes_changed)(struct rsip_dataplane *dp); /* raises route_gen */
+	/* Do routes depend on more than the destination?  Then each packet asks the kernel. */
+	void (*route_rules)(struct rsip_dataplane *dp, bool there_are);
 	/* Next hops are looked after; to be said at least every second (RSIP_ALIVE_NS). */
 	void (*alive)(struct rsip_dataplane *dp, uint64_t now_ns);
 	int (*config)(struct rsip_dataplane *dp, struct rsip_config *out);

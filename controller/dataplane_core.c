@@ -215,7 +215,8 @@ static int op_set_policy(struct rsip_dataplane *dp, const struct rsip_policy *po
 	}
 	__atomic_store_n(&to->net_cnt, policy->net_cnt, __ATOMIC_RELEASE);
 	core(dp)->gre_offered = policy->flags & RSIP_POLICY_GRE;
-	__atomic_store_n(&to->flags, policy->flags | (to->flags & RSIP_POLICY_GRE), __ATOMIC_RELEASE);
+	__atomic_store_n(&to->flags, policy->flags | (to->flags & (RSIP_POLICY_GRE | RSIP_POLICY_RULES)),
+			 __ATOMIC_RELEASE);
 	rsip_dp_gre_decide(core(dp));
 	return 0;
 }
@@ -236,6 +237,14 @@ void rsip_dp_gre_decide(struct rsip_dp_core *c)
 static void op_routes_changed(struct rsip_dataplane *dp)
 {
 	__atomic_add_fetch(&core(dp)->m.policy->route_gen, 1, __ATOMIC_RELEASE);
+}
+
+static void op_route_rules(struct rsip_dataplane *dp, bool there_are)
+{
+	struct rsip_policy *policy = core(dp)->m.policy;
+	uint32_t flags = policy->flags & ~(uint32_t)RSIP_POLICY_RULES;
+
+	__atomic_store_n(&policy->flags, there_are ? flags | RSIP_POLICY_RULES : flags, __ATOMIC_RELEASE);
 }
 
 static void op_alive(struct rsip_dataplane *dp, uint64_t now_ns)
@@ -322,6 +331,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.ifaces = op_ifaces,
 	.set_policy = op_set_policy,
 	.routes_changed = op_routes_changed,
+	.route_rules = op_route_rules,
 	.alive = op_alive,
 	.config = op_config,
 	.foreach = op_foreach,

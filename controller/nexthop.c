@@ -55,6 +55,7 @@ struct rsip_hops {
 	struct host *hosts;
 	struct host *cursor; /* next to be asked for again; NULL: all are up to date */
 	bool again;	     /* routes changed while it walked */
+	bool rules_stale;    /* rules changed: to be read again */
 };
 
 static const struct rsip_iface *iface_by_index(const struct rsip_hops *nh, uint32_t index)
@@ -187,6 +188,10 @@ static int on_event(const struct nlmsghdr *msg, void *arg)
 	case RTM_DELNEIGH:
 		on_neigh(nh, msg);
 		break;
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+		nh->rules_stale = true;
+		/* fall through */
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 	case RTM_NEWLINK:
@@ -300,7 +305,20 @@ void rsip_hops_forget(struct rsip_hops *nh, __be32 host)
 
 /* ---- open, read, close ------------------------------------------------------------------------ */
 
-void rsip_hops_read(struct rsip_hops *nh)
+/* Once for all events that were read: a table of many rules may be made anew. */
+static void read_rules(struct rsip_hops *nh)
+{
+	bool there_are;
+	int err = rsip_rtnl_ask_rules(&nh->rtnl, &there_are);
+
+	nh->rules_stale = err == -EINTR; /* they changed while they were read */
+	if (!err)
+		nh->sink.rules_changed(nh->sink.arg, there_are);
+	else if (err != -EINTR)
+		log_warn("cannot read the kernel's rules: %s", strerror(-err));
+}
+
+static void read_events(struct rsip_hops *nh)
 {
 	for (int i = 0; i < EVENT_READS; i++) {
 		int err = rsip_rtnl_event(&nh->rtnl, on_event, nh);
@@ -309,6 +327,7 @@ void rsip_hops_read(struct rsip_hops *nh)
 			/* Events were lost: everything may have changed. */
 			log_debug("netlink events were lost; reading the neighbour table again");
 			routes_are_stale(nh);
+			nh->rules_stale = true;
 			rsip_rtnl_dump_neighs(&nh->rtnl, on_event, nh);
 		} else if (err) {
 			if (err != -EAGAIN)
@@ -316,6 +335,13 @@ void rsip_hops_read(struct rsip_hops *nh)
 			return;
 		}
 	}
+}
+
+void rsip_hops_read(struct rsip_hops *nh)
+{
+	read_events(nh);
+	if (nh->rules_stale)
+		read_rules(nh);
 }
 
 bool rsip_hops_refresh(struct rsip_hops *nh, uint32_t max)
@@ -356,6 +382,7 @@ int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt,
 		rsip_hops_close(nh);
 		return err;
 	}
+	read_rules(nh);
 	*out = nh;
 	return 0;
 }

@@ -23,6 +23,8 @@ struct rsip_hops_sink {
 	void (*host_changed)(void *arg, __be32 host, uint64_t word);
 	/* A route, link or public neighbour has changed: what the data plane cached is stale. */
 	void (*routes_changed)(void *arg);
+	/* Whether the kernel's rules ask for more than a destination: at once at open, and whenever rules change. */
+	void (*rules_changed)(void *arg, bool there_are);
 };
 
 /* Opens the netlink sockets and reads the neighbour table.  ifaces: the loader's, at most

@@ -2,6 +2,7 @@
 #include "nexthop_rtnl.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
@@ -99,6 +100,50 @@ int rsip_rtnl_dump_neighs(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
 	return err == -EINTR ? 0 : err; /* events tell the rest */
 }
 
+/* ---- rules ---- */
+
+static int on_rule(const struct nlmsghdr *msg, void *arg)
+{
+	static const int asks_for[] = { FRA_IIFNAME, FRA_L3MDEV, FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE };
+	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr[ATTR_MAX] = {NULL};
+	bool more, *there_are = arg;
+
+	if (msg->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(msg) < sizeof(*rule))
+		return MNL_CB_OK;
+	mnl_attr_parse(msg, sizeof(*rule), attr_into, attr);
+	more = rule->src_len || rule->tos;
+	for (size_t i = 0; i < sizeof(asks_for) / sizeof(asks_for[0]); i++)
+		more |= attr[asks_for[i]] != NULL;
+	/* one for a mark is not for the data plane's packets, which have none yet */
+	if (attr[FRA_FWMARK] && mnl_attr_get_u32(attr[FRA_FWMARK]))
+		more = false;
+	*there_are |= more;
+	return MNL_CB_OK;
+}
+
+int rsip_rtnl_ask_rules(struct rsip_rtnl *r, bool *there_are)
+{
+	char buf[256];
+	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+	struct fib_rule_hdr *rule;
+	bool found = false;
+	int err;
+
+	msg->nlmsg_type = RTM_GETRULE;
+	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	rule = mnl_nlmsg_put_extra_header(msg, sizeof(*rule));
+	rule->family = AF_INET;
+	err = send_query(r, msg);
+	if (!err)
+		err = rsip_mnl_read(r->query, r->seq, on_rule, &found);
+	if (err)
+		open_query(r);
+	else
+		*there_are = found;
+	return err;
+}
+
 /* ---- routes ---- */
 
 struct route {
@@ -194,7 +239,7 @@ int rsip_rtnl_open(struct rsip_rtnl *r)
 	int err, size = EVENT_BUFFER;
 
 	memset(r, 0, sizeof(*r));
-	err = rsip_mnl_open(NETLINK_ROUTE, RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_LINK, &r->events);
+	err = rsip_mnl_open(NETLINK_ROUTE, RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_LINK, &r->events);
 	if (!err)
 		err = open_query(r);
 	if (err) {

@@ -35,6 +35,8 @@ int rsip_rtnl_event(struct rsip_rtnl *r, mnl_cb_t fn, void *arg);
 int rsip_rtnl_dump_neighs(struct rsip_rtnl *r, mnl_cb_t fn, void *arg);
 /* One neighbour: it may be newer than the last event that was read.  Not known is no message. */
 void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, __be32 addr, mnl_cb_t fn, void *arg);
+/* Is there an `ip rule` by which the way of a packet without a mark depends on more than its destination? */
+int rsip_rtnl_ask_rules(struct rsip_rtnl *r, bool *there_are);
 /* The neighbour to which the kernel sends a packet for host out of this interface; -ENETUNREACH: it does not. */
 int rsip_rtnl_ask_route(struct rsip_rtnl *r, __be32 host, uint32_t ifindex, __be32 *via);
 

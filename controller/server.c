@@ -114,6 +114,13 @@ static void on_routes_changed(void *arg)
 	((struct rsip_server *)arg)->routes_pending = true;
 }
 
+static void on_rules_changed(void *arg, bool there_are)
+{
+	struct rsip_server *s = arg;
+
+	s->ctl_ctx.dp->ops->route_rules(s->ctl_ctx.dp, there_are);
+}
+
 /* ---- open ------------------------------------------------------------------------------------- */
 
 static bool named(const struct rsip_conf_iface *list, uint32_t cnt, const char *name)
@@ -228,7 +235,7 @@ static int open_alloclog(struct rsip_server *s, uid_t owner, char *why, size_t w
 
 static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
 {
-	const struct rsip_hops_sink sink = {s, on_host_changed, on_routes_changed};
+	const struct rsip_hops_sink sink = {s, on_host_changed, on_routes_changed, on_rules_changed};
 	int err;
 
 	err = rsip_dataplane_open(s->conf->dataplane.pin_path, &s->ctl_ctx.dp, why, why_len);

@@ -100,6 +100,7 @@ _Static_assert(sizeof(struct rsip_policy) == 32 + 8 * RSIP_MAX_NETS + 4 * RSIP_M
 #define RSIP_ALIVE_NS 3000000000ULL
 
 #define RSIP_POLICY_CHECK_MAC 0x1 /* a tunnel packet must come from the next hop's MAC address */
+#define RSIP_POLICY_RULES 0x4 /* routes depend on more than the destination (ip rule): none is cached */
 #define RSIP_POLICY_GRE 0x2 /* GRE to a tunnel endpoint is ours: it is offered, or still leased */
 
 /* ---- interfaces --------------------------------------------------------------------------------------- */

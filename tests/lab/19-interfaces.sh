@@ -46,6 +46,14 @@ for i in priv0 priv1; do
 	check_ge "$i: decapsulated" "$(ctl --json stats | js "[i['events']['decapsulated'] for i in d['interfaces'] if i['name'] == '$i'][0]")" 190
 done
 
+# A route may depend on more than the destination: what one host's packets found is not another's.
+one() { inside "$1" taskset -c 0 "$PY" "$LAB_SRC/frags.py" ask $PEER 7 1 100; }
+on gw ip rule add pref 100 iif priv1 blackhole
+check "a rule forbids one LAN what the other may" wait_for 5 eval '[ "$(one hosta) $(one hostc)" = "0 1" ]'
+for _ in 1 2; do check_eq "host A's datagram, then host C's: lost" "$(one hosta) $(one hostc)" "0 1"; done
+on gw ip rule del pref 100
+check "without the rule both get through" wait_for 5 eval '[ "$(one hosta) $(one hostc)" = "0 0" ]'
+
 HOST_GW=$GW_PRIV1 judge hostc other-interface priv1
 silent() { ! on peer "$PY" -c '
 import socket, sys

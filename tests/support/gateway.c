@@ -49,6 +49,11 @@ static void ip_commands(const char *lines)
 	cr_assert_eq(pclose(ip), 0, "cannot make the devices of the test (is iproute2 installed?)");
 }
 
+void given_ip(const char *lines)
+{
+	ip_commands(lines);
+}
+
 void given_neighbour(const char *neigh)
 {
 	char line[128];

@@ -65,6 +65,7 @@ void given_end_of(uint32_t slot); /* the binding is removed */
 #define given_rules(l, ...) gateway_rules(l, &(const struct rsip_dp_addr_rules){ __VA_ARGS__ })
 void gateway_rules(__be32 local, const struct rsip_dp_addr_rules *rules);
 void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
+void given_ip(const char *lines); /* of `ip -batch -`, each with its newline */
 void given_endpoint(__be32 addr); /* tunnels end there too */
 void given_rsipd(bool alive); /* does it say that it looks after next hops? */
 void given_policy(uint32_t flags); /* RSIP_POLICY_* beside the private networks of the cast */
