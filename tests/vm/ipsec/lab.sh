@@ -267,6 +267,17 @@ capture_start() {
 }
 
 host_down() { client "$1" down; }
+# capture_end: when it is quiet.  Where the peer is not understood it repeats what it said, which must not come between the end
+# of the capture and the look at the counters.
+capture_end() {
+	local mute=''
+	case "$GATEWAY $STEPS" in "rsip "*" -"* | "rsip -"*) mute=1 ;; esac
+	[ -z "$mute" ] || charon_kill peer STOP
+	wait_for 5 quiet_lab
+	captured
+	[ -z "$mute" ] || { UNSEEN_IN=$(($(unclaimed) - UNCLAIMED)) && charon_kill peer CONT; }
+}
+
 # nothing_left: everybody goes home; then the world must be as it was (left.sh)
 nothing_left() {
 	local h
@@ -326,9 +337,7 @@ scenario() { # NAME IKE SA PORTS HOSTS STEP...
 		if do_step up; then steps "$@"; fi
 		note_leases
 	fi
-	wait_for 5 quiet_lab
-	captured
-	case "$GATEWAY $STEPS" in "rsip "*" -"* | "rsip -"*) UNSEEN_IN=$(($(unclaimed) - UNCLAIMED)) ;; esac
+	capture_end
 	judge_wire
 	[ $BAD = 0 ] || [ -z "${LAB_KEEP:-}" ] || {
 		mkdir -p "$LAB_KEEP-$NAME" # no sockets, which a shared folder does not take
