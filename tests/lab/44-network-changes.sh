@@ -27,7 +27,12 @@ sleep 1
 on hosta ip addr add $HOSTA/24 dev eth0 && back
 sleep 4
 check "the same address again, a second later" works
-check_eq "is no change" "$(now_is client-id)" "$id"
+on hosta ip addr add 10.99.0.31/32 dev lo
+on hosta ip route add $GW_PRIV/32 dev eth0 src 10.99.0.31 # as while a manager is at work
+sleep 1.5
+on hosta ip route del $GW_PRIV/32
+sleep 2.5
+check_eq "neither that, nor a way of a second and a half, is a change" "$(now_is client-id)" "$id"
 
 on hosta ip link set eth0 down
 no_way() { [ "$(now_is no-way)" = True ] && client hosta status | grep -q "no way to it"; }
