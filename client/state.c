@@ -128,15 +128,14 @@ static void add_strongswan(cJSON *root, const struct rsip_strongswan *sw)
 	rsip_json_add_u64(obj, "label", sw->started.label);
 }
 
-static char *state_text(const struct rsip_state *st)
+char *rsip_state_text(const struct rsip_state *st, const char *boot_id)
 {
 	cJSON *obj = cJSON_CreateObject();
 	cJSON *leases = cJSON_AddArrayToObject(obj, "leases");
-	char boot[64], *text;
+	char *text;
 
-	read_boot_id(boot);
 	rsip_json_add_u64(obj, "version", RSIP_STATE_VERSION);
-	cJSON_AddStringToObject(obj, "boot-id", boot);
+	cJSON_AddStringToObject(obj, "boot-id", boot_id);
 	cJSON_AddStringToObject(obj, "device", st->device);
 	rsip_json_add_u64(obj, "nic", st->nic);
 	cJSON_AddBoolToObject(obj, "own-qdisc", st->own_qdisc);
@@ -167,10 +166,11 @@ static char *state_text(const struct rsip_state *st)
 
 int rsip_state_save(const struct rsip_state *st, const char *state_dir)
 {
-	char path[PATH_MAX], fresh[PATH_MAX];
-	char *text = state_text(st);
+	char path[PATH_MAX], fresh[PATH_MAX], boot[64], *text;
 	int fd, err = 0;
 
+	read_boot_id(boot);
+	text = rsip_state_text(st, boot);
 	if (!text)
 		return -ENOMEM;
 	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE, state_dir);
@@ -220,6 +220,22 @@ static uint64_t get_time(const cJSON *obj, const char *name)
 static void read_text(const cJSON *obj, const char *name, char *text, size_t size)
 {
 	snprintf(text, size, "%s", rsip_json_get_string(obj, name, ""));
+}
+
+/* What a damaged file says must not become a route, a port or a message. */
+static bool is_sound(const struct rsip_lease *l)
+{
+	for (unsigned int i = 0; i < l->port_runs; i++)
+		if (!l->ports[i].first || !l->ports[i].cnt || l->ports[i].first + l->ports[i].cnt > 65536)
+			return false;
+	for (unsigned int i = 0; i < l->spi_runs; i++)
+		if (l->spis[i].first < 256 || !l->spis[i].cnt ||
+		    l->spis[i].first + (uint64_t)l->spis[i].cnt > 1ULL << 32)
+			return false;
+	if (l->want.ports > RSIP_LEASE_PORTS_MAX || l->want.purpose > RSIP_FOR_CHARON_SPIS ||
+	    l->want.method < RSIP_METHOD_RSA_IP || l->want.method > RSIP_METHOD_RSIPSEC)
+		return false;
+	return l->state == RSIP_LEASE_WANTED || (l->bind_id && l->addr && l->endpoint.family);
 }
 
 static void read_lease(struct rsip_lease *l, const cJSON *obj)
@@ -272,12 +288,10 @@ static void read_strongswan(struct rsip_strongswan *sw, const cJSON *obj)
 	sw->started.label = rsip_json_get_u64(obj, "label", 0);
 }
 
-static int read_state(struct rsip_state *st, const cJSON *obj)
+static int read_state(struct rsip_state *st, const cJSON *obj, const char *boot)
 {
 	const cJSON *lease;
-	char boot[64];
 
-	read_boot_id(boot);
 	if (rsip_json_get_u64(obj, "version", 0) != RSIP_STATE_VERSION)
 		return -EBADMSG;
 	if (strcmp(rsip_json_get_string(obj, "boot-id", ""), boot))
@@ -301,16 +315,29 @@ static int read_state(struct rsip_state *st, const cJSON *obj)
 	st->auth_seen = strtoull(rsip_json_get_string(obj, "auth-seen", "0"), NULL, 10);
 	read_strongswan(&st->sw, cJSON_GetObjectItemCaseSensitive(obj, "strongswan"));
 	cJSON_ArrayForEach (lease, cJSON_GetObjectItemCaseSensitive(obj, "leases"))
-		if (st->lease_cnt < RSIP_LEASES_MAX)
-			read_lease(&st->leases[st->lease_cnt++], lease);
+		if (st->lease_cnt < RSIP_LEASES_MAX) {
+			read_lease(&st->leases[st->lease_cnt], lease);
+			st->lease_cnt += is_sound(&st->leases[st->lease_cnt]);
+		}
 	return 0;
+}
+
+int rsip_state_parse(struct rsip_state *st, const char *text, size_t len, const char *boot_id)
+{
+	struct rsip_json_error bad;
+	cJSON *obj = rsip_json_parse(text, len, 0, &bad);
+	int err = -EBADMSG;
+
+	memset(st, 0, sizeof(*st));
+	if (obj)
+		err = read_state(st, obj, boot_id);
+	cJSON_Delete(obj);
+	return err;
 }
 
 int rsip_state_load(struct rsip_state *st, const char *state_dir)
 {
-	struct rsip_json_error bad;
-	char path[PATH_MAX], *text;
-	cJSON *obj;
+	char path[PATH_MAX], boot[64], *text;
 	size_t len;
 	int err;
 
@@ -319,9 +346,8 @@ int rsip_state_load(struct rsip_state *st, const char *state_dir)
 	err = rsip_json_read_file(path, RSIP_STATE_MAX, &text, &len);
 	if (err)
 		return err;
-	obj = rsip_json_parse(text, len, 0, &bad);
+	read_boot_id(boot);
+	err = rsip_state_parse(st, text, len, boot);
 	free(text);
-	err = obj ? read_state(st, obj) : -EBADMSG;
-	cJSON_Delete(obj);
 	return err;
 }

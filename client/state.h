@@ -36,6 +36,10 @@ void rsip_state_give(const struct rsip_state *st, struct rsip_session *s, uint64
 int rsip_state_save(const struct rsip_state *st, const char *state_dir);
 /* -ENOENT: none, or of another boot (its clock means nothing now); -EBADMSG: not ours. */
 int rsip_state_load(struct rsip_state *st, const char *state_dir);
+/* The text of such a file; what is in it may be anything, what comes out is sound.  -ENOENT: of another boot. */
+int rsip_state_parse(struct rsip_state *st, const char *text, size_t len, const char *boot_id);
+/* The text, for free(); NULL: no memory. */
+char *rsip_state_text(const struct rsip_state *st, const char *boot_id);
 void rsip_state_remove(const char *state_dir);
 
 #endif

@@ -13,6 +13,7 @@
 #define FILE_MAX_BYTES (1 << 20)
 #define INCLUDE_DEPTH 8
 #define REFERENCE_DEPTH 8
+#define SECTION_DEPTH 32
 #define NAME_LEN 512
 
 /* One key with its value, or (value NULL) a section, or (refers) what a section refers to. */
@@ -31,6 +32,7 @@ struct parser {
 	struct rsip_swan *conf;
 	const char *file, *pos;
 	int line, depth;
+	int nested; /* sections open */
 	char *why;
 	size_t why_size;
 };
@@ -188,7 +190,12 @@ static int take_item(struct parser *p, const char *section)
 	if (err)
 		return err;
 	p->pos++;
-	return parse(p, path, true);
+	if (p->nested == SECTION_DEPTH)
+		return fail(p, "sections are nested too deeply");
+	p->nested++;
+	err = parse(p, path, true);
+	p->nested--;
+	return err;
 }
 
 static int parse(struct parser *p, const char *section, bool nested)
@@ -210,7 +217,7 @@ static int parse(struct parser *p, const char *section, bool nested)
 static int read_file(struct rsip_swan *conf, const char *path, const char *section, int depth,
 		     char *why, size_t size)
 {
-	struct parser p = {conf, path, NULL, 1, depth, why, size};
+	struct parser p = {.conf = conf, .file = path, .line = 1, .depth = depth, .why = why, .why_size = size};
 	size_t len;
 	char *text;
 	int err = rsip_json_read_file(path, FILE_MAX_BYTES, &text, &len);
