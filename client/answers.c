@@ -112,7 +112,11 @@ static void of_its_own(struct rsip_session *s, const struct rsip_answer *a, uint
 				now + rsip_session_some_of(s, RSIP_BACKOFF_FIRST_S));
 		s->sink.changed(s->sink.ctx);
 		return;
-	case RSIP_MSG_ERROR_RESPONSE:
+	case RSIP_MSG_ERROR_RESPONSE: /* 10.4; whoever sends many fills no log */
+		s->stats.told_drops++;
+		if (now - s->told_drop_ns < RSIP_TOLD_DROP_NS && s->told_drop_ns)
+			return;
+		s->told_drop_ns = now;
 		log_warn("the gateway dropped packets of ours: %s", rsip_err_name(a->error));
 		return;
 	}

@@ -33,6 +33,7 @@
 #define RSIP_TCP_ANSWER_NS (5 * RSIP_NS_PER_S)
 #define RSIP_BACKOFF_FIRST_S 2
 #define RSIP_BACKOFF_MAX_S 60
+#define RSIP_TOLD_DROP_NS (5 * RSIP_NS_PER_S) /* a line of the log for dropped packets so often */
 #define RSIP_FOREVER UINT64_MAX
 
 struct rsip_port_run {
@@ -186,13 +187,15 @@ struct rsip_session {
 	bool resynced;		       /* it has told us a higher number; not twice in a row */
 	bool quiet;		       /* that it is registered is nobody's news */
 	bool told_plain;	       /* the log knows that somebody answers without proof */
+	uint64_t told_drop_ns; /* when the log last heard of packets that the gateway dropped */
 	unsigned int silent; /* requests in a row that nobody answered */
 	struct rsip_request req;
 	struct rsip_query queries[RSIP_QUERIES_MAX];
 	struct rsip_lease leases[RSIP_LEASES_MAX];
 	struct {
 		uint64_t sent, resent, received, ignored, timeouts, renewals,
-			unproven; /* of ignored: without the right MAC */
+			unproven, /* of ignored: without the right MAC */
+			told_drops; /* packets of ours that the gateway says it dropped */
 	} stats;
 };
 

@@ -158,6 +158,7 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	rsip_json_add_u64(messages, "received", s->stats.received);
 	rsip_json_add_u64(messages, "ignored", s->stats.ignored);
 	rsip_json_add_u64(messages, "unproven", s->stats.unproven);
+	rsip_json_add_u64(messages, "told-of-drops", s->stats.told_drops);
 	rsip_json_add_u64(messages, "timeouts", s->stats.timeouts);
 	rsip_json_add_u64(messages, "renewals", s->stats.renewals);
 	return obj;

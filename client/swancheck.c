@@ -99,6 +99,14 @@ static void check_ike(struct check *c)
 		    "IKEv1 from port 500: what the peer begins (its rekey of the IKE SA) "
 		    "says nothing of the host it means and is dropped; leased ports "
 		    "(--ike-ports 2) decide it");
+	if (!strcmp(version, "0") && !c->lease->port)
+		say(c, false,
+		    "it takes IKEv1 from the peer, too, whose rekey from port 500 says nothing of the host it means: "
+		    "say version = 2");
+	if (!v1 && !strcmp(get(c, "rekey_time", "4h"), "0") && !strcmp(get(c, "reauth_time", "0"), "0"))
+		say(c, false,
+		    "rekey_time = 0: this end never rekeys the IKE SA; rekeys work, by either end (the label of its IKE "
+		    "SPIs, or the leased port, finds this host)");
 	if (!v1 && !c->lease->port && strcmp(get(c, "reauth_time", "0"), "0"))
 		say(c, false,
 		    "a reauthentication that the peer begins says nothing of the host "

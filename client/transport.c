@@ -60,17 +60,24 @@ void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_
 	log_debug("cannot send to %s: %s", rsip_inet_text(&io->gateway), strerror(errno));
 }
 
+#define AT_ONCE 64 /* reads: whoever floods us must not keep us from all else */
+
 typedef void (*take_fn)(void *ctx, const uint8_t *buf, size_t len);
 
 static int read_datagrams(struct rsip_transport_io *io, take_fn take, void *ctx)
 {
-	ssize_t n;
+	ssize_t n = 0;
 
 	/* A refused datagram is no message of the gateway's: only silence or an answer counts. */
-	while ((n = recv(io->fd, io->buf, sizeof(io->buf), 0)) >= 0 || errno == ECONNREFUSED) {
+	for (int i = 0; i < AT_ONCE; i++) {
+		n = recv(io->fd, io->buf, sizeof(io->buf), 0);
+		if (n < 0 && errno != ECONNREFUSED)
+			break;
 		io->refused = n < 0;
 		if (n > 0)
 			take(ctx, io->buf, n);
+		if (io->fd < 0) /* a message made our owner close */
+			break;
 	}
 	return 0;
 }
@@ -99,7 +106,7 @@ static int read_stream(struct rsip_transport_io *io, take_fn take, void *ctx)
 {
 	ssize_t n;
 
-	for (;;) {
+	for (int i = 0; i < AT_ONCE; i++) {
 		n = recv(io->fd, io->buf + io->len, sizeof(io->buf) - io->len, 0);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
@@ -113,6 +120,7 @@ static int read_stream(struct rsip_transport_io *io, take_fn take, void *ctx)
 		if (io->fd < 0) /* a message made our owner close */
 			return 0;
 	}
+	return 0;
 }
 
 int rsip_transport_read(struct rsip_transport_io *io, take_fn take, void *ctx)

@@ -28,7 +28,7 @@ void rsip_transport_close(struct rsip_transport_io *io);
 /* Errors show up as silence (UDP) or at the next read (TCP). */
 void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_t len);
 /*
- * Reads what is there and gives each message to take().  0: all read; -EPIPE: the connection is
+ * Reads what is there, a share of it if it is much, and gives each message to take().  0: done, or more later; -EPIPE: the connection is
  * gone, or its stream makes no sense.
  */
 int rsip_transport_read(struct rsip_transport_io *io,

@@ -108,6 +108,7 @@ Test(swanconf, broken_text_is_refused_with_its_line, .init = folder, .fini = cle
 		{"a = \"x\n\n", "not closed"},
 		{"= 3\n", "name is missing"},
 		{"include main\n", "deeply"},
+		{"a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{a{", "nested"},
 	};
 
 	for (size_t i = 0; i < sizeof(row) / sizeof(*row); i++) {
@@ -201,6 +202,25 @@ Test(swancheck, what_does_not_work_is_refused_and_what_surprises_explained, .ini
 		cr_expect(strstr(found, rows[i].word), "%s: '%s'", rows[i].name, found);
 		cr_expect_eq(!!refused, rows[i].refuse, "%s: '%s'", rows[i].name, found);
 	}
+}
+
+Test(swancheck, rekeys_of_the_ike_sa_are_judged_by_what_tells_the_host, .init = leased, .fini = clean)
+{
+	lease.port = 0; /* port 500, labels */
+	check(GOOD "version = 2\n rekey_time = 4h\n vips = 0.0.0.0\n children { net { } }");
+	cr_expect_str_eq(found, "", "the label finds the host, whoever rekeys");
+	check(GOOD "vips = 0.0.0.0\n children { net { } }");
+	cr_expect(strstr(found, "version = 2"), "%s", found);
+	check(GOOD "version = 1\n vips = 0.0.0.0\n children { net { } }");
+	cr_expect(strstr(found, "IKEv1 from port 500"), "%s", found);
+	check(GOOD "version = 2\n reauth_time = 1h\n vips = 0.0.0.0\n children { net { } }");
+	cr_expect(strstr(found, "reauthentication"), "%s", found);
+	check(GOOD "version = 2\n rekey_time = 0\n vips = 0.0.0.0\n children { net { } }");
+	cr_expect(strstr(found, "never"), "%s", found);
+	cr_expect_eq(refused, 0);
+	lease.port = 20500;
+	check(GOOD "version = 1\n vips = 0.0.0.0\n children { net { } }");
+	cr_expect_str_eq(found, "", "a leased port decides whatever the peer begins");
 }
 
 Test(swancheck, with_leased_ports_what_the_peer_begins_is_decided, .init = leased, .fini = clean)
