@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "pins.h"
 #include "rsip/capture.h"
 #include "tc.h"
+#include "util.h"
 
 #define RING_BYTES (16U << 20)
 
@@ -52,6 +54,27 @@ static uint32_t linked(int link)
 	uint32_t len = sizeof(info);
 
 	return bpf_obj_get_info_by_fd(link, &info, &len) ? 0 : info.prog_id;
+}
+
+/* Is it a program of a capture?  Those have a map of their own. */
+static bool is_capturing(int prog)
+{
+	uint32_t ids[64], len = sizeof(struct bpf_prog_info);
+	struct bpf_prog_info info = {.nr_map_ids = RSIP_ARRAY_LEN(ids), .map_ids = (uint64_t)(uintptr_t)ids};
+	bool found = false;
+
+	if (bpf_obj_get_info_by_fd(prog, &info, &len))
+		return false;
+	for (uint32_t i = 0; i < info.nr_map_ids && i < RSIP_ARRAY_LEN(ids) && !found; i++) {
+		struct bpf_map_info map = {0};
+		int fd = bpf_map_get_fd_by_id(ids[i]);
+
+		len = sizeof(map);
+		found = fd >= 0 && !bpf_obj_get_info_by_fd(fd, &map, &len) && !strcmp(map.name, "rsip_cap_ring");
+		if (fd >= 0)
+			close(fd);
+	}
+	return found;
 }
 
 static int put_xdp(const struct exchange *x, struct place *p, int prog)
@@ -103,6 +126,29 @@ static void put_back(struct exchange *x)
 			if (fd[i] >= 0)
 				close(fd[i]);
 	}
+}
+
+/* Of a capture that was killed: put back at our end, they would stay for ever.  -EBUSY (said). */
+static int check_leftovers(const struct rsip_plane *plane)
+{
+	for (uint32_t i = 0; i < plane->iface_cnt; i++) {
+		uint32_t id[] = {plane->link[i].prog_id, rsip_tc_prog_id(&plane->iface[i])};
+		bool found = false;
+
+		for (size_t j = 0; j < RSIP_ARRAY_LEN(id) && !found; j++) {
+			int prog = id[j] ? bpf_prog_get_fd_by_id(id[j]) : -1;
+
+			found = prog >= 0 && is_capturing(prog);
+			if (prog >= 0)
+				close(prog);
+		}
+		if (!found)
+			continue;
+		log_err("the programs of a capture that was killed are still on %s (run `rsip-loader upgrade`, then this again)",
+			plane->iface[i].name);
+		return -EBUSY;
+	}
+	return 0;
 }
 
 static int put_on(struct exchange *x, const struct rsip_plane *plane, const struct rsip_cap *cap, uint32_t only)
@@ -199,7 +245,9 @@ static int run(const struct rsip_loader_options *o, const struct rsip_plane *pla
 		return RSIP_EXIT_FAILED;
 	}
 	lock = rsip_pins_lock(o->pin_path, NULL);
-	err = lock < 0 ? lock : put_on(&x, plane, cap, only);
+	err = lock < 0 ? lock : check_leftovers(plane);
+	if (!err)
+		err = put_on(&x, plane, cap, only);
 	if (lock >= 0)
 		close(lock);
 	if (err)
@@ -244,13 +292,29 @@ static FILE *open_output(const char *path)
 	return out;
 }
 
+/*
+ * One capture at a time: the second would take the first one's programs for those to put back.  A descriptor that holds
+ * the lock as long as we (and the reader) live, or a negative errno (said).
+ */
+static int only_one(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	log_err("cannot capture: %s", errno == EWOULDBLOCK ? "another capture is under way: one at a time" : strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -EBUSY;
+}
+
 int rsip_loader_capture(const struct rsip_loader_options *o)
 {
 	struct rsip_cap_want want = {.bind_id = o->capture.bind_id, .snap = o->capture.snap, .ring_bytes = RING_BYTES};
 	struct rsip_plane plane;
 	struct rsip_cap *cap;
 	FILE *out;
-	int err = rsip_plane_read(o->pin_path, &plane), only, status;
+	int err = rsip_plane_read(o->pin_path, &plane), only, status, alone;
 
 	if (err == -ENOENT) {
 		log_err("nothing is attached at %s (run `rsip-loader attach`)", o->pin_path);
@@ -270,6 +334,9 @@ int rsip_loader_capture(const struct rsip_loader_options *o)
 	if (only < 0)
 		return RSIP_EXIT_NOTHING;
 	want.iface = (uint32_t)only;
+	alone = only_one(o->pin_path);
+	if (alone < 0)
+		return RSIP_EXIT_FAILED;
 	out = open_output(o->capture.file);
 	if (!out)
 		return RSIP_EXIT_FAILED;
@@ -277,5 +344,6 @@ int rsip_loader_capture(const struct rsip_loader_options *o)
 		return RSIP_EXIT_FAILED;
 	status = run(o, &plane, cap, out, want.iface);
 	rsip_object_cap_close(cap);
+	close(alone);
 	return fclose(out) && status == RSIP_EXIT_DONE ? RSIP_EXIT_FAILED : status;
 }

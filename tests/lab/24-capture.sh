@@ -11,7 +11,8 @@ both_up --ports 8
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 talk() { inside "$1" "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 "$2" "$3" >"$LAB/talk-$1" 2>&1 && js 'd["lost"]' <"$LAB/talk-$1"; }
 programs() { loader status --json --config $LAB/rsipd.json | js 'sorted((i["name"], i["program_id"]) for i in d["interfaces"])'; }
-normal=$(programs)
+filters() { for i in pub0 priv0; do on gw tc filter show dev $i ingress | grep -o ' id [0-9]*'; done; }
+normal=$(programs) normal_filters=$(filters)
 # capturing FILE ARG...: in the background; CAP is the process that put the programs on
 capturing() {
 	local file=$LAB/$1.pcapng
@@ -19,7 +20,7 @@ capturing() {
 	rm -f $LAB/capture.log
 	start gw capture.log "$BIN/rsipctl" --socket $LAB/rsipd.sock capture "$@" -w "$file"
 	CAP=$STARTED
-	wait_for 20 grep -q "capturing on" $LAB/capture.log || lab_abort "capture does not begin: $(cat $LAB/capture.log)"
+	wait_for 60 grep -q "capturing on" $LAB/capture.log || lab_abort "capture does not begin: $(cat $LAB/capture.log)"
 }
 end_capture() { kill -"${1:-INT}" $CAP; wait $CAP; }
 quietly() { talk hosta 100 10 >/dev/null && talk hostb 100 10 >/dev/null; }
@@ -53,6 +54,12 @@ check_eq "one interface" "$(talk hosta 100 10)" 0
 end_capture TERM
 check_eq "what came in by it, and its way out; nothing that came in elsewhere" \
 	"$(count one 'frame.comment contains "encapsulated"') $(count one 'frame.comment contains "decapsulated"')" "10 0"
+
+capturing first any
+on gw timeout 60 "$BIN/rsip-loader" capture --pin-path "$PIN" pub0 -w $LAB/second >$LAB/second.log 2>&1
+check_eq "a second one is refused: it would put back the programs of the first" "$? $(grep -c 'one at a time' $LAB/second.log)" "1 1"
+end_capture
+check_eq "the programs before are on again, behind XDP, too" "$(programs) $(filters)" "$normal $normal_filters"
 
 b=$(bindings | grep " $HOSTB " | cut -d ' ' -f 1)
 capturing binding any "$b"
@@ -111,4 +118,17 @@ check_eq "an interface that is not ours: 3, and which are" "$? $(grep -c 'pub0 (
 on gw "$BIN/rsipctl" --socket $LAB/rsipd.sock capture pub0 1 -w $LAB/none >$LAB/nosuch 2>&1
 check_eq "a binding that is none: 3" $? 3
 check_eq "the programs before are on" "$(programs)" "$normal"
+
+# nothing can put them back when all of it is killed: the next one says so
+capturing all-killed any
+pkill -KILL -P $CAP
+kill -KILL $CAP
+wait $CAP 2>/dev/null
+on gw timeout 60 "$BIN/rsip-loader" capture --pin-path "$PIN" pub0 -w $LAB/next >$LAB/next.log 2>&1
+check_eq "after a capture that was killed, what to do first" "$? $(grep -c 'rsip-loader upgrade' $LAB/next.log)" "1 1"
+check "which helps" loader upgrade --pin-path "$PIN"
+normal=$(programs) normal_filters=$(filters)
+capturing again any
+end_capture
+check_eq "and captures go on" "$(programs) $(filters)" "$normal $normal_filters"
 lab_end
