@@ -425,6 +425,25 @@ static void run_loop(struct rsip_daemon *d)
 	rsip_state_remove(d->set.state_dir);
 }
 
+/* A service may be started before the network is: it waits, where who waits at a terminal is told. */
+static int await_way(struct rsip_daemon *d)
+{
+	const struct rsip_inet none = {0}, *gateway = d->gateways.cnt ? &d->gateways.g[d->gateways.at].addr : &none;
+	struct rsip_way way;
+	bool told = false;
+	char why[200];
+
+	while (d->patient && !d->leave && rsip_way_find(gateway, d->set.interface, &way, why, sizeof(why))) {
+		if (!told) {
+			log_warn("%s (waiting for it)", why);
+			sd_notifyf(0, "STATUS=%s", why);
+		}
+		told = true;
+		sleep(1);
+	}
+	return rsip_daemon_locate(d);
+}
+
 int rsip_daemon_run(struct rsip_daemon *d)
 {
 	bool have_state = false;
@@ -442,7 +461,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 		if (have_state)
 			rsip_gateways_begin(&d->gateways, &d->state.gateway);
 	}
-	err = err ? err : rsip_daemon_locate(d);
+	err = err ? err : await_way(d);
 	err = err ? err : rsip_daemon_build(d, have_state);
 	if (!err) {
 		err = open_loop(d);

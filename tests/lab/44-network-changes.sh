@@ -86,4 +86,13 @@ for n in 4555 4556 4557 4558; do on hosta ip rule del pref $n; done # as a netwo
 restored() { [ "$(ours)" = 4 ]; }
 check "somebody takes them away: they come back" wait_for 5 restored
 check "down" client hosta down
+
+# a service that is started before the network is
+on hosta ip addr flush dev eth0
+start hosta client-hosta.log "$BIN/rsip-client" up --state-dir $LAB/client-hosta --foreground --ports 8
+service=$STARTED
+check "without an address a service waits" wait_for 5 grep -q "no default router.*waiting" $LAB/client-hosta.log
+on hosta ip addr add $HOSTA/24 dev eth0 && back
+check "and goes on when there is one" wait_for 10 from $HOSTA eth0
+stop $service
 lab_end
