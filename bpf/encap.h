@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Tunnel headers on and off (RFC 2003, RFC 2784, ECN by RFC 6040).  Of the inner packet only TTL, the ECN field and the
- * header checksum ever change.
+ * Tunnel headers on and off (RFC 2003, RFC 2784, ECN by RFC 6040).  Of the inner packet only TTL, the ECN field, the DSCP
+ * where the configuration says so, and the header checksum ever change.
  */
 #ifndef RSIP_BPF_ENCAP_H
 #define RSIP_BPF_ENCAP_H
@@ -11,6 +11,8 @@
 #define RSIP_ECN_ECT1 1
 #define RSIP_ECN_ECT0 2
 #define RSIP_ECN_CE 3
+
+#include "dscp.h"
 
 /* Where a frame goes next. */
 struct rsip_hop {
@@ -34,7 +36,7 @@ static __always_inline void rsip_inner_set(struct iphdr *ip, __be16 *p, __u8 *by
 	rsip_csum_replace(&ip->check, old, *p);
 }
 
-/* TTL down by one, unless the kernel has done so; ECN as rsip_ecn_decap() decided. */
+/* TTL down by one, unless the kernel has done so; DSCP and ECN as rsip_dscp_encap(), rsip_ecn_decap() and rsip_dscp_decap() decided. */
 static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos, bool forwarded)
 {
 	if (ip->tos != tos)
@@ -76,17 +78,17 @@ static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip
 }
 
 /*
- * RFC 2003 3.1.  DSCP and ECN are copied (RFC 6040 4.1, normal mode; RFC 2983 uniform model).  front: bytes of all
- * that goes before the inner packet.
+ * RFC 2003 3.1.  tos: as rsip_dscp_encap() says; ECN is a copy (RFC 6040 4.1, normal mode).
  */
 static __always_inline void rsip_outer_write(struct iphdr *outer, const struct iphdr *inner, __u16 inner_len,
-					     const struct rsip_binding *rec, __u32 front)
+					     const struct rsip_binding *rec, __u8 tos)
 {
 	__be32 src = rec->endpoint, dst = rec->host;
+	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel);
 	__u64 sum;
 
 	*(__u8 *)outer = 0x45;
-	outer->tos = inner->tos;
+	outer->tos = tos;
 	outer->tot_len = bpf_htons(inner_len + front);
 	outer->id = inner->id;
 	outer->frag_off = inner->frag_off & bpf_htons(RSIP_FRAG_DF);
@@ -113,6 +115,7 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
+	__u16 tos;
 
 	if (rsip_trim(ctx, ip) || rsip_ctx_cut_front(ctx, delta, walk->l2))
 		return -RSIP_DROP_INTERNAL;
@@ -121,9 +124,10 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 	inner = (void *)outer + front;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	rsip_inner_update(inner, ip->tos, walk->forwarded);
+	tos = rsip_dscp_encap(ip->tos);
+	rsip_inner_update(inner, (__u8)tos, walk->forwarded);
 	rsip_eth_write(eth, hop);
-	rsip_outer_write(outer, inner, ip->len, rec, front);
+	rsip_outer_write(outer, inner, ip->len, rec, tos >> 8);
 	return 0;
 }
 

@@ -352,6 +352,7 @@ static const struct rsip_conf_read_key root_keys[] = {
 	{"log", read_log, 0, 0, 0},
 	{"stray", read_stray, AT(stray), 0, 0},
 	{"check_mac", rsip_conf_read_bool, AT(check_mac), 0, 0},
+	{"dscp", rsip_conf_read_dscp, AT(dscp), 0, 0},
 	{"user", rsip_conf_read_text, AT(user), 0, 32},
 	END,
 };

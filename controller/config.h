@@ -84,6 +84,7 @@ struct rsip_conf {
 	} auth;
 	bool udp;
 	bool check_mac;
+	uint32_t dscp; /* RSIP_DSCP_* as the data plane's policy has them */
 
 	struct {
 		char socket[108]; /* sun_path */

@@ -155,6 +155,7 @@ cJSON *rsip_conf_to_json(const struct rsip_conf *conf)
 		cJSON_AddStringToObject(obj, "allocations", conf->alloclog);
 	cJSON_AddBoolToObject(obj, "allocations_to_journal", conf->alloclog_journal);
 	cJSON_AddBoolToObject(out, "check_mac", conf->check_mac);
+	rsip_conf_show_dscp(conf->dscp, out);
 	cJSON_AddStringToObject(out, "stray", conf->stray);
 	cJSON_AddStringToObject(out, "user", conf->user);
 	return out;

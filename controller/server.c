@@ -378,6 +378,7 @@ int rsip_server_set_policy(struct rsip_server *s)
 	memset(&policy, 0, sizeof(policy));
 	if (s->conf->check_mac)
 		policy.flags |= RSIP_POLICY_CHECK_MAC;
+	policy.flags |= s->conf->dscp;
 	policy.net_cnt = s->conf->private_nets.cnt;
 	memcpy(policy.private_nets, s->conf->private_nets.net, sizeof(policy.private_nets));
 	policy.endpoint_cnt = rsip_conf_endpoints(s->conf, policy.endpoints);

@@ -103,6 +103,17 @@ _Static_assert(sizeof(struct rsip_policy) == 32 + 8 * RSIP_MAX_NETS + 4 * RSIP_M
 #define RSIP_POLICY_RULES 0x4 /* routes depend on more than the destination (ip rule): none is cached */
 #define RSIP_POLICY_GRE 0x2 /* GRE to a tunnel endpoint is ours: it is offered, or still leased */
 
+/* Also in flags, what becomes of the DSCP (RFC 3102 5.3.1); nothing: the outer one is a copy, the inner one stays. */
+#define RSIP_DSCP_MASK 0x3fU
+#define RSIP_DSCP_TUNNEL_SET (1U << 8) /* toward hosts: the outer one has the value at TUNNEL_SHIFT */
+#define RSIP_DSCP_TUNNEL_SHIFT 9
+#define RSIP_DSCP_IN_SET (1U << 15) /* toward hosts: the inner one becomes the value at IN_SHIFT, before it is copied */
+#define RSIP_DSCP_IN_SHIFT 16
+#define RSIP_DSCP_OUT_SET (1U << 22) /* from hosts: the inner one becomes the value at OUT_SHIFT */
+#define RSIP_DSCP_OUT_TUNNEL (1U << 23) /* from hosts: it becomes the outer one */
+#define RSIP_DSCP_OUT_SHIFT 24
+#define RSIP_DSCP_ANY 0x3fffff00U
+
 /* ---- interfaces --------------------------------------------------------------------------------------- */
 
 /* rsip_iftab: array of RSIP_IFTAB_BUCKETS; bucket (ifindex % RSIP_IFTAB_BUCKETS) -> index in rsip_ifaces. */

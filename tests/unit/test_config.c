@@ -441,6 +441,63 @@ Test(config, mistakes_about_the_machines_own)
 	cr_expect_str_eq(conf.stray, "reject");
 }
 
+/* RFC 3102 5.3.1: copied, kept, taken over or set, at each end of the tunnel. */
+Test(config, what_becomes_of_the_dscp)
+{
+	static const struct {
+		const char *text;
+		uint32_t flags;
+	} rows[] = {
+		{ "{}", 0 },
+		{ "{\"tunnel\": \"copy\", \"inbound\": \"keep\", \"outbound\": \"keep\"}", 0 },
+		{ "{\"tunnel\": 0}", RSIP_DSCP_TUNNEL_SET },
+		{ "{\"tunnel\": \"EF\"}", RSIP_DSCP_TUNNEL_SET | 46U << RSIP_DSCP_TUNNEL_SHIFT },
+		{ "{\"inbound\": 63}", RSIP_DSCP_IN_SET | 63U << RSIP_DSCP_IN_SHIFT },
+		{ "{\"outbound\": \"tunnel\"}", RSIP_DSCP_OUT_TUNNEL },
+		{ "{\"outbound\": \"AF11\"}", RSIP_DSCP_OUT_SET | 10U << RSIP_DSCP_OUT_SHIFT },
+		{ "{\"tunnel\": 1, \"inbound\": 2, \"outbound\": 3}",
+		  RSIP_DSCP_TUNNEL_SET | 1U << RSIP_DSCP_TUNNEL_SHIFT | RSIP_DSCP_IN_SET | 2U << RSIP_DSCP_IN_SHIFT |
+			  RSIP_DSCP_OUT_SET | 3U << RSIP_DSCP_OUT_SHIFT },
+	};
+	static const char *const bad[] = { "7", "{\"tunnel\": 64}", "{\"tunnel\": -1}", "{\"tunnel\": 1.5}", "{\"tunnel\": \"keep\"}",
+					   "{\"inbound\": \"copy\"}", "{\"inbound\": \"tunnel\"}", "{\"outbound\": \"ef\"}",
+					   "{\"outbound\": null}", "{\"ecn\": 1}" };
+	char text[128];
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(rows); i++) {
+		snprintf(text, sizeof(text), "{\"dscp\": %s}", rows[i].text);
+		cr_assert_eq(parse(text), 0, "%s", text);
+		cr_expect_eq(conf.dscp, rows[i].flags, "%s: %x", text, conf.dscp);
+		cr_expect_eq(conf.dscp & ~RSIP_DSCP_ANY, 0);
+	}
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		snprintf(text, sizeof(text), "{\"dscp\": %s}", bad[i]);
+		cr_expect_eq(parse(text), -EINVAL, "%s", text);
+	}
+}
+
+Test(config, what_is_shown_of_the_dscp_means_the_same_again)
+{
+	static const char *const text[] = { "{}", "{\"tunnel\": \"EF\", \"inbound\": 63, \"outbound\": \"tunnel\"}",
+					    "{\"tunnel\": 0, \"inbound\": \"LE\", \"outbound\": 5}" };
+	char buf[256], *shown;
+	uint32_t flags;
+	cJSON *obj;
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(text); i++) {
+		snprintf(buf, sizeof(buf), "{\"dscp\": %s}", text[i]);
+		cr_assert_eq(parse(buf), 0);
+		flags = conf.dscp;
+		obj = rsip_conf_to_json(&conf);
+		shown = cJSON_PrintUnformatted(cJSON_GetObjectItem(obj, "dscp"));
+		snprintf(buf, sizeof(buf), "{\"dscp\": %s}", shown);
+		cr_assert_eq(parse(buf), 0, "%s", buf);
+		cr_expect_eq(conf.dscp, flags, "%s", buf);
+		free(shown);
+		cJSON_Delete(obj);
+	}
+}
+
 /* ---- interfaces of the machine -------------------------------------------------------------------------------------- */
 
 #define ADDRESSES 4
