@@ -112,6 +112,20 @@ int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **
 	return err;
 }
 
+/* What is quoted may be the user's word: cJSON knows how to. */
+static void show_failure_json(int result, const char *words)
+{
+	cJSON *obj = cJSON_CreateObject();
+	char *text;
+
+	cJSON_AddNumberToObject(obj, "result", result);
+	cJSON_AddStringToObject(obj, "text", words);
+	text = cJSON_PrintUnformatted(obj);
+	printf("%s\n", text ? text : "{}");
+	free(text);
+	cJSON_Delete(obj);
+}
+
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer)
 {
 	bool none = result == -ENOENT || result == -ECONNREFUSED;
@@ -120,11 +134,7 @@ int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answe
 				  : strerror(-result);
 
 	if (cli->json)
-		printf("{\"result\":%d,\"text\":\"%s\"}\n",
-		       none	    ? RSIP_CTL_EMPTY
-		       : result < 0 ? 1
-				    : result,
-		       text);
+		show_failure_json(none ? RSIP_CTL_EMPTY : result < 0 ? RSIP_CTL_ERROR : result, text);
 	else
 		fprintf(stderr, "rsip-client: %s: %s%s\n", cli->set.socket, text,
 			result == -EACCES ? " (run as root, or as a member of the group rsip)"

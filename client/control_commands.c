@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include "advice.h"
 #include "control.h"
 
@@ -182,6 +184,21 @@ static bool take_setting(struct rsip_settings *set, const char *name, const cJSO
 	return !rsip_settings_set(set, name, text, why, size);
 }
 
+static bool is_root(const struct rsip_conn *c)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) && (!peer.uid || peer.uid == geteuid());
+}
+
+/* We write into this folder and speak to this socket with all our rights: whoever may ask us may not say where. */
+static bool keeps_paths(const struct rsip_conn *c, const struct rsip_settings *set)
+{
+	return is_root(c) || (!strcmp(set->strongswan_dir, c->d->set.strongswan_dir) &&
+			      !strcmp(set->strongswan_vici, c->d->set.strongswan_vici));
+}
+
 static void strongswan_set(struct rsip_conn *c, const cJSON *args)
 {
 	static const char *const names[] = {"ike-ports", "ike-spis", "lease", "strongswan-dir",
@@ -195,6 +212,13 @@ static void strongswan_set(struct rsip_conn *c, const cJSON *args)
 			rsip_conn_reply(c, RSIP_CTL_ERROR, why, NULL, -1);
 			return;
 		}
+	if (!keeps_paths(c, &set)) {
+		rsip_conn_reply(c, RSIP_CTL_ERROR,
+				"only root may name a folder or a socket of strongSwan's (or client.json: strongswan-dir, "
+				"strongswan-vici)",
+				NULL, -1);
+		return;
+	}
 	i = rsip_daemon_strongswan_on(c->d, &set);
 	if (i == -EALREADY)
 		rsip_conn_reply(c, RSIP_CTL_OK, "nothing to do", NULL, -1);

@@ -26,6 +26,12 @@ for h in hosta hostb; do
 	host_up $h --ports 8 --lease 6 || lab_abort "$h: $(cat $LAB/client-$h.log)"
 	mkdir -p $LAB/ike-$h/drop
 done
+# whoever may use the socket may not send root's files anywhere
+chmod 666 $LAB/client-hosta/*.sock
+mkdir -m 777 $LAB/anywhere
+check_eq "only root says where the file goes" "$(on hosta setpriv --reuid 65534 --clear-groups "$BIN/rsip-client" strongswan \
+	--state-dir $LAB/client-hosta --strongswan-dir $LAB/anywhere 2>&1 | grep -c 'only root'; ls $LAB/anywhere | wc -l)" "1
+0"
 check "host A: leased IKE ports, the default" strongswan hosta
 check "host B: port 500" strongswan hostb --ike-ports 0 --ike-spis 8
 check_eq "one file each, named after its lease" \
