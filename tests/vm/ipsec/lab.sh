@@ -198,7 +198,7 @@ do_step() { # [-]STEP
 undecided() {
 	local out before
 	before=$(unclaimed)
-	! out=$(PATIENCE=8 "step_$1" 2>&1) || { echo "works, though it should not"; return 1; }
+	! out=$(PATIENCE=3 "step_$1" 2>&1) || { echo "works, though it should not"; return 1; }
 	[ "$(unclaimed)" -gt "$before" ] || { echo "fails ($out), and nothing is counted"; return 1; }
 	ctl --json explain ike local=$POOL local-port=500 remote=$PEER remote-port=500 icookie=0x0102030405060708 |
 		grep -q ike-ambiguous || { echo "rsipctl explain does not say why"; return 1; }

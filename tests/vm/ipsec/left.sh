@@ -31,13 +31,13 @@ traces_note() {
 	for n; do traces_of "$n" >"$LAB/traces/$n"; done
 	traces_here >"$LAB/traces/here"
 }
-# differs NAME: from what was noted, on standard input: the first line that came or went
-differs() { diff "$LAB/traces/$1" - | grep '^[<>]' | sed 's/^>/there is/; s/^</there is no/' | head -n 1 | cut -c 1-160; }
+# differs NAME NOW: from what was noted: the first line that came or went
+differs() { diff "$LAB/traces/$1" - <<<"$2" | grep '^[<>]' | sed 's/^>/there is/; s/^</there is no/' | head -n 1 | cut -c 1-160; }
 traces_left() {
-	local n what left=''
+	local n now left=''
 	for n in here "$@"; do
-		what=$(if [ "$n" = here ]; then traces_here; else traces_of "$n"; fi | differs "$n")
-		[ -z "$what" ] || left="$left $n: $what;"
+		now=$(if [ "$n" = here ]; then traces_here; else traces_of "$n"; fi)
+		[ "$now" = "$(<"$LAB/traces/$n")" ] || left="$left $n: $(differs "$n" "$now");"
 	done
 	echo "$left"
 }
