@@ -33,6 +33,7 @@ struct rsip_cli {
 };
 
 int rsip_cmd_up(struct rsip_cli *cli);
+int rsip_cmd_check(struct rsip_cli *cli);
 int rsip_cmd_down(struct rsip_cli *cli);
 int rsip_cmd_status(struct rsip_cli *cli);
 int rsip_cmd_lease(struct rsip_cli *cli);

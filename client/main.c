@@ -46,13 +46,14 @@ struct command {
 
 #define PLACES " state-dir socket "
 
+#define UP                                                                                                           \
+	" gateway interface ports ports-max ports-idle listen spis lease transport tunnel tunnel-type device "       \
+	"private-addresses key-id key-file wait place route query-every return-after whole-address strongswan "      \
+	"ike-ports ike-spis strongswan-dir strongswan-vici" PLACES
+
 static const struct command commands[] = {
-	{"up", "", "register, lease and bring up the tunnel; stays in the background",
-	 " gateway interface ports ports-max ports-idle listen spis lease transport tunnel tunnel-type device "
-	 "private-addresses key-id key-file "
-	 "wait place route query-every return-after whole-address strongswan ike-ports ike-spis strongswan-dir "
-	 "strongswan-vici" PLACES,
-	 0, 0, rsip_cmd_up},
+	{"up", "", "register, lease and bring up the tunnel; stays in the background", UP, 0, 0, rsip_cmd_up},
+	{"check", "", "what would `up` do with these settings, and can it?", UP, 0, 0, rsip_cmd_check},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
 	 rsip_cmd_down},
 	{"status", "", "gateway, bindings, tunnel and counters of the running client", PLACES, 0, 0,
@@ -74,6 +75,12 @@ static const struct command commands[] = {
 	{"exec", "[--] CMD...", "run a program that uses the leased address and only leased ports",
 	 PLACES, 1, 1 << 20, rsip_cmd_exec},
 };
+
+/* Reads client.json, too. */
+static bool has_settings(const struct command *c)
+{
+	return c->run == rsip_cmd_up || c->run == rsip_cmd_check;
+}
 
 static bool takes(const struct command *c, const char *setting)
 {
@@ -156,10 +163,10 @@ static void show_command_help(const struct command *c)
 		if (takes(c, s->name))
 			printf("  --%-22s %s\n", left, s->help);
 	}
+	if (has_settings(c))
+		printf("  --%-22s %s\n", "config FILE", "settings (default " RSIP_CLIENT_CONFIG ")");
 	if (c->run == rsip_cmd_up)
-		printf("  --%-22s %s\n  --%-22s %s\n", "config FILE",
-		       "settings (default " RSIP_CLIENT_CONFIG ")", "foreground",
-		       "do not go into the background, and never give up");
+		printf("  --%-22s %s\n", "foreground", "do not go into the background, and never give up");
 	for (size_t i = 0; i < own_options(c, &own); i++)
 		printf("  --%-22s %s\n", own[i].show, own[i].help);
 	if (c->run == rsip_cmd_exec)
@@ -196,9 +203,8 @@ static void fill_options(const struct command *c, struct option *opts)
 	size_t n = 0;
 
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(fixed); i++) {
-		bool only_up = fixed[i].val == OPT_CONFIG || fixed[i].val == OPT_FOREGROUND;
-
-		if ((only_up && c->run != rsip_cmd_up) ||
+		if ((fixed[i].val == OPT_CONFIG && !has_settings(c)) ||
+		    (fixed[i].val == OPT_FOREGROUND && c->run != rsip_cmd_up) ||
 		    (fixed[i].val == OPT_RESOLV && c->run != rsip_cmd_exec))
 			continue;
 		opts[n++] = fixed[i];
@@ -227,7 +233,7 @@ static int load_file(const struct command *c, struct rsip_cli *cli, int argc, ch
 	bool given = false;
 	int opt;
 
-	if (c->run != rsip_cmd_up)
+	if (!has_settings(c))
 		return 0;
 	opterr = 0;
 	optind = 1;

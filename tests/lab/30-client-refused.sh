@@ -36,10 +36,41 @@ check_eq "QUERY of a public address: not local" "$(client hosta query --json 198
 	js '[x for x in d["destinations"] if x["is"] == "local" and x["destination"] == "198.51.100.9"]')" "[]"
 check "rsipd --check says that nobody has chosen it" eval \
 	'on gw "$BIN/rsipd" --check --config $LAB/rsipd.json | grep -q "local_networks: not given.*private_networks"'
+# what programs read is documented, key by key
+client hosta status --json >$LAB/status.json
+names() { "$PY" -c '
+import json, sys
+def names(x):
+    for v in x if isinstance(x, list) else x.values() if isinstance(x, dict) else ():
+        yield from names(v)
+    yield from x if isinstance(x, dict) else ()
+print("\n".join(sorted(set(names(json.load(open(sys.argv[1])))))))' "$1"; }
+man=$LAB_SRC/../../docs/man/rsip-client.8
+undocumented() { names $LAB/status.json | while read -r name; do sed -n '/^.SH STATUS IN JSON/,/^.SH FILES/p' "$man" | grep -qw -e "$name" || echo "$name"; done; }
+check "status --json has its parts" [ "$(names $LAB/status.json | wc -l)" -gt 30 ]
+check_eq "each is in the man page" "$(undocumented)" ""
 client hosta query 300.1.1.1 >$LAB/bad 2>&1
 check_eq "QUERY of what is no address" "$?" 1
 client hosta down || not_ok "hosta down: exit $?"
 check "down leaves nothing" untouched hosta
+
+# check: what up would do, without doing it
+echo '{ "gateway": [ "'$GW_PRIV'", "10.77.0.1" ], "listen": "80" }' >$LAB/good.json
+on hosta ip route add unreachable 10.77.0.0/24
+check "check: nothing is wrong" client hosta check --config $LAB/good.json
+check "it says which way, and which there is not" eval 'client hosta check --config $LAB/good.json |
+	grep -q "^gateway: $GW_PRIV (udp), from $HOSTA on eth0" && client hosta check --config $LAB/good.json | grep -q "^gateway: 10.77.0.1: cannot reach"'
+check_eq "in JSON, too" "$(client hosta check --config $LAB/good.json --json | js '[g.get("private-address") for g in d["gateways"]], d["lease"]["listen"], d["problems"]')" \
+	"(['$HOSTA', None], '80', [])"
+told "no way to any" "no way to a gateway" client hosta check --gateway 10.77.0.1
+on hosta ip link add rsip0 type bridge
+told "a device of that name" "rsip0 exists" client hosta check --config $LAB/good.json
+on hosta ip link del rsip0
+printf '{\n"prots": 8 }' >$LAB/bad.json
+told "a mistake comes with its line" "bad.json:2: prots: no such setting" client hosta check --config $LAB/bad.json
+told "a key that is not there" "key 3: $LAB/none" client hosta check --gateway $GW_PRIV --key-id 3 --key-file $LAB/none
+on hosta ip route del unreachable 10.77.0.0/24
+check "check changes nothing" untouched hosta
 
 stop $RSIPD
 LAB_CLIENTS='"10.99.0.12/32"'
