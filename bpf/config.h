@@ -3,6 +3,9 @@
 #ifndef RSIP_BPF_CONFIG_H
 #define RSIP_BPF_CONFIG_H
 
+/* All that is ever read through rsip_data(): Ethernet, two IP headers with options, GRE's, 8 bytes of transport. */
+#define RSIP_HEADERS_MAX (14 + 60 + 16 + 60 + 8)
+
 const volatile __u32 rsip_addr_mask = 1; /* buckets of rsip_addrs - 1; likewise the next three */
 const volatile __u32 rsip_spi_mask = 1;
 const volatile __u32 rsip_pair_mask = 1;

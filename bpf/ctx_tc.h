@@ -13,9 +13,6 @@
 #define RSIP_ACT_PASS RSIP_TC_UNSPEC /* other filters on the device go on */
 #define RSIP_ACT_DROP RSIP_TC_SHOT
 
-/* All that is ever read through rsip_data(): Ethernet, two IP headers with options, GRE's, 8 bytes of transport. */
-#define RSIP_HEADERS_MAX (14 + 60 + 16 + 60 + 8)
-
 /* One load each, at a constant offset: the compiler would merge offsets, which the verifier does not follow. */
 #define RSIP_SKB_READ(ctx, field)                                                                              \
 	({                                                                                                     \
@@ -36,7 +33,20 @@ static __always_inline void *rsip_data_end(const struct rsip_ctx *ctx)
 	return (void *)RSIP_SKB_READ(ctx, data_end);
 }
 
+/* TC always knows how long the frame is, and pulls together what it reads. */
+#define RSIP_ONE_BUFFER 0xffffffffU
+
+static __always_inline __u32 rsip_frame_first(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, len);
+}
+
 static __always_inline __u32 rsip_frame_len(const struct rsip_ctx *ctx)
+{
+	return RSIP_SKB_READ(ctx, len);
+}
+
+static __always_inline __u32 rsip_frame_whole(const struct rsip_ctx *ctx, __u32 len)
 {
 	return RSIP_SKB_READ(ctx, len);
 }
@@ -98,7 +108,7 @@ static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void 
  * A virtual neighbour's tunnel leaves its mark on a packet (skb->encapsulation), and the kernel cuts no such packet.  What is
  * too much then stays behind the end that the IP header names, as Ethernet's padding does.
  */
-static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 len)
+static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 from, __u32 len)
 {
 	long err = bpf_skb_change_tail(ctx, len, 0);
 

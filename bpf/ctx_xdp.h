@@ -22,13 +22,36 @@ static __always_inline void *rsip_data_end(const struct rsip_ctx *ctx)
 	return (void *)(long)ctx->data_end;
 }
 
-/* Bytes of the frame. */
-static __always_inline __u32 rsip_frame_len(const struct rsip_ctx *ctx)
+/* No driver needs a second buffer for so much. */
+#define RSIP_ONE_BUFFER 1518
+
+/*
+ * Bytes of the frame's first buffer: of all that rsip_data() shows.  Where the MTU is more than a page a frame may go on
+ * in others, and only a call tells.
+ */
+static __always_inline __u32 rsip_frame_first(const struct rsip_ctx *ctx)
 {
 	__u64 len = rsip_data_end(ctx) - rsip_data(ctx);
 
 	barrier_var(len); /* the verifier wants pointers subtracted in full width */
 	return (__u32)len;
+}
+
+/* Bytes of the frame. */
+static __always_inline __u32 rsip_frame_len(struct rsip_ctx *ctx)
+{
+	return (__u32)bpf_xdp_get_buff_len(ctx);
+}
+
+/*
+ * The same, or 0: the first len bytes of it are not all in the first buffer.  Apart, because it is for few frames, and
+ * because the verifier wants the offsets of the context's fields in the loads themselves, which the compiler would share.
+ */
+__noinline __u32 rsip_frame_whole(struct rsip_ctx *ctx, __u32 len)
+{
+	__u32 first = rsip_frame_first(ctx), all = rsip_frame_len(ctx);
+
+	return first < len && first < all ? 0 : all;
 }
 
 static __always_inline __u32 rsip_ctx_ifindex(const struct rsip_ctx *ctx)
@@ -76,10 +99,10 @@ static __always_inline long rsip_ctx_load(struct rsip_ctx *ctx, __u32 off, void 
 	return bpf_xdp_load_bytes(ctx, off, to, len);
 }
 
-/* Cuts the frame to len bytes; TC may leave what is behind them. */
-static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 len)
+/* Cuts the frame, which has `from` bytes, to len; TC may leave what is behind them. */
+static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 from, __u32 len)
 {
-	return bpf_xdp_adjust_tail(ctx, (int)(len - rsip_frame_len(ctx)));
+	return bpf_xdp_adjust_tail(ctx, (int)(len - from));
 }
 
 /*

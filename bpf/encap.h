@@ -60,12 +60,20 @@ static __always_inline int rsip_ecn_decap(__u8 outer_tos, __u8 *tos)
 	return 0;
 }
 
-/* Cuts Ethernet padding off: it must not travel inside a tunnel, nor hide behind a shorter packet. */
-static __always_inline int rsip_trim(struct rsip_ctx *ctx, const struct rsip_ip *ip)
+/*
+ * Cuts Ethernet padding off: it must not travel inside a tunnel, nor hide behind a shorter packet.  RSIP_PASS_TC: it is a
+ * frame of several buffers, and the interface takes none such from XDP; 0: for a packet that goes up to the kernel.
+ */
+static __always_inline int rsip_trim(struct rsip_ctx *ctx, const struct rsip_ip *ip, __u32 iface)
 {
-	__u32 len = ip->off + ip->len;
+	__u32 len = ip->off + ip->len, first = rsip_frame_first(ctx), all;
 
-	if (rsip_frame_len(ctx) > len && rsip_ctx_trim(ctx, len))
+	if (first == len && len <= RSIP_ONE_BUFFER)
+		return 0;
+	if (RSIP_CTX_IS_XDP && first < len && !rsip_iface_takes_buffers(iface))
+		return RSIP_PASS_TC;
+	all = rsip_frame_len(ctx);
+	if (all > len && rsip_ctx_trim(ctx, all, len))
 		return -RSIP_DROP_INTERNAL;
 	return 0;
 }
@@ -116,8 +124,11 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
 	__u16 tos;
+	int res = rsip_trim(ctx, ip, hop->iface);
 
-	if (rsip_trim(ctx, ip) || rsip_ctx_cut_front(ctx, delta, walk->l2))
+	if (res)
+		return res;
+	if (rsip_ctx_cut_front(ctx, delta, walk->l2))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	outer = (void *)(eth + 1);
@@ -137,8 +148,11 @@ static __always_inline int rsip_strip(const struct rsip_walk *walk, const struct
 {
 	struct rsip_ctx *ctx = walk->ctx;
 	struct ethhdr *eth;
+	int res = rsip_trim(ctx, ip, hop->iface);
 
-	if (rsip_trim(ctx, ip) || rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, walk->l2))
+	if (res)
+		return res;
+	if (rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, walk->l2))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
@@ -153,9 +167,10 @@ static __always_inline int rsip_decap(const struct rsip_walk *walk, const struct
 {
 	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *inner;
+	int res = rsip_strip(walk, ip, hop);
 
-	if (rsip_strip(walk, ip, hop))
-		return -RSIP_DROP_INTERNAL;
+	if (res)
+		return res;
 	inner = rsip_data(ctx) + RSIP_ETH_LEN;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
@@ -175,7 +190,7 @@ static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, co
 	struct ethhdr *eth;
 	struct iphdr *inner;
 
-	if (!iface || rsip_trim(ctx, ip) || rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2)))
+	if (!iface || rsip_trim(ctx, ip, 0) || rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	inner = (void *)eth + walk->l2;

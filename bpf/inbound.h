@@ -138,7 +138,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	struct rsip_ip ip = {};
 	int res;
 
-	res = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &ip);
+	res = rsip_ip_read_first(walk, &ip);
 	if (res)
 		return res;
 	walk->inner_off = ip.off;
@@ -181,7 +181,7 @@ static __always_inline int rsip_inbound(struct rsip_walk *walk)
 	if (type == RSIP_ETH_ARP)
 		return rsip_arp(walk);
 	if (type != RSIP_ETH_IPV4 || !rsip_ip_dst(walk, &dst))
-		return RSIP_PASS;
+		return rsip_unread(walk);
 	addr_index = rsip_addr_find(dst);
 	if (addr_index != RSIP_NO_ADDR)
 		return rsip_inbound_pool(walk, addr_index);

@@ -171,14 +171,16 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	int err, more = 0;
 	__be32 dst;
 
-	if (!iface || rsip_eth_type(walk) != RSIP_ETH_IPV4)
+	if (!iface || !iface->endpoint)
 		return RSIP_PASS;
-	if (!rsip_ip_dst(walk, &dst) || !iface->endpoint)
-		return RSIP_PASS;
+	if (rsip_eth_type(walk) != RSIP_ETH_IPV4 || !rsip_ip_dst(walk, &dst))
+		return rsip_unread(walk);
 	if (dst != iface->endpoint && !rsip_is_endpoint(dst))
 		return RSIP_PASS;
 	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
-	err = rsip_ip_read(walk->ctx, walk->l2, rsip_frame_len(walk->ctx) - walk->l2, &outer);
+	err = rsip_ip_read_first(walk, &outer);
+	if (err > 0)
+		return err;
 	walk->tunnel = RSIP_TUNNEL_IPIP;
 	if (outer.proto != RSIP_PROTO_IPIP) {
 		if (outer.proto == RSIP_PROTO_ICMP && !err)

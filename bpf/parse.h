@@ -13,6 +13,22 @@
 #define RSIP_PROTO_IPIP 4
 #define RSIP_PROTO_GRE 47
 
+/* How a walk ends, where it does not end in -RSIP_DROP_*. */
+enum rsip_end {
+	RSIP_GO_ON = 0,
+	RSIP_PASS,
+	RSIP_PASS_FRAGMENT,
+	RSIP_PASS_SLOW,
+	RSIP_PASS_TC, /* XDP cannot judge it: the TC program behind it does, and counts it */
+	RSIP_PASS_LAST = RSIP_PASS_TC,
+	RSIP_ANSWER_ARP,
+	RSIP_ANSWER_ECHO,
+	RSIP_ANSWER_ERROR,
+	RSIP_TO_HOST,
+	RSIP_TO_PUBLIC,
+	RSIP_HAIRPIN,
+};
+
 /* An IPv4 header. */
 struct rsip_ip {
 	__be32 saddr;
@@ -138,6 +154,32 @@ static __always_inline int rsip_ip_read(struct rsip_ctx *ctx, __u32 off, __u32 a
 	if (ip->hlen > RSIP_IP_LEN)
 		sum += rsip_options_sum(ctx, off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN);
 	return rsip_csum_fold(sum) == 0xffff ? 0 : -RSIP_DROP_MALFORMED;
+}
+
+/*
+ * The same for the IP header behind the link-layer header.  RSIP_PASS_TC: XDP has the headers in several buffers.
+ * Only where the packet goes on behind the first buffer it is worth a call to know whether there is another.
+ */
+static __always_inline int rsip_ip_read_first(const struct rsip_walk *walk, struct rsip_ip *ip)
+{
+	struct rsip_ctx *ctx = walk->ctx;
+	struct iphdr *h = rsip_data(ctx) + walk->l2;
+	__u32 avail = rsip_frame_first(ctx) - walk->l2;
+
+	if (RSIP_CTX_IS_XDP && (void *)h + RSIP_IP_LEN <= rsip_data_end(ctx) && bpf_ntohs(h->tot_len) > avail) {
+		avail = rsip_frame_whole(ctx, RSIP_HEADERS_MAX);
+		if (!avail)
+			return RSIP_PASS_TC;
+		avail -= walk->l2;
+	}
+	barrier_var(ctx); /* the verifier wants the offsets of its fields in the loads themselves */
+	return rsip_ip_read(ctx, walk->l2, avail, ip);
+}
+
+/* A packet that is none of ours, or that XDP cannot see: the TC program behind can. */
+static __always_inline int rsip_unread(const struct rsip_walk *walk)
+{
+	return RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, walk->l2 + RSIP_IP_LEN) ? RSIP_PASS_TC : RSIP_PASS;
 }
 
 /* Only the destination, of a header that may be anything: is it for us at all? */

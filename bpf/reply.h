@@ -141,7 +141,7 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 {
 	struct rsip_ip ip = {};
 	struct ethhdr was = {};
-	__u32 front, quote;
+	__u32 front, quote, len;
 
 	if (!r || rsip_ip_read(ctx, r->off & 0xff, rsip_frame_len(ctx) - r->off, &ip))
 		return 1;
@@ -151,7 +151,8 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 	quote = ip.len < RSIP_REPLY_MAX - front ? ip.len & ~3U : RSIP_REPLY_MAX - front;
 	if (rsip_ctx_load(ctx, 0, &was, sizeof(was)))
 		return -RSIP_DROP_INTERNAL;
-	if (rsip_frame_len(ctx) > r->off + quote && rsip_ctx_trim(ctx, r->off + quote))
+	len = rsip_frame_len(ctx);
+	if (len > r->off + quote && rsip_ctx_trim(ctx, len, r->off + quote))
 		return -RSIP_DROP_INTERNAL;
 	if (rsip_ctx_cut_up(ctx, (int)(r->off - r->l2) - (int)front))
 		return -RSIP_DROP_INTERNAL;
@@ -183,6 +184,8 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 
 	if ((res != -RSIP_DROP_TOO_BIG && res != -RSIP_DROP_TTL_EXCEEDED) || walk->slow || !iface)
 		return res;
+	if (RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, walk->inner_off + RSIP_REPLY_MAX))
+		return RSIP_PASS_TC;
 	if (!rsip_reply_allowed(walk->cpu, bpf_ktime_get_coarse_ns())) {
 		walk->icmp_limited = 1;
 		return res;

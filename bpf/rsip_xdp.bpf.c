@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The data plane on XDP: rsip_xdp_pub on interfaces of the public realm, rsip_xdp_priv on those of the hosts.
- * docs/packet-flow.md tells the walk; each step is in the header of its name.
+ * docs/packet-flow.md tells the walk; each step is in the header of its name.  They take frames of several buffers, but
+ * only the loader says so (BPF_F_XDP_HAS_FRAGS, loader/object_constants.h): libbpf could not unsay "xdp.frags".
  */
 #include "vmlinux.h"
 #include <stdbool.h>

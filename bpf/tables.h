@@ -215,6 +215,13 @@ static __always_inline struct rsip_iface *rsip_iface_get(__u32 iface)
 	return bpf_map_lookup_elem(&rsip_ifaces, &iface);
 }
 
+static __always_inline bool rsip_iface_takes_buffers(__u32 iface)
+{
+	struct rsip_iface *out = rsip_iface_get(iface);
+
+	return out && out->flags & RSIP_IFACE_BUFFERS;
+}
+
 static __always_inline struct rsip_binding *rsip_binding_get(__u32 slot)
 {
 	return bpf_map_lookup_elem(&rsip_bindings, &slot);

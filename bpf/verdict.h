@@ -3,22 +3,6 @@
 #ifndef RSIP_BPF_VERDICT_H
 #define RSIP_BPF_VERDICT_H
 
-/* How a walk ends, where it does not end in -RSIP_DROP_*. */
-enum rsip_end {
-	RSIP_GO_ON = 0,
-	RSIP_PASS,
-	RSIP_PASS_FRAGMENT,
-	RSIP_PASS_SLOW,
-	RSIP_PASS_TC, /* XDP cannot judge it: the TC program behind it does, and counts it */
-	RSIP_PASS_LAST = RSIP_PASS_TC,
-	RSIP_ANSWER_ARP,
-	RSIP_ANSWER_ECHO,
-	RSIP_ANSWER_ERROR,
-	RSIP_TO_HOST,
-	RSIP_TO_PUBLIC,
-	RSIP_HAIRPIN,
-};
-
 #include "capture.h"
 
 /*

@@ -25,7 +25,10 @@
 
 static int load(struct rsip_attach *a)
 {
-	int err = rsip_object_load(&a->config, a->o->max_cookies, &a->object);
+	int err;
+
+	a->config.mode = a->o->mode == RSIP_LOADER_MODE_AUTO ? RSIP_MODE_NATIVE : (uint32_t)a->o->mode;
+	err = rsip_object_load(&a->config, a->o->max_cookies, &a->object);
 
 	return err ? err : rsip_object_fill(a->object, &a->config, a->iface, a->cnt);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "ifaces.h"
 #include "log.h"
 #include "object.h"
 #include "pins.h"
@@ -78,6 +79,23 @@ static int prepare_generic(struct rsip_attach *a)
 	return 0;
 }
 
+/* The programs for generic mode are loaded otherwise (object_constants.h): onto the same maps. */
+static int load_for_generic(struct rsip_attach *a)
+{
+	struct rsip_xdp_bpf *native = a->object;
+	struct rsip_moved moved;
+	int err;
+
+	a->config.mode = RSIP_MODE_GENERIC;
+	err = rsip_object_load_onto(a->o->pin_path, &a->config, a->o->max_cookies, &a->object, &moved);
+	rsip_moved_release(&moved);
+	if (err)
+		return err;
+	a->undo.fd = rsip_object_map(a->object, "rsip_undo");
+	rsip_object_close(native);
+	return rsip_object_pin_progs(a->object, a->o->pin_path);
+}
+
 /* XDP cannot be on a device without Ethernet header, and all interfaces have one mode. */
 static bool needs_tc(const struct rsip_attach *a)
 {
@@ -93,7 +111,6 @@ static int choose_mode(struct rsip_attach *a, int *fd)
 
 	if (a->o->mode != RSIP_MODE_GENERIC) {
 		err = make_links(a, RSIP_MODE_NATIVE, fd);
-		a->config.mode = RSIP_MODE_NATIVE;
 		if (!err)
 			return 0;
 		if (a->o->mode == RSIP_MODE_NATIVE || err == -EBUSY) {
@@ -106,13 +123,24 @@ static int choose_mode(struct rsip_attach *a, int *fd)
 			 a->sorry);
 	}
 	err = prepare_generic(a);
+	if (!err && a->config.mode != RSIP_MODE_GENERIC)
+		err = load_for_generic(a);
 	if (err)
 		return err;
-	a->config.mode = RSIP_MODE_GENERIC;
 	err = make_links(a, RSIP_MODE_GENERIC, fd);
 	if (err)
 		log_err("cannot attach in generic mode: %s", a->sorry);
 	return err;
+}
+
+/* Drivers say what they take only when they have a program. */
+static int note_features(struct rsip_attach *a)
+{
+	int fd = rsip_object_map(a->object, "rsip_ifaces"), err = 0;
+
+	for (uint32_t i = 0; i < a->cnt && err >= 0; i++)
+		err = rsip_iface_refresh(fd, i + 1, &a->iface[i], (enum rsip_mode)a->config.mode);
+	return err < 0 ? err : 0;
 }
 
 int rsip_attach_links(struct rsip_attach *a)
@@ -135,7 +163,7 @@ int rsip_attach_links(struct rsip_attach *a)
 		}
 	}
 	close_links(fd, a->cnt);
-	return err;
+	return err ? err : note_features(a);
 }
 
 static uint32_t narrowest_private(const struct rsip_attach *a)

@@ -87,14 +87,13 @@ static void check_other_program(const struct rsip_netdev *dev, struct rsip_findi
 
 int rsip_attach_check(struct rsip_attach *a)
 {
-	bool frags = rsip_object_takes_frags();
 	struct rsip_findings f = {.cnt = 0};
 	struct rsip_kernel k;
 
 	rsip_kernel_read(&k);
 	rsip_check_kernel(&k, &f);
 	for (uint32_t i = 0; i < a->cnt; i++) {
-		rsip_check_netdev(&a->dev[i], a->iface[i].role, a->o->mode, frags, &f);
+		rsip_check_netdev(&a->dev[i], a->iface[i].role, a->o->mode, &f);
 		check_other_program(&a->dev[i], &f);
 	}
 	rsip_findings_log(&f);

@@ -18,12 +18,9 @@
 #include "options.h"
 #include "undo.h"
 
-/*
- * The oldest kernel with all we use: bpf_ktime_get_coarse_ns (5.11), XDP links (5.9), mappable
- * arrays (5.5).
- */
+/* The oldest kernel with all we use: frames of several buffers in XDP, bpf_xdp_load_bytes (5.18), bpf_loop (5.17). */
 #define KERNEL_MAJOR 5
-#define KERNEL_MINOR 11
+#define KERNEL_MINOR 18
 
 void rsip_finding_add(struct rsip_findings *f, enum rsip_severity severity, const char *ifname,
 		      const char *fmt, ...)
@@ -130,8 +127,19 @@ static void check_big_packets(const struct rsip_netdev *dev, int mode, struct rs
 					 rsip_offload_name(i));
 }
 
-void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bool takes_frags,
-		       struct rsip_findings *f)
+static void check_mtu(const struct rsip_netdev *dev, int mode, struct rsip_findings *f)
+{
+	if (mode == RSIP_MODE_GENERIC || mode == RSIP_MODE_TC || dev->mtu <= RSIP_NATIVE_MTU)
+		return;
+	if (dev->features_known && !(dev->features & RSIP_XDP_ACT_RX_SG))
+		rsip_finding_add(f, RSIP_WARNING, dev->name,
+				 "MTU %u: driver %s takes no more than about %d in native mode (ip link set %s mtu %d, or "
+				 "--mode generic)",
+				 dev->mtu, dev->driver[0] ? dev->driver : "(unnamed)", RSIP_NATIVE_MTU, dev->name,
+				 RSIP_NATIVE_MTU);
+}
+
+void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, struct rsip_findings *f)
 {
 	if (!dev->ethernet && (mode == RSIP_MODE_NATIVE || mode == RSIP_MODE_GENERIC))
 		rsip_finding_add(f, RSIP_FATAL, dev->name,
@@ -150,11 +158,7 @@ void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bo
 		rsip_finding_add(f, RSIP_FATAL, dev->name,
 				 "driver %s has no native XDP (use --mode auto or generic)",
 				 dev->driver[0] ? dev->driver : "(unnamed)");
-	if (mode != RSIP_MODE_GENERIC && mode != RSIP_MODE_TC && !takes_frags && dev->mtu > RSIP_NATIVE_MTU)
-		rsip_finding_add(f, RSIP_WARNING, dev->name,
-				 "MTU %u: in native mode most drivers take no more than about %d "
-				 "(ip link set %s mtu %d)",
-				 dev->mtu, RSIP_NATIVE_MTU, dev->name, RSIP_NATIVE_MTU);
+	check_mtu(dev, mode, f);
 	if (dev->offload[RSIP_OFFLOAD_RXVLAN] == 1 && dev->vlan_above)
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
 				 "strips VLAN tags and has VLAN devices: XDP would take their "

@@ -46,7 +46,7 @@ void rsip_kernel_read(struct rsip_kernel *k);
 
 void rsip_check_kernel(const struct rsip_kernel *k, struct rsip_findings *f);
 /* role 0: not known.  mode: RSIP_LOADER_MODE_AUTO or enum rsip_mode. */
-void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, bool takes_frags,
+void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode,
 		       struct rsip_findings *f);
 /* What makes it slower than it could be; never fatal. */
 void rsip_check_speed(const struct rsip_netdev *dev, struct rsip_findings *f);

@@ -88,7 +88,7 @@ static const char *native_word(const struct rsip_netdev *dev, bool named, struct
 	return "no";
 }
 
-static void add_native(cJSON *obj, const struct rsip_netdev *dev, bool named, bool frags,
+static void add_native(cJSON *obj, const struct rsip_netdev *dev, bool named,
 		       struct rsip_findings *f)
 {
 	cJSON_AddStringToObject(obj, "native_xdp", native_word(dev, named, f));
@@ -96,8 +96,11 @@ static void add_native(cJSON *obj, const struct rsip_netdev *dev, bool named, bo
 		cJSON_AddBoolToObject(obj, "xdp_redirect", dev->features & RSIP_XDP_ACT_REDIRECT);
 		cJSON_AddBoolToObject(obj, "xdp_redirect_target",
 				      dev->features & RSIP_XDP_ACT_NDO_XMIT);
+		cJSON_AddBoolToObject(obj, "xdp_redirect_target_long", dev->features & RSIP_XDP_ACT_NDO_XMIT_SG);
 	}
-	if (frags)
+	if (!dev->features_known)
+		cJSON_AddStringToObject(obj, "native_mtu_limit", "the driver's");
+	else if (dev->features & RSIP_XDP_ACT_RX_SG)
 		cJSON_AddStringToObject(obj, "native_mtu_limit", "none");
 	else
 		rsip_json_add_u64(obj, "native_mtu_limit", RSIP_NATIVE_MTU);
@@ -131,7 +134,7 @@ static void add_hardware(cJSON *obj, const struct rsip_netdev *dev)
 }
 
 static void add_iface(cJSON *list, const struct rsip_loader_iface *want, bool named, int mode,
-		      bool frags, struct rsip_findings *f)
+		      struct rsip_findings *f)
 {
 	struct rsip_netdev dev;
 	int err = rsip_netdev_read(want->name, &dev);
@@ -155,15 +158,15 @@ static void add_iface(cJSON *list, const struct rsip_loader_iface *want, bool na
 	if (dev.prog_id)
 		rsip_json_add_u64(obj, "xdp_program_id", dev.prog_id);
 	if (dev.ethernet)
-		add_native(obj, &dev, named, frags, f);
+		add_native(obj, &dev, named, f);
 	add_hardware(obj, &dev);
 	cJSON_AddItemToArray(list, obj);
-	rsip_check_netdev(&dev, want->role, mode, frags, f);
+	rsip_check_netdev(&dev, want->role, mode, f);
 	rsip_check_speed(&dev, f);
 }
 
 /* Without names: every interface but loopback, and nothing is tried on them. */
-static void add_all(cJSON *list, int mode, bool frags, struct rsip_findings *f)
+static void add_all(cJSON *list, int mode, struct rsip_findings *f)
 {
 	struct if_nameindex *all = if_nameindex();
 
@@ -175,7 +178,7 @@ static void add_all(cJSON *list, int mode, bool frags, struct rsip_findings *f)
 		if (!strcmp(all[i].if_name, "lo"))
 			continue;
 		snprintf(iface.name, sizeof(iface.name), "%s", all[i].if_name);
-		add_iface(list, &iface, false, mode, frags, &other);
+		add_iface(list, &iface, false, mode, &other);
 		for (uint32_t j = 0; j < other.cnt; j++)
 			rsip_finding_add(f, RSIP_WARNING, other.item[j].ifname, "%s",
 					 other.item[j].text);
@@ -214,7 +217,6 @@ int rsip_loader_features(const struct rsip_loader_options *o)
 {
 	static struct rsip_findings f;
 	cJSON *answer = cJSON_CreateObject(), *list;
-	bool frags = rsip_object_takes_frags();
 	struct rsip_kernel k;
 
 	rsip_kernel_read(&k);
@@ -229,9 +231,9 @@ int rsip_loader_features(const struct rsip_loader_options *o)
 	add_kernel(answer, &k);
 	list = cJSON_AddArrayToObject(answer, "interfaces");
 	for (uint32_t i = 0; i < o->iface_cnt; i++)
-		add_iface(list, &o->iface[i], true, o->mode, frags, &f);
+		add_iface(list, &o->iface[i], true, o->mode, &f);
 	if (!o->iface_cnt)
-		add_all(list, o->mode, frags, &f);
+		add_all(list, o->mode, &f);
 	add_findings(answer, &f, o->json);
 	cJSON_AddBoolToObject(answer, "ready", !f.fatal);
 	rsip_loader_print(answer, o->json);

@@ -13,7 +13,8 @@
 #define RSIP_XDP_ACT_BASIC 0x1
 #define RSIP_XDP_ACT_REDIRECT 0x2
 #define RSIP_XDP_ACT_NDO_XMIT 0x4
-#define RSIP_XDP_ACT_RX_SG 0x20
+#define RSIP_XDP_ACT_RX_SG 0x20 /* frames of several buffers: longer than a page */
+#define RSIP_XDP_ACT_NDO_XMIT_SG 0x40 /* takes such ones redirected */
 
 #define RSIP_NETDEV_ADDRS 16
 

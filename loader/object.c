@@ -73,6 +73,8 @@ static struct rsip_xdp_bpf *open_object(const struct rsip_config *config)
 		return NULL;
 	}
 	RSIP_SET_CONSTANTS(object, config);
+	RSIP_SET_BUFFERS(object->progs.rsip_xdp_pub, config);
+	RSIP_SET_BUFFERS(object->progs.rsip_xdp_priv, config);
 	return object;
 }
 
@@ -205,18 +207,6 @@ int rsip_object_pin_progs(const struct rsip_xdp_bpf *object, const char *folder)
 	return err;
 }
 
-bool rsip_object_takes_frags(void)
-{
-	struct rsip_xdp_bpf *object = rsip_xdp_bpf__open();
-	bool frags;
-
-	if (!object)
-		return false;
-	frags = bpf_program__flags(object->progs.rsip_xdp_pub) & BPF_F_XDP_HAS_FRAGS;
-	rsip_xdp_bpf__destroy(object);
-	return frags;
-}
-
 int rsip_object_map(const struct rsip_xdp_bpf *object, const char *name)
 {
 	return bpf_object__find_map_fd_by_name(object->obj, name);
@@ -305,7 +295,8 @@ int rsip_object_pass_program(void)
 		{.code = MOV64_IMM, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
 		{.code = LAST_INSN},
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "rsip_try", "Dual BSD/GPL", insns, 2, NULL);
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = BPF_F_XDP_HAS_FRAGS); /* as ours */
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "rsip_try", "Dual BSD/GPL", insns, 2, &opts);
 
 	return fd < 0 ? -errno : fd;
 }

@@ -49,8 +49,6 @@ void rsip_object_close(struct rsip_xdp_bpf *object);
 int rsip_object_prog(const struct rsip_xdp_bpf *object, uint8_t role);
 /* Pins the programs (prog_pub, prog_priv, prog_explain) in folder, in place of older ones.  0 or negative errno. */
 int rsip_object_pin_progs(const struct rsip_xdp_bpf *object, const char *folder);
-/* Can the programs take frames of more than one page? */
-bool rsip_object_takes_frags(void);
 int rsip_object_map(const struct rsip_xdp_bpf *object, const char *name);
 
 /* Takes the map of this name in folder for an object that is to be loaded.  0 or negative errno (said). */

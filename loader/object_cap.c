@@ -50,6 +50,8 @@ static int load_xdp(struct rsip_cap *cap, const char *folder, const struct rsip_
 	if (!object)
 		return -errno;
 	RSIP_SET_CONSTANTS(object, config);
+	RSIP_SET_BUFFERS(object->progs.rsip_cap_pub, config);
+	RSIP_SET_BUFFERS(object->progs.rsip_cap_priv, config);
 	SET_WISHES(object, want);
 	bpf_program__set_autoload(object->progs.rsip_explain, false);
 	err = bpf_map__set_max_entries(object->maps.rsip_cap_ring, want->ring_bytes);

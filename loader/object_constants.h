@@ -16,6 +16,14 @@
 		(object)->rodata->rsip_seed = (config)->hash_seed;                                 \
 	} while (0)
 
+/*
+ * The XDP programs take frames of several buffers, but not in generic mode: kernels from 6.9 on then give them copies that
+ * have forgotten where their Ethernet header ends (skb->mac_len), and no TC program behind can read those.  A program
+ * that does not take them gets such a frame in one piece.
+ */
+#define RSIP_SET_BUFFERS(prog, config)                                                             \
+	bpf_program__set_flags(prog, (config)->mode == RSIP_MODE_GENERIC ? 0 : BPF_F_XDP_HAS_FRAGS)
+
 /* The TC program for this interface (struct rsip_iface). */
 #define RSIP_TC_PROG(object, iface)                                                                \
 	((iface)->role == RSIP_ROLE_SLOW   ? (object)->progs.rsip_tc_slow                          \

@@ -200,7 +200,7 @@ static int load_tools(struct bench_gateway *gw)
 	if (!gw->tools)
 		return -errno;
 	bpf_object__for_each_program(prog, gw->tools->obj)
-		bpf_program__set_flags(prog, rsip_object_takes_frags() ? BPF_F_XDP_HAS_FRAGS : 0);
+		bpf_program__set_flags(prog, BPF_F_XDP_HAS_FRAGS);
 	bpf_map__set_max_entries(gw->tools->maps.bench_lines, gw->n);
 	if (bench_bpf__load(gw->tools)) {
 		log_err("cannot load the bench's programs: %s", strerror(errno));

@@ -144,6 +144,7 @@ struct rsip_iface {
 _Static_assert(sizeof(struct rsip_iface) == 64, "rsip_iface");
 
 #define RSIP_IFACE_NO_ETHERNET 0x1 /* no Ethernet header (PPP, TUN): TC only */
+#define RSIP_IFACE_BUFFERS 0x2 /* takes frames of several buffers (longer than a page) that XDP redirects to it */
 
 /*
  * Marks (skb->mark, as `ip rule` and nftables know it) of what our TC programs leave to the kernel.  One rule,

@@ -172,6 +172,8 @@ static void load_and_check(struct bpf_object *obj)
 
 	bpf_object__for_each_program (prog, obj) {
 		cr_assert_lt(n, 16);
+		if (bpf_program__type(prog) == BPF_PROG_TYPE_XDP)
+			bpf_program__set_flags(prog, BPF_F_XDP_HAS_FRAGS); /* as in native mode */
 		bpf_program__set_log_level(prog, STATISTICS);
 		bpf_program__set_log_buf(prog, logs[n], sizeof(logs[n]));
 		n++;

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 SYS_BPF = 321 if os.uname().machine == "x86_64" else 280
-BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_PROG_TYPE_XDP, XDP_PASS = 5, 6, 6, 2
+BPF_PROG_LOAD, BPF_OBJ_PIN, BPF_PROG_TYPE_XDP, XDP_PASS, BPF_F_XDP_HAS_FRAGS = 5, 6, 6, 2, 0x20
 PIN = "/sys/fs/bpf/rsip-lab-pass"
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -29,8 +29,9 @@ def bpf(cmd, attr):
 def load():
     insns = struct.pack("<BBhi", 0xB7, 0, 0, XDP_PASS) + struct.pack("<BBhi", 0x95, 0, 0, 0)
     code, licence = ctypes.create_string_buffer(insns), ctypes.create_string_buffer(b"Dual BSD/GPL")
-    return bpf(BPF_PROG_LOAD, struct.pack("<IIQQ", BPF_PROG_TYPE_XDP, 2, ctypes.addressof(code),
-                                          ctypes.addressof(licence)))
+    # no log; for any kernel; with frames of several buffers, for long MTUs
+    return bpf(BPF_PROG_LOAD, struct.pack("<IIQQIIQII", BPF_PROG_TYPE_XDP, 2, ctypes.addressof(code),
+                                          ctypes.addressof(licence), 0, 0, 0, 0, BPF_F_XDP_HAS_FRAGS))
 
 
 if not os.path.exists(PIN):

@@ -100,6 +100,23 @@ static void put_iface(uint32_t index, const char *name, uint8_t role, const char
 	cr_assert_eq(bpf_map_update_elem(gw.fd_iftab, &bucket, &b, BPF_ANY), 0);
 }
 
+static void put_long(uint32_t index, uint8_t flags)
+{
+	struct rsip_iface rec;
+
+	cr_assert_eq(bpf_map_lookup_elem(gw.fd_ifaces, &index, &rec), 0);
+	rec.mtu = 9000;
+	rec.flags = flags;
+	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &index, &rec, BPF_ANY), 0);
+}
+
+void given_long_frames(bool taken)
+{
+	ip_commands("link set pub0 mtu 9000\nlink set priv0 mtu 9000\nlink set priv1 mtu 9000\n");
+	for (uint32_t i = IF_PUB; i <= IF_PRIV2; i++)
+		put_long(i, taken ? RSIP_IFACE_BUFFERS : 0);
+}
+
 static __be32 endpoint;
 
 void given_endpoint(__be32 addr)
@@ -340,18 +357,30 @@ static bool run_tc_ingress(int iface, struct ran *ran, const uint8_t *data, uint
 	return run_tc(iface == IF_PUB ? gw.fd_tc_pub : gw.fd_tc_priv, ctx, ran, data, len);
 }
 
-static void run_xdp(int iface, struct ran *ran, const uint8_t *data, uint32_t len)
+/* 0 or negative errno. */
+static int run_xdp(int iface, struct ran *ran, const uint8_t *data, uint32_t len, uint32_t first)
 {
-	struct xdp_md ctx = { .data_end = len, .ingress_ifindex = gw.ifindex[iface] };
+	struct xdp_md ctx = { .data_end = first, .ingress_ifindex = gw.ifindex[iface] };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len,
 		    .data_out = ran->data, .data_size_out = sizeof(ran->data), .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 	int err = bpf_prog_test_run_opts(iface == IF_PUB ? gw.fd_pub : gw.fd_priv, &opts);
 
-	cr_assert_eq(err, 0, "the test run failed: %s", strerror(errno));
 	ran->action = opts.retval;
 	ran->len = opts.data_size_out;
 	ran->mark = 0;
+	return err ? -errno : 0;
+}
+
+const struct ran *gateway_run_buffers(int iface, const uint8_t *data, uint32_t len, uint32_t first)
+{
+	static struct ran ran;
+	int err = run_xdp(iface, &ran, data, len, first ? first : len);
+
+	if (err == -EINVAL && first)
+		return NULL;
+	cr_assert_eq(err, 0, "the test run failed: %s", strerror(-err));
+	return &ran;
 }
 
 /* What the kernel does: TC gets what XDP has passed. */
@@ -359,10 +388,12 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 {
 	static struct ran ran;
 	static uint8_t passed[sizeof(ran.data)];
+	int err;
 
 	if (gw.tc && run_tc_ingress(iface, &ran, data, len))
 		return &ran;
-	run_xdp(iface, &ran, data, len);
+	err = run_xdp(iface, &ran, data, len, len);
+	cr_assert_eq(err, 0, "the test run failed: %s", strerror(-err));
 	if (ran.action == XDP_PASS && !gw.tc) {
 		memcpy(passed, ran.data, ran.len);
 		run_tc_ingress(iface, &ran, passed, ran.len);

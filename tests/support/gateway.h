@@ -68,6 +68,8 @@ void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
 void given_ip(const char *lines); /* of `ip -batch -`, each with its newline */
 void given_endpoint(__be32 addr); /* tunnels end there too */
 void given_rsipd(bool alive); /* does it say that it looks after next hops? */
+/* All devices have an MTU of 9,000; `taken`: they take redirected frames of several buffers. */
+void given_long_frames(bool taken);
 void given_policy(uint32_t flags); /* RSIP_POLICY_* beside the private networks of the cast */
 
 /* ---- then ------------------------------------------------------------------------------------ */
@@ -100,9 +102,14 @@ struct ran {
 	uint32_t action; /* XDP's words, in TC mode too */
 	uint32_t len;
 	uint32_t mark; /* of the packet when the kernel gets it */
-	uint8_t data[4096];
+	uint8_t data[PKT_MAX];
 };
 const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len);
+/*
+ * XDP alone, which has the first `first` bytes in one buffer; 0: as many as the kernel likes.  NULL: this kernel does not
+ * let us choose.
+ */
+const struct ran *gateway_run_buffers(int iface, const uint8_t *data, uint32_t len, uint32_t first);
 /* Sum of one counter over CPUs and interfaces. */
 uint64_t gateway_counter(int cnt);
 

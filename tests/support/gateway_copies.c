@@ -88,6 +88,8 @@ static int load_xdp(struct loaded *l, const struct rsip_config *conf)
 	if (!l->xdp)
 		return -errno;
 	RSIP_SET_CONSTANTS(l->xdp, conf);
+	RSIP_SET_BUFFERS(l->xdp->progs.rsip_xdp_pub, conf);
+	RSIP_SET_BUFFERS(l->xdp->progs.rsip_xdp_priv, conf);
 	err = set_sizes(l->xdp->obj, conf);
 	return err ? err : rsip_xdp_bpf__load(l->xdp);
 }

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# An MTU of 9,000 on the private side, as operators give it room for the tunnel, and more: frames of several pages, which XDP
+# has in several buffers, and where the kernel or a driver cannot redirect them (6.1), the TC programs behind XDP take over.
+# MODE=native|generic|tc.  Host A has a tunnel of IP-IP, host B of GRE.
+. "$(dirname "$0")/lib.sh"
+lab_enter "$@"
+LAB_MODE=${MODE:-native}
+POOL2=203.0.113.2
+LAB_POOL='{ "name": "a", "addresses": [ "'$POOL'" ] }, { "name": "b", "addresses": [ "'$POOL2'" ] }'
+LAB_TOP='"policies": [ { "clients": [ "'$HOSTB'/32" ], "pools": [ "b" ] }, { "pools": [ "a" ] } ],'
+
+mtu() { # NODE MTU DEV...
+	local n=$1 mtu=$2 dev
+	shift 2
+	for dev; do on "$n" ip link set "$dev" mtu "$mtu" || return 1; done
+}
+long_frames() { mtu hosta 9000 eth0 && mtu hostb 9000 eth0 && mtu lan 9000 porta portb portg br0 && mtu gw 9000 priv0 pub0 && mtu peer 9000 eth0; }
+lab_up long_frames
+host_up hosta --ports 16 || lab_abort "host A does not lease: $(tail -n 3 $LAB/client-hosta.log)"
+host_up hostb --ports 16 --tunnel-type GRE || lab_abort "host B does not lease: $(tail -n 3 $LAB/client-hostb.log)"
+check_eq "the mode is $LAB_MODE" "$(loader status --config $LAB/rsipd.json --json | js 'd["mode"]')" $LAB_MODE
+check_eq "the hosts have an address each" "$(lease hosta addr) $(lease hostb addr)" "$POOL $POOL2"
+check_eq "tunnels of 8,980 and 8,976 bytes" "$(ctl --json bindings | js 'sorted(b["mtu"] for b in d["bindings"])')" "[8976, 8980]"
+
+# ask NODE SIZE: 50 datagrams of this size to the peer and back; how many are lost
+started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
+ask() { inside "$1" "$PY" "$LAB_SRC/frags.py" ask $PEER 7 50 "$2" 2>&1; }
+for size in 1472 3400 3500 3600 8948; do
+	check_eq "datagrams of $size bytes there and back: lost by host A" "$(ask hosta $size)" 0
+	check_eq "and by host B" "$(ask hostb $size)" 0
+done
+check_eq "none of them was a fragment" "$(stat_of fragment-passed)" 0
+check_le "the kernel had to look for a neighbour at most" "$(stat_of slow-path)" 1
+check_eq "datagrams of 30,000 bytes, in long fragments: lost by host A" "$(ask hosta 30000)" 0
+check_eq "and by host B" "$(ask hostb 30000)" 0
+
+started_inside hostb echo-b.log "$PY" "$LAB_SRC/udpseq.py" echo "$(lease hostb port)"
+turned() { inside hosta "$PY" "$LAB_SRC/frags.py" ask $POOL2 "$(lease hostb port)" 50 "$1" 2>&1; }
+check_eq "from host A to host B and back, 8,900 bytes: lost" "$(turned 8900)" 0
+check_eq "in fragments, too" "$(turned 20000)" 0
+
+mkdir -p $LAB/www && head -c 20000000 /dev/urandom >$LAB/www/big
+sum=$(sha256sum <$LAB/www/big)
+start peer web.log "$PY" -m http.server 80 --directory $LAB/www
+wait_for 10 listens peer 80
+for h in hosta hostb; do
+	check "$h fetches 20 MB" inside $h curl -sS --max-time 60 -o $LAB/got http://$PEER/big
+	check_eq "byte for byte" "$(sha256sum <$LAB/got)" "$sum"
+done
+average() { on gw ip -j -s link show "$1" | js '(lambda s: s["bytes"] // max(1, s["packets"]))(d[0]["stats64"]["rx"])'; }
+check_ge "in frames longer than a page: bytes each" "$(average pub0)" 4097
+check_eq "nothing was dropped" "$(drops)" 0
+check_le "and nothing but ARP was passed as none of ours: bytes" \
+	"$(ctl --json stats | js '[i["events"]["passed-bytes"] for i in d["interfaces"] if i["name"] == "pub0"][0]')" 500
+lab_end
