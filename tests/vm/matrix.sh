@@ -20,7 +20,7 @@ matrix() {
 	for name in $todo; do rm -f "$dir/$name" "$dir/.$name"; done
 	while [ -n "$todo" ]; do
 		# shellcheck disable=SC2086
-		RESULTS=/mnt tests/vm/boot.sh -s "$suite" -o "$dir" -m 4000 -t 14400 tests/vm/ipsec.sh "$gateway" $todo | tee "$work/log" || :
+		RESULTS=/mnt tests/vm/boot.sh -s "$suite" -o "$dir" -m 4000 -t 14400 tests/vm/ipsec.sh "$gateway" $todo | tee "$work/log"
 		rc=${PIPESTATUS[0]}
 		if grep -q '^skip ' "$work/log"; then P=0 F=0 S=1; return; fi
 		left=$(for name in $todo; do [ -e "$dir/$name" ] || echo "$name"; done)

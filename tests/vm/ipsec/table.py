@@ -72,7 +72,9 @@ def one(steps, step, gateway):
         return "yes" if status == 0 else "no"
     if steps.get("up", (1, ""))[0] == 2:
         return "-"
-    return "no" if steps.get("up", (1, ""))[0] else "not reached"
+    if steps.get("up", (1, ""))[0]:
+        return "no"
+    return "not reached" if any(status == 1 for step, (status, _) in steps.items() if step != "over") else "not run"
 
 
 def agreed(says):
