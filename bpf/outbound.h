@@ -79,6 +79,8 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 		res = RSIP_PASS_SLOW;
 	if (res == -RSIP_DROP_TOO_BIG && rsip_is_many(walk, ip))
 		res = RSIP_PASS_TC;
+	if (res > 0 && walk->slow)
+		walk->mark = RSIP_MARK_KERNEL; /* it comes by our programs once more, opened */
 	if (res)
 		return res < 0 ? res : rsip_to_kernel(walk, ip, res);
 	walk->out_iface = hop.iface;
@@ -205,6 +207,22 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	if (err)
 		return err;
 	return rsip_outbound_inner(walk, &outer, &inner);
+}
+
+/*
+ * Not in a tunnel: the kernel forwards it, and no longer looks at its source (rp_filter is off, for what comes out of
+ * tunnels).  One in a pool is forged (BCP 38).  What the slow path has opened comes by once more, with a mark of ours:
+ * the TC program sees it, XDP in generic mode does not, so TC judges.
+ */
+static __always_inline int rsip_untunnelled(struct rsip_walk *walk, int res)
+{
+	struct iphdr *h = rsip_data(walk->ctx) + walk->l2;
+
+	if (res != RSIP_PASS || rsip_eth_type(walk) != RSIP_ETH_IPV4 || (void *)(h + 1) > rsip_data_end(walk->ctx))
+		return res;
+	if (rsip_addr_find(h->saddr) == RSIP_NO_ADDR)
+		return res;
+	return RSIP_CTX_IS_XDP ? RSIP_PASS_TC : -RSIP_DROP_SRC_SPOOFED;
 }
 
 #endif

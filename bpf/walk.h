@@ -51,7 +51,14 @@ static __always_inline int rsip_walk_public(struct rsip_walk *walk)
 /* On an interface of the hosts. */
 static __always_inline int rsip_walk_private(struct rsip_walk *walk)
 {
-	return rsip_walk_begin(walk) ? rsip_verdict(walk, rsip_reply_to(walk, rsip_outbound(walk))) : RSIP_ACT_PASS;
+	int res;
+
+	if (rsip_ctx_marked(walk->ctx) >> 16 == RSIP_MARK_KERNEL >> 16)
+		return RSIP_ACT_PASS; /* opened by the slow path: judged and counted there */
+	if (!rsip_walk_begin(walk))
+		return RSIP_ACT_PASS;
+	res = rsip_untunnelled(walk, rsip_outbound(walk));
+	return rsip_verdict(walk, rsip_reply_to(walk, res));
 }
 
 #endif

@@ -147,7 +147,7 @@ static void say_stray(struct text *t, const struct rsip_loader_options *o)
 	say_ifaces(t, o, RSIP_ROLE_PRIVATE);
 	say(t, " oifname ");
 	say_ifaces(t, o, RSIP_ROLE_PUBLIC);
-	for (uint32_t i = 0; i < o->pool_cnt; i++) /* out of a tunnel, by the kernel: no stray */
+	for (uint32_t i = 0; i < o->pool_cnt; i++) /* out of a tunnel, by the kernel: no stray; others are dropped before */
 		say(t, "%s%s-%s", i ? ", " : " ip saddr != { ", rsip_ip4(htonl(o->pool[i].first)),
 		    rsip_ip4(htonl(o->pool[i].last)));
 	say(t, "%s counter name \"stray\" %s\n", o->pool_cnt ? " }" : "",

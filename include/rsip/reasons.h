@@ -53,7 +53,7 @@
 	X(DST_UNALLOWED, "dst-unallowed", "a destination that never leaves the gateway (private, loopback, multicast, ...)") \
 	X(DST_NOT_PUBLIC, "dst-not-public", "the route does not leave by a public interface")   \
 	X(NO_ROUTE, "no-route", "no route, or it forbids the packet")                           \
-	X(SRC_SPOOFED, "src-spoofed", "from the public side, a source that cannot be there (BCP 38)") \
+	X(SRC_SPOOFED, "src-spoofed", "a source that cannot be there: from the public side, or in a pool and without a tunnel (BCP 38)") \
 	X(DST_PRIVATE, "dst-private", "from the public side, a destination in a private network (BCP 38)") \
 	X(NO_NEXT_HOP, "no-next-hop", "the host's next hop is not known")                       \
 	X(TTL_EXCEEDED, "ttl-exceeded", "the time to live ran out here")                        \

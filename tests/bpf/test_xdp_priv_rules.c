@@ -178,7 +178,7 @@ Test(xdp_priv_rules, what_is_no_tunnel_to_us_is_untouched)
 				   ip4(PUB_1, REMOTE), udp(4003, 53));
 	struct pkt other_endpoint = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(HOST_A, GW_PRIV2),
 					ip4(PUB_1, REMOTE), udp(4003, 53));
-	struct pkt stray = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53),
+	struct pkt stray = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(HOST_A, REMOTE), udp(4003, 53),
 			       text("untunnelled"));
 	struct pkt plain =
 		pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(HOST_A, REMOTE, .ttl = 1), tcp(1, 2), pad(6));

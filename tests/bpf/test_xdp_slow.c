@@ -279,6 +279,6 @@ Test(xdp_slow, a_reassembled_tunnel_packet_that_must_be_fragmented_goes_up_opene
 			      bytes(1600));
 
 	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
-		   .action = XDP_REDIRECT, .want = &want, .out_slot = slot,
+		   .action = XDP_REDIRECT, .mark = RSIP_MARK_KERNEL, .want = &want, .out_slot = slot,
 		   .bytes = outer_len(&want), .counts = { { RSIP_CNT_SLOW_PATH, 1 } });
 }

@@ -112,6 +112,34 @@ Test(spoof, an_inner_source_that_is_no_pool_address)
 	}
 }
 
+/* The kernel would forward it: nobody but the tunnels may bring these sources. */
+Test(spoof, a_pool_address_without_a_tunnel)
+{
+	static const __be32 source[] = { PUB_1, PUB_2, PUB_IDLE }, dst[] = { REMOTE, PUB_1, HOST_B, GW_PRIV };
+
+	given_host_a();
+	for (size_t i = 0; i < 3 * 4; i++) {
+		struct pkt port = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(source[i % 3], dst[i / 3]), udp(4003, 53), text("x"));
+		struct pkt spi = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(source[i % 3], dst[i / 3]), esp(0x77777777));
+		struct pkt later = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(source[i % 3], dst[i / 3], .frag = 64, .proto = 17),
+				       bytes(32));
+
+		expect_dropped(port, IF_PRIV, SRC_SPOOFED);
+		expect_dropped(spi, IF_PRIV, SRC_SPOOFED);
+		expect_dropped(later, IF_PRIV, SRC_SPOOFED);
+	}
+}
+
+Test(spoof, other_packets_without_a_tunnel_are_the_kernels)
+{
+	given_host_a();
+	struct pkt own = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(HOST_A, REMOTE), udp(4003, 53), text("x"));
+	struct pkt near = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(NOT_OURS, REMOTE), udp(4003, 53), text("x"));
+
+	expect_passed(own, IF_PRIV);
+	expect_passed(near, IF_PRIV);
+}
+
 Test(spoof, an_inner_source_that_another_host_leases)
 {
 	given_host_a();

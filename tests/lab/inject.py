@@ -48,6 +48,9 @@ def private_spoof(c):
                         ("224.0.0.5", "multicast")):
         yield "host A sends to %s" % dst, reason, tunnel(c, from_a(c, dst=dst))
     yield "host A's packet with a time to live of 1", "ttl-exceeded", tunnel(c, from_a(c, ttl=1))
+    yield "without a tunnel, from host B's port", "src-spoofed", from_a(c, sport=c["port_b"])
+    yield "without a tunnel, from host A's own port", "src-spoofed", from_a(c)
+    yield "without a tunnel, to a host's leased port", "src-spoofed", from_a(c, dst=c["pool"])
 
 
 def other_interface(c):

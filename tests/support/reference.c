@@ -317,6 +317,15 @@ static bool gre_is_leased(const struct reference *ref)
 	return false;
 }
 
+/* No tunnel of a host's: the kernel's, unless it pretends to come from a pool. */
+static void not_tunnelled(const struct pkt *in, struct ref_result *res)
+{
+	if (ref_is_pool(ref_get_addr(in->data + 14 + 12)))
+		drop(res, RSIP_DROP_SRC_SPOOFED);
+	else
+		pass(res, RSIP_CNT_PASSED);
+}
+
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		      struct ref_result *res)
 {
@@ -330,7 +339,7 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 
 	if (ref_get_addr(in->data + 14 + 16) != us ||
 	    (in->data[14 + 9] != 4 && (in->data[14 + 9] != 47 || !gre_is_leased(ref))))
-		return pass(res, RSIP_CNT_PASSED);
+		return not_tunnelled(in, res);
 	if (!ref_read_ip(in->data + 14, in->len - 14, &outer))
 		return drop(res, RSIP_DROP_MALFORMED);
 	if (outer.fragment) {
@@ -340,7 +349,7 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 	if (outer.proto == 47) {
 		gre = ref_read_gre(outer.at + outer.hlen, outer.len - outer.hlen);
 		if (!gre)
-			return pass(res, RSIP_CNT_PASSED);
+			return not_tunnelled(in, res);
 	}
 	if (gre < 0 || !ref_read_ip(outer.at + outer.hlen + gre,
 				    outer.len - outer.hlen - (uint32_t)gre, &ip))
