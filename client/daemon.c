@@ -351,8 +351,11 @@ static int take_lock(struct rsip_daemon *d)
 	snprintf(path, sizeof(path), "%s", d->set.state_dir);
 	mkdir(dirname(path), 0755); /* of /run/rsip/NAME */
 	if (mkdir(d->set.state_dir, 0755) && errno != EEXIST) {
-		log_err("cannot make the folder %s: %s", d->set.state_dir, strerror(errno));
-		return -errno;
+		int err = -errno;
+
+		log_err("cannot make the folder %s: %s%s", d->set.state_dir, strerror(-err),
+			err == -EACCES ? " (run as root)" : "");
+		return err;
 	}
 	snprintf(path, sizeof(path), "%s/client.lock", d->set.state_dir);
 	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
