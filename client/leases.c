@@ -7,6 +7,7 @@
 
 #define RSIP_RETRY_REFUSED_S 10
 #define RSIP_RETRY_REFUSED_DOUBLINGS 5 /* at most 320 s */
+#define RSIP_GIVE_BACK_S 60 /* try for so long */
 #define RSIP_LEASE_FOREVER_S 0xffffffffU
 
 /* RFC 1918, shared space of RFC 6598, link-local of RFC 3927. */
@@ -157,7 +158,8 @@ static void give_back(struct rsip_session *s, struct rsip_lease *lease, const st
 	lease->bind_id = a->bind_id;
 	lease->state = RSIP_LEASE_FREEING;
 	lease->act_ns = now;
-	lease->expires_ns = now + a->lease_s * RSIP_NS_PER_S;
+	/* what is granted for no time may be held for ever */
+	lease->expires_ns = now + (a->lease_s ? a->lease_s : RSIP_GIVE_BACK_S) * RSIP_NS_PER_S;
 }
 
 static void ask_later(struct rsip_session *s, struct rsip_lease *lease, uint64_t now)

@@ -11,7 +11,7 @@ fake=$STARTED
 host_up hosta --ports 8 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
 state() { client hosta status --json | js '[(b["bind-id"], b["address"], b["ports"]) for b in d["bindings"]], d["client-id"]'; }
 heard() { client hosta status --json | js 'd["messages"]["'"$1"'"]'; }
-said() { grep -c "$1" $LAB/fakegw.log; }
+said() { grep "$1" $LAB/fakegw.log | sort -u | wc -l; } # for a binding once
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$(pgrep -f 'rsip-client up .*client-hosta')/status"; }
 before=$(state) memory=$(rss) ignored=$(heard ignored)
 lines=$(wc -l <$LAB/client-hosta/client.log)

@@ -144,7 +144,7 @@ while True:
             data, last = udp.recvfrom(2048)
             said.append(answer(data))
             if first(parse(data)[1], BIND) and turned:
-                print("given back" if data[1] == 12 else "extended", flush=True)
+                print("given back" if data[1] == 12 else "extended", first(parse(data)[1], BIND).hex(), flush=True)
             udp.sendto(said[-1], last)
         elif s is tcp:
             conn, _ = tcp.accept()
