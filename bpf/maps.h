@@ -37,7 +37,9 @@ RSIP_ARRAY(rsip_ifaces, struct rsip_iface, RSIP_MAX_IFACES);
 RSIP_ARRAY(rsip_addrs, struct rsip_addr_bucket, 2);
 /* Is the address leased whole?  rsipd -> packets. */
 RSIP_ARRAY(rsip_addr_info, struct rsip_addr_info, 1);
-/* Who leases this port of an address?  rsipd -> packets. */
+/* Who leases this whole block of ports of an address?  rsipd -> packets. */
+RSIP_ARRAY(rsip_blocks, struct rsip_block_line, 1);
+/* Who leases this port, where nobody has its block?  rsipd -> packets. */
 RSIP_ARRAY(rsip_ports, struct rsip_port_line, 1);
 /* Who leases this SPI of an address?  rsipd -> packets. */
 RSIP_ARRAY(rsip_spis, struct rsip_spi_bucket, 2);

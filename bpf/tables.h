@@ -81,11 +81,17 @@ static __always_inline __u32 rsip_addr_find(__be32 addr)
 /* Slot that leases a port (host order) of an address, or 0. */
 static __always_inline __u32 rsip_port_find(__u32 addr_index, __u16 port)
 {
-	__u32 line_index = addr_index << 12 | port >> 4;
+	__u32 block_index = addr_index << 6 | port >> 10, line_index = addr_index << 12 | port >> 4;
+	struct rsip_block_line *block;
 	struct rsip_port_line *line;
+	__u32 slot;
 
 	if (addr_index >= rsip_max_addrs)
 		return 0;
+	block = bpf_map_lookup_elem(&rsip_blocks, &block_index);
+	slot = block ? RSIP_READ(block->slot[port >> RSIP_PORT_BLOCK_SHIFT & 15]) : 0;
+	if (slot)
+		return slot;
 	line = bpf_map_lookup_elem(&rsip_ports, &line_index);
 	return line ? RSIP_READ(line->slot[port & 15]) : 0;
 }

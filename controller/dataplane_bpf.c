@@ -43,7 +43,7 @@ struct bpf_dp {
 
 static const char *const map_names[RSIP_DP_MAPS] = {
 	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
-	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
+	"rsip_blocks",	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
 	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_ike_peers", "rsip_idents",
 	"rsip_ident_ring", "rsip_events",
 };
@@ -197,6 +197,8 @@ static void map_needs(const struct rsip_config *k, int map, uint64_t *cnt, size_
 		[RSIP_DP_IFACES] = { RSIP_MAX_IFACES, sizeof(struct rsip_iface) },
 		[RSIP_DP_ADDRS] = { k->addr_buckets, sizeof(struct rsip_addr_bucket) },
 		[RSIP_DP_ADDR_INFO] = { k->max_addrs, sizeof(struct rsip_addr_info) },
+		[RSIP_DP_BLOCKS] = { (uint64_t)k->max_addrs * RSIP_PORT_BLOCKS / 16,
+				     sizeof(struct rsip_block_line) },
 		[RSIP_DP_PORTS] = { (uint64_t)k->max_addrs * 4096, sizeof(struct rsip_port_line) },
 		[RSIP_DP_SPIS] = { k->spi_buckets, sizeof(struct rsip_spi_bucket) },
 		[RSIP_DP_PAIRS] = { k->pair_buckets, sizeof(struct rsip_pair_bucket) },
@@ -281,6 +283,7 @@ static void set_pointers(struct bpf_dp *d)
 		.ifaces = d->map[RSIP_DP_IFACES].at,
 		.addrs = d->map[RSIP_DP_ADDRS].at,
 		.addr_info = d->map[RSIP_DP_ADDR_INFO].at,
+		.blocks = d->map[RSIP_DP_BLOCKS].at,
 		.ports = d->map[RSIP_DP_PORTS].at,
 		.spis = d->map[RSIP_DP_SPIS].at,
 		.pairs = d->map[RSIP_DP_PAIRS].at,

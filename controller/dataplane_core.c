@@ -101,18 +101,6 @@ static int resolve_clash(struct rsip_dp_core *c, uint32_t index, __be32 addr,
 	return 0;
 }
 
-/* An index that was another address's once must not bring that one's ports along.  Nobody can reach
- * it yet. */
-static void clear_ports(struct rsip_dp_core *c, uint32_t index)
-{
-	struct rsip_port_line *line = &c->m.ports[(size_t)index << 12];
-
-	for (uint32_t i = 0; i < 4096; i++)
-		for (int p = 0; p < 16; p++)
-			if (line[i].slot[p])
-				line[i].slot[p] = 0;
-}
-
 /* Packets look only between the bounds for a pool address: they must hold it before it is published. */
 static void widen_pool(struct rsip_policy *policy, uint32_t addr)
 {
@@ -138,8 +126,8 @@ static int op_addr_add(struct rsip_dataplane *dp, uint32_t index, __be32 addr, u
 			return err;
 		e = rsip_table_addr(&c->addrs, addr);
 	}
-	if (!info->addr)
-		clear_ports(c, index);
+	if (!info->addr) /* what was another address's once must not bring that one's ports along */
+		rsip_dp_ports_clear(c, index);
 	widen_pool(c->m.policy, ntohl(addr));
 	__atomic_store_n(&info->addr, addr, __ATOMIC_RELEASE);
 	__atomic_store_n(&info->pool, pool, __ATOMIC_RELAXED);
@@ -357,10 +345,12 @@ int rsip_dp_core_init(struct rsip_dp_core *c)
 	c->learned_binds = calloc(conf->max_learned + 1ULL, sizeof(*c->learned_binds));
 	c->addr_binds = calloc(conf->max_addrs, sizeof(*c->addr_binds));
 	c->addr_known = calloc(conf->max_addrs, sizeof(*c->addr_known));
+	c->block_ports = calloc(conf->max_addrs, RSIP_PORT_BLOCKS);
 	err = rsip_dp_numbers_init(&c->slots, conf->max_bindings);
 	if (!err)
 		err = rsip_dp_numbers_init(&c->learned, conf->max_learned);
-	if (err || !c->slot || !c->learned_binds || !c->addr_binds || !c->addr_known) {
+	if (err || !c->slot || !c->learned_binds || !c->addr_binds || !c->addr_known ||
+	    !c->block_ports) {
 		rsip_dp_core_fini(c);
 		return -ENOMEM;
 	}
@@ -377,6 +367,7 @@ void rsip_dp_core_fini(struct rsip_dp_core *c)
 	free(c->learned_binds);
 	free(c->addr_binds);
 	free(c->addr_known);
+	free(c->block_ports);
 	rsip_dp_numbers_free(&c->slots);
 	rsip_dp_numbers_free(&c->learned);
 }

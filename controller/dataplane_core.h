@@ -73,6 +73,7 @@ struct rsip_dp_mem {
 	const struct rsip_iface *ifaces;
 	struct rsip_addr_bucket *addrs;
 	struct rsip_addr_info *addr_info;
+	struct rsip_block_line *blocks;
 	struct rsip_port_line *ports;
 	struct rsip_spi_bucket *spis;
 	struct rsip_pair_bucket *pairs;
@@ -106,6 +107,7 @@ struct rsip_dp_core {
 	uint32_t *learned_binds; /* live bindings that share each learned record */
 	uint32_t *addr_binds; /* live bindings of each address index */
 	bool *addr_known; /* added by this process */
+	uint8_t *block_ports; /* of each block of each address: how many of its ports rsip_ports has */
 	uint32_t gre_binds; /* live bindings in GRE */
 	bool gre_offered; /* as the policy says that was set last */
 	bool scanned; /* gre_binds counts those of an earlier process, too */
@@ -154,11 +156,28 @@ void rsip_dp_remote_moved(struct rsip_dp_core *c, uint32_t slot);
  */
 uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c);
 
+/* dataplane_ports.c: the two tables of ports. */
+/* The word that names the owner of the block that a port is in, and that of the port alone. */
+uint32_t *rsip_dp_block_word(const struct rsip_dp_core *c, uint32_t index, uint16_t port);
+uint32_t *rsip_dp_port_word(const struct rsip_dp_core *c, uint32_t index, uint16_t port);
+bool rsip_dp_ports_taken(const struct rsip_dp_core *c, uint32_t index, const struct rsip_dp_slot *s);
+void rsip_dp_ports_publish(struct rsip_dp_core *c, uint32_t index, uint32_t slot);
+void rsip_dp_ports_withdraw(struct rsip_dp_core *c, uint32_t index, uint32_t slot);
+void rsip_dp_ports_clear(struct rsip_dp_core *c, uint32_t index); /* of an address that nobody can reach */
+/*
+ * Start-up: gives the live bindings of the address their ports, clears what is of none; returns how many words.
+ * What an earlier release wrote port by port gets its blocks.
+ */
+uint32_t rsip_dp_ports_scan(struct rsip_dp_core *c, uint32_t index);
+
 /* dataplane_res.c: the ports and SPIs of a slot, in memory and in the tables. */
 int rsip_dp_res_keep(struct rsip_dp_slot *s, const struct rsip_port_set *ports,
 		     const struct rsip_spi_set *spis);
 void rsip_dp_res_forget(struct rsip_dp_slot *s);
 uint32_t rsip_dp_res_cnt(const struct rsip_dp_slot *s); /* ports and SPIs */
+uint32_t rsip_dp_res_port_cnt(const struct rsip_dp_slot *s);
+uint16_t rsip_dp_res_port_at(const struct rsip_dp_slot *s, uint32_t i); /* ascending */
+bool rsip_dp_res_keep_port(struct rsip_dp_slot *s, uint16_t port); /* start-up, ascending; false: too many, no memory */
 /* Points into s: valid until rsip_dp_res_forget(). */
 uint32_t rsip_dp_res_ranges(const struct rsip_dp_slot *s, const struct rsip_spi_range **range);
 void rsip_dp_res_ports(const struct rsip_dp_slot *s, struct rsip_port_set *out);

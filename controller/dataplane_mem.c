@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include "dataplane_core.h"
 
-#define MEM_PARTS 12
+#define MEM_PARTS 13
 
 struct mem_dp {
 	struct rsip_dp_core core; /* first */
@@ -131,6 +131,7 @@ static bool make_parts(struct mem_dp *d)
 	m->policy = part(d, 1, sizeof(*m->policy));
 	m->addrs = part(d, k->addr_buckets, sizeof(*m->addrs));
 	m->addr_info = part(d, k->max_addrs, sizeof(*m->addr_info));
+	m->blocks = part(d, (uint64_t)k->max_addrs * RSIP_PORT_BLOCKS / 16, sizeof(*m->blocks));
 	m->ports = part(d, (uint64_t)k->max_addrs * 4096, sizeof(*m->ports));
 	m->spis = part(d, k->spi_buckets, sizeof(*m->spis));
 	m->pairs = part(d, k->pair_buckets, sizeof(*m->pairs));

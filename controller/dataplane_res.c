@@ -78,14 +78,42 @@ void rsip_dp_res_forget(struct rsip_dp_slot *s)
 	s->range.cnt = 0;
 }
 
-static uint32_t port_cnt(const struct rsip_dp_slot *s)
+uint32_t rsip_dp_res_port_cnt(const struct rsip_dp_slot *s)
 {
 	return s->extra && s->extra->port_cnt ? s->extra->port_cnt : s->port_cnt;
 }
 
-static uint16_t port_at(const struct rsip_dp_slot *s, uint32_t i)
+uint16_t rsip_dp_res_port_at(const struct rsip_dp_slot *s, uint32_t i)
 {
 	return s->extra && s->extra->port_cnt ? s->extra->port[i] : (uint16_t)(s->port_first + i);
+}
+
+/* Ports come in ascending order: one run as long as it goes, then a list. */
+bool rsip_dp_res_keep_port(struct rsip_dp_slot *r, uint16_t port)
+{
+	struct rsip_dp_extra *x = r->extra;
+
+	if (!x && (!r->port_cnt ||
+		   (port == r->port_first + r->port_cnt && r->port_cnt < RSIP_PORTS_PER_BIND))) {
+		if (!r->port_cnt)
+			r->port_first = port;
+		r->port_cnt++;
+		return true;
+	}
+	if (!x) {
+		x = calloc(1, sizeof(*x) + RSIP_PORTS_PER_BIND * sizeof(*x->port));
+		if (!x)
+			return false;
+		x->port = (uint16_t *)(x + 1);
+		for (; x->port_cnt < r->port_cnt; x->port_cnt++)
+			x->port[x->port_cnt] = (uint16_t)(r->port_first + x->port_cnt);
+		r->port_cnt = 0;
+		r->extra = x;
+	}
+	if (x->port_cnt == RSIP_PORTS_PER_BIND)
+		return false;
+	x->port[x->port_cnt++] = port;
+	return true;
 }
 
 uint32_t rsip_dp_res_ranges(const struct rsip_dp_slot *s, const struct rsip_spi_range **range)
@@ -100,34 +128,26 @@ uint32_t rsip_dp_res_ranges(const struct rsip_dp_slot *s, const struct rsip_spi_
 
 void rsip_dp_res_ports(const struct rsip_dp_slot *s, struct rsip_port_set *out)
 {
-	out->cnt = (uint16_t)port_cnt(s);
+	out->cnt = (uint16_t)rsip_dp_res_port_cnt(s);
 	for (uint32_t i = 0; i < out->cnt; i++)
-		out->port[i] = port_at(s, i);
+		out->port[i] = rsip_dp_res_port_at(s, i);
 }
 
 uint32_t rsip_dp_res_cnt(const struct rsip_dp_slot *s)
 {
 	const struct rsip_spi_range *range;
-	uint32_t n = rsip_dp_res_ranges(s, &range), cnt = port_cnt(s);
+	uint32_t n = rsip_dp_res_ranges(s, &range), cnt = rsip_dp_res_port_cnt(s);
 
 	for (uint32_t i = 0; i < n; i++)
 		cnt += range[i].cnt;
 	return cnt;
 }
 
-static uint32_t *port_word(struct rsip_dp_core *c, uint32_t index, uint16_t port)
-{
-	return &c->m.ports[(size_t)index << 12 | port >> 4].slot[port & 15];
-}
-
 /* SPIs are not asked for here: putting them finds a clash by itself. */
 bool rsip_dp_res_taken(struct rsip_dp_core *c, const struct rsip_binding *rec,
 		       const struct rsip_dp_slot *s)
 {
-	for (uint32_t i = 0; i < port_cnt(s) && !(rec->kind & RSIP_KIND_IKE); i++)
-		if (*port_word(c, rec->addr_index, port_at(s, i)))
-			return true;
-	return false;
+	return !(rec->kind & RSIP_KIND_IKE) && rsip_dp_ports_taken(c, rec->addr_index, s);
 }
 
 /* Calls fn for each part of a range that lies in one block of the table; stops at an error. */
@@ -166,14 +186,13 @@ static int spi_withdraw(struct rsip_dp_core *c, uint32_t first, uint32_t cnt, ui
 int rsip_dp_res_publish(struct rsip_dp_core *c, uint32_t slot)
 {
 	const struct rsip_dp_slot *s = &c->slot[slot];
-	uint32_t index = c->m.bindings[slot].addr_index;
 	const struct rsip_spi_range *range;
 	uint32_t n = rsip_dp_res_ranges(s, &range);
 	int err = 0;
 
 	/* Those of an IKE listener are for one remote only. */
-	for (uint32_t i = 0; i < port_cnt(s) && !(c->m.bindings[slot].kind & RSIP_KIND_IKE); i++)
-		__atomic_store_n(port_word(c, index, port_at(s, i)), slot, __ATOMIC_RELEASE);
+	if (!(c->m.bindings[slot].kind & RSIP_KIND_IKE))
+		rsip_dp_ports_publish(c, c->m.bindings[slot].addr_index, slot);
 	for (uint32_t i = 0; i < n && !err; i++)
 		err = each_block(c, &range[i], slot, spi_publish);
 	return err;
@@ -182,13 +201,10 @@ int rsip_dp_res_publish(struct rsip_dp_core *c, uint32_t slot)
 void rsip_dp_res_withdraw(struct rsip_dp_core *c, uint32_t slot)
 {
 	const struct rsip_dp_slot *s = &c->slot[slot];
-	uint32_t index = c->m.bindings[slot].addr_index;
 	const struct rsip_spi_range *range;
 	uint32_t n = rsip_dp_res_ranges(s, &range);
 
-	for (uint32_t i = 0; i < port_cnt(s); i++)
-		if (*port_word(c, index, port_at(s, i)) == slot)
-			__atomic_store_n(port_word(c, index, port_at(s, i)), 0, __ATOMIC_RELEASE);
+	rsip_dp_ports_withdraw(c, c->m.bindings[slot].addr_index, slot);
 	for (uint32_t i = 0; i < n; i++)
 		each_block(c, &range[i], slot, spi_withdraw);
 }

@@ -38,6 +38,7 @@ static int reset(struct rsip_dp_core *c)
 	memset(c->slot, 0, ((size_t)c->config.max_bindings + 1) * sizeof(*c->slot));
 	memset(c->learned_binds, 0, (c->config.max_learned + 1ULL) * sizeof(*c->learned_binds));
 	memset(c->addr_binds, 0, c->config.max_addrs * sizeof(*c->addr_binds));
+	memset(c->block_ports, 0, (size_t)c->config.max_addrs * RSIP_PORT_BLOCKS);
 	c->gre_binds = 0;
 	c->scanned = false;
 	rsip_dp_numbers_free(&c->slots);
@@ -120,57 +121,11 @@ static void scan_records(struct scan *s)
 
 /* ---- 3. ports -------------------------------------------------------------------------------- */
 
-/* Ports come in ascending order: one run as long as it goes, then a list. */
-static bool keep_port(struct rsip_dp_slot *r, uint16_t port)
-{
-	struct rsip_dp_extra *x = r->extra;
-
-	if (!x && (!r->port_cnt ||
-		   (port == r->port_first + r->port_cnt && r->port_cnt < RSIP_PORTS_PER_BIND))) {
-		if (!r->port_cnt)
-			r->port_first = port;
-		r->port_cnt++;
-		return true;
-	}
-	if (!x) {
-		x = calloc(1, sizeof(*x) + RSIP_PORTS_PER_BIND * sizeof(*x->port));
-		if (!x)
-			return false;
-		x->port = (uint16_t *)(x + 1);
-		for (; x->port_cnt < r->port_cnt; x->port_cnt++)
-			x->port[x->port_cnt] = (uint16_t)(r->port_first + x->port_cnt);
-		r->port_cnt = 0;
-		r->extra = x;
-	}
-	if (x->port_cnt == RSIP_PORTS_PER_BIND)
-		return false;
-	x->port[x->port_cnt++] = port;
-	return true;
-}
-
-static void scan_line(struct scan *s, uint32_t index, uint32_t line)
-{
-	struct rsip_dp_core *c = s->c;
-	struct rsip_port_line *l = &c->m.ports[(size_t)index << 12 | line];
-
-	for (uint32_t i = 0; i < 16; i++) {
-		uint32_t slot = l->slot[i];
-
-		if (!slot || (rsip_dp_numbers_used(&c->slots, slot) &&
-			      c->m.bindings[slot].addr_index == index &&
-			      keep_port(&c->slot[slot], (uint16_t)(line << 4 | i))))
-			continue;
-		__atomic_store_n(&l->slot[i], 0, __ATOMIC_RELEASE);
-		s->repaired++;
-	}
-}
-
 static void scan_ports(struct scan *s)
 {
 	for (uint32_t index = 0; index < s->c->config.max_addrs; index++)
 		if (s->c->m.addr_info[index].addr)
-			for (uint32_t line = 0; line < 4096; line++)
-				scan_line(s, index, line);
+			s->repaired += rsip_dp_ports_scan(s->c, index);
 }
 
 /* The ports of IKE listeners are in their records only. */
@@ -184,9 +139,9 @@ static void scan_listeners(struct scan *s)
 		if (!(kind & RSIP_KIND_IKE) || !rsip_dp_numbers_used(&c->slots, slot))
 			continue;
 		if (kind & RSIP_KIND_IKE_500)
-			keep_port(&c->slot[slot], 500);
+			rsip_dp_res_keep_port(&c->slot[slot], 500);
 		if (kind & RSIP_KIND_IKE_4500)
-			keep_port(&c->slot[slot], 4500);
+			rsip_dp_res_keep_port(&c->slot[slot], 4500);
 	}
 }
 

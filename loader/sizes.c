@@ -42,6 +42,7 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 	} size[] = {
 		{"rsip_addrs", c->addr_buckets},
 		{"rsip_addr_info", c->max_addrs},
+		{"rsip_blocks", c->max_addrs * (uint64_t)RSIP_PORT_BLOCKS / 16},
 		{"rsip_ports", c->max_addrs * 4096ULL},
 		{"rsip_spis", c->spi_buckets},
 		{"rsip_pairs", c->pair_buckets},

@@ -26,7 +26,7 @@ void bench_size(const struct bench_gateway *gw, struct bench_size *out)
 {
 	double records = map_bytes(gw, "rsip_bindings"), counters = map_bytes(gw, "rsip_bind_cnt");
 	double tables = map_bytes(gw, "rsip_spis") + map_bytes(gw, "rsip_pairs");
-	double ports = map_bytes(gw, "rsip_ports") + map_bytes(gw, "rsip_addr_info") +
+	double ports = map_bytes(gw, "rsip_blocks") + map_bytes(gw, "rsip_ports") + map_bytes(gw, "rsip_addr_info") +
 		       map_bytes(gw, "rsip_addrs");
 	double learned = map_bytes(gw, "rsip_learned") + map_bytes(gw, "rsip_cookies") +
 			 map_bytes(gw, "rsip_spis_out");

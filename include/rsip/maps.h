@@ -7,7 +7,7 @@
  * without system calls.  Who writes what:
  *
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
- *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
+ *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_blocks rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
  *            rsip_icmp_rate rsip_scratch
@@ -27,7 +27,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 10
+#define RSIP_LAYOUT_VERSION 11
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
@@ -195,6 +195,21 @@ _Static_assert(sizeof(struct rsip_addr_info) == 64, "rsip_addr_info");
 #define RSIP_ADDR_LIVE 0x1
 #define RSIP_ADDR_GUESS 0x2 /* IKE without a cookie of a host's goes to the only host that talks to its sender */
 #define RSIP_ADDR_KERNEL_IKE 0x4 /* the machine itself speaks IKE here: never guess, it may be for the kernel */
+
+/*
+ * Who leases a port is in one of two tables, and does not change its place while it is leased.  rsip_blocks has an
+ * entry for each aligned block of 64 ports, of those that one binding leases from end to end: they fit into the cache
+ * where their ports do not, and are asked first.  What no block has is in rsip_ports.
+ *
+ * rsip_blocks: array of max_addrs * 64; element (index << 6 | port >> 10) holds 16 blocks' slots.
+ */
+#define RSIP_PORT_BLOCK_SHIFT 6
+#define RSIP_PORT_BLOCK (1U << RSIP_PORT_BLOCK_SHIFT)
+#define RSIP_PORT_BLOCKS (65536U >> RSIP_PORT_BLOCK_SHIFT) /* of an address */
+struct rsip_block_line {
+	__u32 slot[16]; /* 0: not leased as a whole */
+};
+_Static_assert(sizeof(struct rsip_block_line) == 64, "rsip_block_line");
 
 /* rsip_ports: array of max_addrs * 4096; element (index << 12 | port >> 4) holds 16 ports' slots. */
 struct rsip_port_line {

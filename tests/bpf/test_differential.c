@@ -77,7 +77,7 @@ static uint16_t some_port(void)
 		return (uint16_t)(theme->remote_port - 1 + below(theme->remote_port_cnt + 2U));
 	if (theme && theme->port_cnt && one_in(2))
 		return (uint16_t)(theme->port_first + below(theme->port_cnt));
-	return PICK(uint16_t, 4000, 4003, 4007, 4008, 4010, 4015, 4016, 500, 500, 4500, 4500, 53,
+	return PICK(uint16_t, 4000, 4003, 4007, 4008, 4010, 4015, 4016, 4031, 4032, 4175, 4176, 500, 500, 4500, 4500, 53,
 		    443, 0, 65535);
 }
 
@@ -125,7 +125,8 @@ static void new_world(void)
 		.host = HOST_A, .local = PUB_1, ports(4000, 8), spis(0xa0000000, 4)});
 	bind_both((struct given){
 		.host = HOST_B, .local = PUB_1, ports(4008, 8), spis(0xb0000000, 8)});
-	bind_both((struct given){.host = HOST_C, .local = PUB_1, ports(4016, 1)});
+	/* one port, or so many that two blocks are filled */
+	bind_both((struct given){.host = HOST_C, .local = PUB_1, ports(4016, one_in(2) ? 1 : 160)});
 	if (one_in(2))
 		bind_both((struct given){
 			.host = one_in(2) ? HOST_B : HOST_C, .local = PUB_2, .whole = true});

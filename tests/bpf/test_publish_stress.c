@@ -114,6 +114,8 @@ static void lease(struct resource *r)
 	atomic_store(&r->begun, n);
 	if (r->spi)
 		r->slot = given_binding(htonl(FIRST_HOST + n), PUB_1, spis(r->number, 4));
+	else if (n & 1) /* a whole block, or a part of it: one port goes to and fro between the two tables */
+		r->slot = given_binding(htonl(FIRST_HOST + n), PUB_1, ports((uint16_t)r->number, RSIP_PORT_BLOCK));
 	else
 		r->slot = given_binding(htonl(FIRST_HOST + n), PUB_1, ports((uint16_t)r->number, 4));
 }
@@ -153,7 +155,7 @@ Test(stress, no_packet_goes_astray_and_none_of_a_live_binding_is_lost)
 	given_binding(HOST_A, PUB_1, spis(STABLE_SPI, STABLE_CNT));
 	for (uint32_t i = 0; i < CHURNED; i++) {
 		res[i].spi = i & 1;
-		res[i].number = i & 1 ? 0x10000000U + i * RSIP_SPI_BLOCK : 4000 + i * 4;
+		res[i].number = i & 1 ? 0x10000000U + i * RSIP_SPI_BLOCK : 4096 + i * RSIP_PORT_BLOCK;
 	}
 	for (int i = 0; i < THREADS; i++)
 		cr_assert_eq(pthread_create(&thread[i], NULL, traffic, &t[i]), 0);

@@ -83,6 +83,26 @@ Test(xdp_pub, edges_of_a_port_range)
 	}
 }
 
+/* 4096 - 4223 are two whole blocks, which have one entry each; the ports around them have their own. */
+Test(xdp_pub, edges_of_blocks_of_ports)
+{
+	static const uint16_t edge[] = {4089, 4090, 4095, 4096, 4159, 4160, 4223, 4224, 4229, 4230, 4287};
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4090, 140));
+	struct pkt later = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4100), text("x"));
+
+	for (size_t i = 0; i < sizeof(edge) / sizeof(edge[0]); i++) {
+		struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, edge[i]), text("x"));
+		struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, edge[i]), text("x"));
+
+		if (edge[i] >= 4090 && edge[i] < 4230)
+			expect_tunnelled(in, want, slot);
+		else
+			expect_dropped(in, IF_PUB, NO_PORT);
+	}
+	given_end_of(slot);
+	expect_dropped(later, IF_PUB, NO_PORT);
+}
+
 Test(xdp_pub, the_first_and_the_last_port_of_all)
 {
 	uint32_t zero = given_binding(HOST_A, PUB_1, ports(0, 1)),

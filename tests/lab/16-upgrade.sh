@@ -79,9 +79,9 @@ check_eq "and pinned" "$(pinned)" "$pins"
 age() {
 	layout $((NOW - 1))
 	"$PY" "$LAB_SRC/oldmap.py" $PIN/rsip_learned 4 && "$PY" "$LAB_SRC/oldmap.py" $PIN/rsip_ike_peers 4 &&
-		rm $PIN/rsip_idents $PIN/rsip_ident_ring
+		rm $PIN/rsip_idents $PIN/rsip_ident_ring $PIN/rsip_blocks
 }
-check "the folder looks as the release before left it: two maps smaller, two not there" age
+check "the folder looks as the release before left it: two maps smaller, three not there" age
 loader status --config $LAB/rsipd.json >$LAB/status.log 2>&1
 check "other commands name the layout" grep -q "map layout $((NOW - 1))" $LAB/status.log
 ids="$(map_id rsip_learned) $(map_id rsip_cookies)"

@@ -70,7 +70,9 @@ uint32_t install_spis(__be32 host, uint32_t first, uint32_t cnt, uint64_t expire
 
 uint32_t port_owner(uint32_t index, uint16_t port)
 {
-	return c->m.ports[index << 12 | port >> 4].slot[port & 15];
+	uint32_t slot = *rsip_dp_block_word(c, index, port);
+
+	return slot ? slot : *rsip_dp_port_word(c, index, port);
 }
 
 uint32_t spi_owner(__be32 addr, uint32_t spi)

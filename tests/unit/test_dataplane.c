@@ -24,6 +24,66 @@ Test(dataplane, ports_name_their_slot_at_the_edges)
 	cr_expect_eq(c->m.bindings[slot].res_cnt, 64);
 }
 
+Test(dataplane, ports_that_fill_a_block_are_one_word)
+{
+	uint32_t slot = install_ports(HOST_A, 4090, 140, 10 * S); /* 4096 - 4223 are two blocks */
+
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4096), slot);
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4223), slot);
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4095), 0);
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4224), 0);
+	for (uint16_t port = 4089; port <= 4230; port++) {
+		bool loose = (port >= 4090 && port < 4096) || (port >= 4224 && port < 4230);
+
+		cr_expect_eq(*rsip_dp_port_word(c, 0, port), loose ? slot : 0, "port %u", port);
+		cr_expect_eq(port_owner(0, port), port >= 4090 && port < 4230 ? slot : 0, "port %u", port);
+	}
+	cr_assert_eq(dp->ops->bind_remove(dp, slot), 0);
+	for (uint16_t port = 4089; port <= 4230; port++)
+		cr_expect_eq(port_owner(0, port), 0, "port %u", port);
+}
+
+Test(dataplane, a_block_and_its_ports_exclude_each_other)
+{
+	struct rsip_dp_binding one = lease(HOST_B, PUB_1, 10 * S), all = lease(HOST_B, PUB_1, 10 * S), half = all;
+	uint32_t slot = install_ports(HOST_A, 4096, 64, 10 * S), got;
+
+	with_ports(&one, 4159, 1);
+	with_ports(&all, 4096, 64);
+	with_ports(&half, 4128, 32);
+	cr_expect_eq(dp->ops->bind_install(dp, &one, &got), -EEXIST);
+	cr_expect_eq(dp->ops->bind_install(dp, &all, &got), -EEXIST);
+	dp->ops->bind_remove(dp, slot);
+	slot = install(&one);
+	cr_expect_eq(dp->ops->bind_install(dp, &all, &got), -EEXIST);
+	cr_expect_eq(dp->ops->bind_install(dp, &half, &got), -EEXIST);
+	dp->ops->bind_remove(dp, slot);
+	slot = install_ports(HOST_A, 4096, 32, 10 * S);
+	cr_assert_eq(dp->ops->bind_install(dp, &half, &got), 0, "two hosts share a block");
+	cr_expect_eq(port_owner(0, 4127), slot);
+	cr_expect_eq(port_owner(0, 4128), got);
+	dp->ops->bind_remove(dp, slot);
+	dp->ops->bind_remove(dp, got);
+	cr_expect_eq(dp->ops->bind_install(dp, &all, &got), 0);
+}
+
+Test(dataplane, a_list_of_ports_may_hold_a_block)
+{
+	struct rsip_dp_binding b = lease(HOST_A, PUB_1, 10 * S);
+	uint32_t slot;
+
+	with_ports(&b, 4160, 64);
+	b.ports.port[b.ports.cnt++] = 60000;
+	slot = install(&b);
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4160), slot);
+	cr_expect_eq(*rsip_dp_port_word(c, 0, 4160), 0);
+	cr_expect_eq(port_owner(0, 60000), slot);
+	cr_expect_eq(port_owner(0, 60001), 0);
+	dp->ops->bind_remove(dp, slot);
+	cr_expect_eq(port_owner(0, 4200), 0);
+	cr_expect_eq(port_owner(0, 60000), 0);
+}
+
 Test(dataplane, a_range_of_spis_crosses_blocks)
 {
 	uint32_t slot = install_spis(HOST_A, 0x100a, 40, 10 * S);

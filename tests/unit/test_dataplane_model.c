@@ -9,6 +9,7 @@
 #define MODEL_BINDS 200
 #define MODEL_REMOTES 4
 #define MODEL_HOSTS 12
+#define MODEL_PORTS 8000 /* above 1,024 */
 
 struct model_bind {
 	uint32_t slot;
@@ -60,12 +61,14 @@ static void model_install(struct model_bind *m)
 	struct model_bind b = { .host = (uint8_t)rnd(MODEL_HOSTS),
 				.addr = (uint8_t)rnd(2),
 				.ipsec = rnd(2),
-				.port = (uint16_t)(1024 + rnd(4000)),
-				.port_cnt = (uint16_t)rnd(40),
+				.port = (uint16_t)(1024 + rnd(MODEL_PORTS)),
+				.port_cnt = (uint16_t)rnd(rnd(2) ? 40 : 200),
 				.expires = S + rnd(1000000) };
 	struct rsip_dp_binding in;
 	int err;
 
+	if (rnd(2)) /* whole blocks, too */
+		b.port &= (uint16_t)~(RSIP_PORT_BLOCK - 1);
 	if (b.ipsec) {
 		b.spi = 256 + rnd(20000);
 		b.spi_cnt = 1 + rnd(40);
@@ -200,7 +203,7 @@ static void check_restart(void)
 static void model_step(uint32_t op)
 {
 	struct model_bind *m = &model[rnd(MODEL_BINDS)];
-	uint32_t addr = rnd(2), port = 1000 + rnd(4100), spi = 200 + rnd(20100);
+	uint32_t addr = rnd(2), port = 1000 + rnd(MODEL_PORTS + 200), spi = 200 + rnd(20100);
 
 	if (!m->slot) {
 		model_install(m);

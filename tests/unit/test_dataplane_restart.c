@@ -67,6 +67,65 @@ Test(dataplane_restart, finds_every_live_binding_with_its_ports_and_spis, .init 
 	cr_expect_eq(restart(20 * S).cnt, 1);
 }
 
+/* Who leases which port of address 0, as packets see it. */
+static uint32_t owned(uint16_t first, uint32_t cnt, uint32_t slot)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		n += port_owner(0, (uint16_t)(first + i)) == slot;
+	return n;
+}
+
+Test(dataplane_restart, ports_that_an_earlier_release_wrote_one_by_one_become_blocks, .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_ports(HOST_A, 4090, 140, 90 * S);
+
+	for (uint16_t port = 4096; port < 4224; port++)
+		*rsip_dp_port_word(c, 0, port) = slot;
+	*rsip_dp_block_word(c, 0, 4096) = *rsip_dp_block_word(c, 0, 4160) = 0;
+	struct found f = restart(S);
+
+	cr_assert_eq(f.cnt, 1);
+	cr_expect_eq(f.b[0].ports.cnt, 140);
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4100), slot);
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 4170), slot);
+	cr_expect_eq(*rsip_dp_port_word(c, 0, 4100), slot, "nor is it taken away while packets may look for it");
+	cr_expect_eq(restart(S).b[0].ports.cnt, 140, "once more, with both");
+	dp->ops->bind_remove(dp, slot);
+	cr_expect_eq(owned(4000, 400, 0), 400);
+	slot = install_ports(HOST_B, 4096, 64, 90 * S);
+	cr_expect_eq(owned(4096, 64, slot), 64);
+}
+
+Test(dataplane_restart, blocks_that_are_nobodys_go, .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_ports(HOST_A, 4096, 128, 90 * S), other = install_ports(HOST_B, 7000, 8, 90 * S);
+
+	*rsip_dp_block_word(c, 0, 5120) = 33; /* no such binding */
+	*rsip_dp_block_word(c, 1, 5120) = slot; /* of the other address */
+	*rsip_dp_port_word(c, 0, 4100) = other; /* in a block that is another's */
+	struct found f = restart(S);
+
+	cr_expect_eq(*rsip_dp_block_word(c, 0, 5120), 0);
+	cr_expect_eq(*rsip_dp_block_word(c, 1, 5120), 0);
+	cr_expect_eq(*rsip_dp_port_word(c, 0, 4100), 0);
+	cr_assert_eq(f.cnt, 2);
+	cr_expect_eq(f.b[0].ports.cnt, 128);
+	cr_expect_eq(f.b[1].ports.cnt, 8);
+	cr_expect_eq(owned(4096, 128, slot), 128);
+}
+
+Test(dataplane_restart, a_binding_that_lacks_one_of_its_blocks_goes, .init = twin_up, .fini = twin_down)
+{
+	uint32_t slot = install_ports(HOST_A, 4096, 128, 90 * S);
+
+	*rsip_dp_block_word(c, 0, 4160) = 0;
+	cr_expect_eq(restart(S).cnt, 0);
+	cr_expect_eq(c->m.bindings[slot].expires_ns, 0);
+	cr_expect_eq(owned(4096, 128, 0), 128);
+}
+
 Test(dataplane_restart, pairs_and_claims_go_on, .init = twin_up, .fini = twin_down)
 {
 	uint32_t one = install_spis(HOST_A, 0x1000, 4, 20 * S),

@@ -27,6 +27,7 @@ Test(loader_sizes, every_element_that_the_contract_names_is_there)
 	cr_expect_eq(entries("rsip_bindings"), 1001);
 	cr_expect_eq(entries("rsip_bind_cnt"), 4 * 1001);
 	cr_expect_eq(entries("rsip_addr_info"), 8);
+	cr_expect_eq(entries("rsip_blocks"), 8 * 64);
 	cr_expect_eq(entries("rsip_ports"), 8 * 4096);
 	cr_expect_eq(entries("rsip_learned"), 101);
 	cr_expect_eq(entries("rsip_counters"), 4 * RSIP_MAX_IFACES);
