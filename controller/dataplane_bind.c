@@ -98,6 +98,14 @@ static int drop_learned_if_new(struct rsip_dp_core *c, const struct rsip_binding
 	return err;
 }
 
+/* What follows reads all of it, one after the other: with a million bindings that is the time an installation takes. */
+static void fetch(const struct rsip_dp_core *c, const struct rsip_dp_binding *b)
+{
+	rsip_table_pair_fetch(&c->pairs, b->rec.host, b->rec.local);
+	if (b->spis.range_cnt)
+		rsip_table_spi_fetch(&c->spis, b->rec.local, b->spis.range[0].first);
+}
+
 int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b,
 			 uint32_t *slot_out)
 {
@@ -110,6 +118,7 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 	if (!rec.host || !rec.local || !rec.expires_ns || rec.method < 1 || rec.method > 3 ||
 	    (rec.kind & RSIP_KIND_IKE && !rec.remote))
 		return -EINVAL;
+	fetch(c, b);
 	err = rsip_dp_res_keep(&res, &b->ports, &b->spis);
 	if (err)
 		return err;

@@ -248,8 +248,9 @@ int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint
 		return -ENOSPC;
 	l = &c->m.learned[num];
 	gen = gen_after(l->gen);
-	/* All but gen: a kill here must not make generations start anew. */
-	memset((uint8_t *)l + sizeof(l->gen), 0, sizeof(*l) - sizeof(l->gen));
+	/* All but gen: a kill here must not make generations start anew.  Without a generation nobody ever wrote to it. */
+	if (l->gen)
+		memset((uint8_t *)l + sizeof(l->gen), 0, sizeof(*l) - sizeof(l->gen));
 	l->host = host;
 	l->local = local;
 	__atomic_store_n(&l->gen, gen, __ATOMIC_RELEASE);

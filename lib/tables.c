@@ -268,6 +268,15 @@ static uint32_t other_bucket(const struct rsip_table *t, const void *e, uint32_t
 	return b[0] == bucket ? b[1] : b[0];
 }
 
+static void fetch(const struct rsip_table *t, const void *model)
+{
+	uint32_t b[2];
+
+	buckets_of(t, model, b);
+	__builtin_prefetch(place(t, b[0], 0), 1);
+	__builtin_prefetch(place(t, b[1], 0), 1);
+}
+
 /* Looks where readers look, in their order. */
 static void *find(const struct rsip_table *t, const void *model)
 {
@@ -436,6 +445,16 @@ int rsip_table_addr_put(struct rsip_table *t, __be32 addr, uint32_t index)
 int rsip_table_addr_del(struct rsip_table *t, __be32 addr)
 {
 	return del(t, &(struct rsip_addr_entry){ .addr = addr });
+}
+
+void rsip_table_spi_fetch(const struct rsip_table *t, __be32 addr, uint32_t spi)
+{
+	fetch(t, &(struct rsip_spi_entry){ .addr = addr, .first = spi });
+}
+
+void rsip_table_pair_fetch(const struct rsip_table *t, __be32 host, __be32 local)
+{
+	fetch(t, &(struct rsip_pair_entry){ .host = host, .local = local });
 }
 
 struct rsip_spi_entry *rsip_table_spi(const struct rsip_table *t, __be32 addr, uint32_t spi)

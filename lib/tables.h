@@ -42,6 +42,13 @@ struct rsip_addr_entry *rsip_table_addr(const struct rsip_table *t, __be32 addr)
 int rsip_table_addr_put(struct rsip_table *t, __be32 addr, uint32_t index);
 int rsip_table_addr_del(struct rsip_table *t, __be32 addr);
 
+/*
+ * What a look-up or a put will read comes into the cache meanwhile: with a million keys each bucket is a miss, and a
+ * binding needs four.
+ */
+void rsip_table_spi_fetch(const struct rsip_table *t, __be32 addr, uint32_t spi);
+void rsip_table_pair_fetch(const struct rsip_table *t, __be32 host, __be32 local);
+
 /* The entry that covers this SPI, or NULL. */
 struct rsip_spi_entry *rsip_table_spi(const struct rsip_table *t, __be32 addr, uint32_t spi);
 /* Is an SPI of first .. first + cnt - 1 (inside one block) covered already? */
