@@ -32,6 +32,18 @@ static __always_inline struct rsip_learned *rsip_learned_get(__u32 index)
 	return bpf_map_lookup_elem(&rsip_learned, &index);
 }
 
+/*
+ * Read for nothing but time, where the pair's binding is known but not in the cache: its learned record has, as a rule,
+ * the number of the pair's slot (controller/dataplane_pairs.c).
+ */
+static __always_inline void rsip_learned_fetch(__u32 slot)
+{
+	struct rsip_learned *l = rsip_learned_get(slot);
+
+	if (l)
+		(void)RSIP_READ(l->spi_newest);
+}
+
 /* The record that a claim names, if it still holds. */
 static __always_inline struct rsip_learned *rsip_claim_holder(__u64 word)
 {
@@ -321,6 +333,9 @@ __noinline int rsip_spi_out_learn(__be32 local, __be32 remote, __be32 spi, __u32
 
 	if (!l || !l->gen)
 		return 0;
+	for (place = 0; place < RSIP_SPI_OUT_MAX; place++) /* a host with several SAs sends now by one, now by another */
+		if (RSIP_READ(l->spi_out[place]) == word)
+			return 0;
 	mine.c.gen = RSIP_READ(l->gen);
 	if (rsip_claim_take(&rsip_spis_out, &key, mine.word) == RSIP_CLAIM_TAKEN) {
 		place = __sync_fetch_and_add(&l->spi_head, 1) % RSIP_SPI_OUT_MAX;

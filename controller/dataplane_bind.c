@@ -44,7 +44,7 @@ static int find_learned(struct rsip_dp_core *c, struct rsip_binding *rec)
 	rec->learned = rsip_dp_speaks_ike(rec) ? rsip_dp_learned_find(c, rec) : 0;
 	if (rec->learned || !rsip_dp_speaks_ike(rec))
 		return 0;
-	return rsip_dp_learned_take(c, rec->host, rec->local, &rec->learned);
+	return rsip_dp_learned_take(c, rec, rsip_dp_numbers_peek(&c->slots), &rec->learned);
 }
 
 static int publish(struct rsip_dp_core *c, uint32_t slot)

@@ -24,6 +24,7 @@
  */
 struct rsip_dp_numbers {
 	uint32_t *next; /* chains both queues */
+	uint32_t *prev; /* of the free queue */
 	uint8_t *state; /* enum in dataplane_core.c */
 	uint32_t max;
 	uint32_t fresh; /* the next number that was never used */
@@ -36,6 +37,10 @@ int rsip_dp_numbers_init(struct rsip_dp_numbers *n, uint32_t max);
 void rsip_dp_numbers_free(struct rsip_dp_numbers *n);
 uint32_t
 rsip_dp_numbers_take(struct rsip_dp_numbers *n); /* 0: none; see rsip_dp_numbers_settle() */
+/* That one, if nobody has it and it has rested. */
+bool rsip_dp_numbers_take_this(struct rsip_dp_numbers *n, uint32_t num);
+/* What rsip_dp_numbers_take() would answer. */
+uint32_t rsip_dp_numbers_peek(struct rsip_dp_numbers *n);
 void rsip_dp_numbers_claim(struct rsip_dp_numbers *n, uint32_t num); /* start-up: is in use */
 bool rsip_dp_numbers_used(const struct rsip_dp_numbers *n, uint32_t num);
 void rsip_dp_numbers_drop(struct rsip_dp_numbers *n, uint32_t num); /* into limbo */
@@ -132,7 +137,8 @@ void rsip_dp_pair_settle(struct rsip_dp_core *c, struct rsip_pair_entry *e);
 bool rsip_dp_speaks_ike(const struct rsip_binding *rec);
 /* The pair's learned record, 0 where there is none yet. */
 uint32_t rsip_dp_learned_find(const struct rsip_dp_core *c, const struct rsip_binding *rec);
-int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned);
+/* Of the number of this slot, if that can be had: packets fetch both before they know (bpf/ike.h). */
+int rsip_dp_learned_take(struct rsip_dp_core *c, const struct rsip_binding *rec, uint32_t slot, uint32_t *learned);
 void rsip_dp_learned_drop(struct rsip_dp_core *c, uint32_t learned);
 
 /* Lists of slots: head in, head out; 0 is none. */

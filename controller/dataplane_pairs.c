@@ -235,9 +235,9 @@ static uint32_t gen_after(uint32_t gen)
  * taken: a packet that was still under way at the drop may have claimed with the generation
  * between.
  */
-int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint32_t *learned)
+int rsip_dp_learned_take(struct rsip_dp_core *c, const struct rsip_binding *rec, uint32_t slot, uint32_t *learned)
 {
-	uint32_t num = rsip_dp_numbers_take(&c->learned), gen;
+	uint32_t num = rsip_dp_numbers_take_this(&c->learned, slot) ? slot : rsip_dp_numbers_take(&c->learned), gen;
 	struct rsip_learned *l;
 
 	if (!num && c->learned.limbo_head) {
@@ -251,8 +251,8 @@ int rsip_dp_learned_take(struct rsip_dp_core *c, __be32 host, __be32 local, uint
 	/* All but gen: a kill here must not make generations start anew.  Without a generation nobody ever wrote to it. */
 	if (l->gen)
 		memset((uint8_t *)l + sizeof(l->gen), 0, sizeof(*l) - sizeof(l->gen));
-	l->host = host;
-	l->local = local;
+	l->host = rec->host;
+	l->local = rec->local;
 	__atomic_store_n(&l->gen, gen, __ATOMIC_RELEASE);
 	*learned = num;
 	return 0;

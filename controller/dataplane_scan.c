@@ -334,7 +334,7 @@ static void join(struct scan *s, uint32_t slot, bool may_take)
 		learned = learned_of(c, rec);
 		if (!learned && !may_take)
 			return;
-		if (!learned && rsip_dp_learned_take(c, rec->host, rec->local, &learned))
+		if (!learned && rsip_dp_learned_take(c, rec, slot, &learned))
 			goto fail;
 		rsip_dp_numbers_claim(&c->learned, learned);
 	}

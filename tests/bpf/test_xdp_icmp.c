@@ -108,6 +108,29 @@ Test(icmp, the_last_eight_outbound_spis_are_known)
 	}
 }
 
+/* Nine SPIs push the first out; those that were known before do not, however often their host goes to and fro. */
+Test(icmp, an_outbound_spi_that_was_pushed_out_is_known_again)
+{
+	static const uint32_t sent[] = {1, 2, 1, 2, 1, 3, 4, 5, 6, 7, 8, 1, 8, 2, 9, 2, 9, 1};
+	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4));
+
+	for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++) {
+		struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), esp(0x7000 + sent[i]));
+		struct pkt leaves = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), esp(0x7000 + sent[i]));
+
+		expect_sent(out, leaves, slot);
+	}
+	for (uint32_t spi = 1; spi <= 9; spi++) {
+		struct pkt in = ERROR(frag_needed(1400), ip4(PUB_1, REMOTE), esp(0x7000 + spi));
+		struct pkt want = AT_A(frag_needed(1400), ip4(PUB_1, REMOTE), esp(0x7000 + spi));
+
+		if (spi == 2) /* 9 took the place of 1, and 1 that of 2 */
+			expect_dropped(in, IF_PUB, NO_QUOTE_OWNER);
+		else
+			expect_tunnelled(in, want, slot);
+	}
+}
+
 Test(icmp, errors_about_ike)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4));

@@ -288,6 +288,62 @@ Test(dataplane, ipsec_bindings_of_a_pair_share_one_learned_record)
 	cr_expect_eq(pair_of(HOST_A).ipsec_slot, 0);
 }
 
+Test(dataplane, numbers_taken_out_of_turn_are_neither_lost_nor_given_twice)
+{
+	enum { MAX = 20 };
+	struct rsip_dp_numbers n;
+	bool used[MAX + 1] = { false };
+	uint32_t cnt = 0;
+
+	srand(7);
+	cr_assert_eq(rsip_dp_numbers_init(&n, MAX), 0);
+	for (int i = 0; i < 20000; i++) {
+		uint32_t num = 1 + (uint32_t)rand() % MAX, next = rsip_dp_numbers_peek(&n);
+
+		if (rand() % 3 == 0)
+			num = rsip_dp_numbers_take_this(&n, num) ? num : 0;
+		else if (rand() % 2)
+			cr_assert_eq(num = rsip_dp_numbers_take(&n), next);
+		else if (used[num])
+			rsip_dp_numbers_drop(&n, num), used[num] = false, cnt--, num = 0;
+		else
+			num = 0;
+		cr_assert(!used[num], "%u was given twice", num);
+		cnt += num != 0;
+		used[num] = num != 0;
+		if (i % 16 == 0)
+			rsip_dp_numbers_settle(&n);
+	}
+	rsip_dp_numbers_settle(&n);
+	for (; rsip_dp_numbers_take(&n); cnt++)
+		;
+	cr_expect_eq(cnt, MAX);
+	rsip_dp_numbers_free(&n);
+}
+
+/* Packets fetch both at once, where the numbers are the same (bpf/ike.h). */
+Test(dataplane, a_learned_record_has_the_number_of_its_first_slot)
+{
+	uint32_t ports = install_ports(HOST_A, 4000, 8, 10 * S), one = install_spis(HOST_A, 0x1000, 4, 10 * S),
+		 two = install_spis(HOST_A, 0x2000, 4, 10 * S), other = install_spis(HOST_B, 0x3000, 4, 10 * S);
+
+	cr_expect_eq(c->m.bindings[ports].learned, 0);
+	cr_expect_eq(c->m.bindings[one].learned, one);
+	cr_expect_eq(c->m.bindings[two].learned, one);
+	cr_expect_eq(c->m.bindings[other].learned, other);
+	dp->ops->bind_remove(dp, one);
+	dp->ops->bind_remove(dp, ports);
+	dp->ops->bind_remove(dp, other);
+	c->slots.fresh = c->learned.fresh = c->config.max_bindings + 1; /* all others were used once */
+	rsip_dp_core_grace(c);
+	one = install_spis(HOST_B, 0x1000, 4, 10 * S);
+	cr_expect_neq(c->m.bindings[one].learned, one, "the other pair still has it");
+	ports = install_ports(HOST_B, 4000, 8, 10 * S);
+	cr_expect_neq(ports, one);
+	cr_expect_eq(c->m.learned[c->m.bindings[two].learned].host, HOST_A);
+	cr_expect_eq(c->m.learned[c->m.bindings[one].learned].host, HOST_B);
+}
+
 Test(dataplane, a_learned_record_never_comes_back_with_an_old_generation)
 {
 	uint32_t slot = install_spis(HOST_A, 0x1000, 4, 20 * S), l = c->m.bindings[slot].learned;
