@@ -27,22 +27,34 @@ static __always_inline void rsip_csum_replace(__sum16 *check, __be16 old, __be16
 	*check = ~rsip_csum_fold((__u64)(__u16)~*check + (__u16)~old + new);
 }
 
-/* A byte of the header changes: it lies in the 16-bit word at p. */
-static __always_inline void rsip_inner_set(struct iphdr *ip, __be16 *p, __u8 *byte, __u8 value)
+/*
+ * Headers are read and written in words of one size: a processor that reads a word of which a byte has just been
+ * written must wait until that is in the cache.
+ */
+static __always_inline void rsip_inner_tos(struct iphdr *ip, __u8 tos)
 {
-	__be16 old = *p;
+	__be16 *word = (__be16 *)ip, old = *word, new = (old & bpf_htons(0xff00)) | bpf_htons(tos);
 
-	*byte = value;
-	rsip_csum_replace(&ip->check, old, *p);
+	if (old == new)
+		return;
+	*word = new;
+	rsip_csum_replace(&ip->check, old, new);
+}
+
+static __always_inline void rsip_inner_ttl(struct iphdr *ip, __u8 ttl)
+{
+	__be16 *word = (__be16 *)&ip->ttl, old = *word, new = (old & bpf_htons(0xff)) | bpf_htons(ttl << 8);
+
+	*word = new;
+	rsip_csum_replace(&ip->check, old, new);
 }
 
 /* TTL down by one, unless the kernel has done so; DSCP and ECN as rsip_dscp_encap(), rsip_ecn_decap() and rsip_dscp_decap() decided. */
 static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos, bool forwarded)
 {
-	if (ip->tos != tos)
-		rsip_inner_set(ip, (__be16 *)ip, &ip->tos, tos);
+	rsip_inner_tos(ip, tos);
 	if (!forwarded)
-		rsip_inner_set(ip, (__be16 *)&ip->ttl, &ip->ttl, ip->ttl - 1);
+		rsip_inner_ttl(ip, ip->ttl - 1);
 }
 
 /* RFC 6040 4.2: combines the outer ECN field into the inner one (*tos).  0 or -RSIP_DROP_ECN_CE_NOT_ECT. */
@@ -91,22 +103,18 @@ static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip
 static __always_inline void rsip_outer_write(struct iphdr *outer, const struct iphdr *inner, __u16 inner_len,
 					     const struct rsip_binding *rec, __u8 tos)
 {
-	__be32 src = rec->endpoint, dst = rec->host;
-	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel);
-	__u64 sum;
+	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel), proto = front == RSIP_IP_LEN ? RSIP_PROTO_IPIP : RSIP_PROTO_GRE;
+	__be32 src = rec->endpoint, dst = rec->host, *word = (__be32 *)outer;
+	__be32 first = bpf_htonl(0x45000000U | (__u32)tos << 16 | (inner_len + front));
+	__be32 second = ((const __be32 *)inner)[1] & bpf_htonl(0xffff0000U | RSIP_FRAG_DF); /* identification, DF */
+	__be32 third = bpf_htonl(RSIP_OUTER_TTL << 24 | proto << 16);
 
-	*(__u8 *)outer = 0x45;
-	outer->tos = tos;
-	outer->tot_len = bpf_htons(inner_len + front);
-	outer->id = inner->id;
-	outer->frag_off = inner->frag_off & bpf_htons(RSIP_FRAG_DF);
-	outer->ttl = RSIP_OUTER_TTL;
-	outer->protocol = front == RSIP_IP_LEN ? RSIP_PROTO_IPIP : RSIP_PROTO_GRE;
-	outer->check = 0;
+	word[0] = first;
+	word[1] = second;
+	word[2] = third;
 	outer->saddr = src;
 	outer->daddr = dst;
-	sum = (__u64)((__u32 *)outer)[0] + ((__u32 *)outer)[1] + ((__u32 *)outer)[2] + src + dst;
-	outer->check = ~rsip_csum_fold(sum);
+	outer->check = ~rsip_csum_fold((__u64)first + second + third + src + dst);
 	if (front != RSIP_IP_LEN)
 		rsip_gre_write(outer + 1);
 }
@@ -201,8 +209,7 @@ static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, co
 		__builtin_memcpy(hop.src_mac, eth->h_source, 6);
 		rsip_eth_write(eth, &hop);
 	}
-	if (inner->tos != ip->tos)
-		rsip_inner_set(inner, (__be16 *)inner, &inner->tos, ip->tos);
+	rsip_inner_tos(inner, ip->tos);
 	return 0;
 }
 

@@ -212,7 +212,7 @@ static __always_inline void rsip_reply_turn(struct iphdr *h, __be32 from, __be32
 {
 	h->saddr = from;
 	h->daddr = to;
-	rsip_inner_set(h, (__be16 *)&h->ttl, &h->ttl, RSIP_REPLY_TTL);
+	rsip_inner_ttl(h, RSIP_REPLY_TTL);
 }
 
 /*
