@@ -19,6 +19,7 @@
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 #define ETH_ALEN 6
+#define IPPROTO_ICMP_ 1
 #define IPPROTO_IPIP_ 4
 #define IPPROTO_GRE_ 47
 #define GRE_LEN 4
@@ -243,6 +244,92 @@ static __always_inline void to_app(void *frame)
 	}
 }
 
+/* Fragmentation needed, about a packet of ours to the gateway; behind it GRE's header and the inner packet's start. */
+struct too_big_frame {
+	struct ethhdr eth;
+	struct iphdr ip;
+	__be16 what; /* type and code */
+	__sum16 check;
+	__be16 unused, mtu;
+	struct iphdr outer;
+} __attribute__((packed));
+
+/* The same about the inner packet, as if there were no tunnel. */
+struct told_frame {
+	struct ethhdr eth;
+	struct iphdr ip;
+	__be16 what;
+	__sum16 check;
+	__be16 unused, mtu;
+} __attribute__((packed));
+#define FRAG_NEEDED bpf_htons(0x0304)
+#define QUOTED_MIN (sizeof(struct iphdr) + 8) /* RFC 792 */
+
+/* Of what goes, the complement: the sum over all of a message, its own field included, is zero. */
+static __always_inline __u32 sum_without(const void *p, int words)
+{
+	const __u16 *w = p;
+	__u32 sum = 0;
+
+	for (int i = 0; i < words; i++)
+		sum += (__u16)~w[i];
+	return sum;
+}
+
+static __always_inline int quotes_us(const struct too_big_frame *t, const struct iphdr *inner)
+{
+	struct rsip_tun_addr *to;
+
+	if (t->ip.ihl != 5 || t->ip.daddr != rsip_tun_cfg.private_addr.v4 || t->ip.frag_off & bpf_htons(IP_FRAGMENT) ||
+	    t->what != FRAG_NEEDED || t->outer.ihl != 5 || t->outer.saddr != rsip_tun_cfg.private_addr.v4 ||
+	    t->outer.protocol != (rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_) || inner->version != 4)
+		return 0;
+	to = bpf_map_lookup_elem(&rsip_tun_addrs, &inner->saddr);
+	return to && to->endpoint.v4 == t->outer.daddr;
+}
+
+/*
+ * RFC 2003 5.1: a router on the way to the gateway says that a tunnel packet was too big.  Who sent the inner one is told
+ * in the same words, with the outer header taken out of the quote and of the MTU, and as from the remote: that is where
+ * an answer may come from.
+ */
+static __always_inline int too_big(struct __sk_buff *skb)
+{
+	__u32 gre = rsip_tun_cfg.gre ? GRE_LEN : 0, front = sizeof(struct iphdr) + gre, sum;
+	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = OUTER_TTL, .protocol = IPPROTO_ICMP_ };
+	__sum16 check;
+	__be16 mtu;
+	struct too_big_frame *t;
+	struct told_frame *to;
+	struct iphdr *inner;
+
+	bpf_skb_pull_data(skb, sizeof(*t) + gre + QUOTED_MIN);
+	t = (void *)(long)skb->data;
+	inner = (void *)(t + 1) + gre;
+	if ((void *)inner + QUOTED_MIN > (void *)(long)skb->data_end || !quotes_us(t, inner))
+		return TC_ACT_UNSPEC;
+	ip.tot_len = bpf_htons(bpf_ntohs(t->ip.tot_len) - front);
+	ip.saddr = inner->daddr;
+	ip.daddr = inner->saddr;
+	ip.check = header_sum(&ip);
+	mtu = bpf_ntohs(t->mtu) > front ? bpf_htons(bpf_ntohs(t->mtu) - front) : 0;
+	sum = sum_without(&t->what, 4) + sum_without(&t->outer, 10) + FRAG_NEEDED + mtu;
+	if (gre)
+		sum += sum_without(t + 1, 2);
+	sum = (sum & 0xffff) + (sum >> 16);
+	check = ~((sum & 0xffff) + (sum >> 16));
+	count(RSIP_TUN_IN_TOO_BIG, 1);
+	if (bpf_skb_adjust_room(skb, -(int)front, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO) || !HEAD(skb, to))
+		return drop(RSIP_TUN_FAILED);
+	to_app(to);
+	to->ip = ip;
+	to->what = FRAG_NEEDED;
+	to->check = check;
+	to->unused = 0;
+	to->mtu = mtu;
+	return bpf_redirect(rsip_tun_cfg.dev, 0);
+}
+
 /* Ours is only: from the endpoint of the leased inner destination, to our own address.  Else the
  * kernel's. */
 SEC("tc")
@@ -260,6 +347,8 @@ int rsip_tun_in(struct __sk_buff *skb)
 	inner = (void *)t + sizeof(t->eth) + front;
 	if ((void *)(inner + 1) > (void *)(long)skb->data_end)
 		return TC_ACT_UNSPEC;
+	if (t->ip.protocol == IPPROTO_ICMP_)
+		return too_big(skb);
 	if (rsip_tun_cfg.gre && *(__be32 *)(t + 1) != GRE_HEADER)
 		return TC_ACT_UNSPEC;
 	if (t->ip.protocol != (rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_) || t->ip.ihl != 5 ||

@@ -49,6 +49,7 @@ static void add_counters(struct rsip_daemon *d, cJSON *obj)
 		"in-not-leased",
 		"dropped-in-ecn",
 		"failed",
+		"in-too-big",
 	};
 	uint64_t sums[RSIP_TUN_COUNTERS];
 

@@ -41,6 +41,7 @@ enum rsip_tun_counter {
 	RSIP_TUN_IN_NOT_LEASED,	 /* the gateway sent for an address that we do not lease */
 	RSIP_TUN_IN_ECN,	 /* RFC 6040 4.2: congestion marked outside, not supported inside */
 	RSIP_TUN_FAILED,
+	RSIP_TUN_IN_TOO_BIG, /* a router on the way to the gateway found a packet of ours too big: its sender was told */
 	RSIP_TUN_COUNTERS,
 };
 
