@@ -30,6 +30,19 @@ static __always_inline int rsip_demux_ike(struct rsip_key *key, __u32 flags)
 	return res ? res : -RSIP_DROP_NO_COOKIE;
 }
 
+/*
+ * A quote need not be longer than 8 bytes behind the IP header (RFC 792): of IKE, and of ESP in UDP, these are the ports
+ * alone.  It is for the only host that has an exchange with the quoted destination.
+ */
+static __always_inline int rsip_demux_cut(struct rsip_key *key, __u32 flags)
+{
+	int res = 0;
+
+	if (key->quoted && flags & RSIP_ADDR_GUESS && !(flags & RSIP_ADDR_KERNEL_IKE))
+		res = rsip_ike_guess(key);
+	return rsip_found(key, res > 0 ? (__u32)res : 0, RSIP_DROP_MALFORMED);
+}
+
 static __always_inline int rsip_demux_port(struct rsip_key *key, __u32 addr_index, __u32 flags)
 {
 	__u32 slot = rsip_port_find(addr_index, key->local_port);
@@ -43,7 +56,7 @@ static __always_inline int rsip_demux_port(struct rsip_key *key, __u32 addr_inde
 		return rsip_demux_spi(key);
 	case RSIP_IKE_KEEPALIVE:
 	case RSIP_IKE_CUT:
-		return rsip_found(key, 0, RSIP_DROP_MALFORMED);
+		return rsip_demux_cut(key, flags);
 	}
 	return rsip_found(key, 0, RSIP_DROP_NO_PORT);
 }

@@ -135,7 +135,7 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 		return -RSIP_DROP_INTERNAL;
 	walk->out_slot = slot;
 	dst_index = rsip_addr_find(ip->daddr);
-	err = rsip_owner_learn(walk, rec, &key, dst_index != RSIP_NO_ADDR);
+	err = rsip_owner_learn(walk, ip, rec, &key, dst_index != RSIP_NO_ADDR);
 	if (!err)
 		err = rsip_ecn_decap(outer->tos, &ip->tos);
 	if (err)

@@ -137,11 +137,69 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 	return rsip_remote_check(rec, key);
 }
 
-/* A query's identifier becomes the host's, unless it is the machine's own.  0 or -RSIP_DROP_*. */
-static __always_inline int rsip_owner_ident(const struct rsip_walk *walk, const struct rsip_binding *rec,
-					    const struct rsip_key *key)
+/* Of a host's ICMP error: the start of the packet that it quotes. */
+struct rsip_error_quote {
+	__u8 type;
+	__u8 pad[7];
+	struct iphdr h;
+	__be16 l4[4];
+};
+_Static_assert(sizeof(struct rsip_error_quote) == 36, "rsip_error_quote");
+
+static __always_inline int rsip_slot_is_hosts(__u32 slot, __be32 host)
+{
+	struct rsip_binding *rec = slot ? rsip_binding_get(slot) : NULL;
+
+	if (!rec)
+		return -RSIP_DROP_LOCAL_PORT_UNALLOWED;
+	return rec->host == host ? 0 : -RSIP_DROP_NOT_OWNER;
+}
+
+/*
+ * A host's ICMP error about a packet that was another host's: whoever gets it believes the address that both have.  The
+ * quoted packet came to that address, and to a port or SPI of the host's, where it shows one (not IKE from ports that
+ * all hosts use).  0 or -RSIP_DROP_*.
+ */
+__noinline int rsip_error_check(struct rsip_ctx *ctx, const struct rsip_ip *ip, __be32 host, __u32 addr_index)
+{
+	struct rsip_error_quote q;
+	__u32 hlen;
+	__u16 port;
+
+	if (!ip || ip->len < ip->hlen + sizeof(q) || rsip_ctx_load(ctx, ip->off + ip->hlen, &q, sizeof(q)))
+		return 0; /* nobody takes so short a quote (RFC 792) */
+	if (!rsip_icmp_is_error(q.type))
+		return 0;
+	if (q.h.daddr != ip->saddr)
+		return -RSIP_DROP_LOCAL_ADDR_UNALLOWED;
+	hlen = (*(__u8 *)&q.h & 0xf) * 4;
+	if (q.h.frag_off & bpf_htons(RSIP_FRAG_OFFSET) || rsip_addr_whole(addr_index))
+		return 0;
+	if (hlen < RSIP_IP_LEN || ip->len < ip->hlen + 8 + hlen + sizeof(q.l4) ||
+	    rsip_ctx_load(ctx, ip->off + ip->hlen + 8 + hlen, q.l4, sizeof(q.l4)))
+		return 0;
+	port = bpf_ntohs(q.l4[1]);
+	if (q.h.protocol == RSIP_PROTO_UDP && (port == RSIP_PORT_IKE || port == RSIP_PORT_NATT))
+		return 0;
+	if (rsip_proto_has_ports(q.h.protocol))
+		return rsip_slot_is_hosts(rsip_port_find(addr_index, port), host);
+	if (q.h.protocol == RSIP_PROTO_ESP)
+		return rsip_slot_is_hosts(rsip_spi_find(ip->saddr, bpf_ntohl(*(__be32 *)&q.l4[0])), host);
+	if (q.h.protocol == RSIP_PROTO_AH)
+		return rsip_slot_is_hosts(rsip_spi_find(ip->saddr, bpf_ntohl(*(__be32 *)&q.l4[2])), host);
+	return 0;
+}
+
+/*
+ * A query's identifier becomes the host's, unless it is the machine's own; an error is about what came to the host.
+ * 0 or -RSIP_DROP_*.
+ */
+static __always_inline int rsip_owner_icmp(const struct rsip_walk *walk, const struct rsip_ip *ip,
+					   const struct rsip_binding *rec, const struct rsip_key *key)
 {
 	if (!key->spi)
+		return rsip_error_check(walk->ctx, ip, rec->host, rec->addr_index);
+	if (!key->by_pair)
 		return 0;
 	if (rsip_kernel_ident(rec->addr_index, key->spi - 1))
 		return -RSIP_DROP_IDENT_TAKEN;
@@ -152,15 +210,15 @@ static __always_inline int rsip_owner_ident(const struct rsip_walk *walk, const 
  * What the packet teaches: an IKE cookie claimed, an outbound SPI or an ICMP identifier remembered.  0 or
  * -RSIP_DROP_*.
  */
-static __always_inline int rsip_owner_learn(struct rsip_walk *walk, const struct rsip_binding *rec,
+static __always_inline int rsip_owner_learn(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_binding *rec,
 					    const struct rsip_key *key, bool hairpin)
 {
 	int res;
 
+	if (key->kind == RSIP_KEY_ICMP)
+		return rsip_owner_icmp(walk, ip, rec, key);
 	if (!key->by_pair)
 		return 0;
-	if (key->kind == RSIP_KEY_ICMP)
-		return rsip_owner_ident(walk, rec, key);
 	if (key->kind == RSIP_KEY_SPI || key->ike == RSIP_IKE_SPI) {
 		rsip_spi_out_seen(key, rec->learned);
 		return 0;

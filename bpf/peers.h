@@ -168,7 +168,10 @@ static __always_inline void rsip_ike_answered(const struct rsip_key *key, __u32 
 
 /* ---- guessing --------------------------------------------------------------------------------------------------- */
 
-/* Slot of the only host that has an exchange with the remote; 0: none; else -RSIP_DROP_*. */
+/*
+ * Slot of the only host that has an exchange with the remote; 0: none; else -RSIP_DROP_*.  An error may be about a packet
+ * that was never answered, so where one is quoted it is the only host that has written to the remote.
+ */
 __noinline int rsip_ike_guess(struct rsip_key *key)
 {
 	struct rsip_ike_peer_key k = {};
@@ -191,7 +194,7 @@ __noinline int rsip_ike_guess(struct rsip_key *key)
 		__u32 answered = RSIP_READ(p->answered_s[i]);
 		struct rsip_learned *l = rsip_claim_holder(w.word);
 
-		if (!l || !rsip_answer_is_live(answered, now_s) || w.c.learned == key->self)
+		if (!l || w.c.learned == key->self || (!key->quoted && !rsip_answer_is_live(answered, now_s)))
 			continue;
 		if (only)
 			return -RSIP_DROP_IKE_AMBIGUOUS;
@@ -199,7 +202,7 @@ __noinline int rsip_ike_guess(struct rsip_key *key)
 	}
 	if (!only || only->local != key->local || p->local != key->local || p->remote != key->remote)
 		return 0;
-	key->guessed = 1;
+	key->guessed = !key->quoted;
 	return (int)rsip_ike_binding(key, RSIP_READ(only->slot), only->host);
 }
 

@@ -28,22 +28,35 @@ struct rsip_reply {
 	__u16 front; /* bytes of tunnel header: 0, or RSIP_TUNNEL_LEN() */
 };
 
-/* RFC 1812 4.3.2.7: errors at the kernel's usual rate, for each CPU. */
-static __always_inline bool rsip_reply_allowed(__u32 cpu, __u64 now)
-{
-	struct rsip_bucket *b = bpf_map_lookup_elem(&rsip_icmp_rate, &cpu);
-	__u64 more;
+/* Shared by the CPUs: two at once may give one error too many. */
+static struct rsip_bucket rsip_icmp_receivers[RSIP_ICMP_RECEIVERS];
 
-	if (!b)
-		return false;
-	more = (now - b->filled_ns) / (1000000000ULL / RSIP_ICMP_PER_S);
+/* Tokens there are now. */
+static __always_inline __u32 rsip_bucket_fill(struct rsip_bucket *b, __u64 now, __u32 per_s, __u32 burst)
+{
+	__u64 more = now > b->filled_ns ? (now - b->filled_ns) / (1000000000U / per_s) : 0;
+
 	if (more) {
-		b->tokens = more + b->tokens < RSIP_ICMP_BURST ? (__u32)more + b->tokens : RSIP_ICMP_BURST;
+		b->tokens = more + b->tokens < burst ? (__u32)more + b->tokens : burst;
 		b->filled_ns = now;
 	}
-	if (!b->tokens)
+	return b->tokens;
+}
+
+/* RFC 1812 4.3.2.8: errors at the kernel's usual rate, for each CPU, and a share of it for each receiver. */
+static __always_inline bool rsip_reply_allowed(__be32 to)
+{
+	__u32 place = rsip_hash(RSIP_ADDR_KEY(to), ~rsip_seed) & (RSIP_ICMP_RECEIVERS - 1);
+	struct rsip_bucket *each = &rsip_icmp_receivers[place], *all;
+	__u32 cpu = bpf_get_smp_processor_id();
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	all = bpf_map_lookup_elem(&rsip_icmp_rate, &cpu);
+	if (!all || !rsip_bucket_fill(each, now, RSIP_ICMP_EACH_PER_S, RSIP_ICMP_EACH_BURST) ||
+	    !rsip_bucket_fill(all, now, RSIP_ICMP_PER_S, RSIP_ICMP_BURST))
 		return false;
-	b->tokens--;
+	each->tokens--;
+	all->tokens--;
 	return true;
 }
 
@@ -136,7 +149,10 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 	return 0;
 }
 
-/* 0: the frame is now an ICMP error about the packet that it was; 1: none is due; else -RSIP_DROP_*. */
+#define RSIP_REPLY_NONE 1 /* none is due */
+#define RSIP_REPLY_LIMITED 2
+
+/* 0: the frame is now an ICMP error about the packet that it was; RSIP_REPLY_*; else -RSIP_DROP_*. */
 __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r)
 {
 	struct rsip_ip ip = {};
@@ -144,9 +160,11 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 	__u32 front, quote, len;
 
 	if (!r || rsip_ip_read(ctx, r->off & 0xff, rsip_frame_len(ctx) - r->off, &ip))
-		return 1;
+		return RSIP_REPLY_NONE;
 	if (!rsip_reply_due(ctx, &ip))
-		return 1;
+		return RSIP_REPLY_NONE;
+	if (!rsip_reply_allowed(r->host ? r->host : ip.saddr))
+		return RSIP_REPLY_LIMITED;
 	front = RSIP_IP_LEN + RSIP_ICMP_LEN + r->front;
 	quote = ip.len < RSIP_REPLY_MAX - front ? ip.len & ~3U : RSIP_REPLY_MAX - front;
 	if (rsip_ctx_load(ctx, 0, &was, sizeof(was)))
@@ -186,10 +204,6 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 		return res;
 	if (RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, walk->inner_off + RSIP_REPLY_MAX))
 		return RSIP_PASS_TC;
-	if (!rsip_reply_allowed(walk->cpu, bpf_ktime_get_coarse_ns())) {
-		walk->icmp_limited = 1;
-		return res;
-	}
 	r.off = walk->inner_off;
 	r.l2 = walk->l2;
 	r.src = rsip_reply_source(walk, iface);
@@ -200,6 +214,7 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 	r.mtu = res == -RSIP_DROP_TOO_BIG ? (__u16)walk->mtu : 0;
 	__builtin_memcpy(r.mac, iface->mac, 6);
 	made = rsip_reply_error(walk->ctx, &r);
+	walk->icmp_limited = made == RSIP_REPLY_LIMITED;
 	if (made)
 		return made < 0 ? made : res;
 	walk->why = res;

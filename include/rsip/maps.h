@@ -459,6 +459,10 @@ _Static_assert(sizeof(struct rsip_frag) == 16, "rsip_frag");
 /* rsip_icmp_rate: array of cpus; the token bucket of ICMP errors that we make. */
 #define RSIP_ICMP_PER_S 1000
 #define RSIP_ICMP_BURST 50
+/* And what of them may go to one receiver: who sends rubbish must not use up what others are due. */
+#define RSIP_ICMP_EACH_PER_S 50
+#define RSIP_ICMP_EACH_BURST 20
+#define RSIP_ICMP_RECEIVERS 1024 /* remembered; a power of two.  Two of one bucket share it */
 struct rsip_bucket {
 	__u64 filled_ns; /* CLOCK_MONOTONIC */
 	__u32 tokens;

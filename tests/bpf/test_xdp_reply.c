@@ -66,8 +66,46 @@ Test(xdp_reply, no_more_than_the_rate_allows)
 	dropped = gateway_counter(RSIP_DROP_TTL_EXCEEDED);
 	cr_expect_eq(dropped, 400);
 	cr_expect_eq(sent + limited, 400);
-	cr_expect_geq(sent, RSIP_ICMP_BURST);
+	cr_expect_geq(sent, RSIP_ICMP_EACH_BURST);
 	cr_expect_gt(limited, 0, "none was held back in 400 at once");
+}
+
+/* Each has a bucket: a flood of one leaves the others theirs. */
+Test(xdp_reply, who_floods_does_not_use_up_what_others_are_due)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	given_binding(HOST_B, PUB_2, ports(4000, 8));
+	struct pkt flood = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
+	struct pkt other = pkt(from_router, ip4(REMOTE_2, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
+	struct pkt other_answer = icmp_to_router(REMOTE_2, 11, 0, 0, other, 28);
+	struct pkt of_host = pkt(from_host_b(), ip4(PUB_2, REMOTE, .ttl = 1), udp(4003, 53), text("x"));
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE, .ttl = 1), udp(4003, 53), bytes(12));
+	struct pkt answer = icmp_to_host_a(11, 0, 0, in, 40);
+
+	for (int i = 0; i < 200; i++)
+		gateway_run(IF_PUB, flood.data, flood.len);
+	expect_answered(other, IF_PUB, other_answer, TTL_EXCEEDED);
+	for (int i = 0; i < 200; i++)
+		gateway_run(IF_PRIV, of_host.data, of_host.len);
+	expect_answered(in, IF_PRIV, answer, TTL_EXCEEDED);
+}
+
+/* What is not due costs nobody anything: errors about errors, about later fragments, about multicasts. */
+Test(xdp_reply, what_is_not_due_takes_no_token)
+{
+	given_binding(HOST_A, PUB_1, .whole = true);
+	struct pkt error = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1), icmp(3, 3), ip4(PUB_1, REMOTE), udp(4003, 53));
+	struct pkt redirect = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1), icmp(5, 0), ip4(PUB_1, REMOTE), udp(4003, 53));
+	struct pkt later = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1, .frag = 9, .proto = 17), bytes(32));
+	struct pkt due = pkt(from_router, ip4(REMOTE, PUB_1, .ttl = 1), udp(53, 4003), text("x"));
+	struct pkt answer = icmp_to_router(REMOTE, 11, 0, 0, due, 28);
+
+	for (int i = 0; i < 100; i++) {
+		expect_dropped(error, IF_PUB, TTL_EXCEEDED);
+		expect_dropped(redirect, IF_PUB, TTL_EXCEEDED);
+		expect_dropped(later, IF_PUB, TTL_EXCEEDED);
+	}
+	expect_answered(due, IF_PUB, answer, TTL_EXCEEDED);
 }
 
 Test(xdp_reply, an_echo_request_of_every_length_is_answered_with_its_data)

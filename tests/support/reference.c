@@ -326,6 +326,49 @@ static void not_tunnelled(const struct pkt *in, struct ref_result *res)
 		pass(res, RSIP_CNT_PASSED);
 }
 
+/* An error about a packet that did not come to this host.  0 or why. */
+static int forged_error(const struct reference *ref, const struct ip *ip, __be32 host)
+{
+	const uint8_t *icmp = ip->at + ip->hlen, *quoted = icmp + 8, *l4;
+	const struct ref_binding *b = NULL;
+	uint32_t len = ip->len - ip->hlen, spi = 0;
+	uint16_t port;
+
+	if (ip->proto != 1 || ip->later || len < 36 || (*icmp != 3 && *icmp != 4 && *icmp != 11 && *icmp != 12))
+		return 0;
+	if (ref_get_addr(quoted + 16) != ip->src)
+		return RSIP_DROP_LOCAL_ADDR_UNALLOWED;
+	if (ref_get(quoted + 6, 2) & 0x1fff || ref_whole(ref, ip->src))
+		return 0;
+	l4 = quoted + (quoted[0] & 15) * 4;
+	if ((quoted[0] & 15) < 5 || l4 + 8 > ip->at + ip->len)
+		return 0;
+	port = (uint16_t)ref_get(l4 + 2, 2);
+	switch (quoted[9]) {
+	case 17:
+		if (port == 500 || port == 4500)
+			return 0;
+		/* fall through */
+	case 6:
+	case 33:
+	case 132:
+	case 136:
+		b = ref_by_port(ref, ip->src, port);
+		break;
+	case 51:
+		spi = 4;
+		/* fall through */
+	case 50:
+		b = ref_by_spi(ref, ip->src, ref_get(l4 + spi, 4));
+		break;
+	default:
+		return 0;
+	}
+	if (!b)
+		return RSIP_DROP_LOCAL_PORT_UNALLOWED;
+	return b->g.host == host ? 0 : RSIP_DROP_NOT_OWNER;
+}
+
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		      struct ref_result *res)
 {
@@ -359,6 +402,8 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 	ref_read_key(&ip, true, &k);
 	b = ref_sender(ref, &k, outer.src, &pair, &why);
 	why = b ? violation(ref, b, &k, iface, &outer, in->data + 6) : why;
+	if (!why)
+		why = forged_error(ref, &ip, outer.src);
 	if (!why && pair)
 		why = learn(ref, b, &k, ref_is_pool(ip.dst), &res->claimed);
 	tos = ip.tos;

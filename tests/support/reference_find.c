@@ -2,7 +2,7 @@
 /* The reference demultiplexes: who receives a packet, who may have sent it. */
 #include "reference_priv.h"
 
-static const struct ref_binding *ref_by_port(const struct reference *ref, __be32 local, uint16_t port)
+const struct ref_binding *ref_by_port(const struct reference *ref, __be32 local, uint16_t port)
 {
 	for (uint32_t i = 0; i < ref->binding_cnt; i++) {
 		const struct given *g = &ref->bindings[i].g;

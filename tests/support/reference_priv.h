@@ -51,6 +51,7 @@ void ref_read_quote(const struct ip *ip, struct key *k);
 /* ---- reference_find.c ------------------------------------------------------------------------ */
 
 const struct ref_binding *ref_whole(const struct reference *ref, __be32 local);
+const struct ref_binding *ref_by_port(const struct reference *ref, __be32 local, uint16_t port);
 const struct ref_binding *ref_by_spi(const struct reference *ref, __be32 local, uint32_t spi);
 bool ref_is_ipsec(const struct ref_binding *b);
 const struct ref_learned *ref_claim_of(const struct reference *ref, __be32 local, uint64_t cookie);
