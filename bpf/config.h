@@ -6,10 +6,11 @@
 /* All that is ever read through rsip_data(): Ethernet, two IP headers with options, GRE's, 8 bytes of transport. */
 #define RSIP_HEADERS_MAX (14 + 60 + 16 + 60 + 8)
 
-const volatile __u32 rsip_addr_mask = 1; /* buckets of rsip_addrs - 1; likewise the next three */
+const volatile __u32 rsip_addr_mask = 1; /* buckets of rsip_addrs - 1; likewise the next four */
 const volatile __u32 rsip_spi_mask = 1;
 const volatile __u32 rsip_pair_mask = 1;
 const volatile __u32 rsip_remote_mask = 1;
+const volatile __u32 rsip_host6_mask = 1;
 const volatile __u32 rsip_slots = 1; /* records in rsip_bindings, "none" included */
 const volatile __u32 rsip_max_addrs = 1;
 const volatile __u32 rsip_learned_cnt = 1; /* records in rsip_learned, "none" included */

@@ -8,6 +8,10 @@
 
 #define rsip_ctx xdp_md /* struct rsip_ctx */
 
+/* Of a packet's outer headers: the one it comes with, and the one it goes with, are IPv6. */
+#define RSIP_FROM_IP6 1
+#define RSIP_TO_IP6 2
+
 #define RSIP_CTX_IS_XDP true
 #define RSIP_ACT_PASS XDP_PASS
 #define RSIP_ACT_DROP XDP_DROP
@@ -108,15 +112,15 @@ static __always_inline long rsip_ctx_trim(struct rsip_ctx *ctx, __u32 from, __u3
 /*
  * Takes cut bytes off the front (or adds -cut), so that the IP packet which is to go begins behind
  * RSIP_ETH_LEN (and an outer header, if added) bytes.  What stands before it is garbage afterwards.  l2: bytes
- * of link-layer header the frame has now.
+ * of link-layer header the frame has now; over: RSIP_FROM_IP6 and RSIP_TO_IP6, as its outer headers are.
  */
-static __always_inline long rsip_ctx_cut_front(struct rsip_ctx *ctx, int cut, __u32 l2)
+static __always_inline long rsip_ctx_cut_front(struct rsip_ctx *ctx, int cut, __u32 l2, __u32 over)
 {
 	return cut ? bpf_xdp_adjust_head(ctx, cut) : 0;
 }
 
 /* The same for a packet that goes up to the kernel: as much link-layer header as it has now stays in front. */
-static __always_inline long rsip_ctx_cut_up(struct rsip_ctx *ctx, int cut)
+static __always_inline long rsip_ctx_cut_up(struct rsip_ctx *ctx, int cut, __u32 over)
 {
 	return bpf_xdp_adjust_head(ctx, cut);
 }

@@ -6,7 +6,6 @@
 #ifndef RSIP_BPF_ENCAP_H
 #define RSIP_BPF_ENCAP_H
 
-#define RSIP_OUTER_TTL 64
 #define RSIP_ECN_MASK 3
 #define RSIP_ECN_ECT1 1
 #define RSIP_ECN_ECT0 2
@@ -119,6 +118,12 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 		rsip_gre_write(outer + 1);
 }
 
+/* Over which access network does the packet come, over which does it go: RSIP_FROM_IP6, RSIP_TO_IP6.  host: 0 for none. */
+static __always_inline __u32 rsip_over_ip6(const struct rsip_walk *walk, __be32 host)
+{
+	return (RSIP_HOST6_IS(walk->tunnel_src) ? RSIP_FROM_IP6 : 0) | (RSIP_HOST6_IS(host) ? RSIP_TO_IP6 : 0);
+}
+
 /*
  * Into the tunnel to a host.  The inner packet may lie behind Ethernet (from the public side) or behind another
  * host's outer header (hairpin), which is then overwritten.
@@ -126,17 +131,17 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct rsip_ip *ip,
 				      const struct rsip_binding *rec, const struct rsip_hop *hop)
 {
-	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel);
-	int delta = (int)ip->off - (int)(RSIP_ETH_LEN + front);
+	__u32 front = RSIP_FRONT_LEN(rec->host, rec->tunnel), over = rsip_over_ip6(walk, rec->host);
 	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
 	__u16 tos;
+	int delta = (int)ip->off - (int)(RSIP_ETH_LEN + front);
 	int res = rsip_trim(ctx, ip, hop->iface);
 
 	if (res)
 		return res;
-	if (rsip_ctx_cut_front(ctx, delta, walk->l2))
+	if (rsip_ctx_cut_front(ctx, delta, walk->l2, over))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	outer = (void *)(eth + 1);
@@ -146,6 +151,10 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 	tos = rsip_dscp_encap(ip->tos);
 	rsip_inner_update(inner, (__u8)tos, walk->forwarded);
 	rsip_eth_write(eth, hop);
+	if (over & RSIP_TO_IP6) {
+		eth->h_proto = bpf_htons(RSIP_ETH_IPV6);
+		return rsip_ip6_write(ctx, RSIP_ETH_LEN | (__u32)(tos >> 8) << 8, front, rec->iface, rec->host);
+	}
 	rsip_outer_write(outer, inner, ip->len, rec, tos >> 8);
 	return 0;
 }
@@ -160,7 +169,7 @@ static __always_inline int rsip_strip(const struct rsip_walk *walk, const struct
 
 	if (res)
 		return res;
-	if (rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, walk->l2))
+	if (rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, walk->l2, rsip_over_ip6(walk, 0)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
@@ -198,7 +207,7 @@ static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, co
 	struct ethhdr *eth;
 	struct iphdr *inner;
 
-	if (!iface || rsip_trim(ctx, ip, 0) || rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2)))
+	if (!iface || rsip_trim(ctx, ip, 0) || rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2), rsip_over_ip6(walk, 0)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	inner = (void *)eth + walk->l2;

@@ -9,6 +9,8 @@ static __always_inline __u32 rsip_link_mtu(const struct rsip_binding *rec)
 	struct rsip_iface *iface = rsip_iface_get(rec->iface);
 	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel);
 
+	if (RSIP_HOST6_IS(rec->host)) /* nobody on the way fragments IPv6 */
+		return rec->mtu;
 	return iface && iface->mtu > front + rec->mtu ? iface->mtu - front : rec->mtu;
 }
 

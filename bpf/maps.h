@@ -47,6 +47,9 @@ RSIP_ARRAY(rsip_spis, struct rsip_spi_bucket, 2);
 RSIP_ARRAY(rsip_pairs, struct rsip_pair_bucket, 2);
 /* Which of them is for this remote?  rsipd -> packets. */
 RSIP_ARRAY(rsip_remotes, struct rsip_remote_bucket, 2);
+/* Which host has this IPv6 address, and which IPv6 address has this host?  rsipd -> packets. */
+RSIP_ARRAY(rsip_host6_tab, struct rsip_host6_bucket, 2);
+RSIP_ARRAY(rsip_hosts6, struct rsip_host6, 1);
 /* All that a packet must know of a binding.  rsipd -> packets. */
 RSIP_ARRAY(rsip_bindings, struct rsip_binding, 1);
 /* Packets and bytes of a binding, a row for each CPU.  packets -> rsipd. */

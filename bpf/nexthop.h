@@ -4,6 +4,7 @@
 #define RSIP_BPF_NEXTHOP_H
 
 #define RSIP_AF_INET 2
+#define RSIP_AF_INET6 10
 
 /* A question to the kernel's routes, empty. */
 static __always_inline struct bpf_fib_lookup *rsip_fib_begin(void)
@@ -19,6 +20,28 @@ _Static_assert(sizeof(struct bpf_fib_lookup) == sizeof(((struct rsip_scratch *)0
 
 /* ---- toward a host ------------------------------------------------------------------------------------------------ */
 
+/* Way and addresses of the outer packet.  false: the handle is nobody's. */
+static __always_inline bool rsip_fib_ask_host(struct bpf_fib_lookup *fib, const struct rsip_iface *iface,
+					      const struct rsip_binding *rec)
+{
+	struct rsip_host6 *host;
+
+	fib->family = RSIP_AF_INET;
+	fib->ipv4_src = rec->endpoint;
+	fib->ipv4_dst = rec->host;
+	if (!RSIP_HOST6_IS(rec->host))
+		return true;
+	host = rsip_host6_get(rec->host);
+	if (!host)
+		return false;
+	fib->family = RSIP_AF_INET6;
+	for (int i = 0; i < 4; i++) {
+		fib->ipv6_src[i] = iface->endpoint6[i];
+		fib->ipv6_dst[i] = host->addr[i];
+	}
+	return true;
+}
+
 /* The controller does not know the neighbour (yet): the kernel may. */
 static __always_inline int rsip_host_lookup(struct rsip_ctx *ctx, const struct rsip_binding *rec, struct rsip_hop *hop)
 {
@@ -27,9 +50,8 @@ static __always_inline int rsip_host_lookup(struct rsip_ctx *ctx, const struct r
 
 	if (!iface || !iface->ifindex || !fib)
 		return -RSIP_DROP_NO_NEXT_HOP;
-	fib->family = RSIP_AF_INET;
-	fib->ipv4_src = rec->endpoint;
-	fib->ipv4_dst = rec->host;
+	if (!rsip_fib_ask_host(fib, iface, rec))
+		return -RSIP_DROP_NO_NEXT_HOP;
 	fib->ifindex = iface->ifindex;
 	if (bpf_fib_lookup(ctx, fib, sizeof(*fib), BPF_FIB_LOOKUP_OUTPUT) || fib->ifindex != iface->ifindex)
 		return -RSIP_DROP_NO_NEXT_HOP;

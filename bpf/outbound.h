@@ -151,10 +151,19 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	return rsip_to_public(walk, ip);
 }
 
+/* At most 60, said for the verifier: a function of its own may have written it. */
+static __always_inline __u32 rsip_outer_hlen(const struct rsip_ip *outer)
+{
+	__u32 hlen = outer->hlen;
+
+	barrier_var(hlen);
+	return hlen & 0x3f;
+}
+
 /* Bytes of tunnel header behind the outer IP header; 0: the packet is not ours; else -RSIP_DROP_*. */
 static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rsip_ip *outer)
 {
-	__u32 off = walk->l2 + outer->hlen, avail = outer->len - outer->hlen;
+	__u32 off = walk->l2 + rsip_outer_hlen(outer), avail = outer->len - outer->hlen;
 	__be32 *plain = rsip_data(walk->ctx) + off;
 	int len;
 
@@ -166,21 +175,47 @@ static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rs
 	return len;
 }
 
-static __always_inline int rsip_outbound(struct rsip_walk *walk)
+/* 0, RSIP_PASS where it is not for our end of the tunnels, RSIP_PASS_TC or -RSIP_DROP_*. */
+static __always_inline int rsip_outer_read(struct rsip_walk *walk, struct rsip_ip *outer)
 {
 	struct rsip_iface *iface = rsip_iface_get(walk->iface);
-	struct rsip_ip outer = {}, inner = {};
-	int err, more = 0;
 	__be32 dst;
 
 	if (!iface || !iface->endpoint)
 		return RSIP_PASS;
-	if (rsip_eth_type(walk) != RSIP_ETH_IPV4 || !rsip_ip_dst(walk, &dst))
+	if (!rsip_ip_dst(walk, &dst))
 		return rsip_unread(walk);
 	if (dst != iface->endpoint && !rsip_is_endpoint(dst))
 		return RSIP_PASS;
 	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
-	err = rsip_ip_read_first(walk, &outer);
+	return rsip_ip_read_first(walk, outer);
+}
+
+/* The same of IPv6. */
+static __always_inline int rsip_outer6_read(const struct rsip_walk *walk, struct rsip_ip *outer)
+{
+	int len = rsip_ip6_read(walk->ctx, walk->iface, walk->l2, outer);
+
+	if (len <= 0)
+		return len ? len : RSIP_PASS;
+	outer->hlen = len;
+	outer->off = walk->l2;
+	if (RSIP_CTX_IS_XDP && outer->len + walk->l2 > rsip_frame_first(walk->ctx) &&
+	    !rsip_frame_whole(walk->ctx, RSIP_HEADERS_MAX))
+		return RSIP_PASS_TC;
+	return 0;
+}
+
+static __always_inline int rsip_outbound(struct rsip_walk *walk)
+{
+	struct rsip_ip outer = {}, inner = {};
+	__u16 type = rsip_eth_type(walk);
+	int err, more = 0;
+
+	if (type == RSIP_ETH_IPV4)
+		err = rsip_outer_read(walk, &outer);
+	else
+		err = type == RSIP_ETH_IPV6 ? rsip_outer6_read(walk, &outer) : rsip_unread(walk);
 	if (err > 0)
 		return err;
 	walk->tunnel = RSIP_TUNNEL_IPIP;
@@ -193,6 +228,8 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	}
 	if (err)
 		return err;
+	if (type == RSIP_ETH_IPV4 && RSIP_HOST6_IS(outer.saddr))
+		return -RSIP_DROP_SRC_SPOOFED;
 	if (outer.frag) {
 		walk->mark = RSIP_MARK_TUNNEL;
 		return RSIP_PASS_FRAGMENT;
@@ -203,7 +240,7 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 			return more ? more : RSIP_PASS;
 		more &= RSIP_GRE_MASK;
 	}
-	err = rsip_ip_read(walk->ctx, walk->l2 + outer.hlen + more, outer.len - outer.hlen - more, &inner);
+	err = rsip_ip_read(walk->ctx, walk->l2 + rsip_outer_hlen(&outer) + more, outer.len - outer.hlen - more, &inner);
 	if (err)
 		return err;
 	return rsip_outbound_inner(walk, &outer, &inner);

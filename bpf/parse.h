@@ -7,6 +7,7 @@
 #define RSIP_IP_LEN 20
 #define RSIP_ETH_IPV4 0x0800
 #define RSIP_ETH_ARP 0x0806
+#define RSIP_ETH_IPV6 0x86dd
 #define RSIP_FRAG_DF 0x4000
 #define RSIP_FRAG_MF 0x2000
 #define RSIP_FRAG_OFFSET 0x1fff
@@ -63,8 +64,8 @@ struct rsip_walk {
 	__u32 inner_off; /* of the IP packet that goes on, and that an ICMP error would be about */
 	__u32 mtu; /* what it was too big for */
 	__be32 asked; /* inbound: its destination */
-	__be32 tunnel_src; /* outbound: the tunnel it came by */
-	__be32 tunnel_dst;
+	__be32 tunnel_src; /* outbound: the tunnel it came by: the host, or its handle */
+	__be32 tunnel_dst; /* 0: over IPv6 */
 	__u32 icmp_limited; /* 1: an ICMP error would have been too many */
 	int why; /* RSIP_ANSWER_ERROR: -RSIP_DROP_* of the packet it is about */
 	__u32 mark; /* for the kernel, if it gets the packet */
@@ -91,7 +92,7 @@ static __always_inline __u16 rsip_eth_type(const struct rsip_walk *walk)
 		return 0;
 	type = bpf_ntohs(eth->h_proto);
 	/* RFC 1812 5.3.4: what came as a link-layer broadcast is not forwarded. */
-	if (type == RSIP_ETH_IPV4 && eth->h_dest[0] & 1)
+	if ((type == RSIP_ETH_IPV4 || type == RSIP_ETH_IPV6) && eth->h_dest[0] & 1)
 		return 0;
 	return type;
 }

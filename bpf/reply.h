@@ -6,6 +6,8 @@
  *   to the public realm   | Ethernet |                         | IP | ICMP | the packet, cut to 576 bytes in all |
  *   to a host             | Ethernet | IP, gateway -> host     | IP | ICMP | the inner packet, cut               |
  *   in its GRE tunnel     | Ethernet | IP, gateway -> host, GRE | IP | ICMP | the inner packet, cut              |
+ *
+ * The tunnel's header is IPv6 where the host's address is (outer6.h).
  */
 #ifndef RSIP_BPF_REPLY_H
 #define RSIP_BPF_REPLY_H
@@ -16,16 +18,19 @@
 #define RSIP_REPLY_TTL 64
 #define RSIP_REPLY_TOS 0xc0 /* internetwork control, RFC 1812 4.3.2.5 */
 
+#define RSIP_DUMMY_ADDR 0xc0000008 /* 192.0.0.8: of who has no IPv4 address, RFC 7600 4.8 */
+
 struct rsip_reply {
 	__u32 off; /* of the IP header that it is about */
 	__u32 l2; /* bytes of link-layer header */
 	__be32 src; /* who says it */
-	__be32 host; /* where the tunnel goes that it is sent by; 0: none */
+	__be32 host; /* where the tunnel goes that it is sent by, an address or a handle; 0: none */
 	__be32 endpoint; /* and where it begins */
+	__u32 iface; /* of arrival: of whose endpoint6 is the other end */
 	__u16 what; /* RSIP_ICMP_* */
 	__u16 mtu; /* for RSIP_ICMP_TOO_BIG */
 	__u8 mac[6]; /* of the interface */
-	__u16 front; /* bytes of tunnel header: 0, or RSIP_TUNNEL_LEN() */
+	__u16 front; /* bytes of tunnel header: 0, or RSIP_TUNNEL_LEN(), over IPv6 20 more */
 };
 
 /* Shared by the CPUs: two at once may give one error too many. */
@@ -78,7 +83,7 @@ static __always_inline __u64 rsip_reply_sum(struct rsip_ctx *ctx, __u32 off, __u
 	__u64 sum = 0;
 
 	for (__u32 i = 0; i < RSIP_REPLY_MAX / 4; i++) {
-		__u32 *word = rsip_data(ctx) + (off & 0x7f) + i * 4; /* off is 42 to 66: said for the verifier */
+		__u32 *word = rsip_data(ctx) + (off & 0x7f) + i * 4; /* off is 42 to 86: said for the verifier */
 
 		if (i * 4 >= len || (void *)(word + 1) > rsip_data_end(ctx))
 			break;
@@ -109,6 +114,13 @@ static __always_inline void rsip_reply_ip(struct iphdr *ip, __u16 len, __be32 sr
 /* The tunnel's header in front of total bytes; where they begin. */
 static __always_inline void *rsip_reply_tunnel(void *at, const struct rsip_reply *r, __u16 total)
 {
+	if (RSIP_HOST6_IS(r->host)) { /* written when the rest is */
+		if (r->front == RSIP_IP6_LEN)
+			return at + RSIP_IP6_LEN;
+		at += RSIP_IP6_LEN + RSIP_GRE_LEN;
+		barrier_var(at); /* two constants: of one that varies the verifier would want to know again what is behind it */
+		return at;
+	}
 	if (r->front == RSIP_IP_LEN) {
 		rsip_reply_ip(at, total + RSIP_IP_LEN, r->endpoint, r->host, RSIP_PROTO_IPIP);
 		return at + RSIP_IP_LEN;
@@ -127,7 +139,7 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 	__be16 *icmp;
 	__u64 sum;
 
-	if (at + RSIP_ETH_LEN + RSIP_TUNNEL_LEN(RSIP_TUNNEL_GRE) + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
+	if (at + RSIP_ETH_LEN + RSIP_IP6_LEN + RSIP_GRE_LEN + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
 	sum = rsip_reply_sum(ctx, r->l2 + r->front + RSIP_IP_LEN + RSIP_ICMP_LEN, quote);
 	sum += bpf_htons(r->what);
@@ -136,6 +148,8 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 		__builtin_memcpy(hop.dst_mac, was->h_source, 6);
 		__builtin_memcpy(hop.src_mac, r->mac, 6);
 		rsip_eth_write(at, &hop);
+		if (RSIP_HOST6_IS(r->host))
+			((struct ethhdr *)at)->h_proto = bpf_htons(RSIP_ETH_IPV6);
 		at += RSIP_ETH_LEN;
 	}
 	if (r->front)
@@ -146,7 +160,7 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 	icmp[1] = ~rsip_csum_fold(sum);
 	icmp[2] = 0;
 	icmp[3] = bpf_htons(r->mtu);
-	return 0;
+	return RSIP_HOST6_IS(r->host) ? rsip_ip6_write(ctx, r->l2 | RSIP_REPLY_TOS << 8, r->front, r->iface, r->host) : 0;
 }
 
 #define RSIP_REPLY_NONE 1 /* none is due */
@@ -172,7 +186,7 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 	len = rsip_frame_len(ctx);
 	if (len > r->off + quote && rsip_ctx_trim(ctx, len, r->off + quote))
 		return -RSIP_DROP_INTERNAL;
-	if (rsip_ctx_cut_up(ctx, (int)(r->off - r->l2) - (int)front))
+	if (rsip_ctx_cut_up(ctx, (int)(r->off - r->l2) - (int)front, 0))
 		return -RSIP_DROP_INTERNAL;
 	rsip_ctx_pull_all(ctx);
 	return rsip_reply_write(ctx, r, &was, quote, ip.saddr);
@@ -187,7 +201,9 @@ static __always_inline __be32 rsip_reply_source(const struct rsip_walk *walk, co
 		return iface->endpoint;
 	if (first_public && first_public->role == RSIP_ROLE_PUBLIC && first_public->endpoint)
 		return first_public->endpoint;
-	return walk->tunnel_src ? walk->tunnel_dst : walk->asked;
+	if (!walk->tunnel_src)
+		return walk->asked;
+	return walk->tunnel_dst ? walk->tunnel_dst : bpf_htonl(RSIP_DUMMY_ADDR);
 }
 
 /*
@@ -209,7 +225,8 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 	r.src = rsip_reply_source(walk, iface);
 	r.host = walk->tunnel_src;
 	r.endpoint = walk->tunnel_dst;
-	r.front = walk->tunnel_src ? RSIP_TUNNEL_LEN(walk->tunnel) : 0;
+	r.iface = walk->iface;
+	r.front = walk->tunnel_src ? RSIP_FRONT_LEN(walk->tunnel_src, walk->tunnel) : 0;
 	r.what = res == -RSIP_DROP_TOO_BIG ? RSIP_ICMP_TOO_BIG : RSIP_ICMP_TTL;
 	r.mtu = res == -RSIP_DROP_TOO_BIG ? (__u16)walk->mtu : 0;
 	__builtin_memcpy(r.mac, iface->mac, 6);
@@ -255,13 +272,18 @@ static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const s
 	icmp[0] = 0;
 	rsip_csum_replace((__sum16 *)&icmp[1], bpf_htons(0x0800), 0);
 	rsip_reply_turn(h, ip->daddr, ip->saddr);
-	if (walk->tunnel_src)
+	if (walk->tunnel_src && !RSIP_HOST6_IS(walk->tunnel_src))
 		rsip_reply_turn(outer, walk->tunnel_dst, walk->tunnel_src);
 	if (walk->l2) {
+		__be16 type = eth->h_proto;
+
 		__builtin_memcpy(hop.dst_mac, eth->h_source, 6);
 		__builtin_memcpy(hop.src_mac, iface->mac, 6);
 		rsip_eth_write(eth, &hop);
+		eth->h_proto = type;
 	}
+	if (RSIP_HOST6_IS(walk->tunnel_src) && rsip_ip6_turn(walk->ctx, walk->l2))
+		return -RSIP_DROP_INTERNAL;
 	return RSIP_ANSWER_ECHO;
 }
 

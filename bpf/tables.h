@@ -201,6 +201,46 @@ __noinline __u32 rsip_remote_find(__be32 host, __be32 local, __be32 remote, __u3
 	return slot ? slot : rsip_remote_in_bucket(rsip_bucket2(hash, rsip_remote_mask), pair, remote, ipsec);
 }
 
+static __always_inline __u32 rsip_host6_in_bucket(__u32 bucket, const __be32 *addr)
+{
+	struct rsip_host6_bucket *b = bpf_map_lookup_elem(&rsip_host6_tab, &bucket);
+
+	if (!b)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 3; i++) {
+		struct rsip_host6_entry *e = &b->e[i];
+		__u32 index = RSIP_READ(e->index), differs;
+
+		e = RSIP_AFTER(e, index);
+		differs = (RSIP_READ(e->addr[0]) ^ addr[0]) | (RSIP_READ(e->addr[1]) ^ addr[1]) |
+			  (RSIP_READ(e->addr[2]) ^ addr[2]) | (RSIP_READ(e->addr[3]) ^ addr[3]);
+		e = RSIP_AFTER(e, differs);
+		if (index && !differs && RSIP_READ(e->index) == index)
+			return index;
+	}
+	return 0;
+}
+
+/* Handle of the host with this IPv6 address, or 0. */
+static __always_inline __be32 rsip_host6_find(const __be32 *addr)
+{
+	__u64 hash = rsip_hash(RSIP_HOST6_KEY(addr), rsip_seed);
+	__u32 index = rsip_host6_in_bucket(rsip_bucket1(hash, rsip_host6_mask), addr);
+
+	if (!index)
+		index = rsip_host6_in_bucket(rsip_bucket2(hash, rsip_host6_mask), addr);
+	return index ? RSIP_HOST6_HANDLE(index) : 0;
+}
+
+/* By its handle. */
+static __always_inline struct rsip_host6 *rsip_host6_get(__be32 handle)
+{
+	__u32 index = RSIP_HOST6_INDEX(handle);
+
+	return bpf_map_lookup_elem(&rsip_hosts6, &index);
+}
+
 /* Index of one of our interfaces, or 0. */
 static __always_inline __u32 rsip_iface_find(__u32 ifindex)
 {

@@ -19,6 +19,7 @@
 #include "verdict.h"
 #include "sum.h"
 #include "gre.h"
+#include "outer6.h"
 #include "encap.h"
 #include "nexthop.h"
 #include "arp.h"

@@ -215,6 +215,48 @@ static const struct rsip_table_kind remote_kind = {
 	.clear = remote_clear,
 };
 
+/* ---- hosts with IPv6 addresses: the index is written last and cleared first -------------------- */
+
+static bool host6_used(const void *e)
+{
+	return ((const struct rsip_host6_entry *)e)->index != 0;
+}
+
+static uint64_t host6_key(const void *e)
+{
+	return RSIP_HOST6_KEY(((const struct rsip_host6_entry *)e)->addr);
+}
+
+static bool host6_same(const void *a, const void *b)
+{
+	return !memcmp(((const struct rsip_host6_entry *)a)->addr, ((const struct rsip_host6_entry *)b)->addr, 16);
+}
+
+static void host6_publish(void *e, const void *model)
+{
+	const struct rsip_host6_entry *from = model;
+	struct rsip_host6_entry *to = e;
+
+	for (int i = 0; i < 4; i++)
+		STORE(to->addr[i], from->addr[i]);
+	PUBLISH(to->index, from->index);
+}
+
+static void host6_clear(void *e)
+{
+	PUBLISH(((struct rsip_host6_entry *)e)->index, 0);
+}
+
+static const struct rsip_table_kind host6_kind = {
+	.entry_len = sizeof(struct rsip_host6_entry),
+	.entries = 3,
+	.used = host6_used,
+	.key = host6_key,
+	.same = host6_same,
+	.publish = host6_publish,
+	.clear = host6_clear,
+};
+
 /* ---- the table ------------------------------------------------------------------------------- */
 
 static void table_init(struct rsip_table *t, const struct rsip_table_kind *kind, void *mem,
@@ -245,6 +287,11 @@ void rsip_table_init_pairs(struct rsip_table *t, void *mem, uint32_t buckets, ui
 void rsip_table_init_remotes(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed)
 {
 	table_init(t, &remote_kind, mem, buckets, seed);
+}
+
+void rsip_table_init_hosts6(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed)
+{
+	table_init(t, &host6_kind, mem, buckets, seed);
 }
 
 static void *place(const struct rsip_table *t, uint32_t bucket, uint32_t i)
@@ -517,4 +564,27 @@ struct rsip_remote_entry *rsip_table_remote(const struct rsip_table *t, __be32 h
 int rsip_table_remote_put(struct rsip_table *t, const struct rsip_remote_entry *e)
 {
 	return remote_used(e) ? put(t, e) : -EINVAL;
+}
+
+struct rsip_host6_entry *rsip_table_host6(const struct rsip_table *t, const __be32 addr[4])
+{
+	struct rsip_host6_entry model = { .index = 0 };
+
+	memcpy(model.addr, addr, sizeof(model.addr));
+	return find(t, &model);
+}
+
+int rsip_table_host6_put(struct rsip_table *t, const struct rsip_host6_entry *e)
+{
+	return e->index ? put(t, e) : -EINVAL;
+}
+
+int rsip_table_host6_del(struct rsip_table *t, const __be32 addr[4])
+{
+	struct rsip_host6_entry *e = rsip_table_host6(t, addr);
+
+	if (!e)
+		return -ENOENT;
+	host6_clear(e);
+	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The writer of the two-choice bucket tables of rsip/maps.h: rsip_addrs, rsip_spis, rsip_pairs,
- * rsip_remotes.
+ * rsip_remotes, rsip_host6_tab.
  *
  * One writer, many readers that take no lock.  An entry is published by one store of its last word
  * and unpublished by clearing the same word.  Where both buckets of a key are full, an entry is
@@ -37,6 +37,8 @@ void rsip_table_init_spis(struct rsip_table *t, void *mem, uint32_t buckets, uin
 void rsip_table_init_pairs(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
 void rsip_table_init_remotes(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
 
+void rsip_table_init_hosts6(struct rsip_table *t, void *mem, uint32_t buckets, uint64_t seed);
+
 /* Addresses: put answers 0, -EEXIST or -ENOSPC; del 0 or -ENOENT. */
 struct rsip_addr_entry *rsip_table_addr(const struct rsip_table *t, __be32 addr);
 int rsip_table_addr_put(struct rsip_table *t, __be32 addr, uint32_t index);
@@ -70,6 +72,11 @@ int rsip_table_pair_del(struct rsip_table *t, __be32 host, __be32 local);
 struct rsip_remote_entry *rsip_table_remote(const struct rsip_table *t, __be32 host, __be32 local,
 					    __be32 remote, uint32_t ipsec);
 int rsip_table_remote_put(struct rsip_table *t, const struct rsip_remote_entry *e);
+
+/* By the IPv6 address of a host: NULL, or put and del as those of addresses. */
+struct rsip_host6_entry *rsip_table_host6(const struct rsip_table *t, const __be32 addr[4]);
+int rsip_table_host6_put(struct rsip_table *t, const struct rsip_host6_entry *e);
+int rsip_table_host6_del(struct rsip_table *t, const __be32 addr[4]);
 
 /*
  * Start-up: clears every entry that a reader would not find, or not first: misplaced, or the second

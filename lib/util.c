@@ -64,6 +64,15 @@ const char *rsip_ip4(__be32 addr)
 	return inet_ntop(AF_INET, &addr, out, INET_ADDRSTRLEN);
 }
 
+const char *rsip_ip6(const void *addr)
+{
+	static __thread char buf[8][INET6_ADDRSTRLEN];
+	static __thread unsigned int next;
+	char *out = buf[next++ % 8];
+
+	return inet_ntop(AF_INET6, addr, out, INET6_ADDRSTRLEN);
+}
+
 int rsip_ip4_parse(const char *text, __be32 *addr)
 {
 	return inet_pton(AF_INET, text, addr) == 1 ? 0 : -EINVAL;

@@ -25,6 +25,8 @@ void rsip_random(void *buf, size_t len);
 
 /* Text of an IPv4 address in network order, in one of eight static buffers in turn. */
 const char *rsip_ip4(__be32 addr);
+/* The same of 16 bytes of IPv6. */
+const char *rsip_ip6(const void *addr);
 /* Parses dotted quad; 0 or -EINVAL. */
 int rsip_ip4_parse(const char *text, __be32 *addr);
 /* Parses "a.b.c.d/len" (or a bare address: /32); host bits must be zero.  0 or -EINVAL.  mask in network order. */

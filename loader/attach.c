@@ -142,10 +142,12 @@ static void list_ifaces(const struct rsip_attach *a, char *text, size_t len)
 	for (uint32_t i = 0; i < a->cnt && at < len; i++) {
 		bool private_side = a->iface[i].role == RSIP_ROLE_PRIVATE;
 
-		at += (size_t)snprintf(text + at, len - at, "%s%s %s%s%s%s", i ? ", " : "",
+		at += (size_t)snprintf(text + at, len - at, "%s%s %s%s%s%s%s%s", i ? ", " : "",
 				       private_side ? "private" : "public", a->iface[i].name,
 				       private_side ? " (" : "",
 				       private_side ? rsip_ip4(a->iface[i].endpoint) : "",
+				       a->iface[i].endpoint6[0] ? ", " : "",
+				       a->iface[i].endpoint6[0] ? rsip_ip6(a->iface[i].endpoint6) : "",
 				       private_side ? ")" : "");
 	}
 }

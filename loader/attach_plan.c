@@ -43,6 +43,14 @@ static int plan_iface(struct rsip_attach *a, const struct rsip_loader_iface *wan
 	}
 	if (!want->endpoint && dev->addr_cnt)
 		iface->endpoint = dev->addr[0];
+	if (want->endpoint6[0] && !rsip_netdev_has_addr6(dev, want->endpoint6)) {
+		log_err("cannot use %s as the tunnels' endpoint: it is no address of %s (ip address add %s/LEN dev %s)",
+			rsip_ip6(want->endpoint6), want->name, rsip_ip6(want->endpoint6), want->name);
+		return -EADDRNOTAVAIL;
+	}
+	memcpy(iface->endpoint6, want->endpoint6, sizeof(iface->endpoint6));
+	if (want->endpoint6[0]) /* a host with an IPv6 address has one binding at least */
+		a->config.max_hosts6 = a->o->max_bindings < RSIP_HOST6_MAX ? a->o->max_bindings : RSIP_HOST6_MAX;
 	a->cnt++;
 	return 0;
 }

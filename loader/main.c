@@ -10,7 +10,7 @@
 
 #define INTERFACES                                                                                 \
 	"  --public IF              interface of the public realm (repeat for more)\n"             \
-	"  --private IF[,endpoint=ADDRESS]\n"                                                      \
+	"  --private IF[,endpoint=ADDRESS][,endpoint6=ADDRESS]\n"                                                      \
 	"                           interface of the hosts, and where their tunnels end "          \
 	"(default:\n"                                                                              \
 	"                           the interface's first address)\n"

@@ -145,6 +145,16 @@ out:
 	return err;
 }
 
+static void add_addr(struct rsip_netdev *dev, const struct sockaddr *sa)
+{
+	const struct in6_addr *addr6 = &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr;
+
+	if (sa->sa_family == AF_INET && dev->addr_cnt < RSIP_NETDEV_ADDRS)
+		dev->addr[dev->addr_cnt++] = ((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr;
+	if (sa->sa_family == AF_INET6 && !IN6_IS_ADDR_LINKLOCAL(addr6) && dev->addr6_cnt < RSIP_NETDEV_ADDRS)
+		memcpy(dev->addr6[dev->addr6_cnt++], addr6, sizeof(*addr6));
+}
+
 static int read_addrs(struct rsip_netdev *dev)
 {
 	struct ifaddrs *list, *at;
@@ -154,13 +164,9 @@ static int read_addrs(struct rsip_netdev *dev)
 		return -errno;
 	for (at = list; at; at = at->ifa_next) {
 		/* a label such as eth0:1 is the same interface */
-		if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
-		    strncmp(at->ifa_name, dev->name, len) ||
-		    (at->ifa_name[len] && at->ifa_name[len] != ':'))
-			continue;
-		if (dev->addr_cnt < RSIP_NETDEV_ADDRS)
-			dev->addr[dev->addr_cnt++] =
-				((struct sockaddr_in *)(void *)at->ifa_addr)->sin_addr.s_addr;
+		if (at->ifa_addr && !strncmp(at->ifa_name, dev->name, len) &&
+		    (!at->ifa_name[len] || at->ifa_name[len] == ':'))
+			add_addr(dev, at->ifa_addr);
 	}
 	freeifaddrs(list);
 	return 0;
@@ -170,6 +176,14 @@ bool rsip_netdev_has_addr(const struct rsip_netdev *dev, __be32 addr)
 {
 	for (uint32_t i = 0; i < dev->addr_cnt; i++)
 		if (dev->addr[i] == addr)
+			return true;
+	return false;
+}
+
+bool rsip_netdev_has_addr6(const struct rsip_netdev *dev, const __be32 addr[4])
+{
+	for (uint32_t i = 0; i < dev->addr6_cnt; i++)
+		if (!memcmp(dev->addr6[i], addr, 16))
 			return true;
 	return false;
 }

@@ -28,6 +28,8 @@ struct rsip_netdev {
 	bool vlan_above; /* a VLAN device takes its tagged frames */
 	uint32_t addr_cnt;
 	__be32 addr[RSIP_NETDEV_ADDRS]; /* in the kernel's order */
+	uint32_t addr6_cnt;
+	__be32 addr6[RSIP_NETDEV_ADDRS][4]; /* without link-local ones */
 	char driver[32];
 	int rx_queues;		    /* negative errno: the driver does not say */
 	int offload[RSIP_OFFLOADS]; /* 1 on, 0 off, negative errno */
@@ -43,6 +45,7 @@ struct rsip_netdev {
 int rsip_netdev_read(const char *name, struct rsip_netdev *dev);
 
 bool rsip_netdev_has_addr(const struct rsip_netdev *dev, __be32 addr);
+bool rsip_netdev_has_addr6(const struct rsip_netdev *dev, const __be32 addr[4]);
 
 /*
  * Has any interface an address from first to last (host order)?  It is put into *addr (network

@@ -10,6 +10,7 @@
 		(object)->rodata->rsip_spi_mask = (config)->spi_buckets - 1;                       \
 		(object)->rodata->rsip_pair_mask = (config)->pair_buckets - 1;                     \
 		(object)->rodata->rsip_remote_mask = (config)->remote_buckets - 1;                 \
+		(object)->rodata->rsip_host6_mask = rsip_host6_buckets((config)->max_hosts6) - 1;          \
 		(object)->rodata->rsip_slots = (config)->max_bindings + 1;                         \
 		(object)->rodata->rsip_max_addrs = (config)->max_addrs;                            \
 		(object)->rodata->rsip_learned_cnt = (config)->max_learned + 1;                    \

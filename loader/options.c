@@ -48,6 +48,37 @@ void rsip_loader_options_init(struct rsip_loader_options *o)
 	};
 }
 
+/* A global or unique local address (docs/ipv6-access.md). */
+static bool endpoint6_parse(const char *text, __be32 out[4])
+{
+	struct in6_addr addr;
+
+	if (inet_pton(AF_INET6, text, &addr) != 1 || IN6_IS_ADDR_LINKLOCAL(&addr) || IN6_IS_ADDR_MULTICAST(&addr) ||
+	    IN6_IS_ADDR_LOOPBACK(&addr) || IN6_IS_ADDR_UNSPECIFIED(&addr) || IN6_IS_ADDR_V4MAPPED(&addr))
+		return false;
+	memcpy(out, &addr, sizeof(addr));
+	return true;
+}
+
+/* ",endpoint=ADDRESS" and ",endpoint6=ADDRESS", each at most once. */
+static bool endpoints_parse(const char *text, struct rsip_loader_iface *add)
+{
+	char copy[128], *rest = copy, *word;
+
+	if (snprintf(copy, sizeof(copy), "%s", text + 1) >= (int)sizeof(copy))
+		return false;
+	while ((word = strsep(&rest, ","))) {
+		if (!strncmp(word, "endpoint=", 9) && !add->endpoint) {
+			if (rsip_ip4_parse(word + 9, &add->endpoint) || !add->endpoint)
+				return false;
+		} else if (strncmp(word, "endpoint6=", 10) || add->endpoint6[0] ||
+			   !endpoint6_parse(word + 10, add->endpoint6)) {
+			return false;
+		}
+	}
+	return true;
+}
+
 int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const char *text, char *why,
 			  size_t why_len)
 {
@@ -67,10 +98,9 @@ int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const cha
 	add = &o->iface[o->iface_cnt];
 	*add = (struct rsip_loader_iface){.role = role};
 	memcpy(add->name, text, len);
-	if (comma && (role != RSIP_ROLE_PRIVATE || strncmp(comma, ",endpoint=", 10) ||
-		      rsip_ip4_parse(comma + 10, &add->endpoint) || !add->endpoint)) {
+	if (comma && (role != RSIP_ROLE_PRIVATE || !endpoints_parse(comma, add))) {
 		snprintf(why, why_len, "'%s' does not end as in %s", text,
-			 role == RSIP_ROLE_PRIVATE ? "IF,endpoint=ADDRESS"
+			 role == RSIP_ROLE_PRIVATE ? "IF,endpoint=ADDRESS,endpoint6=ADDRESS"
 						   : "IF: a public interface has no endpoint");
 		return -EINVAL;
 	}
@@ -167,23 +197,27 @@ static int wrong(struct reader *r, const cJSON *item, const char *path, const ch
 
 static int read_iface(struct reader *r, const cJSON *item, uint8_t role, const char *path)
 {
-	const char *name = cJSON_GetStringValue(item), *endpoint = NULL;
-	char text[IF_NAMESIZE + 64], why[160];
+	static const char *const keys[] = { "endpoint", "endpoint6" };
+	const char *name = cJSON_GetStringValue(item);
+	char text[IF_NAMESIZE + 160], why[160], ends[128] = "";
 
 	if (!name && role == RSIP_ROLE_PRIVATE && cJSON_IsObject(item)) {
-		const cJSON *at = cJSON_GetObjectItemCaseSensitive(item, "endpoint");
-
 		name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "name"));
-		endpoint = cJSON_GetStringValue(at);
-		if (at && !endpoint)
-			return wrong(r, at, path,
-				     "endpoint must be an IPv4 address of this interface");
+		for (size_t i = 0; i < RSIP_ARRAY_LEN(keys); i++) {
+			const cJSON *at = cJSON_GetObjectItemCaseSensitive(item, keys[i]);
+			size_t len = strlen(ends);
+
+			snprintf(why, sizeof(why), "%s must be an address of this interface", keys[i]);
+			if (at && !cJSON_IsString(at))
+				return wrong(r, at, path, why);
+			if (at)
+				snprintf(ends + len, sizeof(ends) - len, ",%s=%.46s", keys[i], at->valuestring);
+		}
 	}
 	if (!name || strchr(name, ','))
-		return wrong(
-			r, item, path,
-			"must be an interface's name, or on the private side { name, endpoint }");
-	snprintf(text, sizeof(text), endpoint ? "%.40s,endpoint=%.20s" : "%.40s", name, endpoint);
+		return wrong(r, item, path,
+			     "must be an interface's name, or on the private side { name, endpoint, endpoint6 }");
+	snprintf(text, sizeof(text), "%.40s%s", name, ends);
 	return rsip_loader_iface_add(r->o, role, text, why, sizeof(why)) ? wrong(r, item, path, why)
 									 : 0;
 }

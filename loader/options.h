@@ -16,6 +16,7 @@ struct rsip_loader_iface {
 	char name[IF_NAMESIZE];
 	uint8_t role;	 /* RSIP_ROLE_* */
 	__be32 endpoint; /* private: 0 is the interface's first address */
+	__be32 endpoint6[4]; /* private: likewise of IPv6; 0 is none */
 };
 
 struct rsip_loader_range {
@@ -64,7 +65,7 @@ enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
 int rsip_loader_config_parse(const char *text, size_t len, struct rsip_loader_options *o, char *why,
 			     size_t why_len);
 
-/* "eth1" or "eth1,endpoint=10.0.0.1"; 0 or -EINVAL (said). */
+/* "eth1", "eth1,endpoint=10.0.0.1,endpoint6=2001:db8::1"; 0 or -EINVAL (said). */
 int rsip_loader_iface_add(struct rsip_loader_options *o, uint8_t role, const char *text, char *why,
 			  size_t why_len);
 /* auto, native, generic, tc; 0 or -EINVAL. */

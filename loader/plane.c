@@ -212,6 +212,9 @@ static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *i
 			return differ(why, why_len, "the tunnels end at %s on %s there, not at %s",
 				      rsip_ip4(have->endpoint), have->name,
 				      rsip_ip4(want->endpoint));
+		if (memcmp(want->endpoint6, have->endpoint6, sizeof(want->endpoint6)))
+			return differ(why, why_len, "the tunnels over IPv6 end at %s on %s there, not at %s",
+				      rsip_ip6(have->endpoint6), have->name, rsip_ip6(want->endpoint6));
 		if (!p->link[i].ifindex || want->ifindex != have->ifindex)
 			return differ(
 				why, why_len,

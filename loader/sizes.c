@@ -47,6 +47,8 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		{"rsip_spis", c->spi_buckets},
 		{"rsip_pairs", c->pair_buckets},
 		{"rsip_remotes", c->remote_buckets},
+		{"rsip_host6_tab", rsip_host6_buckets(c->max_hosts6)},
+		{"rsip_hosts6", c->max_hosts6 + 1ULL},
 		{"rsip_bindings", c->max_bindings + 1ULL},
 		{"rsip_bind_cnt", c->cpus * (c->max_bindings + 1ULL)},
 		{"rsip_learned", c->max_learned + 1ULL},

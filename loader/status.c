@@ -86,6 +86,8 @@ static cJSON *describe_iface(const struct rsip_plane *p, uint32_t i, int counter
 				rsip_plane_role_name(iface->role));
 	if (iface->role == RSIP_ROLE_PRIVATE)
 		rsip_json_add_ip4(obj, "endpoint", iface->endpoint);
+	if (iface->endpoint6[0])
+		cJSON_AddStringToObject(obj, "endpoint6", rsip_ip6(iface->endpoint6));
 	cJSON_AddStringToObject(obj, "mode",
 				!link->ifindex ? "none"
 				: iface->role == RSIP_ROLE_SLOW || p->config.mode == RSIP_MODE_TC ? "tc"

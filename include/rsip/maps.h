@@ -8,6 +8,7 @@
  *
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_blocks rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
+ *            rsip_hosts6 rsip_host6_tab
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
  *            rsip_icmp_rate rsip_scratch
@@ -64,7 +65,7 @@ struct rsip_config {
 	__u32 tunnels; /* 1 << tunnel type (RFC 3103 8.6): those that the programs can open and make */
 	__u64 attached_ns; /* CLOCK_MONOTONIC */
 	__u32 remote_buckets; /* as pair_buckets */
-	__u32 pad1;
+	__u32 max_hosts6; /* rsip_hosts6 has max_hosts6 + 1 records; 0: no interface serves hosts over IPv6 */
 };
 _Static_assert(sizeof(struct rsip_config) == 64, "rsip_config");
 
@@ -139,7 +140,8 @@ struct rsip_iface {
 	__be32 endpoint; /* private: our end of the hosts' tunnels; public: its address, or 0 */
 	__u32 mtu; /* of the device, bytes of IP */
 	char name[16];
-	__u32 pad1[7];
+	__be32 endpoint6[4]; /* private: the same for hosts with IPv6 addresses; 0: serves none */
+	__u32 pad1[3];
 };
 _Static_assert(sizeof(struct rsip_iface) == 64, "rsip_iface");
 
@@ -279,6 +281,54 @@ struct rsip_remote_bucket {
 };
 _Static_assert(sizeof(struct rsip_remote_bucket) == 64, "rsip_remote_bucket");
 
+/* ---- hosts with IPv6 addresses --------------------------------------------------------------------------- */
+
+/*
+ * Such a host has a handle: an address of 240.0.0.0/4, which stands for it wherever records, tables and events have a host in
+ * 4 bytes.  An IPv4 source of that network is never a host's (RSIP_DROP_SRC_SPOOFED).  A handle rests between two hosts.
+ *
+ * rsip_hosts6: array of max_hosts6 + 1; index of the handle -> the address.  Index 0 is no host.
+ * rsip_host6_tab: array of rsip_host6_buckets(); key address -> index, two-choice buckets of three.
+ */
+struct rsip_host6 {
+	__be32 addr[4];
+};
+_Static_assert(sizeof(struct rsip_host6) == 16, "rsip_host6");
+
+struct rsip_host6_entry {
+	__be32 addr[4];
+	__u32 index; /* 0: free; written last, cleared first */
+};
+struct rsip_host6_bucket {
+	struct rsip_host6_entry e[3];
+	__u32 pad;
+};
+_Static_assert(sizeof(struct rsip_host6_bucket) == 64, "rsip_host6_bucket");
+
+/* Buckets of rsip_host6_tab: a power of two, two thirds full at most. */
+static inline __attribute__((always_inline)) __u32 rsip_host6_buckets(__u32 max_hosts6)
+{
+	__u32 n = 2;
+
+	while (n < max_hosts6 / 2 + 1)
+		n *= 2;
+	return n;
+}
+
+#define RSIP_HOST6_NET 0xf0000000U /* 240.0.0.0/4 in host order */
+#define RSIP_HOST6_MAX 0x00ffffffU
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RSIP_HOST6_SWAP(word) __builtin_bswap32(word)
+#else
+#define RSIP_HOST6_SWAP(word) (word)
+#endif
+#define RSIP_HOST6_HANDLE(index) ((__be32)RSIP_HOST6_SWAP(RSIP_HOST6_NET | (__u32)(index)))
+#define RSIP_HOST6_INDEX(handle) (RSIP_HOST6_SWAP((__u32)(handle)) & ~RSIP_HOST6_NET)
+#define RSIP_HOST6_IS(host) ((RSIP_HOST6_SWAP((__u32)(host)) & RSIP_HOST6_NET) == RSIP_HOST6_NET)
+
+/* Bytes of tunnel header in front of a host's inner packets (rsip/wire.h). */
+#define RSIP_FRONT_LEN(host, tunnel) (RSIP_TUNNEL_LEN(tunnel) + (RSIP_HOST6_IS(host) ? RSIP_OUTER6_MORE : 0U))
+
 /* ---- bindings ------------------------------------------------------------------------------------------ */
 
 /* The host's next hop in one atomic word: 6 bytes of MAC address, then the interface.  0: unknown. */
@@ -296,8 +346,8 @@ struct rsip_binding {
 	__u64 expires_ns; /* CLOCK_MONOTONIC; 0: not in use */
 	__u64 nexthop; /* union rsip_nexthop */
 	__be32 local; /* the leased address */
-	__be32 host; /* the host's private address: outer destination inbound, outer source outbound */
-	__be32 endpoint; /* our end of the tunnel */
+	__be32 host; /* the host's private address or handle: outer destination inbound, outer source outbound */
+	__be32 endpoint; /* our end of the tunnel; 0: over IPv6, that of the interface */
 	__u32 bind_id;
 	__u32 client_id;
 	__u32 addr_index;
@@ -621,6 +671,8 @@ static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u3
 #define RSIP_CLAIM_MASK(first, second, seed) rsip_hash((first) ^ rsip_hash((second), ~(seed)), (seed))
 
 /* Hash keys.  Addresses are taken as they lie in memory, on both sides. */
+#define RSIP_HOST6_KEY(addr)                                                                \
+	rsip_hash(((__u64)(addr)[0] << 32 | (addr)[1]) ^ rsip_hash((__u64)(addr)[2] << 32 | (addr)[3], 0), 0)
 #define RSIP_ADDR_KEY(addr) ((__u64)(__u32)(addr))
 #define RSIP_SPI_KEY(addr, spi) (((__u64)(__u32)(addr) << 32) | ((__u32)(spi) >> RSIP_SPI_BLOCK_SHIFT))
 #define RSIP_PAIR_KEY(host, local) (((__u64)(__u32)(host) << 32) | (__u32)(local))

@@ -53,7 +53,7 @@
 	X(DST_UNALLOWED, "dst-unallowed", "a destination that never leaves the gateway (private, loopback, multicast, ...)") \
 	X(DST_NOT_PUBLIC, "dst-not-public", "the route does not leave by a public interface")   \
 	X(NO_ROUTE, "no-route", "no route, or it forbids the packet")                           \
-	X(SRC_SPOOFED, "src-spoofed", "a source that cannot be there: from the public side, or in a pool and without a tunnel (BCP 38)") \
+	X(SRC_SPOOFED, "src-spoofed", "a source that cannot be there: from the public side, in a pool without a tunnel, 240/4 (BCP 38)") \
 	X(DST_PRIVATE, "dst-private", "from the public side, a destination in a private network (BCP 38)") \
 	X(NO_NEXT_HOP, "no-next-hop", "the host's next hop is not known")                       \
 	X(TTL_EXCEEDED, "ttl-exceeded", "the time to live ran out here")                        \
@@ -65,7 +65,8 @@
 	X(FRAGMENT_LOST, "fragment-lost", "a later fragment on the slow path whose first was dropped") \
 	X(STRAY, "stray", "on the slow-path device without having been sent there")             \
 	X(IDENT_TAKEN, "ident-taken", "an ICMP query whose identifier another host of the address uses") \
-	X(IDENT_LIMIT, "ident-limit", "no room to remember another ICMP query's identifier")
+	X(IDENT_LIMIT, "ident-limit", "no room to remember another ICMP query's identifier") \
+	X(OUTER_FRAGMENT, "outer-fragment", "a fragment of a tunnel packet over IPv6 (RFC 2473 7.2: the inner one is fragmented)")
 
 enum rsip_counter {
 #define X(sym, name, text) RSIP_CNT_##sym,
