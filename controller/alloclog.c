@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "alloclog.h"
+#include "hosts6.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,7 +69,7 @@ void rsip_alloclog_line(FILE *to, const struct rsip_alloc_event *ev, const struc
 {
 	fprintf(to, "rsip-lease v%d %s", RSIP_ALLOCLOG_VERSION, ev->ends ? "end" : "start");
 	put_time(to, " ", ev->now_ns);
-	fprintf(to, " host=%s interface=%s client=%u bind=%u method=%s local=%s", rsip_ip4(c->host), ev->iface,
+	fprintf(to, " host=%s interface=%s client=%u bind=%u method=%s local=%s", rsip_host_text(c->host), ev->iface,
 		c->client_id, b->bind_id, rsip_method_name(b->method), rsip_ip4(b->local));
 	put_ports(to, b);
 	put_spis(to, b);

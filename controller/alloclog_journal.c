@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "alloclog_journal.h"
+#include "hosts6.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ static void put_entry(FILE *to, const char *line, size_t len, const struct rsip_
 {
 	fprintf(to, "MESSAGE=%.*s\nPRIORITY=6\nSYSLOG_IDENTIFIER=rsip-lease\nRSIP_EVENT=%s\n", (int)len - 1, line,
 		ev->ends ? "end" : "start");
-	fprintf(to, "RSIP_HOST=%s\n", rsip_ip4(c->host));
+	fprintf(to, "RSIP_HOST=%s\n", rsip_host_text(c->host));
 	fprintf(to, "RSIP_LOCAL=%s\n", rsip_ip4(b->local));
 	fprintf(to, "RSIP_CLIENT=%u\nRSIP_BIND=%u\n", c->client_id, b->bind_id);
 }

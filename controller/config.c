@@ -2,6 +2,8 @@
 /* The keys of the configuration, their defaults and bounds. */
 #include "config.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +47,8 @@ void rsip_conf_init(struct rsip_conf *conf)
 		.fair_ports = 64,
 	};
 	conf->messages_per_s = 500;
+	conf->host_prefix6 = 64;
+	conf->hosts_per_prefix6 = 1024;
 	conf->tcp_connections = 4096;
 	conf->tcp_connections_per_client = 4;
 	conf->tcp_idle_s = 300;
@@ -99,9 +103,23 @@ static void read_endpoint(struct rsip_conf_read *r, const cJSON *item,
 		rsip_conf_read_wrong(r, item, "must be an IPv4 address of this interface");
 }
 
+static void read_endpoint6(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+{
+	const char *text = cJSON_GetStringValue(item);
+	struct in6_addr addr;
+
+	(void)key;
+	if (!text || inet_pton(AF_INET6, text, &addr) != 1 || IN6_IS_ADDR_LINKLOCAL(&addr) || IN6_IS_ADDR_MULTICAST(&addr) ||
+	    IN6_IS_ADDR_LOOPBACK(&addr) || IN6_IS_ADDR_UNSPECIFIED(&addr) || IN6_IS_ADDR_V4MAPPED(&addr))
+		rsip_conf_read_wrong(r, item, "must be a global or unique local IPv6 address of this interface");
+	else
+		memcpy(out, &addr, sizeof(addr));
+}
+
 static const struct rsip_conf_read_key iface_keys[] = {
 	{"name", rsip_conf_read_text, offsetof(struct rsip_conf_iface, name), 0, IF_NAMESIZE - 1},
 	{"endpoint", read_endpoint, offsetof(struct rsip_conf_iface, endpoint), 0, 0},
+	{"endpoint6", read_endpoint6, offsetof(struct rsip_conf_iface, endpoint6), 0, 0},
 	END,
 };
 
@@ -118,7 +136,7 @@ static void read_iface(struct rsip_conf_read *r, const cJSON *item, bool private
 	if (!cJSON_IsString(item)) {
 		rsip_conf_read_wrong(r, item,
 				     private_side
-					     ? "must be an interface's name, or { name, endpoint }"
+					     ? "must be an interface's name, or { name, endpoint, endpoint6 }"
 					     : "must be an interface's name");
 		return;
 	}
@@ -255,7 +273,7 @@ static const struct rsip_conf_read_key dataplane_keys[] = {
 };
 
 static const struct rsip_conf_read_key clients_keys[] = {
-	{"networks", rsip_conf_read_nets, AT(client_nets), 0, 0},
+	{"networks", rsip_conf_read_client_nets, AT(client_nets), 0, 0},
 	END,
 };
 
@@ -270,6 +288,8 @@ static const struct rsip_conf_read_key leases_keys[] = {
 
 static const struct rsip_conf_read_key limits_keys[] = {
 	{"clients", rsip_conf_read_u32, AT(limits.clients), 1, 16 * 1024 * 1024},
+	{"ipv6_prefix", rsip_conf_read_u32, AT(host_prefix6), 16, 128},
+	{"ipv6_hosts_per_prefix", rsip_conf_read_u32, AT(hosts_per_prefix6), 1, 16 * 1024 * 1024},
 	{"bindings_per_client", rsip_conf_read_u32, AT(limits.binds_per_client), 1, 65536},
 	{"ports_per_client", rsip_conf_read_u32, AT(limits.ports_per_client), 1, 16 * 1024 * 1024},
 	{"spis_per_client", rsip_conf_read_u32, AT(limits.spis_per_client), 1, 16 * 1024 * 1024},

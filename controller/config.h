@@ -31,6 +31,7 @@ struct rsip_conf_iface {
 	char name[IF_NAMESIZE];
 	__be32 endpoint; /* private: our end of the hosts' tunnels; 0: the interface's first address
 			  */
+	__be32 endpoint6[4]; /* private: the same for hosts with IPv6 addresses; 0: serves none */
 };
 
 struct rsip_conf_nets {
@@ -73,6 +74,7 @@ struct rsip_conf {
 	uint32_t policy_cnt;
 
 	struct rsip_conf_nets private_nets, client_nets, local_nets;
+	uint32_t host_prefix6, hosts_per_prefix6; /* bits of a subscriber's IPv6 network, and how many hosts it may have */
 	struct rsip_lease_limits limits; /* `leases` and the first four of `limits` */
 	uint32_t messages_per_s,
 		message_burst; /* of one source; burst: twice the rate unless given */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "config_read.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -55,7 +56,7 @@ static void read_hosts(struct rsip_conf_read *r, const cJSON *item, const struct
 		struct rsip_net *net = &k->net[k->net_cnt];
 		size_t at = rsip_conf_read_enter_index(r, i++);
 
-		if (!text || rsip_net4_parse(text, &net->addr, &net->mask))
+		if (!text || rsip_net_parse(text, net))
 			rsip_conf_read_wrong(r, entry, "must be ADDRESS, or ADDRESS/LENGTH with zero host bits");
 		else
 			k->net_cnt++;
@@ -204,8 +205,7 @@ static cJSON *show_key(const struct rsip_conf_key *k)
 	for (uint32_t i = 0; i < k->k.net_cnt; i++) {
 		char text[48];
 
-		snprintf(text, sizeof(text), "%s/%d", rsip_ip4(k->k.net[i].addr),
-			 __builtin_popcount(k->k.net[i].mask));
+		snprintf(text, sizeof(text), "%s", rsip_net_text(&k->k.net[i]));
 		cJSON_AddItemToArray(list, cJSON_CreateString(text));
 	}
 	return obj;

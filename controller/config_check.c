@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -91,6 +92,8 @@ static bool overlaps_net(const struct span *span, const struct rsip_net *net)
 {
 	uint32_t first = ntohl(net->addr), last = first | ~ntohl(net->mask);
 
+	if (rsip_net_is6(net))
+		return false;
 	return span->first <= last && span->last >= first;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config_read.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -94,7 +95,7 @@ static void read_clients(struct rsip_conf_read *r, const cJSON *item, const stru
 	struct rsip_conf_nets nets = { .cnt = 0 };
 	struct rsip_flow_policy *p = out;
 
-	rsip_conf_read_nets(r, item, key, &nets);
+	rsip_conf_read_client_nets(r, item, key, &nets);
 	p->client_cnt = nets.cnt;
 	memcpy(p->client, nets.net, sizeof(p->client));
 }
@@ -317,7 +318,7 @@ static const char *word_of(const struct word *w, uint8_t value)
 static cJSON *show_rule(const struct rsip_flow_rule *rule)
 {
 	char text[64];
-	int len = snprintf(text, sizeof(text), "%s/%d", rsip_ip4(rule->net.addr), __builtin_popcount(rule->net.mask));
+	int len = snprintf(text, sizeof(text), "%s", rsip_net_text(&rule->net));
 
 	if (rule->port_first)
 		snprintf(text + len, sizeof(text) - (size_t)len, ":%u-%u", rule->port_first, rule->port_last);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "config_read.h"
+#include "hosts6.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -122,7 +123,7 @@ void rsip_conf_read_text(struct rsip_conf_read *r, const cJSON *item,
 		memcpy(out, text, strlen(text) + 1);
 }
 
-static void read_net(struct rsip_conf_read *r, const cJSON *item, struct rsip_conf_nets *nets)
+static void read_net(struct rsip_conf_read *r, const cJSON *item, bool hosts, struct rsip_conf_nets *nets)
 {
 	const char *text = cJSON_GetStringValue(item);
 	struct rsip_net net;
@@ -132,7 +133,7 @@ static void read_net(struct rsip_conf_read *r, const cJSON *item, struct rsip_co
 		rsip_conf_read_wrong(r, item, "must be a network such as \"10.0.0.0/8\"");
 		return;
 	}
-	if (rsip_net4_parse(text, &net.addr, &net.mask)) {
+	if (hosts ? rsip_net_parse(text, &net) : rsip_net4_parse(text, &net.addr, &net.mask)) {
 		rsip_conf_read_wrong(
 			r, item, "\"%s\" is no network: write ADDRESS/LENGTH with zero host bits",
 			rsip_json_printable(text, buf, sizeof(buf)));
@@ -145,14 +146,11 @@ static void read_net(struct rsip_conf_read *r, const cJSON *item, struct rsip_co
 	nets->net[nets->cnt++] = net;
 }
 
-void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item,
-			 const struct rsip_conf_read_key *key, void *out)
+static void read_nets(struct rsip_conf_read *r, const cJSON *item, bool hosts, struct rsip_conf_nets *nets)
 {
-	struct rsip_conf_nets *nets = out;
 	const cJSON *entry;
 	int i = 0;
 
-	(void)key;
 	nets->given = true;
 	if (!cJSON_IsArray(item)) {
 		rsip_conf_read_wrong(r, item, "must be a list of networks in [ ]");
@@ -161,9 +159,21 @@ void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item,
 	cJSON_ArrayForEach (entry, item) {
 		size_t at = rsip_conf_read_enter_index(r, i++);
 
-		read_net(r, entry, nets);
+		read_net(r, entry, hosts, nets);
 		rsip_conf_read_leave(r, at);
 	}
+}
+
+void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+{
+	(void)key;
+	read_nets(r, item, false, out);
+}
+
+void rsip_conf_read_client_nets(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+{
+	(void)key;
+	read_nets(r, item, true, out);
 }
 
 bool rsip_conf_read_span(const char *text, uint64_t min, uint64_t max, uint64_t *first,

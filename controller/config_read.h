@@ -44,6 +44,8 @@ void rsip_conf_read_text(struct rsip_conf_read *r, const cJSON *item,
 			 const struct rsip_conf_read_key *key, void *out);
 void rsip_conf_read_nets(struct rsip_conf_read *r, const cJSON *item,
 			 const struct rsip_conf_read_key *key, void *out);
+/* The same of networks of hosts, which may be IPv6 (hosts6.h). */
+void rsip_conf_read_client_nets(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out);
 void rsip_conf_read_pools(struct rsip_conf_read *r, const cJSON *item,
 			  const struct rsip_conf_read_key *key, void *out);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "config_kernel.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -25,6 +26,8 @@ static void show_ifaces(const struct rsip_conf *conf, cJSON *out)
 		cJSON_AddStringToObject(entry, "name", conf->private_if[i].name);
 		if (conf->private_if[i].endpoint)
 			rsip_json_add_ip4(entry, "endpoint", conf->private_if[i].endpoint);
+		if (conf->private_if[i].endpoint6[0])
+			cJSON_AddStringToObject(entry, "endpoint6", rsip_ip6(conf->private_if[i].endpoint6));
 		cJSON_AddItemToArray(list, entry);
 	}
 }
@@ -77,13 +80,8 @@ static void show_nets(const struct rsip_conf_nets *nets, cJSON *out, const char 
 {
 	cJSON *list = cJSON_AddArrayToObject(out, name);
 
-	for (uint32_t i = 0; i < nets->cnt; i++) {
-		char text[48];
-
-		snprintf(text, sizeof(text), "%s/%d", rsip_ip4(nets->net[i].addr),
-			 __builtin_popcount(nets->net[i].mask));
-		cJSON_AddItemToArray(list, cJSON_CreateString(text));
-	}
+	for (uint32_t i = 0; i < nets->cnt; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(rsip_net_text(&nets->net[i])));
 }
 
 static void show_dataplane(const struct rsip_conf *conf, cJSON *out)
@@ -110,6 +108,8 @@ static void show_numbers(const struct rsip_conf *conf, cJSON *out)
 	cJSON_AddStringToObject(cJSON_AddObjectToObject(out, "store"), "path", conf->store_path);
 	obj = cJSON_AddObjectToObject(out, "limits");
 	rsip_json_add_u64(obj, "clients", conf->limits.clients);
+	rsip_json_add_u64(obj, "ipv6_prefix", conf->host_prefix6);
+	rsip_json_add_u64(obj, "ipv6_hosts_per_prefix", conf->hosts_per_prefix6);
 	rsip_json_add_u64(obj, "bindings_per_client", conf->limits.binds_per_client);
 	rsip_json_add_u64(obj, "ports_per_client", conf->limits.ports_per_client);
 	rsip_json_add_u64(obj, "spis_per_client", conf->limits.spis_per_client);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "ctl.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -42,7 +43,7 @@ cJSON *rsip_ctl_event_client(const struct rsip_lease_client *c, const char *ende
 	if (ended)
 		cJSON_AddStringToObject(obj, "reason", ended);
 	rsip_json_add_u64(obj, "client-id", c->client_id);
-	rsip_json_add_ip4(obj, "host", c->host);
+	cJSON_AddStringToObject(obj, "host", rsip_host_text(c->host));
 	cJSON_AddStringToObject(obj, "transport", rsip_transport_name(c->transport));
 	return obj;
 }
@@ -62,7 +63,7 @@ cJSON *rsip_ctl_event_violation(const struct rsip_event *v)
 	cJSON *obj = begin("violation");
 
 	cJSON_AddStringToObject(obj, "reason", rsip_counter_name(v->reason) ? rsip_counter_name(v->reason) : "unknown");
-	rsip_json_add_ip4(obj, "host", v->host);
+	cJSON_AddStringToObject(obj, "host", rsip_host_text(v->host));
 	rsip_json_add_ip4(obj, "local", v->local);
 	rsip_json_add_ip4(obj, "remote", v->remote);
 	rsip_json_add_u64(obj, "protocol", v->proto);
@@ -79,7 +80,7 @@ cJSON *rsip_ctl_event_refusal(const struct rsip_from *from, uint8_t type, enum r
 	rsip_json_add_u64(obj, "error", (uint64_t)err);
 	cJSON_AddStringToObject(obj, "reason", rsip_err_name(err));
 	cJSON_AddStringToObject(obj, "request", rsip_msg_name(type));
-	rsip_json_add_ip4(obj, "host", from->addr);
+	cJSON_AddStringToObject(obj, "host", rsip_host_text(from->addr));
 	return obj;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -42,6 +43,15 @@ static bool take_address(struct rsip_ctl_call *call, const char *name, __be32 *o
 	if (!item || (cJSON_IsString(item) && !rsip_ip4_parse(item->valuestring, out)))
 		return true;
 	return wrong(call, name, "an IPv4 address");
+}
+
+/* Of either family; an IPv6 address that no host has is nobody's: 0. */
+static bool take_host(struct rsip_ctl_call *call, __be32 *out)
+{
+	const cJSON *item = arg(call, "host");
+	int err = !item ? 0 : cJSON_IsString(item) ? rsip_host_parse(item->valuestring, out) : -EINVAL;
+
+	return err == -EINVAL ? wrong(call, "host", "an IPv4 or IPv6 address") : true;
 }
 
 /* A number, or text of one ("0x..."). */
@@ -156,7 +166,7 @@ static bool read_packet(struct rsip_ctl_call *call, struct rsip_explain *x)
 	if (!arg(call, "local"))
 		return wrong(call, "local", "given: the leased address");
 	if (!take_direction(call, x) || !take_protocol(call, x, &ike) || !take_address(call, "local", &x->local) ||
-	    !take_address(call, "remote", &x->remote) || !take_address(call, "host", &x->host) || !take_numbers(call, x) ||
+	    !take_address(call, "remote", &x->remote) || !take_host(call, &x->host) || !take_numbers(call, x) ||
 	    !take_flag(call, "initiator", &x->ike_initiator) || !take_flag(call, "response", &x->ike_response) ||
 	    !take_flag(call, "quoted", &x->quoted))
 		return false;
@@ -200,7 +210,7 @@ static enum rsip_ctl_result answer(struct rsip_ctl_call *call, const struct rsip
 	if (x->result == RSIP_EXPLAIN_TO_KERNEL)
 		return rsip_ctl_say(call, RSIP_CTL_OK, "no binding claims it: it is the machine's own");
 	return rsip_ctl_say(call, RSIP_CTL_OK, "%s by binding %u of host %s%s", verdict_of(x), x->bind_id,
-			    owner ? rsip_ip4(owner->host) : "?",
+			    owner ? rsip_host_text(owner->host) : "?",
 			    x->guessed ? ", the only host that talks to this remote" : "");
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "ctl.h"
+#include "hosts6.h"
 #include "json.h"
 #include "log.h"
 #include "util.h"
@@ -80,7 +81,7 @@ cJSON *rsip_ctl_show_client(const struct rsip_ctl_call *call, const struct rsip_
 	cJSON *obj = cJSON_CreateObject();
 
 	rsip_json_add_u64(obj, "client-id", c->client_id);
-	rsip_json_add_ip4(obj, "host", c->host);
+	cJSON_AddStringToObject(obj, "host", rsip_host_text(c->host));
 	rsip_ctl_add_iface(call, obj, "interface", c->iface);
 	cJSON_AddStringToObject(obj, "transport", rsip_transport_name(c->transport));
 	cJSON_AddBoolToObject(obj, "verified", c->echoed);
@@ -108,6 +109,21 @@ static void add_remote(cJSON *obj, const struct rsip_lease_bind *b)
 	cJSON_AddStringToObject(obj, "remote-ports", text);
 }
 
+/* Our end of its tunnel: over IPv6 it is the interface's. */
+static void add_endpoint(const struct rsip_ctl_call *call, cJSON *obj, const struct rsip_lease_client *c,
+			 const struct rsip_lease_bind *b)
+{
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	struct rsip_dataplane *dp = call->ctx->dp;
+	int cnt = RSIP_HOST6_IS(c->host) ? dp->ops->ifaces(dp, iface, RSIP_MAX_IFACES) : 0;
+
+	if (!cnt)
+		rsip_json_add_ip4(obj, "endpoint", b->endpoint);
+	for (int i = 0; i < cnt; i++)
+		if (iface[i].index == c->iface)
+			cJSON_AddStringToObject(obj, "endpoint", rsip_ip6(iface[i].rec.endpoint6));
+}
+
 cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_lease_client *c,
 			  const struct rsip_lease_bind *b)
 {
@@ -116,7 +132,7 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 
 	rsip_json_add_u64(obj, "bind-id", b->bind_id);
 	rsip_json_add_u64(obj, "client-id", c->client_id);
-	rsip_json_add_ip4(obj, "host", c->host);
+	cJSON_AddStringToObject(obj, "host", rsip_host_text(c->host));
 	cJSON_AddStringToObject(obj, "method", rsip_method_name(b->method));
 	cJSON_AddBoolToObject(obj, "listen", b->kind & RSIP_KIND_LISTEN);
 	cJSON_AddStringToObject(obj, "pool",
@@ -128,7 +144,7 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	cJSON_AddStringToObject(obj, "tunnel", rsip_tunnel_name(b->tunnel));
 	rsip_json_add_u64(obj, "mtu", b->mtu);
 	cJSON_AddBoolToObject(obj, "mtu-learned", b->mtu_learned);
-	rsip_json_add_ip4(obj, "endpoint", b->endpoint);
+	add_endpoint(call, obj, c, b);
 	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, b->start_ns));
 	rsip_json_add_u64(obj, "expires-in", seconds_since(b->expires_ns, call->now_ns));
 	add_counters(call, obj, b->slot);
@@ -154,8 +170,8 @@ static struct rsip_lease_client *client_of(struct rsip_ctl_call *call, bool by_h
 			     by_host ? "give either client-id or host" : "client-id is missing");
 		return NULL;
 	}
-	if (host && (!cJSON_IsString(host) || rsip_ip4_parse(host->valuestring, &addr))) {
-		rsip_ctl_say(call, RSIP_CTL_ERROR, "host must be an IPv4 address");
+	if (host && (!cJSON_IsString(host) || rsip_host_parse(host->valuestring, &addr) == -EINVAL)) {
+		rsip_ctl_say(call, RSIP_CTL_ERROR, "host must be an IPv4 or IPv6 address");
 		return NULL;
 	}
 	c = host ? rsip_lease_by_host(call->ctx->lm, addr)
@@ -209,10 +225,10 @@ enum rsip_ctl_result rsip_ctl_fn_CLIENT_REMOVE(struct rsip_ctl_call *call)
 	host = c->host;
 	binds = c->bind_cnt;
 	rsip_lease_deregister(call->ctx->lm, c, RSIP_END_OPERATOR, call->now_ns);
-	log_info("client %u (%s) removed with %u bindings: by %s", id, rsip_ip4(host), binds,
+	log_info("client %u (%s) removed with %u bindings: by %s", id, rsip_host_text(host), binds,
 		 call->peer->who);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "client %u (%s) removed with %u bindings", id,
-			    rsip_ip4(host), binds);
+			    rsip_host_text(host), binds);
 }
 
 enum rsip_ctl_result rsip_ctl_fn_BINDING_GET(struct rsip_ctl_call *call)
@@ -239,7 +255,7 @@ enum rsip_ctl_result rsip_ctl_fn_BINDING_REMOVE(struct rsip_ctl_call *call)
 	id = b->bind_id;
 	if (rsip_lease_free(call->ctx->lm, c, id, RSIP_END_OPERATOR, call->now_ns) != RSIP_OK)
 		return rsip_ctl_say(call, RSIP_CTL_ERROR, "binding %u could not be removed", id);
-	log_info("binding %u of client %u (%s) removed: by %s", id, c->client_id, rsip_ip4(c->host),
+	log_info("binding %u of client %u (%s) removed: by %s", id, c->client_id, rsip_host_text(c->host),
 		 call->peer->who);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "binding %u of client %u removed", id, c->client_id);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Counters of the protocol engine and the transports, for stats-get. */
 #include "ctl.h"
+#include "hosts6.h"
 #include "json.h"
 #include "util.h"
 
@@ -43,6 +44,7 @@ void rsip_ctl_show_engine(cJSON *obj, const struct rsip_engine_stats *stats)
 void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s)
 {
 	cJSON *out = cJSON_AddObjectToObject(obj, "transport");
+	struct rsip_hosts6_stats hosts6;
 
 	rsip_json_add_u64(out, "udp-received", s->udp_received);
 	rsip_json_add_u64(out, "udp-answered", s->udp_answered);
@@ -50,6 +52,7 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s)
 	rsip_json_add_u64(out, "udp-no-source-port", s->udp_no_port);
 	rsip_json_add_u64(out, "udp-lost", s->udp_lost);
 	rsip_json_add_u64(out, "udp-stale", s->udp_stale);
+	rsip_json_add_u64(out, "udp-no-host", s->udp_no_host);
 	rsip_json_add_u64(out, "udp-later", s->udp_later);
 	rsip_json_add_u64(out, "udp-send-failed", s->udp_send_failed);
 	rsip_json_add_u64(out, "tcp-open", s->tcp_open);
@@ -66,6 +69,11 @@ void rsip_ctl_show_transports(cJSON *obj, const struct rsip_transport_stats *s)
 	rsip_json_add_u64(out, "async-tcp", s->async_tcp);
 	rsip_json_add_u64(out, "async-dropped", s->async_dropped);
 	rsip_json_add_u64(out, "async-tcp-waiting", s->async_waiting);
+	rsip_hosts6_get_stats(&hosts6);
+	rsip_json_add_u64(out, "hosts6", hosts6.known);
+	rsip_json_add_u64(out, "hosts6-resting", hosts6.resting);
+	rsip_json_add_u64(out, "hosts6-full", hosts6.full);
+	rsip_json_add_u64(out, "hosts6-prefix-full", hosts6.prefix_full);
 }
 
 void rsip_ctl_show_alloclog(cJSON *obj, struct rsip_alloclog_stats stats)

@@ -144,11 +144,21 @@ enum rsip_ctl_result rsip_ctl_fn_VERSION_GET(struct rsip_ctl_call *call)
 }
 
 /* The longest inner packet of each tunnel type. */
-static void add_tunnel_mtus(cJSON *obj, uint32_t mtu, uint32_t tunnels)
+static void add_tunnel_mtus(cJSON *obj, uint32_t mtu, uint32_t tunnels, uint32_t more)
 {
 	for (unsigned int t = RSIP_TUNNEL_IPIP; t <= RSIP_TUNNEL_L2TP; t++)
-		if (tunnels & RSIP_TUNNEL_BIT(t) && mtu > RSIP_TUNNEL_LEN(t))
-			rsip_json_add_u64(obj, rsip_tunnel_name(t), mtu - RSIP_TUNNEL_LEN(t));
+		if (tunnels & RSIP_TUNNEL_BIT(t) && mtu > RSIP_TUNNEL_LEN(t) + more)
+			rsip_json_add_u64(obj, rsip_tunnel_name(t), mtu - RSIP_TUNNEL_LEN(t) - more);
+}
+
+static void add_endpoints(cJSON *obj, const struct rsip_iface *iface, uint32_t tunnels)
+{
+	rsip_json_add_ip4(obj, "endpoint", iface->endpoint);
+	add_tunnel_mtus(cJSON_AddObjectToObject(obj, "tunnel-mtu"), iface->mtu, tunnels, 0);
+	if (!iface->endpoint6[0])
+		return;
+	cJSON_AddStringToObject(obj, "endpoint6", rsip_ip6(iface->endpoint6));
+	add_tunnel_mtus(cJSON_AddObjectToObject(obj, "tunnel-mtu6"), iface->mtu, tunnels, RSIP_OUTER6_MORE);
 }
 
 static void add_interfaces(struct rsip_ctl_call *call, uint32_t tunnels)
@@ -163,10 +173,8 @@ static void add_interfaces(struct rsip_ctl_call *call, uint32_t tunnels)
 		rsip_json_add_u64(obj, "ifindex", iface[i].rec.ifindex);
 		rsip_json_add_u64(obj, "mtu", iface[i].rec.mtu);
 		rsip_json_add_mac(obj, "mac", iface[i].rec.mac);
-		if (iface[i].rec.role == RSIP_ROLE_PRIVATE) {
-			rsip_json_add_ip4(obj, "endpoint", iface[i].rec.endpoint);
-			add_tunnel_mtus(cJSON_AddObjectToObject(obj, "tunnel-mtu"), iface[i].rec.mtu, tunnels);
-		}
+		if (iface[i].rec.role == RSIP_ROLE_PRIVATE)
+			add_endpoints(obj, &iface[i].rec, tunnels);
 		cJSON_AddItemToArray(list, obj);
 	}
 }

@@ -43,7 +43,8 @@ struct bpf_dp {
 
 static const char *const map_names[RSIP_DP_MAPS] = {
 	"rsip_config",	"rsip_policy",	 "rsip_ifaces",	 "rsip_addrs",	  "rsip_addr_info",
-	"rsip_blocks",	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_bindings", "rsip_bind_cnt",
+	"rsip_blocks",	"rsip_ports",	"rsip_spis",	 "rsip_pairs",	 "rsip_remotes",  "rsip_host6_tab", "rsip_hosts6",
+	"rsip_bindings", "rsip_bind_cnt",
 	"rsip_learned", "rsip_counters", "rsip_cookies", "rsip_spis_out", "rsip_ike_peers", "rsip_idents",
 	"rsip_ident_ring", "rsip_events",
 };
@@ -203,6 +204,8 @@ static void map_needs(const struct rsip_config *k, int map, uint64_t *cnt, size_
 		[RSIP_DP_SPIS] = { k->spi_buckets, sizeof(struct rsip_spi_bucket) },
 		[RSIP_DP_PAIRS] = { k->pair_buckets, sizeof(struct rsip_pair_bucket) },
 		[RSIP_DP_REMOTES] = { k->remote_buckets, sizeof(struct rsip_remote_bucket) },
+		[RSIP_DP_HOST6_TAB] = { rsip_host6_buckets(k->max_hosts6), sizeof(struct rsip_host6_bucket) },
+		[RSIP_DP_HOSTS6] = { k->max_hosts6 + 1ULL, sizeof(struct rsip_host6) },
 		[RSIP_DP_BINDINGS] = { k->max_bindings + 1ULL, sizeof(struct rsip_binding) },
 		[RSIP_DP_BIND_CNT] = { k->cpus * (k->max_bindings + 1ULL),
 				       sizeof(struct rsip_bind_cnt) },
@@ -267,7 +270,8 @@ static int read_config(struct bpf_dp *d, int fd, char *why, size_t why_len)
 			      "detach and attach, with the loader of the same version)",
 			      k->layout_version, RSIP_LAYOUT_VERSION);
 	if (!power_of_two(k->addr_buckets) || !power_of_two(k->spi_buckets) ||
-	    !power_of_two(k->pair_buckets) || !power_of_two(k->remote_buckets) || !k->cpus || !k->max_bindings || !k->max_addrs)
+	    !power_of_two(k->pair_buckets) || !power_of_two(k->remote_buckets) || !k->cpus || !k->max_bindings || !k->max_addrs ||
+	    k->max_hosts6 > RSIP_HOST6_MAX)
 		return refuse(
 			why, why_len, -EPROTO,
 			"map rsip_config makes no sense (run `rsip-loader detach`, then attach)");
@@ -288,6 +292,8 @@ static void set_pointers(struct bpf_dp *d)
 		.spis = d->map[RSIP_DP_SPIS].at,
 		.pairs = d->map[RSIP_DP_PAIRS].at,
 		.remotes = d->map[RSIP_DP_REMOTES].at,
+		.host6_tab = d->map[RSIP_DP_HOST6_TAB].at,
+		.hosts6 = d->map[RSIP_DP_HOSTS6].at,
 		.bindings = d->map[RSIP_DP_BINDINGS].at,
 		.bind_cnt = d->map[RSIP_DP_BIND_CNT].at,
 		.learned = d->map[RSIP_DP_LEARNED].at,

@@ -248,6 +248,7 @@ void rsip_dp_core_grace(struct rsip_dp_core *c)
 	c->graces++;
 	rsip_dp_numbers_settle(&c->slots);
 	rsip_dp_numbers_settle(&c->learned);
+	rsip_dp_numbers_settle(&c->hosts6);
 }
 
 static void table_grace(void *arg)
@@ -269,8 +270,9 @@ static void op_housekeep(struct rsip_dataplane *dp, uint64_t now_ns)
 {
 	struct rsip_dp_core *c = core(dp);
 	uint64_t slots = limbo_age(&c->slots, now_ns), learned = limbo_age(&c->learned, now_ns);
+	uint64_t hosts6 = limbo_age(&c->hosts6, now_ns);
 
-	if (slots > RSIP_NS_PER_S || learned > RSIP_NS_PER_S)
+	if (slots > RSIP_NS_PER_S || learned > RSIP_NS_PER_S || hosts6 > RSIP_NS_PER_S)
 		rsip_dp_core_grace(c);
 	c->back->sweep(c, now_ns);
 }
@@ -309,6 +311,11 @@ static const struct rsip_dataplane_ops core_ops = {
 	.addr_add = op_addr_add,
 	.addr_remove = op_addr_remove,
 	.addr_rules = op_addr_rules,
+	.max_hosts6 = rsip_dp_max_hosts6,
+	.host6_add = rsip_dp_host6_add,
+	.host6_claim = rsip_dp_host6_claim,
+	.host6_drop = rsip_dp_host6_drop,
+	.host6_get = rsip_dp_host6_get,
 	.bind_install = rsip_dp_bind_install,
 	.bind_remove = rsip_dp_bind_remove,
 	.bind_extend = rsip_dp_bind_extend,
@@ -339,8 +346,9 @@ int rsip_dp_core_init(struct rsip_dp_core *c)
 	rsip_table_init_spis(&c->spis, c->m.spis, conf->spi_buckets, conf->hash_seed);
 	rsip_table_init_pairs(&c->pairs, c->m.pairs, conf->pair_buckets, conf->hash_seed);
 	rsip_table_init_remotes(&c->remotes, c->m.remotes, conf->remote_buckets, conf->hash_seed);
-	c->addrs.grace = c->spis.grace = c->pairs.grace = c->remotes.grace = table_grace;
-	c->addrs.grace_arg = c->spis.grace_arg = c->pairs.grace_arg = c->remotes.grace_arg = c;
+	rsip_table_init_hosts6(&c->host6_tab, c->m.host6_tab, rsip_host6_buckets(conf->max_hosts6), conf->hash_seed);
+	c->addrs.grace = c->spis.grace = c->pairs.grace = c->remotes.grace = c->host6_tab.grace = table_grace;
+	c->addrs.grace_arg = c->spis.grace_arg = c->pairs.grace_arg = c->remotes.grace_arg = c->host6_tab.grace_arg = c;
 	c->slot = calloc((size_t)conf->max_bindings + 1, sizeof(*c->slot));
 	c->learned_binds = calloc(conf->max_learned + 1ULL, sizeof(*c->learned_binds));
 	c->addr_binds = calloc(conf->max_addrs, sizeof(*c->addr_binds));
@@ -349,12 +357,15 @@ int rsip_dp_core_init(struct rsip_dp_core *c)
 	err = rsip_dp_numbers_init(&c->slots, conf->max_bindings);
 	if (!err)
 		err = rsip_dp_numbers_init(&c->learned, conf->max_learned);
+	if (!err)
+		err = rsip_dp_numbers_init(&c->hosts6, conf->max_hosts6);
 	if (err || !c->slot || !c->learned_binds || !c->addr_binds || !c->addr_known ||
 	    !c->block_ports) {
 		rsip_dp_core_fini(c);
 		return -ENOMEM;
 	}
 	c->dp.ops = &core_ops;
+	rsip_dp_host6_scan(c);
 	c->stale = 1; /* an earlier process may have left claims */
 	return 0;
 }
@@ -370,4 +381,5 @@ void rsip_dp_core_fini(struct rsip_dp_core *c)
 	free(c->block_ports);
 	rsip_dp_numbers_free(&c->slots);
 	rsip_dp_numbers_free(&c->learned);
+	rsip_dp_numbers_free(&c->hosts6);
 }

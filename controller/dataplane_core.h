@@ -83,6 +83,8 @@ struct rsip_dp_mem {
 	struct rsip_spi_bucket *spis;
 	struct rsip_pair_bucket *pairs;
 	struct rsip_remote_bucket *remotes;
+	struct rsip_host6_bucket *host6_tab;
+	struct rsip_host6 *hosts6;
 	struct rsip_binding *bindings;
 	struct rsip_bind_cnt *bind_cnt;
 	struct rsip_learned *learned;
@@ -106,8 +108,8 @@ struct rsip_dp_core {
 	struct rsip_dp_mem m;
 	const struct rsip_dp_back *back;
 	struct rsip_config config;
-	struct rsip_table addrs, spis, pairs, remotes;
-	struct rsip_dp_numbers slots, learned;
+	struct rsip_table addrs, spis, pairs, remotes, host6_tab;
+	struct rsip_dp_numbers slots, learned, hosts6;
 	struct rsip_dp_slot *slot; /* max_bindings + 1 */
 	uint32_t *learned_binds; /* live bindings that share each learned record */
 	uint32_t *addr_binds; /* live bindings of each address index */
@@ -194,6 +196,9 @@ void rsip_dp_res_withdraw(struct rsip_dp_core *c, uint32_t slot);
 
 /* dataplane_scan.c: the foreach operation. */
 int rsip_dp_scan(struct rsip_dp_core *c, uint64_t now_ns, rsip_dp_found_fn fn, void *arg);
+
+/* dataplane_host6.c: at start, what an earlier process left of hosts with IPv6 addresses is repaired and taken over. */
+void rsip_dp_host6_scan(struct rsip_dp_core *c);
 
 /* dataplane_bind.c: ends the record and lets the slot rest; its tables must be clear. */
 void rsip_dp_slot_retire(struct rsip_dp_core *c, uint32_t slot);

@@ -8,7 +8,8 @@
 #include <sys/mman.h>
 #include "dataplane_core.h"
 
-#define MEM_PARTS 13
+#define MEM_PARTS 15
+#define MEM_HOSTS6 64
 
 struct mem_dp {
 	struct rsip_dp_core core; /* first */
@@ -116,7 +117,8 @@ static void make_ifaces(struct rsip_iface *iface)
 		.mac = { 2, 0, 0, 0, 2, 1 },
 		.mtu = 1500,
 		.name = "priv0",
-		.endpoint = htonl(0x0a000001) /* 10.0.0.1 */
+		.endpoint = htonl(0x0a000001), /* 10.0.0.1 */
+		.endpoint6 = { htonl(0x20010db8), htonl(0x00010000), 0, htonl(1) } /* 2001:db8:1::1 */
 	};
 }
 
@@ -136,6 +138,8 @@ static bool make_parts(struct mem_dp *d)
 	m->spis = part(d, k->spi_buckets, sizeof(*m->spis));
 	m->pairs = part(d, k->pair_buckets, sizeof(*m->pairs));
 	m->remotes = part(d, k->remote_buckets, sizeof(*m->remotes));
+	m->host6_tab = part(d, rsip_host6_buckets(k->max_hosts6), sizeof(*m->host6_tab));
+	m->hosts6 = part(d, k->max_hosts6 + 1ULL, sizeof(*m->hosts6));
 	m->bindings = part(d, k->max_bindings + 1ULL, sizeof(*m->bindings));
 	m->bind_cnt = part(d, k->cpus * (k->max_bindings + 1ULL), sizeof(*m->bind_cnt));
 	m->learned = part(d, k->max_learned + 1ULL, sizeof(*m->learned));
@@ -169,6 +173,7 @@ int rsip_dataplane_mem(uint32_t max_bindings, uint32_t max_addrs, struct rsip_da
 		.spi_buckets = power_of_two(max_bindings),
 		.pair_buckets = power_of_two(max_bindings / 2 + 1),
 		.remote_buckets = power_of_two(max_bindings / 2 + 1),
+		.max_hosts6 = MEM_HOSTS6,
 		.mode = RSIP_MODE_NATIVE,
 		.tunnels = RSIP_CONFIG_TUNNELS,
 	};

@@ -5,6 +5,11 @@
 
 #include "dataplane.h"
 
+uint32_t rsip_dp_max_hosts6(struct rsip_dataplane *dp);
+int rsip_dp_host6_add(struct rsip_dataplane *dp, const uint8_t addr[16], uint32_t *index);
+int rsip_dp_host6_claim(struct rsip_dataplane *dp, uint32_t index, const uint8_t addr[16]);
+void rsip_dp_host6_drop(struct rsip_dataplane *dp, uint32_t index);
+void rsip_dp_host6_get(struct rsip_dataplane *dp, uint32_t index, uint8_t addr[16]);
 int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding *b,
 			 uint32_t *slot);
 int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot);

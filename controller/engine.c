@@ -3,6 +3,7 @@
  * The way of a message through the engine: what is looked at, in which order, and what is answered.
  */
 #include "engine.h"
+#include "hosts6.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -316,8 +317,7 @@ static bool is_denied_too_often(struct rsip_request *rq)
 	struct rsip_engine *e = rq->e;
 	uint64_t *last, h;
 
-	if (rq->c || !e->conf.client_net_cnt ||
-	    rsip_engine_in_nets(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
+	if (rq->c || rsip_engine_may_be_client(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
 		return false;
 	h = rsip_engine_hash(e, (const uint8_t *)&rq->from->addr, sizeof(rq->from->addr));
 	last = &e->denied_ns[h >> 52];
@@ -334,14 +334,14 @@ static void log_exchange(const struct rsip_request *rq, const struct rsip_messag
 	char text[512];
 
 	if (rsip_log_get_level() >= RSIP_LOG_DEBUG)
-		log_debug("%s %s port %u: %s", way, rsip_ip4(rq->from->addr), rq->from->port,
+		log_debug("%s %s port %u: %s", way, rsip_host_text(rq->from->addr), rq->from->port,
 			  rsip_message_text(m, text, sizeof(text)));
 }
 
 static size_t drop(struct rsip_request *rq, enum rsip_engine_drop why)
 {
 	rq->e->stats.dropped[why]++;
-	log_debug("dropped a message: from %s port %u: %s", rsip_ip4(rq->from->addr),
+	log_debug("dropped a message: from %s port %u: %s", rsip_host_text(rq->from->addr),
 		  rq->from->port, rsip_engine_drop_text(why));
 	return 0;
 }

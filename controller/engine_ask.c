@@ -265,6 +265,7 @@ enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *as
 {
 	const struct rsip_message *in = rq->in;
 	enum rsip_err err = ask_tunnel(rq, ask);
+	uint32_t front;
 
 	if (err)
 		return err;
@@ -272,9 +273,10 @@ enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *as
 	ask->pools = rsip_flow_pools(rq->policy);
 	ask->lease_s = in->has & RSIP_HAS_LEASE ? in->lease_s : 0;
 	ask->nexthop = rq->nexthop;
-	ask->endpoint = rq->policy->endpoint ? rq->policy->endpoint : rq->endpoint;
-	if (rq->mtu > RSIP_TUNNEL_LEN(ask->tunnel))
-		ask->mtu = (uint16_t)(rq->mtu - RSIP_TUNNEL_LEN(ask->tunnel));
+	ask->endpoint = rq->policy->endpoint && rq->endpoint ? rq->policy->endpoint : rq->endpoint;
+	front = RSIP_FRONT_LEN(rq->c->host, ask->tunnel);
+	if (rq->mtu > front)
+		ask->mtu = (uint16_t)(rq->mtu - front);
 	if (ask->method != RSIP_METHOD_RSA_IP)
 		ask_ports(&in->local_ports, ask);
 	if (in->type == RSIP_MSG_LISTEN_REQUEST)

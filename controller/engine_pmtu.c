@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include "engine_priv.h"
+#include "hosts6.h"
 #include "log.h"
 #include "util.h"
 
@@ -33,7 +34,7 @@ static void look_at(void *arg, const struct rsip_lease_bind *b)
 {
 	struct told_tunnel *t = arg;
 	uint8_t proto = b->tunnel == RSIP_TUNNEL_GRE ? IPPROTO_GRE : IPPROTO_IPIP;
-	uint32_t path = b->mtu + RSIP_TUNNEL_LEN(b->tunnel);
+	uint32_t path = b->mtu + RSIP_FRONT_LEN(t->v->host, b->tunnel);
 
 	if (b->expires_ns <= t->now_ns || proto != t->v->proto || b->endpoint != t->v->endpoint)
 		return;
@@ -63,6 +64,6 @@ void rsip_engine_pmtu(struct rsip_engine *e, const struct rsip_event *v, uint64_
 	if (!rsip_lease_path_mtu(e->lm, c, mtu, now_ns))
 		return;
 	e->stats.pmtu_lowered++;
-	log_debug("path MTU to client %u (%s) is %u: %s said %u of a packet of %u bytes", c->client_id, rsip_ip4(c->host),
+	log_debug("path MTU to client %u (%s) is %u: %s said %u of a packet of %u bytes", c->client_id, rsip_host_text(c->host),
 		 c->path_mtu, rsip_ip4(v->remote), v->mtu, v->len);
 }

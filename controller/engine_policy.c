@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine_priv.h"
+#include "hosts6.h"
 
 /* ---- configuration --------------------------------------------------------------------------- */
 
@@ -71,9 +72,14 @@ uint32_t rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c,
 bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr)
 {
 	for (uint32_t i = 0; i < cnt; i++)
-		if ((addr & nets[i].mask) == nets[i].addr)
+		if (rsip_net_has(&nets[i], addr))
 			return true;
 	return false;
+}
+
+bool rsip_engine_may_be_client(const struct rsip_net *nets, uint32_t cnt, __be32 host)
+{
+	return host != RSIP_HOST6_NOBODY && (!cnt || rsip_engine_in_nets(nets, cnt, host));
 }
 
 /* ---- one host -------------------------------------------------------------------------------- */

@@ -66,8 +66,7 @@ enum rsip_err rsip_engine_register(struct rsip_request *rq)
 
 	if (rq->c)
 		return already(rq);
-	if (e->conf.client_net_cnt &&
-	    !rsip_engine_in_nets(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
+	if (!rsip_engine_may_be_client(e->client_nets, e->conf.client_net_cnt, rq->from->addr))
 		return RSIP_ERR_REGISTRATION_DENIED;
 	if (udp && !rsip_engine_unechoed_room(e, rq->from->iface, rq->now_ns))
 		return rsip_engine_silence(rq, RSIP_ENGINE_DROP_UNECHOED_LIMIT);

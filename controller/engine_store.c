@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine_priv.h"
+#include "hosts6.h"
 #include "log.h"
 
 static void fill_answer(struct rsip_store_answer *out, const struct rsip_answered *a)
@@ -43,6 +44,7 @@ static struct rsip_store_client row_of(const struct rsip_engine *e, const struct
 		.key_id = s->key_id,
 	};
 
+	rsip_hosts6_copy(c->host, row.host6);
 	snprintf(row.iface, sizeof(row.iface), "%s", e->conf.iface_name(e->conf.arg, c->iface));
 	fill_answer(&row.last, &s->last);
 	return row;

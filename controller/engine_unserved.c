@@ -18,7 +18,7 @@ static bool may_be_here(const struct rsip_engine_change *conf, const struct rsip
 {
 	if (conf->udp_off && c->transport == RSIP_TRANSPORT_UDP) /* RFC 3103 5: it cannot go on over TCP */
 		return false;
-	return !conf->client_net_cnt || rsip_engine_in_nets(conf->client_nets, conf->client_net_cnt, c->host);
+	return rsip_engine_may_be_client(conf->client_nets, conf->client_net_cnt, c->host);
 }
 
 /* Is there a key with which its messages would count, or need there be none?  engine_auth.c */

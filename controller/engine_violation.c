@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Errors not from the protocol: a host's packets break a rule and the host is told (RFC 3103 10.4). */
 #include "engine_priv.h"
+#include "hosts6.h"
 #include "log.h"
 
 /* Which error a violation is, in the order of engine_session.told_ns. */
@@ -81,7 +82,7 @@ void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, ui
 	s = rsip_engine_session_of(e, c);
 	if (!err || !s || told_lately(s, err, now_ns))
 		return;
-	log_debug("client %u (%s) is told of its packets: error %d", c->client_id, rsip_ip4(c->host), err);
+	log_debug("client %u (%s) is told of its packets: error %d", c->client_id, rsip_host_text(c->host), err);
 	rsip_engine_count_error(e, err);
 	rsip_engine_async_queue(e, c, RSIP_MSG_ERROR_RESPONSE, v->bind_id, err);
 	if (!e->busy)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "flow.h"
+#include "hosts6.h"
 
 const struct rsip_flow_policy rsip_flow_default = {
 	.name = "default",
@@ -13,7 +14,7 @@ const struct rsip_flow_policy rsip_flow_default = {
 static bool has_client(const struct rsip_flow_policy *p, __be32 host)
 {
 	for (uint32_t i = 0; i < p->client_cnt; i++)
-		if ((host & p->client[i].mask) == p->client[i].addr)
+		if (rsip_net_has(&p->client[i], host))
 			return true;
 	return !p->client_cnt;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "keys.h"
+#include "hosts6.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -113,8 +114,25 @@ static struct rsip_key *find_in(struct rsip_keys *keys, __be32 source, unsigned 
 	return p ? p->key : NULL;
 }
 
+static struct rsip_key *find_around6(struct rsip_keys *keys, __be32 source)
+{
+	struct rsip_net net;
+	struct place *p;
+
+	for (uint32_t length = 129; length-- > 0;) {
+		if (!rsip_net6_around(source, length, &net))
+			continue;
+		HASH_FIND(hh, keys->by_net, &net, sizeof(net), p);
+		if (p)
+			return p->key;
+	}
+	return NULL;
+}
+
 struct rsip_key *rsip_keys_of(struct rsip_keys *keys, __be32 source)
 {
+	if (RSIP_HOST6_IS(source))
+		return find_around6(keys, source);
 	for (int length = 32; length >= 0; length--) { /* the closest network first */
 		struct rsip_key *key =
 			keys->lengths >> length & 1 ? find_in(keys, source, (unsigned int)length) : NULL;
@@ -128,7 +146,7 @@ struct rsip_key *rsip_keys_of(struct rsip_keys *keys, __be32 source)
 bool rsip_key_is_of(const struct rsip_key *key, __be32 source)
 {
 	for (uint32_t i = 0; i < key->conf.net_cnt; i++)
-		if ((source & key->conf.net[i].mask) == key->conf.net[i].addr)
+		if (rsip_net_has(&key->conf.net[i], source))
 			return true;
 	return false;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lease_priv.h"
+#include "hosts6.h"
 #include "log.h"
 #include "util.h"
 
@@ -348,7 +349,7 @@ static int drop_row(struct rsip_lease *lm, const struct rsip_store_lease *row, i
 	struct rsip_journal_mark mark = { 0, 0 };
 
 	log_warn("a lease of the store is dropped: bind %u of client %u (%s): %s", row->bind_id, row->client_id,
-		 rsip_ip4(row->host), err == -ENOENT ? "no pool offers it any more" : "it contradicts another");
+		 rsip_host_text(row->host), err == -ENOENT ? "no pool offers it any more" : "it contradicts another");
 	if (held)
 		tell_gone(lm, row, held, RSIP_END_REFUSED, now_ns);
 	free(held);

@@ -9,7 +9,7 @@
 
 uint16_t lease_mtu(const struct bind *b)
 {
-	uint32_t front = RSIP_TUNNEL_LEN(b->row.tunnel), path = b->client ? b->client->pub.path_mtu : 0;
+	uint32_t front = RSIP_FRONT_LEN(b->row.host, b->row.tunnel), path = b->client ? b->client->pub.path_mtu : 0;
 
 	return path && path - front < b->row.mtu ? (uint16_t)(path - front) : b->row.mtu;
 }
@@ -24,7 +24,7 @@ static void follow(struct rsip_lease *lm, struct client *c)
 static bool is_lower(const struct client *c, uint16_t mtu)
 {
 	for (const struct bind *b = c->binds; b; b = b->next)
-		if (mtu < lease_mtu(b) + RSIP_TUNNEL_LEN(b->row.tunnel))
+		if (mtu < lease_mtu(b) + RSIP_FRONT_LEN(b->row.host, b->row.tunnel))
 			return true;
 	return false;
 }
@@ -56,7 +56,7 @@ void lease_path_forget(struct rsip_lease *lm, struct client *c)
 /* The clock begins anew: when it was learned is not written anywhere. */
 void lease_path_found(struct rsip_lease *lm, struct bind *b, uint16_t mtu, uint64_t now_ns)
 {
-	uint32_t path = mtu + RSIP_TUNNEL_LEN(b->row.tunnel);
+	uint32_t path = mtu + RSIP_FRONT_LEN(b->row.host, b->row.tunnel);
 
 	if (mtu < b->row.mtu && path >= RSIP_PATH_MTU_MIN)
 		rsip_lease_path_mtu(lm, &b->client->pub, (uint16_t)path, now_ns);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "hosts6.h"
 #include "server_priv.h"
 #include "service.h"
 #include "util.h"
@@ -60,6 +61,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	rsip_hops_refresh(s->hops, HOPS_A_TICK);
 	dp->ops->alive(dp, now_ns);
 	if (due(&s->housekeep_ns, now_ns, RSIP_NS_PER_S)) {
+		rsip_hosts6_tick(now_ns);
 		dp->ops->housekeep(dp, now_ns);
 		rsip_alloclog_check(s->alloclog);
 		rsip_ctl_tell_lost(s->ctl);
@@ -191,8 +193,9 @@ int rsip_server_run(struct rsip_server *s)
 
 	for (int i = 0; i < s->iface_cnt; i++)
 		if (s->iface[i].rec.role == RSIP_ROLE_PRIVATE)
-			log_info("serving on %s, %s port %d, %s", s->iface[i].rec.name,
-				 rsip_ip4(s->iface[i].rec.endpoint), RSIP_PORT,
+			log_info("serving on %s, %s%s%s port %d, %s", s->iface[i].rec.name,
+				 rsip_ip4(s->iface[i].rec.endpoint), s->iface[i].rec.endpoint6[0] ? " and " : "",
+				 s->iface[i].rec.endpoint6[0] ? rsip_ip6(s->iface[i].rec.endpoint6) : "", RSIP_PORT,
 				 s->conf->udp ? "UDP and TCP" : "TCP");
 	log_info("rsipd %s is ready: took over %u bindings of %u clients", RSIP_PACKAGE_VERSION,
 		 ctx->adopted_binds, ctx->adopted_clients);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "nexthop.h"
+#include "hosts6.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
@@ -21,8 +22,9 @@
 
 struct neigh_key {
 	uint32_t ifindex;
-	__be32 addr;
+	struct rsip_rtnl_addr addr;
 };
+_Static_assert(sizeof(struct neigh_key) == 24, "a hole in the key of a hash");
 
 struct host;
 
@@ -46,7 +48,7 @@ struct host {
 
 struct rsip_hops {
 	struct rsip_rtnl rtnl;
-	int probe; /* UDP */
+	int probe, probe6; /* UDP; probe6 may be -1 */
 	struct rsip_hops_sink sink;
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
 	int iface_cnt;
@@ -76,16 +78,16 @@ static bool is_private(const struct rsip_hops *nh, uint32_t ifindex)
 
 /* ---- neighbours ------------------------------------------------------------------------------- */
 
-static struct neigh *neigh_find(struct rsip_hops *nh, uint32_t ifindex, __be32 addr)
+static struct neigh *neigh_find(struct rsip_hops *nh, uint32_t ifindex, const struct rsip_rtnl_addr *addr)
 {
-	struct neigh_key key = {ifindex, addr};
+	struct neigh_key key = {ifindex, *addr};
 	struct neigh *n;
 
 	HASH_FIND(hh, nh->neighs, &key, sizeof(key), n);
 	return n;
 }
 
-static struct neigh *neigh_get(struct rsip_hops *nh, uint32_t ifindex, __be32 addr)
+static struct neigh *neigh_get(struct rsip_hops *nh, uint32_t ifindex, const struct rsip_rtnl_addr *addr)
 {
 	struct neigh *n = neigh_find(nh, ifindex, addr);
 
@@ -95,7 +97,7 @@ static struct neigh *neigh_get(struct rsip_hops *nh, uint32_t ifindex, __be32 ad
 	if (!n)
 		return NULL;
 	n->key.ifindex = ifindex;
-	n->key.addr = addr;
+	n->key.addr = *addr;
 	HASH_ADD(hh, nh->neighs, key, sizeof(n->key), n);
 	return n;
 }
@@ -152,18 +154,20 @@ static void on_neigh(struct rsip_hops *nh, const struct nlmsghdr *msg)
 	if (!rsip_rtnl_neigh(msg, &seen))
 		return;
 	if (!is_private(nh, seen.ifindex)) {
+		if (seen.addr.family != AF_INET)
+			return; /* what leaves there is IPv4 */
 		nh->sink.routes_changed(nh->sink.arg);
 		return;
 	}
 	if (seen.gone) {
 		/* The kernel drops what it has not used itself; the data plane uses it without the
 		 * kernel. */
-		n = neigh_find(nh, seen.ifindex, seen.addr);
+		n = neigh_find(nh, seen.ifindex, &seen.addr);
 		if (n)
 			neigh_drop_unused(nh, n);
 		return;
 	}
-	n = seen.valid ? neigh_get(nh, seen.ifindex, seen.addr) : NULL;
+	n = seen.valid ? neigh_get(nh, seen.ifindex, &seen.addr) : NULL;
 	if (n)
 		neigh_learn(nh, n, seen.mac);
 }
@@ -223,31 +227,49 @@ static void host_detach(struct rsip_hops *nh, struct host *h)
  */
 static void host_look_for(struct rsip_hops *nh, struct host *h)
 {
+	const uint8_t *addr6 = rsip_hosts6_addr(h->addr);
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(DISCARD_PORT), .sin_addr.s_addr = h->addr};
+	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(DISCARD_PORT)};
+	ssize_t sent;
 
 	if (h->word) {
 		h->word = 0;
 		nh->sink.host_changed(nh->sink.arg, h->addr, 0);
 	}
-	if (sendto(nh->probe, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
-		log_debug("cannot look for the neighbour toward host %s: %s", rsip_ip4(h->addr), strerror(errno));
+	if (addr6)
+		memcpy(&to6.sin6_addr, addr6, sizeof(to6.sin6_addr));
+	sent = addr6 ? sendto(nh->probe6, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to6, sizeof(to6))
+		     : sendto(nh->probe, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to));
+	if (sent < 0)
+		log_debug("cannot look for the neighbour toward host %s: %s", rsip_host_text(h->addr), strerror(errno));
+}
+
+/* What it is called on the wire; false: nobody's handle. */
+static bool wire_addr(__be32 host, struct rsip_rtnl_addr *out)
+{
+	const uint8_t *addr6 = rsip_hosts6_addr(host);
+
+	memset(out, 0, sizeof(*out));
+	out->family = addr6 ? AF_INET6 : AF_INET;
+	memcpy(out->addr, addr6 ? addr6 : (const uint8_t *)&host, addr6 ? 16 : sizeof(host));
+	return addr6 || !RSIP_HOST6_IS(host);
 }
 
 static void host_route(struct rsip_hops *nh, struct host *h, uint32_t ifindex)
 {
+	struct rsip_rtnl_addr addr, via;
 	struct neigh *n;
-	__be32 via;
 
 	h->generation = nh->generation;
-	if (rsip_rtnl_ask_route(&nh->rtnl, h->addr, ifindex, &via)) {
-		log_debug("no route to host %s by its own interface", rsip_ip4(h->addr));
+	if (!wire_addr(h->addr, &addr) || rsip_rtnl_ask_route(&nh->rtnl, &addr, ifindex, &via)) {
+		log_debug("no route to host %s by its own interface", rsip_host_text(h->addr));
 		host_detach(nh, h);
 		return;
 	}
-	if (h->via && h->via->key.addr == via && h->via->key.ifindex == ifindex)
+	if (h->via && !memcmp(&h->via->key.addr, &via, sizeof(via)) && h->via->key.ifindex == ifindex)
 		return;
 	host_detach(nh, h);
-	n = neigh_get(nh, ifindex, via);
+	n = neigh_get(nh, ifindex, &via);
 	if (!n)
 		return;
 	h->via = n;
@@ -284,7 +306,7 @@ uint64_t rsip_hops_find(struct rsip_hops *nh, __be32 host, uint16_t iface)
 		host_route(nh, h, rec->ifindex);
 	}
 	if (h->via && !h->via->known)
-		rsip_rtnl_ask_neigh(&nh->rtnl, h->via->key.ifindex, h->via->key.addr, on_event, nh);
+		rsip_rtnl_ask_neigh(&nh->rtnl, h->via->key.ifindex, &h->via->key.addr, on_event, nh);
 	h->word = host_word(h);
 	return h->word;
 }
@@ -375,6 +397,7 @@ int rsip_hops_open(const struct rsip_dp_iface *ifaces, int iface_cnt,
 	nh->iface_cnt = iface_cnt;
 	memcpy(nh->iface, ifaces, (size_t)iface_cnt * sizeof(*ifaces));
 	nh->probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	nh->probe6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* a kernel without IPv6 has no such hosts */
 	err = nh->probe < 0 ? -errno : rsip_rtnl_open(&nh->rtnl);
 	if (!err)
 		err = rsip_rtnl_dump_neighs(&nh->rtnl, on_event, nh);
@@ -405,6 +428,8 @@ void rsip_hops_close(struct rsip_hops *nh)
 	rsip_rtnl_close(&nh->rtnl);
 	if (nh->probe >= 0)
 		close(nh->probe);
+	if (nh->probe6 >= 0)
+		close(nh->probe6);
 	free(nh);
 }
 
@@ -439,4 +464,37 @@ int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struc
 	}
 	freeifaddrs(list);
 	return cnt;
+}
+
+static bool serves6(const struct rsip_dp_iface *ifaces, int iface_cnt, const char *name)
+{
+	for (int i = 0; i < iface_cnt; i++)
+		if (ifaces[i].rec.role == RSIP_ROLE_PRIVATE && ifaces[i].rec.endpoint6[0] &&
+		    !strcmp(ifaces[i].rec.name, name))
+			return true;
+	return false;
+}
+
+void rsip_hops_connected6(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_conf_nets *nets)
+{
+	struct ifaddrs *list, *a;
+
+	if (getifaddrs(&list))
+		return;
+	for (a = list; a; a = a->ifa_next) {
+		const struct in6_addr *addr, *mask;
+		uint32_t len = 0;
+
+		if (!a->ifa_addr || !a->ifa_netmask || a->ifa_addr->sa_family != AF_INET6 ||
+		    !serves6(ifaces, iface_cnt, a->ifa_name))
+			continue;
+		addr = &((const struct sockaddr_in6 *)(const void *)a->ifa_addr)->sin6_addr;
+		mask = &((const struct sockaddr_in6 *)(const void *)a->ifa_netmask)->sin6_addr;
+		for (int i = 0; i < 16; i++)
+			len += (uint32_t)__builtin_popcount(mask->s6_addr[i]);
+		if (!IN6_IS_ADDR_LINKLOCAL(addr) && nets->cnt < RSIP_MAX_NETS &&
+		    !rsip_net6_make(addr->s6_addr, len, &nets->net[nets->cnt]))
+			nets->cnt++;
+	}
+	freeifaddrs(list);
 }

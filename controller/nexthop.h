@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <linux/types.h>
 
+#include "config.h"
 #include "dataplane.h"
 
 struct rsip_hops;
@@ -54,5 +55,7 @@ bool rsip_hops_refresh(struct rsip_hops *nh, uint32_t max);
  * at most max. */
 int rsip_hops_connected(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_net *out,
 			int max);
+/* Adds the IPv6 networks that are connected to private interfaces with such an endpoint. */
+void rsip_hops_connected6(const struct rsip_dp_iface *ifaces, int iface_cnt, struct rsip_conf_nets *nets);
 
 #endif

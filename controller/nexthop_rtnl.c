@@ -25,20 +25,34 @@ static int attr_into(const struct nlattr *attr, void *arg)
 
 #define ATTR_MAX ((RTA_MAX > NDA_MAX ? RTA_MAX : NDA_MAX) + 1)
 
+static uint16_t addr_len(uint32_t family)
+{
+	return family == AF_INET6 ? 16 : 4;
+}
+
+static bool addr_from(const struct nlattr *attr, uint8_t family, struct rsip_rtnl_addr *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->family = family;
+	if (!attr || mnl_attr_get_payload_len(attr) != addr_len(family))
+		return false;
+	memcpy(out->addr, mnl_attr_get_payload(attr), addr_len(family));
+	return true;
+}
+
 bool rsip_rtnl_neigh(const struct nlmsghdr *msg, struct rsip_rtnl_neigh *out)
 {
 	const struct ndmsg *nd = mnl_nlmsg_get_payload(msg);
 	const struct nlattr *attr[ATTR_MAX] = {NULL}, *mac;
 
-	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*nd) || nd->ndm_family != AF_INET)
+	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*nd) || (nd->ndm_family != AF_INET && nd->ndm_family != AF_INET6))
 		return false;
 	memset(out, 0, sizeof(*out));
 	out->ifindex = (uint32_t)nd->ndm_ifindex;
 	out->gone = msg->nlmsg_type == RTM_DELNEIGH;
 	mnl_attr_parse(msg, sizeof(*nd), attr_into, attr);
-	if (!attr[NDA_DST] || mnl_attr_get_payload_len(attr[NDA_DST]) != sizeof(out->addr))
+	if (!addr_from(attr[NDA_DST], nd->ndm_family, &out->addr))
 		return false;
-	memcpy(&out->addr, mnl_attr_get_payload(attr[NDA_DST]), sizeof(out->addr));
 	mac = attr[NDA_LLADDR];
 	if (!(nd->ndm_state & NUD_USABLE) || !mac || mnl_attr_get_payload_len(mac) != sizeof(out->mac))
 		return true;
@@ -82,7 +96,7 @@ static int dump_once(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
 	msg->nlmsg_type = RTM_GETNEIGH;
 	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
-	nd->ndm_family = AF_INET;
+	nd->ndm_family = AF_UNSPEC;
 	err = send_query(r, msg);
 	return err ? err : rsip_mnl_read(r->query, r->seq, fn, arg);
 }
@@ -148,7 +162,7 @@ int rsip_rtnl_ask_rules(struct rsip_rtnl *r, bool *there_are)
 
 struct route {
 	uint32_t ifindex;
-	__be32 gateway;
+	struct rsip_rtnl_addr gateway; /* family 0: none, the host is on the link */
 };
 
 static int on_route(const struct nlmsghdr *msg, void *arg)
@@ -163,27 +177,26 @@ static int on_route(const struct nlmsghdr *msg, void *arg)
 	mnl_attr_parse(msg, sizeof(*rt), attr_into, attr);
 	if (attr[RTA_OIF] && mnl_attr_get_payload_len(attr[RTA_OIF]) == sizeof(uint32_t))
 		route->ifindex = mnl_attr_get_u32(attr[RTA_OIF]);
-	if (attr[RTA_GATEWAY] &&
-	    mnl_attr_get_payload_len(attr[RTA_GATEWAY]) == sizeof(route->gateway))
-		memcpy(&route->gateway, mnl_attr_get_payload(attr[RTA_GATEWAY]),
-		       sizeof(route->gateway));
+	if (attr[RTA_GATEWAY] && !addr_from(attr[RTA_GATEWAY], rt->rtm_family, &route->gateway))
+		route->gateway.family = 0;
 	return MNL_CB_STOP;
 }
 
-int rsip_rtnl_ask_route(struct rsip_rtnl *r, __be32 host, uint32_t ifindex, __be32 *via)
+int rsip_rtnl_ask_route(struct rsip_rtnl *r, const struct rsip_rtnl_addr *host, uint32_t ifindex,
+			struct rsip_rtnl_addr *via)
 {
 	char buf[256];
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct route route = {0, 0};
+	struct route route = {.ifindex = 0};
 	struct rtmsg *rt;
 	int err;
 
 	msg->nlmsg_type = RTM_GETROUTE;
 	msg->nlmsg_flags = NLM_F_REQUEST;
 	rt = mnl_nlmsg_put_extra_header(msg, sizeof(*rt));
-	rt->rtm_family = AF_INET;
-	rt->rtm_dst_len = 32;
-	mnl_attr_put_u32(msg, RTA_DST, host);
+	rt->rtm_family = (uint8_t)host->family;
+	rt->rtm_dst_len = (uint8_t)(addr_len(host->family) * 8);
+	mnl_attr_put(msg, RTA_DST, addr_len(host->family), host->addr);
 	mnl_attr_put_u32(msg, RTA_OIF, ifindex);
 	err = send_query(r, msg);
 	if (!err)
@@ -194,11 +207,12 @@ int rsip_rtnl_ask_route(struct rsip_rtnl *r, __be32 host, uint32_t ifindex, __be
 		return err;
 	if (route.ifindex != ifindex)
 		return -ENETUNREACH;
-	*via = route.gateway ? route.gateway : host;
+	*via = route.gateway.family ? route.gateway : *host;
 	return 0;
 }
 
-void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, __be32 addr, mnl_cb_t fn, void *arg)
+void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, const struct rsip_rtnl_addr *addr, mnl_cb_t fn,
+			 void *arg)
 {
 	char buf[256];
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
@@ -207,9 +221,9 @@ void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, __be32 addr, mnl
 	msg->nlmsg_type = RTM_GETNEIGH;
 	msg->nlmsg_flags = NLM_F_REQUEST;
 	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
-	nd->ndm_family = AF_INET;
+	nd->ndm_family = (uint8_t)addr->family;
 	nd->ndm_ifindex = (int)ifindex;
-	mnl_attr_put_u32(msg, NDA_DST, addr);
+	mnl_attr_put(msg, NDA_DST, addr_len(addr->family), addr->addr);
 	if (!send_query(r, msg)) {
 		char answer[READ_SIZE];
 		ssize_t len = mnl_socket_recvfrom(r->query, answer, sizeof(answer));
@@ -239,7 +253,8 @@ int rsip_rtnl_open(struct rsip_rtnl *r)
 	int err, size = EVENT_BUFFER;
 
 	memset(r, 0, sizeof(*r));
-	err = rsip_mnl_open(NETLINK_ROUTE, RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_LINK, &r->events);
+	err = rsip_mnl_open(NETLINK_ROUTE, RTMGRP_NEIGH | RTMGRP_IPV4_ROUTE | RTMGRP_IPV4_RULE | RTMGRP_IPV6_ROUTE | RTMGRP_LINK,
+			    &r->events);
 	if (!err)
 		err = open_query(r);
 	if (err) {

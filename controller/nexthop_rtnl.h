@@ -13,10 +13,15 @@ struct rsip_rtnl {
 	uint32_t seq;
 };
 
+struct rsip_rtnl_addr {
+	uint32_t family; /* AF_INET, AF_INET6 */
+	uint8_t addr[16]; /* 4 or 16 bytes in network order, the rest zero */
+};
+
 /* An entry of the kernel's neighbour table. */
 struct rsip_rtnl_neigh {
 	uint32_t ifindex;
-	__be32 addr;
+	struct rsip_rtnl_addr addr;
 	bool gone;  /* the kernel has deleted it */
 	bool valid; /* mac is good to send to */
 	uint8_t mac[6];
@@ -31,13 +36,15 @@ bool rsip_rtnl_neigh(const struct nlmsghdr *msg, struct rsip_rtnl_neigh *out);
 
 /* Next datagram of events, without waiting: 0, -EAGAIN none, -ENOBUFS some were lost, or another errno. */
 int rsip_rtnl_event(struct rsip_rtnl *r, mnl_cb_t fn, void *arg);
-/* The whole neighbour table, IPv4.  0 or negative errno. */
+/* The whole neighbour table, of both families.  0 or negative errno. */
 int rsip_rtnl_dump_neighs(struct rsip_rtnl *r, mnl_cb_t fn, void *arg);
 /* One neighbour: it may be newer than the last event that was read.  Not known is no message. */
-void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, __be32 addr, mnl_cb_t fn, void *arg);
+void rsip_rtnl_ask_neigh(struct rsip_rtnl *r, uint32_t ifindex, const struct rsip_rtnl_addr *addr, mnl_cb_t fn,
+			 void *arg);
 /* Is there an `ip rule` by which the way of a packet without a mark depends on more than its destination? */
 int rsip_rtnl_ask_rules(struct rsip_rtnl *r, bool *there_are);
 /* The neighbour to which the kernel sends a packet for host out of this interface; -ENETUNREACH: it does not. */
-int rsip_rtnl_ask_route(struct rsip_rtnl *r, __be32 host, uint32_t ifindex, __be32 *via);
+int rsip_rtnl_ask_route(struct rsip_rtnl *r, const struct rsip_rtnl_addr *host, uint32_t ifindex,
+			struct rsip_rtnl_addr *via);
 
 #endif

@@ -55,6 +55,7 @@ static void take_over(struct rsip_server *s, struct rsip_conf *fresh)
 	if (fresh->log_level != conf->log_level)
 		rsip_log_set_level(fresh->log_level);
 	rsip_lease_set_limits(s->ctl_ctx.lm, &fresh->limits);
+	rsip_server_limit_hosts6(fresh);
 	rsip_conf_free(conf);
 	*conf = *fresh;
 	if (rsip_server_set_policy(s))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "restore.h"
+#include "hosts6.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,13 +56,15 @@ static int on_client(void *arg, const struct rsip_store_client *row)
 	struct rsip_lease_client *c;
 	struct rsip_journal_mark mark = { 0, 0 };
 	int iface = iface_of(r->p, row->iface);
-	int err = iface < 0 ? iface : rsip_lease_restore_client(r->p->lm, row, (uint16_t)iface, &c);
+	int err = iface < 0 ? iface : RSIP_HOST6_IS(row->host) ? rsip_hosts6_restore(row->host, row->host6, r->now_ns) : 0;
 
+	if (!err)
+		err = rsip_lease_restore_client(r->p->lm, row, (uint16_t)iface, &c);
 	if (!err)
 		return rsip_engine_restore(r->p->engine, c, row, (uint16_t)iface);
 	if (err == -ENOMEM)
 		return err;
-	log_warn("a registration of the store is dropped: client %u (%s): %s%s", row->client_id, rsip_ip4(row->host),
+	log_warn("a registration of the store is dropped: client %u (%s): %s%s", row->client_id, rsip_host_text(row->host),
 		 err == -ENODEV ? "no private interface is attached as " : "it contradicts another",
 		 err == -ENODEV ? row->iface : "");
 	rsip_journal_gone(r->p->journal, &mark, RSIP_STORE_CLIENT, row->seq);

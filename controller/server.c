@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Puts the parts together: opening them, and the calls between them. */
 #include "server.h"
+#include "hosts6.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,6 +13,8 @@
 #include "log.h"
 #include "server_priv.h"
 #include "util.h"
+
+#define HOST6_REST_S 60
 
 
 const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index)
@@ -86,7 +89,7 @@ static void on_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *nexthop
 	const struct rsip_iface *rec = rsip_server_iface(s, iface);
 
 	*nexthop = rsip_hops_find(s->hops, host, iface);
-	*endpoint = rec ? rec->endpoint : 0;
+	*endpoint = rec && !RSIP_HOST6_IS(host) ? rec->endpoint : 0; /* over IPv6 it is the interface's */
 	*mtu = (uint16_t)(!rec ? 0 : rec->mtu > UINT16_MAX ? UINT16_MAX : rec->mtu);
 }
 
@@ -105,7 +108,7 @@ static void on_host_changed(void *arg, __be32 host, uint64_t word)
 
 	if (!c)
 		return;
-	log_debug("next hop of host %s has changed", rsip_ip4(host));
+	log_debug("next hop of host %s has changed", rsip_host_text(host));
 	rsip_lease_nexthop(s->ctl_ctx.lm, c, word);
 }
 
@@ -190,8 +193,10 @@ void rsip_server_complete_nets(const struct rsip_server *s, struct rsip_conf *co
 			log_warn("no network is connected to the private interfaces: name "
 				 "private_networks");
 	}
-	if (!conf->client_nets.given)
+	if (!conf->client_nets.given) {
 		conf->client_nets = conf->private_nets;
+		rsip_hops_connected6(s->iface, s->iface_cnt, &conf->client_nets);
+	}
 	if (!conf->local_nets.given) /* hosts reach them without us, and only so: no tunnel leads there */
 		conf->local_nets = conf->private_nets;
 	for (uint32_t i = 0; i < conf->pool_cnt; i++)
@@ -393,6 +398,7 @@ static bool refresh_hop(void *arg, const struct rsip_lease_client *c)
 	struct rsip_server *s = arg;
 	uint64_t word = rsip_hops_find(s->hops, c->host, c->iface);
 
+	rsip_hosts6_hold(c->host);
 	if (word)
 		rsip_lease_nexthop(s->ctl_ctx.lm, rsip_lease_by_id(s->ctl_ctx.lm, c->client_id),
 				   word);
@@ -408,6 +414,24 @@ static void end_unserved(struct rsip_server *s, uint64_t now_ns)
 		log_warn("%u hosts that were registered can no longer be served by this configuration", ended);
 }
 
+/* What a host held rests after it at most as long as a freed resource does, and as long as a DE-REGISTER is remembered. */
+void rsip_server_limit_hosts6(const struct rsip_conf *conf)
+{
+	const struct rsip_hosts6_limits limits = {
+		.prefix_len = conf->host_prefix6,
+		.per_prefix = conf->hosts_per_prefix6,
+		.rest_ns = (conf->limits.hold_s + HOST6_REST_S) * RSIP_NS_PER_S,
+	};
+
+	rsip_hosts6_limit(&limits);
+}
+
+static int open_hosts6(struct rsip_server *s, uint64_t now_ns)
+{
+	rsip_server_limit_hosts6(s->conf);
+	return rsip_hosts6_open(s->ctl_ctx.dp, now_ns);
+}
+
 int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 {
 	struct rsip_ctl_context *ctx = &s->ctl_ctx;
@@ -419,6 +443,8 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 	if (!err)
 		err = ctx->dp->ops->config(ctx->dp, &plane);
 
+	if (!err)
+		err = open_hosts6(s, now_ns);
 	if (!err) {
 		step = "create the protocol engine";
 		err = rsip_journal_create(&s->journal);
@@ -461,6 +487,7 @@ void rsip_server_close(struct rsip_server *s)
 		rsip_engine_destroy(s->engine);
 	if (s->ctl_ctx.lm)
 		rsip_lease_destroy(s->ctl_ctx.lm);
+	rsip_hosts6_close();
 	rsip_journal_destroy(s->journal);
 	rsip_hops_close(s->hops);
 	rsip_alloclog_close(s->alloclog);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What happens to leases, told to those who want to know: the log, the allocation log, subscribers of the control socket. */
 #include "log.h"
+#include "hosts6.h"
 #include "server_priv.h"
 #include "util.h"
 
@@ -10,7 +11,8 @@ static void on_client_start(void *arg, const struct rsip_lease_client *c)
 {
 	struct rsip_server *s = arg;
 
-	log_debug("client %u (%s) began over %s", c->client_id, rsip_ip4(c->host), rsip_transport_name(c->transport));
+	rsip_hosts6_hold(c->host);
+	log_debug("client %u (%s) began over %s", c->client_id, rsip_host_text(c->host), rsip_transport_name(c->transport));
 	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
 		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_client(c, NULL), rsip_wall_ns());
 }
@@ -19,10 +21,11 @@ static void on_client_end(void *arg, const struct rsip_lease_client *c, enum rsi
 {
 	struct rsip_server *s = arg;
 
-	log_debug("client %u (%s) ended: %s", c->client_id, rsip_ip4(c->host), rsip_end_name(why));
+	log_debug("client %u (%s) ended: %s", c->client_id, rsip_host_text(c->host), rsip_end_name(why));
 	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
 		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_client(c, rsip_end_name(why)), rsip_wall_ns());
 	rsip_hops_forget(s->hops, c->host);
+	rsip_hosts6_release(c->host, rsip_now_ns());
 }
 
 static void on_refused(void *arg, const struct rsip_from *from, uint8_t type, enum rsip_err err)
@@ -39,7 +42,7 @@ static void on_path_changed(void *arg, const struct rsip_lease_client *c)
 	struct rsip_server *s = arg;
 
 	if (!c->path_mtu)
-		log_debug("path MTU to client %u (%s): tried anew", c->client_id, rsip_ip4(c->host));
+		log_debug("path MTU to client %u (%s): tried anew", c->client_id, rsip_host_text(c->host));
 	if (rsip_ctl_wanted(s->ctl, RSIP_CTL_EVENT_BINDINGS))
 		rsip_ctl_publish(s->ctl, RSIP_CTL_EVENT_BINDINGS, rsip_ctl_event_path(c), rsip_wall_ns());
 }
@@ -84,7 +87,7 @@ static void on_bind_start(void *arg, const struct rsip_lease_client *c, const st
 	publish_lease(arg, c, b, NULL);
 	log_allocation(arg, c, b, false, RSIP_END_HOST, rsip_now_ns());
 	log_debug("binding %u of client %u (%s) began: %s, %s, %u ports, %u ranges of SPIs", b->bind_id, c->client_id,
-		  rsip_ip4(c->host), rsip_method_name(b->method), rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
+		  rsip_host_text(c->host), rsip_method_name(b->method), rsip_ip4(b->local), b->ports.cnt, b->spis.range_cnt);
 }
 
 static void on_bind_end(void *arg, const struct rsip_lease_client *c, const struct rsip_lease_bind *b, enum rsip_end why)
@@ -92,7 +95,7 @@ static void on_bind_end(void *arg, const struct rsip_lease_client *c, const stru
 	publish_lease(arg, c, b, rsip_end_name(why));
 	/* The data plane stopped it in time, whenever we noticed. */
 	log_allocation(arg, c, b, true, why, why == RSIP_END_EXPIRED ? b->expires_ns : rsip_now_ns());
-	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_ip4(c->host), rsip_end_name(why));
+	log_debug("binding %u of client %u (%s) ended: %s", b->bind_id, c->client_id, rsip_host_text(c->host), rsip_end_name(why));
 }
 
 /* The record has an end for each start, also of what ended while no rsipd ran. */
@@ -100,7 +103,7 @@ static void on_bind_gone(void *arg, const struct rsip_lease_client *c, const str
 			 uint64_t at_ns)
 {
 	log_allocation(arg, c, b, true, why, at_ns);
-	log_debug("binding %u of client %u (%s) ended before this start: %s", b->bind_id, c->client_id, rsip_ip4(c->host),
+	log_debug("binding %u of client %u (%s) ended before this start: %s", b->bind_id, c->client_id, rsip_host_text(c->host),
 		  rsip_end_name(why));
 }
 

@@ -56,6 +56,8 @@ struct rsip_key_conf *rsip_server_keys(const struct rsip_conf *conf);
 void rsip_server_forget_keys(struct rsip_key_conf *keys, uint32_t cnt);
 /* Networks that the configuration leaves to the machine. */
 void rsip_server_complete_nets(const struct rsip_server *s, struct rsip_conf *conf);
+/* How handles of hosts with IPv6 addresses are given out. */
+void rsip_server_limit_hosts6(const struct rsip_conf *conf);
 int rsip_server_set_policy(struct rsip_server *s); /* of the data plane */
 /* By its index in the data plane; NULL: there is none. */
 const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index);

@@ -56,6 +56,7 @@ struct rsip_store_client {
 	uint32_t key_id; /* it uses this key; 0: none */
 	uint32_t client_id;
 	__be32 host;
+	uint8_t host6[16]; /* where host is a handle: the address that it stands for */
 	/*
 	 * The private interface that it is on, by name, since numbers change with a reboot.  ":N" is number N, of a
 	 * file that knew no names: no interface has a colon in its name.

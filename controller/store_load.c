@@ -109,6 +109,8 @@ static int read_client(sqlite3_stmt *q, const struct rsip_store_reader *reader)
 		},
 	};
 
+	if (sqlite3_column_bytes(q, 17) == (int)sizeof(c.host6))
+		memcpy(c.host6, sqlite3_column_blob(q, 17), sizeof(c.host6));
 	snprintf(c.iface, sizeof(c.iface), "%s", (const char *)sqlite3_column_text(q, 3));
 	return reader->client(reader->arg, &c);
 }
@@ -170,7 +172,7 @@ static int read_all(struct sqlite_store *s, const struct rsip_store_reader *read
 	if (!err)
 		err = read_rows(s,
 				"SELECT seq, client_id, host, iface, transport, local_policy, remote_policy, start_ns, expires_ns,"
-				" departed_ns, key_id, n, port, type, hash, at_ns, answer FROM client ORDER BY seq",
+				" departed_ns, key_id, n, port, type, hash, at_ns, answer, host6 FROM client ORDER BY seq",
 				reader, read_client);
 	if (!err)
 		err = read_rows(s,

@@ -21,8 +21,8 @@ static const char *const sql[STATEMENTS] = {
 		      " remote_port_cnt, mtu, method, tunnel, kind, start_ns, expires_ns, rest_ns, ports, spis)"
 		      " VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)",
 	[PUT_CLIENT] = "INSERT OR REPLACE INTO client (seq, client_id, host, iface, transport, local_policy, remote_policy,"
-		       " start_ns, expires_ns, departed_ns, key_id, n, port, type, hash, at_ns, answer)"
-		       " VALUES (?1,?2,?3,?17,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+		       " start_ns, expires_ns, departed_ns, key_id, n, port, type, hash, at_ns, answer, host6)"
+		       " VALUES (?1,?2,?3,?17,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?18)",
 	[PUT_KEY] = "INSERT OR REPLACE INTO key (id, mac_seq) VALUES (?1,?2)",
 	[DEL_LEASE] = "DELETE FROM lease WHERE seq = ?1",
 	[DEL_CLIENT] = "DELETE FROM client WHERE seq = ?1",

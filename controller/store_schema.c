@@ -42,6 +42,9 @@ static const char *const step[RSIP_STORE_SCHEMA] = {
 	"ALTER TABLE client ADD COLUMN iface TEXT NOT NULL DEFAULT '';"
 	"UPDATE client SET iface = ':' || iface_number;"
 	"ALTER TABLE client DROP COLUMN iface_number;",
+
+	/* 4: host may be a handle, of this IPv6 address (16 bytes) */
+	"ALTER TABLE client ADD COLUMN host6 BLOB;",
 };
 
 static int failed(sqlite3 *db, char *why, size_t why_len)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "rsip/maps.h"
 #include "store_sqlite.h"
 #include "util.h"
 
@@ -152,6 +153,10 @@ static int put_client(struct sqlite_store *s, const struct rsip_store_client *c)
 		sqlite3_bind_int64(stmt, (int)i + 1, cols[i]);
 	sqlite3_bind_blob(stmt, 16, c->last.bytes, c->last.len, SQLITE_STATIC);
 	sqlite3_bind_text(stmt, 17, c->iface, -1, SQLITE_STATIC);
+	if (RSIP_HOST6_IS(c->host))
+		sqlite3_bind_blob(stmt, 18, c->host6, sizeof(c->host6), SQLITE_STATIC);
+	else
+		sqlite3_bind_null(stmt, 18);
 	return rsip_sqlite_run(s, PUT_CLIENT);
 }
 

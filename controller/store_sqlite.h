@@ -9,7 +9,7 @@
 
 #include "store.h"
 
-#define RSIP_STORE_SCHEMA 3 /* PRAGMA user_version; each step from the one before is in store_schema.c */
+#define RSIP_STORE_SCHEMA 4 /* PRAGMA user_version; each step from the one before is in store_schema.c */
 
 /* The log is folded back into the file after so many pages (store_fold.c).  Fewer: more flushes; more: a longer log. */
 #define RSIP_STORE_WAL_PAGES 2000

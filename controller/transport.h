@@ -7,6 +7,7 @@
 #define RSIP_TRANSPORT_H
 
 #include <event2/event.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +17,14 @@
 
 #define RSIP_ANSWER_MAX 65535
 
+union rsip_sockaddr { /* of either family, which sa.sa_family says */
+	struct sockaddr sa;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
 struct rsip_peer { /* where a message came from, or is to go */
-	__be32 host;
+	__be32 host; /* or its handle: hosts6.h */
 	uint16_t port;	   /* host order */
 	uint16_t iface;	   /* index in rsip_ifaces */
 	uint8_t transport; /* enum rsip_transport */
@@ -28,6 +35,7 @@ struct rsip_peer { /* where a message came from, or is to go */
 struct rsip_transport_stats { /* since start */
 	uint64_t udp_received, udp_answered, udp_limited, udp_send_failed;
 	uint64_t udp_no_port; /* from port 0: no answer would get there */
+	uint64_t udp_no_host; /* from an address that no host can have: 240/4, link-local and such of IPv6 */
 	uint64_t udp_stale; /* waited too long behind others: the host has asked again meanwhile */
 	uint64_t udp_lost; /* the kernel had no room in a socket, or dropped what is told in udp_later: modulo 2^32 */
 	uint64_t udp_later; /* requests of new hosts, while those that are there ask for more than can be served */
@@ -88,7 +96,21 @@ void rsip_tcp_send(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8
 void rsip_tcp_answer(struct rsip_tcp *tcp, const struct rsip_peer *to, const uint8_t *msg, size_t len);
 void rsip_tcp_close(struct rsip_tcp *tcp);
 
-/* A non-blocking socket of this type on one private interface. */
-int rsip_transport_socket(int type, const struct rsip_iface *iface, char *why, size_t why_len);
+/* A non-blocking socket of this type (and AF_INET, AF_INET6) on one private interface. */
+int rsip_transport_socket(int type, int family, const struct rsip_iface *iface, char *why, size_t why_len);
+/* Which hosts does the interface serve?  AF_INET6: has it such an endpoint? */
+bool rsip_transport_serves(const struct rsip_iface *iface, int family);
+
+socklen_t rsip_sockaddr_len(int family);
+uint16_t rsip_sockaddr_port(const union rsip_sockaddr *sa); /* host order */
+/* Where a host is reached; false: nobody's handle. */
+bool rsip_transport_sockaddr(const struct rsip_peer *to, union rsip_sockaddr *sa);
+/*
+ * The host that a source is: its address or handle, held once more until rsip_hosts6_release(); may_begin: it may get a new
+ * handle.  RSIP_HOST6_NOBODY: an IPv6 address that has none, nor gets one.  0: no host can have this address.
+ */
+__be32 rsip_transport_host(const struct rsip_transports *t, const union rsip_sockaddr *from, bool may_begin, uint64_t now_ns);
+/* What the rate of a source is counted under: unknown ones of IPv6 by their network of 64 bits. */
+__be32 rsip_transport_rate_key(const union rsip_sockaddr *from, __be32 host);
 
 #endif

@@ -18,6 +18,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "hosts6.h"
 #include "log.h"
 #include "rsip/wire.h"
 #include "stream.h"
@@ -42,6 +43,7 @@ struct conn {
 	struct rsip_tcp *tcp;
 	struct tcp_host *owner;
 	struct rsip_peer peer;
+	__be32 rate_key;
 	bool held; /* an answer is to come: what follows waits in the peer's socket */
 	uint64_t partial_ns; /* when the message at the front began to wait for its rest; 0: it does
 				not */
@@ -77,7 +79,7 @@ struct listener {
 
 struct rsip_tcp {
 	struct rsip_transports *t;
-	struct listener listener[RSIP_MAX_IFACES];
+	struct listener listener[2 * RSIP_MAX_IFACES]; /* of each family */
 	int cnt;
 	struct tcp_host *hosts;
 	struct conn *conns, *silents;
@@ -176,6 +178,7 @@ static void conn_free(struct rsip_stream *s)
 	h->conn_cnt--;
 	tcp->t->stats.tcp_open--;
 	rsip_stream_fini(&c->stream);
+	rsip_hosts6_release(c->peer.host, rsip_now_ns());
 	free(c);
 	host_put(tcp, h);
 }
@@ -247,7 +250,7 @@ static bool serve(struct rsip_stream *s)
 	long len;
 
 	while ((len = front_message(in)) > 0) {
-		if (!rsip_ratelimit_take(c->tcp->t->limit, c->peer.host, now_ns)) {
+		if (!rsip_ratelimit_take(c->tcp->t->limit, c->rate_key, now_ns)) {
 			c->tcp->t->stats.tcp_paused++;
 			rsip_stream_pause(s, PAUSE_MS);
 			return true;
@@ -285,7 +288,7 @@ static const struct rsip_stream_ops conn_ops = { .serve = serve, .ended = ended,
 
 /* ---- new connections -------------------------------------------------------------------------- */
 
-static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_in *from,
+static struct conn *conn_new(struct listener *l, int fd, const union rsip_sockaddr *from,
 			     struct tcp_host *h)
 {
 	struct conn *c = calloc(1, sizeof(*c));
@@ -301,10 +304,11 @@ static struct conn *conn_new(struct listener *l, int fd, const struct sockaddr_i
 	c->peer = (struct rsip_peer){
 		.conn = ++l->tcp->opened,
 		.host = h->addr,
-		.port = ntohs(from->sin_port),
+		.port = rsip_sockaddr_port(from),
 		.iface = l->iface,
 		.transport = RSIP_TRANSPORT_TCP,
 	};
+	c->rate_key = rsip_transport_rate_key(from, h->addr);
 	return c;
 }
 
@@ -325,17 +329,20 @@ static bool has_room(struct rsip_tcp *tcp, uint64_t now_ns)
 	return true;
 }
 
-static void conn_open(struct listener *l, int fd, const struct sockaddr_in *from)
+static void conn_open(struct listener *l, int fd, const union rsip_sockaddr *from)
 {
 	uint64_t now_ns = rsip_now_ns();
 	struct rsip_tcp *tcp = l->tcp;
 	struct rsip_transports *t = tcp->t;
 	struct tcp_host *h = NULL;
 	struct conn *c = NULL;
+	__be32 host = 0;
 	int one = 1;
 
 	if (has_room(tcp, now_ns))
-		h = host_get(tcp, from->sin_addr.s_addr);
+		host = rsip_transport_host(t, from, true, now_ns);
+	if (host)
+		h = host_get(tcp, host);
 	if (h && h->conn_cnt < t->conf->tcp_connections_per_client)
 		c = conn_new(l, fd, from, h);
 	if (!c) {
@@ -343,6 +350,7 @@ static void conn_open(struct listener *l, int fd, const struct sockaddr_in *from
 		close(fd);
 		if (h)
 			host_put(tcp, h);
+		rsip_hosts6_release(host, now_ns);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -377,9 +385,9 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < ACCEPTS; i++) {
-		struct sockaddr_in from;
+		union rsip_sockaddr from;
 		socklen_t len = sizeof(from);
-		int got = accept4(fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int got = accept4(fd, &from.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (got >= 0) {
 			conn_open(l, got, &from);
@@ -401,35 +409,40 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 
 /* ---- open, send, close ------------------------------------------------------------------------ */
 
+static int listener_open(struct rsip_tcp *tcp, const struct rsip_dp_iface *iface, int family, char *why, size_t why_len)
+{
+	struct listener *l = &tcp->listener[tcp->cnt];
+
+	if (!rsip_transport_serves(&iface->rec, family))
+		return 0;
+	l->fd = rsip_transport_socket(SOCK_STREAM, family, &iface->rec, why, why_len);
+	if (l->fd < 0)
+		return l->fd;
+	l->tcp = tcp;
+	l->iface = (uint16_t)iface->index;
+	tcp->cnt++;
+	return 0;
+}
+
 int rsip_tcp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
 		  struct rsip_tcp **out, char *why, size_t why_len)
 {
 	struct rsip_tcp *tcp = calloc(1, sizeof(*tcp));
+	int err = 0;
 
 	if (!tcp)
 		return -ENOMEM;
 	tcp->t = t;
-	for (int i = 0; i < iface_cnt; i++) {
-		struct listener *l = &tcp->listener[tcp->cnt];
-		int err = 0;
-
-		if (ifaces[i].rec.role != RSIP_ROLE_PRIVATE)
-			continue;
-		l->fd = rsip_transport_socket(SOCK_STREAM, &ifaces[i].rec, why, why_len);
-		if (l->fd < 0) {
-			err = l->fd;
-		} else {
-			l->tcp = tcp;
-			l->iface = (uint16_t)ifaces[i].index;
-			tcp->cnt++;
-		}
-		if (err) {
-			rsip_tcp_close(tcp);
-			return err;
-		}
+	for (int i = 0; i < iface_cnt && !err; i++) {
+		err = listener_open(tcp, &ifaces[i], AF_INET, why, why_len);
+		if (!err)
+			err = listener_open(tcp, &ifaces[i], AF_INET6, why, why_len);
 	}
-	*out = tcp;
-	return 0;
+	if (err)
+		rsip_tcp_close(tcp);
+	else
+		*out = tcp;
+	return err;
 }
 
 int rsip_tcp_start(struct rsip_tcp *tcp)

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "hosts6.h"
 #include "log.h"
 #include "rsip/wire.h"
 #include "transport.h"
@@ -32,7 +33,7 @@
 /* Answers that leave together. */
 struct out {
 	int cnt;
-	struct sockaddr_in to[BATCH];
+	union rsip_sockaddr to[BATCH];
 	struct iovec iov[BATCH];
 	uint8_t msg[BATCH][ANSWER_MAX];
 };
@@ -41,6 +42,7 @@ struct udp_sock {
 	struct rsip_udp *udp;
 	int fd;
 	uint16_t iface; /* index in rsip_ifaces */
+	int family;
 	struct event *ev;
 	bool only_known; /* hosts are heard: only_known_hosts() */
 	uint64_t behind_ns; /* since then there has always been more to read; 0: it had all been read */
@@ -49,18 +51,18 @@ struct udp_sock {
 
 struct rsip_udp {
 	struct rsip_transports *t;
-	struct udp_sock sock[RSIP_MAX_IFACES];
+	struct udp_sock sock[2 * RSIP_MAX_IFACES]; /* of each family */
 	int cnt;
 	uint8_t buf[BATCH][DATAGRAM_MAX];
 };
 
-static void send_to(struct rsip_udp *udp, const struct udp_sock *s, const struct sockaddr_in *to,
+static void send_to(struct rsip_udp *udp, const struct udp_sock *s, const union rsip_sockaddr *to,
 		    const uint8_t *msg, size_t len)
 {
-	if (sendto(s->fd, msg, len, MSG_DONTWAIT, (const struct sockaddr *)to, sizeof(*to)) < 0) {
+	if (sendto(s->fd, msg, len, MSG_DONTWAIT, &to->sa, rsip_sockaddr_len(s->family)) < 0) {
 		/* The host repeats its request and then gets the same answer (RFC 3103 10.1). */
 		udp->t->stats.udp_send_failed++;
-		log_debug("cannot send to %s: %s", rsip_ip4(to->sin_addr.s_addr), strerror(errno));
+		log_debug("cannot send to a host on port %u: %s", rsip_sockaddr_port(to), strerror(errno));
 	}
 }
 
@@ -73,7 +75,7 @@ static void flush(struct udp_sock *s)
 	for (int i = 0; i < s->out.cnt; i++)
 		msg[i].msg_hdr = (struct msghdr){
 			.msg_name = &s->out.to[i],
-			.msg_namelen = sizeof(s->out.to[i]),
+			.msg_namelen = rsip_sockaddr_len(s->family),
 			.msg_iov = &s->out.iov[i],
 			.msg_iovlen = 1,
 		};
@@ -89,7 +91,7 @@ static void flush(struct udp_sock *s)
 	s->out.cnt = 0;
 }
 
-static void answer(struct udp_sock *s, const struct sockaddr_in *to, const uint8_t *msg, size_t len)
+static void answer(struct udp_sock *s, const union rsip_sockaddr *to, const uint8_t *msg, size_t len)
 {
 	struct out *o = &s->out;
 
@@ -105,13 +107,14 @@ static void answer(struct udp_sock *s, const struct sockaddr_in *to, const uint8
 		flush(s);
 }
 
-static void take(struct udp_sock *s, const struct sockaddr_in *from, const uint8_t *msg, size_t len, uint64_t waited_ns,
+static void take(struct udp_sock *s, const union rsip_sockaddr *from, const uint8_t *msg, size_t len, uint64_t waited_ns,
 		 uint64_t now_ns)
 {
 	struct rsip_transports *t = s->udp->t;
+	bool begins = len >= RSIP_HDR_LEN && msg[1] == RSIP_MSG_REGISTER_REQUEST;
 	struct rsip_peer peer = {
-		.host = from->sin_addr.s_addr,
-		.port = ntohs(from->sin_port),
+		.host = rsip_transport_host(t, from, begins, now_ns),
+		.port = rsip_sockaddr_port(from),
 		.iface = s->iface,
 		.transport = RSIP_TRANSPORT_UDP,
 		.waited_ns = waited_ns,
@@ -120,17 +123,23 @@ static void take(struct udp_sock *s, const struct sockaddr_in *from, const uint8
 	size_t answer_len;
 
 	t->stats.udp_received++;
-	if (!peer.port) {
-		t->stats.udp_no_port++;
+	if (!peer.host) {
+		t->stats.udp_no_host++;
 		return;
 	}
-	if (!rsip_ratelimit_take(t->limit, peer.host, now_ns)) {
+	if (!peer.port) {
+		t->stats.udp_no_port++;
+		goto out;
+	}
+	if (!rsip_ratelimit_take(t->limit, rsip_transport_rate_key(from, peer.host), now_ns)) {
 		t->stats.udp_limited++;
-		return;
+		goto out;
 	}
 	answer_len = t->receive(t->arg, &peer, msg, len, now_ns, t->answer, sizeof(t->answer), &held);
 	if (answer_len)
 		answer(s, from, t->answer, answer_len);
+out:
+	rsip_hosts6_release(peer.host, now_ns); /* a registration holds it itself */
 }
 
 /*
@@ -187,7 +196,7 @@ static int receive_batch(struct rsip_udp *udp, struct udp_sock *s)
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(struct timespec))];
 	} stamp[BATCH];
-	struct sockaddr_in from[BATCH];
+	union rsip_sockaddr from[BATCH];
 	struct iovec iov[BATCH];
 	struct mmsghdr msg[BATCH];
 	uint64_t now_ns, wall_ns;
@@ -215,7 +224,7 @@ static int receive_batch(struct rsip_udp *udp, struct udp_sock *s)
 	for (int i = 0; i < got; i++) {
 		uint64_t waited_ns = age_of(&msg[i].msg_hdr, wall_ns);
 
-		if (msg[i].msg_hdr.msg_namelen != sizeof(from[i]))
+		if (msg[i].msg_hdr.msg_namelen != rsip_sockaddr_len(s->family))
 			continue;
 		if (udp->t->behind && waited_ns > STALE_NS)
 			udp->t->stats.udp_stale++;
@@ -240,37 +249,46 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		event_active(s->ev, EV_READ, 0);
 }
 
+static int sock_open(struct rsip_udp *udp, const struct rsip_dp_iface *iface, int family, char *why, size_t why_len)
+{
+	struct udp_sock *s = &udp->sock[udp->cnt];
+	int size = 4 * 1024 * 1024, one = 1;
+
+	if (!rsip_transport_serves(&iface->rec, family))
+		return 0;
+	s->fd = rsip_transport_socket(SOCK_DGRAM, family, &iface->rec, why, why_len);
+	if (s->fd < 0)
+		return s->fd;
+	/* Room for a site that comes back from a power cut. */
+	if (setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
+	s->udp = udp;
+	s->iface = (uint16_t)iface->index;
+	s->family = family;
+	udp->cnt++;
+	return 0;
+}
+
 int rsip_udp_open(struct rsip_transports *t, const struct rsip_dp_iface *ifaces, int iface_cnt,
 		  struct rsip_udp **out, char *why, size_t why_len)
 {
 	struct rsip_udp *udp = calloc(1, sizeof(*udp));
-	int size = 4 * 1024 * 1024, one = 1;
+	int err = 0;
 
 	if (!udp)
 		return -ENOMEM;
 	udp->t = t;
-	for (int i = 0; i < iface_cnt; i++) {
-		struct udp_sock *s = &udp->sock[udp->cnt];
-
-		if (ifaces[i].rec.role != RSIP_ROLE_PRIVATE)
-			continue;
-		s->fd = rsip_transport_socket(SOCK_DGRAM, &ifaces[i].rec, why, why_len);
-		if (s->fd < 0) {
-			int err = s->fd;
-
-			rsip_udp_close(udp);
-			return err;
-		}
-		/* Room for a site that comes back from a power cut. */
-		if (setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
-			setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-		setsockopt(s->fd, SOL_SOCKET, SO_TIMESTAMPNS, &one, sizeof(one));
-		s->udp = udp;
-		s->iface = (uint16_t)ifaces[i].index;
-		udp->cnt++;
+	for (int i = 0; i < iface_cnt && !err; i++) {
+		err = sock_open(udp, &ifaces[i], AF_INET, why, why_len);
+		if (!err)
+			err = sock_open(udp, &ifaces[i], AF_INET6, why, why_len);
 	}
-	*out = udp;
-	return 0;
+	if (err)
+		rsip_udp_close(udp);
+	else
+		*out = udp;
+	return err;
 }
 
 int rsip_udp_start(struct rsip_udp *udp)
@@ -285,35 +303,37 @@ int rsip_udp_start(struct rsip_udp *udp)
 	return 0;
 }
 
+/* The socket that a host is reached by, and its address; NULL: it is not. */
+static struct udp_sock *way_to(struct rsip_udp *udp, const struct rsip_peer *to, union rsip_sockaddr *addr)
+{
+	if (!rsip_transport_sockaddr(to, addr))
+		return NULL;
+	for (int i = 0; i < udp->cnt; i++)
+		if (udp->sock[i].iface == to->iface && udp->sock[i].family == addr->sa.sa_family)
+			return &udp->sock[i];
+	return NULL;
+}
+
 void rsip_udp_send(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg, size_t len)
 {
-	struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(to->port),
-		.sin_addr.s_addr = to->host,
-	};
+	union rsip_sockaddr addr;
+	struct udp_sock *s = way_to(udp, to, &addr);
 
-	for (int i = 0; i < udp->cnt; i++) {
-		if (udp->sock[i].iface != to->iface)
-			continue;
-		udp->t->stats.async_udp++;
-		send_to(udp, &udp->sock[i], &addr, msg, len);
+	if (!s) {
+		udp->t->stats.async_dropped++;
 		return;
 	}
-	udp->t->stats.async_dropped++;
+	udp->t->stats.async_udp++;
+	send_to(udp, s, &addr, msg, len);
 }
 
 void rsip_udp_answer(struct rsip_udp *udp, const struct rsip_peer *to, const uint8_t *msg, size_t len)
 {
-	const struct sockaddr_in addr = {
-		.sin_family = AF_INET,
-		.sin_port = htons(to->port),
-		.sin_addr.s_addr = to->host,
-	};
+	union rsip_sockaddr addr;
+	struct udp_sock *s = way_to(udp, to, &addr);
 
-	for (int i = 0; i < udp->cnt; i++)
-		if (udp->sock[i].iface == to->iface)
-			answer(&udp->sock[i], &addr, msg, len);
+	if (s)
+		answer(s, &addr, msg, len);
 }
 
 void rsip_udp_flush(struct rsip_udp *udp)

@@ -28,13 +28,13 @@ static const cJSON *sub(const cJSON *obj, const char *name)
 /* ---- status, pools ---- */
 
 /* "IP-IP 1480, GRE 1476" */
-static const char *tunnel_mtus(const cJSON *item, char *buf, size_t size)
+static const char *tunnel_mtus(const cJSON *item, const char *name, char *buf, size_t size)
 {
 	const cJSON *mtu;
 	size_t len = 0;
 
 	*buf = 0;
-	cJSON_ArrayForEach (mtu, sub(item, "tunnel-mtu"))
+	cJSON_ArrayForEach (mtu, sub(item, name))
 		if (len < size)
 			len += (size_t)snprintf(buf + len, size - len, "%s%s %.0f", len ? ", " : "", mtu->string,
 						mtu->valuedouble);
@@ -55,7 +55,12 @@ static void print_interfaces(const cJSON *list)
 		table_cell(&t, 1, "%s", str(item, "role"));
 		table_cell(&t, 2, "%llu", (unsigned long long)num(item, "mtu"));
 		table_cell(&t, 3, "%s", str(item, "endpoint"));
-		table_cell(&t, 4, "%s", tunnel_mtus(item, buf, sizeof(buf)));
+		table_cell(&t, 4, "%s", tunnel_mtus(item, "tunnel-mtu", buf, sizeof(buf)));
+		if (!sub(item, "endpoint6"))
+			continue;
+		table_next(&t);
+		table_cell(&t, 3, "%s", str(item, "endpoint6"));
+		table_cell(&t, 4, "%s", tunnel_mtus(item, "tunnel-mtu6", buf, sizeof(buf)));
 	}
 	table_finish(&t);
 }

@@ -223,10 +223,10 @@ Test(store, what_cannot_be_used_is_refused_with_a_reason)
 	char why[256];
 	FILE *f;
 
-	run_sql("CREATE TABLE x (y); INSERT INTO x VALUES (1); PRAGMA user_version = 4;");
+	run_sql("CREATE TABLE x (y); INSERT INTO x VALUES (1); PRAGMA user_version = 5;");
 	cr_assert_eq(open_fails(why, sizeof(why)), -EPROTO);
 	cr_assert_not_null(strstr(why, "newer rsipd"), "%s", why);
-	cr_assert_not_null(strstr(why, "version 4, this one knows 3"), "%s", why);
+	cr_assert_not_null(strstr(why, "version 5, this one knows 4"), "%s", why);
 	run_sql("DROP TABLE x"); /* it was left alone */
 	unlink(path);
 	f = fopen(path, "w");
