@@ -6,6 +6,8 @@
  *   HOST_A HOST_B --- priv0 (GW_PRIV)  gateway  pub0 (GW_PUB) --- ROUTER --- REMOTE, REMOTE_2
  *           HOST_C --- priv1 (GW_PRIV2)
  *
+ * HOST6_A and HOST6_B have IPv6 addresses on the network of priv0 (GW6_PRIV), HOST6_C on that of priv1.
+ *
  * The pool is PUB_1, PUB_2 and PUB_IDLE, which nobody leases.
  */
 #ifndef RSIP_TEST_CAST_H
@@ -37,10 +39,20 @@
 #define PUB_IDLE CAST_IP(203, 0, 113, 3)
 #define NOT_OURS CAST_IP(203, 0, 113, 99)
 
+/* IPv6 addresses as string literals of sixteen bytes: 2001:db8:1::/64 and 2001:db8:2::/64. */
+#define CAST_NET6(n) "\x20\x01\x0d\xb8\x00" n "\0\0\0\0\0\0\0\0"
+#define HOST6_A CAST_NET6("\x01") "\0\x10"
+#define HOST6_B CAST_NET6("\x01") "\0\x11"
+#define HOST6_C CAST_NET6("\x02") "\0\x12"
+#define STRANGER6 CAST_NET6("\x01") "\0\x99"
+#define GW6_PRIV CAST_NET6("\x01") "\0\x01"
+#define GW6_PRIV2 CAST_NET6("\x02") "\0\x01"
+
 /* MAC addresses as string literals of six bytes. */
 #define MAC_HOST_A "\x02\x00\x00\x00\x0a\x0a"
 #define MAC_HOST_B "\x02\x00\x00\x00\x0a\x0b"
 #define MAC_HOST_C "\x02\x00\x00\x00\x0a\x0c"
+#define MAC_HOST6 "\x02\x00\x00\x00\x0a\x06" /* all of them are behind one router */
 #define MAC_STRANGER "\x02\x00\x00\x00\x0a\x99"
 #define MAC_GW_PRIV "\x02\x00\x00\x00\x02\x01"
 #define MAC_GW_PRIV2 "\x02\x00\x00\x00\x03\x01"

@@ -35,7 +35,7 @@ int gateway_map(int map); /* descriptor of an enum rsip_dp_map */
 /* ---- given ----------------------------------------------------------------------------------- */
 
 struct given {
-	__be32 host, local;
+	__be32 host, local; /* host: an address, or a handle of given_host6() */
 	uint16_t port_first, port_cnt;
 	struct rsip_spi_range spi[4]; /* up to the first with cnt 0 */
 	bool whole; /* RSA-IP */
@@ -57,6 +57,7 @@ struct given {
 #define given_binding(h, l, ...)                                                                   \
 	gateway_bind(&(const struct given){ .host = h, .local = l, __VA_ARGS__ })
 uint32_t gateway_bind(const struct given *g);
+__be32 given_host6(const char *addr); /* the handle of a host with this IPv6 address */
 /* The only listener of h on 500 and 4500 of l for this remote. */
 #define given_ike_listener(h, l, peer)                                                             \
 	given_binding(h, l, .remote = peer, .kind = RSIP_KIND_LISTEN | RSIP_KIND_IKE)
@@ -123,6 +124,11 @@ uint64_t gateway_counter(int cnt);
 #define to_host_b(...) eth(MAC_GW_PRIV, MAC_HOST_B), ip4(GW_PRIV, HOST_B, __VA_ARGS__)
 #define from_host_a(...) eth(MAC_HOST_A, MAC_GW_PRIV), ip4(HOST_A, GW_PRIV, __VA_ARGS__)
 #define from_host_b(...) eth(MAC_HOST_B, MAC_GW_PRIV), ip4(HOST_B, GW_PRIV, __VA_ARGS__)
+
+#define to_host6_a(...) eth(MAC_GW_PRIV, MAC_HOST6), ip6(GW6_PRIV, HOST6_A, __VA_ARGS__)
+#define to_host6_b(...) eth(MAC_GW_PRIV, MAC_HOST6), ip6(GW6_PRIV, HOST6_B, __VA_ARGS__)
+#define from_host6_a(...) eth(MAC_HOST6, MAC_GW_PRIV), ip6(HOST6_A, GW6_PRIV, __VA_ARGS__)
+#define from_host6_b(...) eth(MAC_HOST6, MAC_GW_PRIV), ip6(HOST6_B, GW6_PRIV, __VA_ARGS__)
 
 /* From the public side to the host that has `slot`.  Bytes are those of the inner IP packet. */
 #define expect_tunnelled(in, out, slot)                                                            \

@@ -63,6 +63,7 @@ struct rsip_config gateway_config(void)
 		.spi_buckets = BUCKETS,
 		.pair_buckets = BUCKETS,
 		.remote_buckets = BUCKETS,
+		.max_hosts6 = 14,
 		.mode = RSIP_MODE_NATIVE,
 		.tunnels = RSIP_CONFIG_TUNNELS,
 	};

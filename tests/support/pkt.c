@@ -49,6 +49,8 @@ static uint32_t layer_len(const struct pkt_layer *l)
 		return 28;
 	case PKT_IP4:
 		return 20U + l->options_len;
+	case PKT_IP6:
+		return 40;
 	case PKT_TCP:
 		return 20;
 	case PKT_UDP:
@@ -78,6 +80,8 @@ static uint8_t proto_of(const struct pkt_layer *next)
 	switch (next->kind) {
 	case PKT_IP4:
 		return 4;
+	case PKT_IP6:
+		return 41;
 	case PKT_TCP:
 		return 6;
 	case PKT_UDP:
@@ -108,6 +112,8 @@ static uint16_t eth_type_of(const struct pkt_layer *l)
 		return 0x8100;
 	case PKT_ARP:
 		return 0x0806;
+	case PKT_IP6:
+		return 0x86dd;
 	default:
 		return 0x0800;
 	}
@@ -154,6 +160,17 @@ static void fill_ip4(uint8_t *at, const struct pkt_layer *l, uint32_t len)
 	if (l->options_len)
 		memcpy(at + 20, l->options, l->options_len);
 	put16(at + 10, (uint16_t)(pkt_sum16(at, hdr_len, 0) ^ (l->bad_csum ? 0x5555 : 0)));
+}
+
+/* RFC 8200 3. */
+static void fill_ip6(uint8_t *at, const struct pkt_layer *l, uint32_t len)
+{
+	put32(at, (uint32_t)(l->version ? l->version : 6) << 28 | (uint32_t)l->tos << 20 | l->flow);
+	put16(at + 4, l->total_len ? l->total_len : (uint16_t)(len - 40));
+	at[6] = l->proto ? l->proto : proto_of(l + 1);
+	at[7] = l->ttl || l->ttl_zero ? l->ttl : 64;
+	memcpy(at + 8, l->src6, 16);
+	memcpy(at + 24, l->dst6, 16);
 }
 
 /* Sum over the pseudo header of RFC 768 and 9293. */
@@ -234,6 +251,9 @@ static void fill(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer 
 		break;
 	case PKT_IP4:
 		fill_ip4(at, l, len);
+		break;
+	case PKT_IP6:
+		fill_ip6(at, l, len);
 		break;
 	case PKT_TCP:
 	case PKT_UDP:

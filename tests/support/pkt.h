@@ -31,6 +31,7 @@ enum pkt_kind {
 	PKT_VLAN,
 	PKT_ARP,
 	PKT_IP4,
+	PKT_IP6,
 	PKT_TCP,
 	PKT_UDP,
 	PKT_UDPLITE,
@@ -52,6 +53,8 @@ struct pkt_layer {
 	uint16_t vlan;
 	uint16_t op; /* ARP */
 	__be32 src, dst; /* IP, ARP */
+	const char *src6, *dst6; /* IPv6: sixteen bytes each */
+	uint32_t flow; /* IPv6: flow label; of a packet that is wanted 0 is any */
 	uint8_t ttl; /* 64 */
 	uint8_t tos;
 	uint8_t proto;
@@ -80,6 +83,8 @@ struct pkt_layer {
 	((struct pkt_layer){ .kind = PKT_ETH, .src_mac = s, .dst_mac = d, __VA_ARGS__ })
 #define vlan_tag(id) ((struct pkt_layer){ .kind = PKT_VLAN, .vlan = id })
 #define ip4(s, d, ...) ((struct pkt_layer){ .kind = PKT_IP4, .src = s, .dst = d, __VA_ARGS__ })
+/* tos: traffic class; ttl: hop limit; total_len: payload length. */
+#define ip6(s, d, ...) ((struct pkt_layer){ .kind = PKT_IP6, .src6 = s, .dst6 = d, __VA_ARGS__ })
 #define tcp(s, d) ((struct pkt_layer){ .kind = PKT_TCP, .sport = s, .dport = d })
 #define udp(s, d, ...) ((struct pkt_layer){ .kind = PKT_UDP, .sport = s, .dport = d, __VA_ARGS__ })
 #define udplite(s, d) ((struct pkt_layer){ .kind = PKT_UDPLITE, .sport = s, .dport = d })

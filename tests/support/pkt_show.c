@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Decoding for people: fields by name, so that a failing test says which field differs. */
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -265,6 +266,31 @@ static void decode_ip(struct decoded *d, const uint8_t *p, uint32_t len)
 	}
 }
 
+static void decode_ip6(struct decoded *d, const uint8_t *p, uint32_t len)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (len < 40) {
+		decode_rest(d, p, len);
+		return;
+	}
+	layer(d, "ip6");
+	add(d, "src", "%s", inet_ntop(AF_INET6, p + 8, text, sizeof(text)));
+	add(d, "dst", "%s", inet_ntop(AF_INET6, p + 24, text, sizeof(text)));
+	add(d, "version", "%u", p[0] >> 4);
+	add(d, "class", "0x%02x", (p[0] & 15) << 4 | p[1] >> 4);
+	add(d, "flow", "0x%05x", (p[1] & 15) << 16 | get16(p + 2));
+	add(d, "payload", "%u", get16(p + 4));
+	add(d, "next", "%u", p[6]);
+	add(d, "hops", "%u", p[7]);
+	if (p[6] == 4)
+		decode_ip(d, p + 40, len - 40);
+	else if (p[6] == 47)
+		decode_gre(d, p + 40, len - 40);
+	else
+		decode_rest(d, p + 40, len - 40);
+}
+
 static void decode(struct decoded *d, const uint8_t *p, uint32_t len)
 {
 	uint32_t at = 14;
@@ -284,6 +310,8 @@ static void decode(struct decoded *d, const uint8_t *p, uint32_t len)
 	}
 	if (get16(p + at - 2) == 0x0800) {
 		decode_ip(d, p + at, len - at);
+	} else if (get16(p + at - 2) == 0x86dd) {
+		decode_ip6(d, p + at, len - at);
 	} else if (get16(p + at - 2) == 0x0806 && len >= at + 28) {
 		layer(d, "arp");
 		add(d, "op", "%u", get16(p + at + 6));
