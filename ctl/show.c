@@ -387,7 +387,7 @@ static int one(struct ctl_run *run, const char *noun, const char *id_name)
 	}
 	args = cJSON_CreateObject();
 	errno = 0;
-	if (!removing && !strcmp(noun, "client") && !rsip_ip4_parse(word, &addr)) {
+	if (!removing && !strcmp(noun, "client") && (strchr(word, ':') || !rsip_ip4_parse(word, &addr))) {
 		cJSON_AddStringToObject(args, "host", word);
 	} else {
 		unsigned long long id = strtoull(word, &end, 0);

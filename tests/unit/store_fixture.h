@@ -181,6 +181,7 @@ static inline void expect_both(void)
 	SAME(key_id);
 	SAME(client_id);
 	SAME(host);
+	cr_assert_eq(memcmp(c.host6, got.client.host6, sizeof(c.host6)), 0);
 	cr_assert_str_eq(c.iface, got.client.iface);
 	SAME(transport);
 	SAME(local_policy);

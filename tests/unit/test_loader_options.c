@@ -53,6 +53,26 @@ Test(loader_options, capture_takes_an_interface_and_what_to_look_for)
 	cr_assert_eq(o.capture.snap, 9216);
 }
 
+Test(loader_options, a_private_interface_has_an_end_for_each_family)
+{
+	const __be32 *six = o.iface[0].endpoint6;
+
+	cr_assert_eq(PARSE("--public", "a", "--private", "b,endpoint6=2001:db8::1,endpoint=10.0.0.1"), RSIP_LOADER_RUN);
+	six = o.iface[1].endpoint6;
+	cr_assert_str_eq(rsip_ip6(six), "2001:db8::1");
+	cr_assert_str_eq(rsip_ip4(o.iface[1].endpoint), "10.0.0.1");
+	defaults();
+	cr_assert_eq(config("{\"interfaces\": {\"private\": [{\"name\": \"b\", \"endpoint6\": \"fd00::1\"}]}}"), 0, "%s", why);
+	cr_assert_str_eq(rsip_ip6(o.iface[0].endpoint6), "fd00::1");
+	cr_assert_eq(o.iface[0].endpoint, 0);
+	defaults();
+	cr_assert_eq(PARSE("--public", "a,endpoint6=2001:db8::1", "--private", "b"), RSIP_LOADER_USAGE);
+	defaults();
+	cr_assert_eq(PARSE("--public", "a", "--private", "b,endpoint6=fe80::1"), RSIP_LOADER_USAGE);
+	defaults();
+	cr_assert_eq(PARSE("--public", "a", "--private", "b,endpoint6=2001:db8::1,endpoint6=2001:db8::2"), RSIP_LOADER_USAGE);
+}
+
 Test(loader_options, capture_wants_one_interface_and_numbers)
 {
 	cr_assert_eq(CAPTURE("-n", "5"), RSIP_LOADER_USAGE);

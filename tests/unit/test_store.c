@@ -4,6 +4,7 @@
 #include <sys/mount.h>
 
 #include "journal.h"
+#include "rsip/maps.h"
 #include "store_fixture.h"
 
 TestSuite(store, .init = make_folder, .fini = drop_folder);
@@ -22,6 +23,21 @@ Test(store, every_field_comes_back_from_the_file)
 	cr_assert(!info.fresh);
 	cr_assert_eq(info.secret, secret);
 	expect_both();
+}
+
+/* A host with an IPv6 address: host is its handle. */
+Test(store, a_handle_comes_back_with_its_address)
+{
+	struct rsip_store_change c = { .kind = RSIP_STORE_CLIENT, .seq = 3, .client = a_client(3) };
+
+	c.client.host = RSIP_HOST6_HANDLE(7);
+	memcpy(c.client.host6, "\x20\x01\x0d\xb8\0\1\0\0\0\0\0\0\0\0\0\x0b", 16);
+	open_sqlite();
+	load_at(&boot);
+	cr_assert_eq(store->ops->commit(store, &c, 1, &boot), 0);
+	reopen();
+	cr_assert_eq(got.client.host, c.client.host);
+	cr_assert_eq(memcmp(got.client.host6, c.client.host6, 16), 0);
 }
 
 Test(store, the_twin_in_memory_answers_alike)
