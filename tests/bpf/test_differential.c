@@ -17,6 +17,7 @@
 #define PACKETS_A_WORLD 400
 
 static struct reference ref;
+static __be32 six; /* the handle of HOST6_A */
 static uint64_t rnd;
 static const struct given *theme; /* most packets are about one binding, or few would find any */
 
@@ -52,6 +53,8 @@ static __be32 some_host(void)
 {
 	if (to_theme())
 		return theme->host;
+	if (one_in(4))
+		return one_in(8) ? RSIP_HOST6_HANDLE(1000) : six; /* STRANGER6 or HOST6_A */
 	return PICK(__be32, HOST_A, HOST_A, HOST_B, HOST_B, HOST_C, STRANGER);
 }
 
@@ -77,7 +80,7 @@ static uint16_t some_port(void)
 		return (uint16_t)(theme->remote_port - 1 + below(theme->remote_port_cnt + 2U));
 	if (theme && theme->port_cnt && one_in(2))
 		return (uint16_t)(theme->port_first + below(theme->port_cnt));
-	return PICK(uint16_t, 4000, 4003, 4007, 4008, 4010, 4015, 4016, 4031, 4032, 4175, 4176, 500, 500, 4500, 4500, 53,
+	return PICK(uint16_t, 4000, 4003, 4007, 4008, 4010, 4015, 4016, 4031, 4032, 4175, 4176, 4180, 4183, 500, 500, 4500, 4500, 53,
 		    443, 0, 65535);
 }
 
@@ -86,7 +89,7 @@ static uint32_t some_spi(void)
 	if (theme && one_in(3))
 		return theme->spi[0].first;
 	return PICK(uint32_t, 0xa0000000, 0xa0000003, 0xa0000004, 0xb0000000, 0xb0000005,
-		    0xc0000000, 0x77, 0);
+		    0xc0000000, 0xd0000003, 0x77, 0);
 }
 
 static uint64_t some_cookie(void)
@@ -119,12 +122,14 @@ static void bind_both(struct given g)
 static void new_world(void)
 {
 	memset(&ref, 0, sizeof(ref));
+	ref.six = six;
 	ref.check_mac = one_in(3);
 	given_policy(ref.check_mac ? RSIP_POLICY_CHECK_MAC : 0);
 	bind_both((struct given){
 		.host = HOST_A, .local = PUB_1, ports(4000, 8), spis(0xa0000000, 4)});
 	bind_both((struct given){
 		.host = HOST_B, .local = PUB_1, ports(4008, 8), spis(0xb0000000, 8)});
+	bind_both((struct given){.host = six, .local = PUB_1, ports(4180, 4), spis(0xd0000000, 4)});
 	/* one port, or so many that two blocks are filled */
 	bind_both((struct given){.host = HOST_C, .local = PUB_1, ports(4016, one_in(2) ? 1 : 160)});
 	if (one_in(2))
@@ -176,14 +181,31 @@ static void add_ike(struct layers *to)
 				.flags = PICK(uint8_t, 0, 8, 0x20, 0x28), .non_esp = one_in(2)));
 }
 
+/* With what hosts may put behind it, and what they may not. */
+static void add_ip6(struct layers *to, const char *src, const char *dst, bool is_gre)
+{
+	static const char limit[][9] = { "\x04\0\x04\x01\x04\x01\x01", "\x2f\0\x04\x01\0\x01\x01" };
+	static const char other[][9] = { "\x04\0\x05\x01", "\x04\x01\x04\x01", "\x11\0\x04\x01", "\x04\0\0\x01" };
+	struct pkt_layer l = ip6(src, dst, .tos = (uint8_t)below(256), .flow = below(1 << 20));
+
+	l.tos = one_in(2) ? 0 : l.tos;
+	l.proto = one_in(6) ? 60 : one_in(20) ? PICK(uint8_t, 0, 43, 44, 58, 59) : 0;
+	add(to, l);
+	if (l.proto)
+		add(to, raw(one_in(4) ? other[below(4)] : limit[is_gre], 8));
+}
+
 /* The header of the host's tunnel: mostly of the type that its binding has, with any options. */
 static void add_tunnel(struct layers *to, __be32 host, __be32 us)
 {
 	bool is_gre = theme && theme->tunnel == 2;
 
-	add_ip(to, host, us);
 	if (one_in(8))
 		is_gre = !is_gre;
+	if (RSIP_HOST6_IS(host) && !one_in(10)) /* the tenth is somebody with the handle as his address */
+		add_ip6(to, host == six ? HOST6_A : STRANGER6, us == GW_PRIV ? GW6_PRIV : GW6_PRIV2, is_gre);
+	else
+		add_ip(to, host, us);
 	if (!is_gre)
 		return;
 	add(to, gre(.csum = one_in(3), .key = one_in(4), .seq = one_in(4),
@@ -259,7 +281,8 @@ static struct pkt random_packet(int iface)
 	} else {
 		__be32 host = some_host(), us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
 
-		add(&l, eth(host == HOST_A   ? MAC_HOST_A
+		add(&l, eth(RSIP_HOST6_IS(host) ? MAC_HOST6
+			    : host == HOST_A ? MAC_HOST_A
 			    : host == HOST_B ? MAC_HOST_B
 					     : MAC_HOST_C,
 			    MAC_GW_PRIV));
@@ -298,6 +321,8 @@ static void damage(struct pkt *p, bool tunnelled)
 		p->len = 14 + below(p->len - 13);
 	if (one_in(3))
 		return;
+	if (p->data[12] == 0x86 && p->len > 54)
+		return mend(p, p->data[20] == 60 ? 62 : 54);
 	if (tunnelled && p->len > at)
 		at += (p->data[14] & 15U) * 4;
 	if (tunnelled)
@@ -356,6 +381,7 @@ Test(differential, random_packets_against_the_reference, .init = gateway_up, .fi
 	char where[96];
 
 	rnd = seed * 0x9e3779b97f4a7c15ULL | 1;
+	six = given_host6(HOST6_A);
 	/* as rsipd does when it starts: whose GRE is follows from the bindings from then on */
 	cr_assert_eq(gateway_dp()->ops->foreach(gateway_dp(), rsip_now_ns(), NULL, NULL), 0);
 	for (uint64_t n = 0; n < runs; n++) {

@@ -47,4 +47,56 @@ done
 check_eq "datagrams of 4,000 bytes, in fragments there and back, lost" \
 	"$(inside hosta "$PY" "$LAB_SRC/frags.py" ask $PEER 7 20 4000 2>&1)" 0
 check_eq "nothing was dropped" "$(drops)" 0
+
+# who poses as host A: from host B an IPv4 tunnel packet whose source is A's handle, from A an IPv6 source that nobody registered
+cat >$LAB/pose.py <<'EOT'
+import socket, struct, sys
+kind, local, port, peer, gw, source = sys.argv[1:7]
+def csum(data):
+    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    s = (s >> 16) + (s & 0xffff)
+    return ~(s + (s >> 16)) & 0xffff
+def ip(src, dst, proto, data):
+    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 7, 0, 64, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
+    return h[:10] + struct.pack("!H", csum(h)) + h[12:] + data
+inner = ip(local, peer, 17, struct.pack("!HHHH", int(port), 9, 12, 0) + b"pose")
+if kind == "4":
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    s.sendto(ip(source, gw, 4, inner), (gw, 0))
+else:
+    s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 4)
+    s.bind((source, 0))
+    s.sendto(inner, (gw, 0))
+EOT
+on hosta ip -6 addr add 2001:db8:1::66/64 dev eth0 nodad
+port_a=$(lease hosta port)
+on hostb "$PY" $LAB/pose.py 4 $POOL "$port_a" $PEER $GW_PRIV 240.0.0.1 || not_ok "host B cannot pose"
+check "an IPv4 packet from a handle is dropped" wait_for 5 stat_is src-spoofed 1
+on hosta "$PY" $LAB/pose.py 6 $POOL "$port_a" $PEER $GW6 2001:db8:1::66 || not_ok "host A cannot pose"
+check "so is one from an IPv6 address that nobody registered" wait_for 5 stat_is not-owner 1
+on hosta ip -6 addr del 2001:db8:1::66/64 dev eth0
+
+# rsipd is killed, then the data plane is gone, too: the store has whose the handle is
+bind=$(binding $HOST6 bind-id)
+kill -KILL $RSIPD && wait $RSIPD 2>/dev/null
+check "without rsipd host A goes on" fetch hosta
+rsipd_start
+check_eq "after a restart it has its binding" "$(binding $HOST6 bind-id)" "$bind"
+kill -TERM $RSIPD && wait $RSIPD
+loader detach --config $LAB/rsipd.json >/dev/null 2>&1 || not_ok "detach"
+loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || lab_abort "attach again: $(cat $LAB/attach.log)"
+rsipd_start
+check_eq "and with a new data plane" "$(binding $HOST6 bind-id)" "$bind"
+check "host A fetches the file" fetch hosta
+
+# over TCP, in GRE
+client hosta down >/dev/null || not_ok "host A does not end"
+check_eq "its registration has ended" "$(bindings | grep -c -F $HOST6)" 0
+HOST_GW=$GW6 host_up hosta --ports 16 --tunnel-type GRE || not_ok "host A does not lease in GRE: $(tail -n 2 $LAB/client-hosta.log)"
+check_eq "in GRE the MTU is 1456" "$(binding $HOST6 tunnel) $(binding $HOST6 mtu)" "GRE 1456"
+check "and the file comes" fetch hosta
+LAB_CLIENTS='"10.99.0.0/24", "2001:db8:2::/64"'
+lab_conf
+check "a reload that leaves out the network of host A" ctl reload
+check "ends its registration" wait_for 5 eval '! bindings | grep -q -F $HOST6'
 lab_end

@@ -35,6 +35,37 @@ static void put_macs(struct pkt *out, const char *dst, const char *src)
 	out->data[13] = 0;
 }
 
+static const char *mac_of(__be32 host)
+{
+	if (RSIP_HOST6_IS(host))
+		return MAC_HOST6;
+	return host == HOST_A ? MAC_HOST_A : host == HOST_B ? MAC_HOST_B : MAC_HOST_C;
+}
+
+/* RFC 8200 3, RFC 2473; the flow label is left open. */
+static void put_six(struct pkt *out, const struct ref_binding *b, const struct ip *ip, uint8_t tos)
+{
+	uint32_t more = b->g.tunnel == 2 ? 4 : 0;
+	uint8_t *outer = out->data + 14;
+
+	put_macs(out, MAC_HOST6, MAC_GW_PRIV);
+	out->data[12] = 0x86;
+	out->data[13] = 0xdd;
+	copy_inner(outer + 40 + more, ip, tos, (uint8_t)(ip->ttl - 1));
+	memset(outer, 0, 40 + more);
+	outer[0] = (uint8_t)(0x60 | tos >> 4);
+	outer[1] = (uint8_t)(tos << 4);
+	outer[4] = (uint8_t)((ip->len + more) >> 8);
+	outer[5] = (uint8_t)(ip->len + more);
+	outer[6] = more ? 47 : 4;
+	outer[7] = 64;
+	memcpy(outer + 8, GW6_PRIV, 16);
+	memcpy(outer + 24, HOST6_A, 16);
+	if (more)
+		outer[42] = 8;
+	out->len = 14 + 40 + more + ip->len;
+}
+
 static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struct ip *ip,
 		       uint8_t tos)
 {
@@ -42,11 +73,9 @@ static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struc
 	uint8_t *outer = out->data + 14;
 	uint32_t front = b->g.tunnel == 2 ? 24 : 20;
 
-	put_macs(out,
-		 host == HOST_A	  ? MAC_HOST_A
-		 : host == HOST_B ? MAC_HOST_B
-				  : MAC_HOST_C,
-		 host == HOST_C ? MAC_GW_PRIV2 : MAC_GW_PRIV);
+	if (RSIP_HOST6_IS(host))
+		return put_six(out, b, ip, tos);
+	put_macs(out, mac_of(host), host == HOST_C ? MAC_GW_PRIV2 : MAC_GW_PRIV);
 	copy_inner(outer + front, ip, tos, (uint8_t)(ip->ttl - 1));
 	outer[0] = 0x45;
 	outer[1] = tos;
@@ -84,6 +113,8 @@ static bool is_too_long(const struct ref_binding *b, const struct ip *ip)
 {
 	uint32_t link = b->g.tunnel == 2 ? 1476 : 1480;
 
+	if (RSIP_HOST6_IS(b->g.host)) /* nobody fragments IPv6 on the way */
+		return ip->len > (b->g.mtu ? b->g.mtu : link - 20);
 	return ip->len > (ip->df && b->g.mtu ? b->g.mtu : link);
 }
 
@@ -143,9 +174,7 @@ static void from_public(struct reference *ref, const struct pkt *in, struct ref_
 static int violation(const struct reference *ref, const struct ref_binding *b, const struct key *k,
 		     int iface, const struct ip *outer, const uint8_t *mac)
 {
-	const char *own = b->g.host == HOST_A	? MAC_HOST_A
-			  : b->g.host == HOST_B ? MAC_HOST_B
-						: MAC_HOST_C;
+	const char *own = mac_of(b->g.host);
 	uint8_t first = ref_first_byte(k->remote);
 
 	if (b->g.expired)
@@ -259,7 +288,8 @@ static bool combine_ecn(uint8_t outer, uint8_t *tos)
 static void open_only(struct ref_result *res, const struct pkt *in, const struct ip *ip,
 		      uint8_t tos, int counter)
 {
-	memcpy(res->out.data, in->data, 14);
+	memcpy(res->out.data, in->data, 12);
+	memcpy(res->out.data + 12, "\x08", 2);
 	copy_inner(res->out.data + 14, ip, tos, ip->ttl);
 	res->out.len = 14 + ip->len;
 	res->bytes = ip->len;
@@ -320,7 +350,7 @@ static bool gre_is_leased(const struct reference *ref)
 /* No tunnel of a host's: the kernel's, unless it pretends to come from a pool. */
 static void not_tunnelled(const struct pkt *in, struct ref_result *res)
 {
-	if (ref_is_pool(ref_get_addr(in->data + 14 + 12)))
+	if (in->data[12] == 8 && ref_is_pool(ref_get_addr(in->data + 14 + 12)))
 		drop(res, RSIP_DROP_SRC_SPOOFED);
 	else
 		pass(res, RSIP_CNT_PASSED);
@@ -369,10 +399,54 @@ static int forged_error(const struct reference *ref, const struct ip *ip, __be32
 	return b->g.host == host ? 0 : RSIP_DROP_NOT_OWNER;
 }
 
+static bool is_tunnel(const struct reference *ref, uint8_t proto)
+{
+	return proto == 4 || (proto == 47 && gre_is_leased(ref));
+}
+
+/* The header of a host's tunnel over IPv4.  0, -1: it is the kernel's, or a drop reason. */
+static int read_four(const struct reference *ref, int iface, const struct pkt *in, struct ip *outer)
+{
+	__be32 us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
+
+	if (ref_get_addr(in->data + 14 + 16) != us || !is_tunnel(ref, in->data[14 + 9]))
+		return -1;
+	if (!ref_read_ip(in->data + 14, in->len - 14, outer))
+		return RSIP_DROP_MALFORMED;
+	return ref_first_byte(outer->src) >= 240 ? RSIP_DROP_SRC_SPOOFED : 0;
+}
+
+/* The same over IPv6, with an encapsulation limit or none (docs/ipv6-access.md). */
+static int read_six(const struct reference *ref, int iface, const struct pkt *in, struct ip *outer)
+{
+	const uint8_t *at = in->data + 14;
+	uint32_t avail = in->len - 14;
+	uint8_t next;
+
+	if (avail < 40 || memcmp(at + 24, iface == IF_PRIV ? GW6_PRIV : GW6_PRIV2, 16))
+		return -1;
+	*outer = (struct ip){.at = at, .hlen = 40, .len = 40 + ref_get(at + 4, 2), .proto = at[6], .ttl = at[7],
+			     .tos = (uint8_t)(at[0] << 4 | at[1] >> 4),
+			     .src = memcmp(at + 8, HOST6_A, 16) ? 0 : ref->six};
+	next = outer->proto;
+	if (next == 44 || next == 60) {
+		if (avail < 44 || !is_tunnel(ref, at[40]))
+			return -1;
+		if (next == 44)
+			return RSIP_DROP_OUTER_FRAGMENT;
+		if (at[41] || at[42] != 4)
+			return -1;
+		outer->hlen = 48;
+		outer->proto = at[40];
+	}
+	if (!is_tunnel(ref, outer->proto))
+		return -1;
+	return at[0] >> 4 != 6 || outer->len > avail || outer->len < outer->hlen ? RSIP_DROP_MALFORMED : 0;
+}
+
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		      struct ref_result *res)
 {
-	__be32 us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
 	const struct ref_binding *b;
 	struct ip outer, ip;
 	bool pair = false;
@@ -380,11 +454,11 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 	uint8_t tos;
 	int why, gre = 0;
 
-	if (ref_get_addr(in->data + 14 + 16) != us ||
-	    (in->data[14 + 9] != 4 && (in->data[14 + 9] != 47 || !gre_is_leased(ref))))
+	why = in->data[12] == 8 ? read_four(ref, iface, in, &outer) : read_six(ref, iface, in, &outer);
+	if (why < 0)
 		return not_tunnelled(in, res);
-	if (!ref_read_ip(in->data + 14, in->len - 14, &outer))
-		return drop(res, RSIP_DROP_MALFORMED);
+	if (why)
+		return drop(res, why);
 	if (outer.fragment) {
 		res->mark = RSIP_MARK_TUNNEL;
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
@@ -423,8 +497,10 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 
 void reference_run(struct reference *ref, int iface, const struct pkt *in, struct ref_result *res)
 {
+	bool six = in->data[12] == 0x86 && in->data[13] == 0xdd && iface != IF_PUB;
+
 	*res = (struct ref_result){.out = *in};
-	if (in->len < 14 + 20 || in->data[12] != 8 || in->data[13] || in->data[0] & 1)
+	if (in->len < 14 + 20 || ((in->data[12] != 8 || in->data[13]) && !six) || in->data[0] & 1)
 		return pass(res, RSIP_CNT_PASSED);
 	if (iface == IF_PUB)
 		from_public(ref, in, res);

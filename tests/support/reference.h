@@ -31,6 +31,7 @@ struct ref_learned {
 };
 
 struct reference {
+	__be32 six; /* the handle of HOST6_A; no other host has an IPv6 address */
 	struct ref_binding bindings[REF_BINDINGS];
 	uint32_t binding_cnt;
 	struct ref_learned cookies[REF_LEARNED], spis_out[REF_LEARNED];
