@@ -253,7 +253,7 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
  */
 static __always_inline int rsip_untunnelled(struct rsip_walk *walk, int res)
 {
-	struct iphdr *h = rsip_data(walk->ctx) + walk->l2;
+	struct iphdr *h = rsip_data(walk->ctx) + (walk->l2 & 0xf); /* 0 or 14: said for the verifier */
 
 	if (res != RSIP_PASS || rsip_eth_type(walk) != RSIP_ETH_IPV4 || (void *)(h + 1) > rsip_data_end(walk->ctx))
 		return res;
