@@ -394,7 +394,7 @@ static uint16_t found_mtu(struct rsip_lease *lm, struct found_bind *f)
 {
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
 	int cnt = lm->dp->ops->ifaces(lm->dp, iface, RSIP_MAX_IFACES);
-	uint32_t front = RSIP_TUNNEL_LEN(f->row.tunnel);
+	uint32_t front = RSIP_FRONT_LEN(f->row.host, f->row.tunnel);
 	uint16_t mtu = f->row.mtu;
 
 	for (int i = 0; i < cnt; i++)
