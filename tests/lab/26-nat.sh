@@ -17,6 +17,7 @@ wait_for 10 listens peer 80 || lab_abort "no web server on the peer"
 check "the host with RSIP" inside hosta curl -sS --max-time 5 http://$PEER/hello
 check "the host without, at the same address" on hostb curl -sS --max-time 5 http://$PEER/hello
 check "and its ping, by identifier" on hostb ping -c 2 -W 2 $PEER
+check "in fragments, too, which are put together on the slow path and come back" on hostb ping -q -c 2 -W 2 -s 3000 $PEER
 check_eq "a packet outside the tunnel of a host that has no NAT is rejected" \
 	"$(on hosta ping -c 1 -W 2 $PEER 2>&1 | grep -c 'Packet filtered')" 1
 check_ge "which is counted" "$(on gw nft -j list counter ip rsip_nat stray | js 'd["nftables"][1]["counter"]["packets"]')" 1
