@@ -35,6 +35,14 @@ check_eq "and not at the interface's" "$(seen hosta src=$HOSTA dst=$GW_PRIV prot
 
 start hostb served-b.log "$BIN/rsip-client" exec --state-dir $LAB/client-hostb -- "$PY" -m http.server 8080 --directory $LAB/www
 check "the peer calls host B's listener" wait_for 15 call $POOL:8080
+# the way out may depend on the source: what host B's packets found is not host A's
+one() { inside "$1" taskset -c 0 ping -q -c 1 -W 1 $PEER >/dev/null 2>&1; echo $?; }
+on gw ip rule add pref 100 from $WHOLE blackhole
+check "a rule forbids one address what the other may" wait_for 5 eval '[ "$(one hostb) $(one hosta)" = "0 1" ]'
+for _ in 1 2; do check_eq "host B's ping, then host A's" "$(one hostb) $(one hosta)" "0 1"; done
+on gw ip rule del pref 100
+check "without the rule both come back" wait_for 5 eval '[ "$(one hostb) $(one hosta)" = "0 0" ]'
+
 before=$(bindings)
 kill -KILL $RSIPD
 wait $RSIPD 2>/dev/null
