@@ -252,6 +252,8 @@ install: all ## install below DESTDIR
 	install -D -m 0644 packaging/rsip.network $(DESTDIR)$(NETWORKDIR)/10-rsip.network
 	install -D -m 0644 packaging/rsip-networkmanager.conf $(DESTDIR)$(NMDIR)/10-rsip.conf
 	install -D -m 0644 packaging/rsip.logrotate $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
+	install -D -m 0755 packaging/ppp/ip-up $(DESTDIR)$(SYSCONFDIR)/ppp/ip-up.d/rsip
+	install -D -m 0755 packaging/ppp/ip-down $(DESTDIR)$(SYSCONFDIR)/ppp/ip-down.d/rsip
 	install -m 0644 $(wildcard docs/man/*.8) $(DESTDIR)$(MANDIR)/man8
 	install -m 0644 $(wildcard docs/man/*.5) $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 packaging/rsipd.json $(DESTDIR)$(SYSCONFDIR)/rsip/rsipd.json.example
@@ -262,6 +264,7 @@ install: all ## install below DESTDIR
 uninstall: ## remove what install put there (configuration files of yours stay)
 	rm -f $(addprefix $(DESTDIR)$(SBINDIR)/,$(PROGRAMS)) $(addprefix $(DESTDIR)$(UNITDIR)/,$(notdir $(wildcard packaging/*.service)))
 	rm -f $(DESTDIR)$(DATADIR)/rsip/charon.conf
+	rm -f $(DESTDIR)$(SYSCONFDIR)/ppp/ip-up.d/rsip $(DESTDIR)$(SYSCONFDIR)/ppp/ip-down.d/rsip
 	rm -f $(DESTDIR)$(NETWORKDIR)/10-rsip.network $(DESTDIR)$(NMDIR)/10-rsip.conf
 	rm -f $(DESTDIR)$(TMPFILESDIR)/rsip.conf $(DESTDIR)$(SYSCONFDIR)/logrotate.d/rsip
 	rm -f $(DESTDIR)$(SYSUSERSDIR)/rsip.conf $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(wildcard docs/man/*.8)))

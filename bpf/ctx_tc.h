@@ -5,6 +5,8 @@
 
 #define rsip_ctx __sk_buff /* struct rsip_ctx */
 
+#define RSIP_OUT_IFINDEX 0x80000000U /* instead of an index in rsip_ifaces: a device's own number */
+
 #define RSIP_TC_UNSPEC (-1)
 #define RSIP_TC_SHOT 2
 #define RSIP_TC_REDIRECT 7
@@ -187,8 +189,11 @@ static __always_inline long rsip_ctx_cut_up(struct rsip_ctx *ctx, int cut, __u32
 
 static __always_inline int rsip_ctx_redirect(__u32 iface)
 {
-	struct rsip_iface *out = bpf_map_lookup_elem(&rsip_ifaces, &iface);
+	struct rsip_iface *out;
 
+	if (iface & RSIP_OUT_IFINDEX)
+		return (int)bpf_redirect(iface & ~RSIP_OUT_IFINDEX, 0);
+	out = bpf_map_lookup_elem(&rsip_ifaces, &iface);
 	return out && out->ifindex ? (int)bpf_redirect(out->ifindex, 0) : RSIP_ACT_DROP;
 }
 

@@ -15,6 +15,7 @@
 #define RSIP_CTX_IS_XDP true
 #define RSIP_ACT_PASS XDP_PASS
 #define RSIP_ACT_DROP XDP_DROP
+#define RSIP_OUT_IFINDEX 0x80000000U /* see ctx_tc.h: here nothing goes to such */
 
 static __always_inline void *rsip_data(const struct rsip_ctx *ctx)
 {

@@ -102,7 +102,7 @@ static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip
 static __always_inline void rsip_outer_write(struct iphdr *outer, const struct iphdr *inner, __u16 inner_len,
 					     const struct rsip_binding *rec, __u8 tos)
 {
-	__u32 front = RSIP_TUNNEL_LEN(rec->tunnel), proto = front == RSIP_IP_LEN ? RSIP_PROTO_IPIP : RSIP_PROTO_GRE;
+	__u32 front = rsip_tunnel_len(rec->tunnel), proto = front == RSIP_IP_LEN ? RSIP_PROTO_IPIP : RSIP_PROTO_GRE;
 	__be32 src = rec->endpoint, dst = rec->host, *word = (__be32 *)outer;
 	__be32 first = bpf_htonl(0x45000000U | (__u32)tos << 16 | (inner_len + front));
 	__be32 second = ((const __be32 *)inner)[1] & bpf_htonl(0xffff0000U | RSIP_FRAG_DF); /* identification, DF */
@@ -131,7 +131,7 @@ static __always_inline __u32 rsip_over_ip6(const struct rsip_walk *walk, __be32 
 static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct rsip_ip *ip,
 				      const struct rsip_binding *rec, const struct rsip_hop *hop)
 {
-	__u32 front = RSIP_FRONT_LEN(rec->host, rec->tunnel), over = rsip_over_ip6(walk, rec->host);
+	__u32 front = rsip_tunnel_front(rec->host, rec->tunnel), over = rsip_over_ip6(walk, rec->host);
 	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
@@ -155,7 +155,8 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 		eth->h_proto = bpf_htons(RSIP_ETH_IPV6);
 		return rsip_ip6_write(ctx, RSIP_ETH_LEN | (__u32)(tos >> 8) << 8, front, rec->iface, rec->host);
 	}
-	rsip_outer_write(outer, inner, ip->len, rec, tos >> 8);
+	if (front)
+		rsip_outer_write(outer, inner, ip->len, rec, tos >> 8);
 	return 0;
 }
 
@@ -207,7 +208,9 @@ static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, co
 	struct ethhdr *eth;
 	struct iphdr *inner;
 
-	if (!iface || rsip_trim(ctx, ip, 0) || rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2), rsip_over_ip6(walk, 0)))
+	if (!iface || rsip_trim(ctx, ip, 0))
+		return -RSIP_DROP_INTERNAL;
+	if (ip->off > walk->l2 && rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2), rsip_over_ip6(walk, 0)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	inner = (void *)eth + walk->l2;

@@ -45,6 +45,35 @@ static __always_inline bool rsip_frags_may_not_fit(const struct rsip_walk *walk,
 	return ip->frag && !ip->df && !walk->forwarded && rsip_link_may_not_fit(walk->iface, mtu);
 }
 
+/* Does it fit into the tunnel, and where does that go: hop, walk->out_iface.  As rsip_to_host(). */
+static __always_inline int rsip_way(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_binding *rec,
+				    struct rsip_hop *hop)
+{
+	int err;
+
+	if (ip->frag && rsip_frags_may_not_fit(walk, ip, rsip_link_mtu(rec)))
+		return RSIP_PASS_FRAGMENT;
+	err = ip->seg > rec->mtu ? rsip_too_long(walk, ip, rec) : 0;
+	if (!err)
+		err = rsip_host_hop(walk, rec, hop);
+	walk->out_iface = hop->iface;
+	return err;
+}
+
+/* The same for L2TP, whose interface has an MTU of its own. */
+static __always_inline int rsip_way_l2tp(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_binding *rec)
+{
+	int err = rsip_session_hop(walk, rec);
+
+	if (err)
+		return err;
+	if (ip->frag && rsip_frags_may_not_fit(walk, ip, walk->mtu))
+		return RSIP_PASS_FRAGMENT;
+	if (ip->seg <= walk->mtu)
+		return 0;
+	return ip->df ? -RSIP_DROP_TOO_BIG : RSIP_PASS_SLOW;
+}
+
 /*
  * A packet whose binding is found: the last checks, then into the tunnel.  0, RSIP_PASS_SLOW (it must be
  * fragmented: untouched as yet), RSIP_PASS_FRAGMENT (so may others of its packet), RSIP_PASS_TC or -RSIP_DROP_*.
@@ -71,19 +100,15 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 		return err;
 	if (ip->ttl <= 1 && !walk->forwarded)
 		return -RSIP_DROP_TTL_EXCEEDED;
+	if (RSIP_CTX_IS_XDP && rec->tunnel == RSIP_TUNNEL_L2TP)
+		return RSIP_PASS_TC; /* XDP has no way into a PPP interface */
 	walk->mtu = rec->mtu;
-	if (ip->frag && rsip_frags_may_not_fit(walk, ip, rsip_link_mtu(rec)))
-		return RSIP_PASS_FRAGMENT;
-	err = ip->seg > rec->mtu ? rsip_too_long(walk, ip, rec) : 0;
-	if (err)
-		return err;
-	err = rsip_host_hop(walk, rec, &hop);
+	err = rec->tunnel == RSIP_TUNNEL_L2TP ? rsip_way_l2tp(walk, ip, rec) : rsip_way(walk, ip, rec, &hop);
 	if (err)
 		return err;
 	rsip_ike_answered(key, rec->learned, walk->now);
 	walk->guesses = key->guessed;
 	walk->in_slot = slot;
-	walk->out_iface = hop.iface;
 	walk->bytes = ip->len;
 	return rsip_encap(walk, ip, rec, &hop);
 }

@@ -88,6 +88,17 @@ struct {
 	__uint(max_entries, RSIP_EVENTS_SIZE);
 } rsip_events SEC(".maps");
 
+/* Whose L2TP session is this PPP interface?  loader -> packets. */
+RSIP_HASH(rsip_sessions, __u32, struct rsip_session, RSIP_MAX_SESSIONS);
+
+/* Which PPP interface leads to this host?  loader -> packets; the kernel removes what has gone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, RSIP_MAX_SESSIONS);
+	__type(key, __be32);
+	__type(value, __u32);
+} rsip_ppp_of SEC(".maps");
+
 /* Where does this interface's traffic go out?  loader -> packets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);

@@ -151,6 +151,26 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	return rsip_to_public(walk, ip);
 }
 
+/* Out of a host's PPP interface: the kernel has opened the tunnel.  What the link itself says to us is the kernel's. */
+static __always_inline int rsip_outbound_l2tp(struct rsip_walk *walk, const struct rsip_session *session)
+{
+	struct rsip_ip outer = { .saddr = session->host, .daddr = session->endpoint }, inner = {};
+	int err;
+
+	if (rsip_eth_type(walk) != RSIP_ETH_IPV4)
+		return RSIP_PASS;
+	err = rsip_ip_read(walk->ctx, 0, rsip_frame_len(walk->ctx), &inner);
+	if (err)
+		return err;
+	if (inner.daddr == session->own && inner.saddr == session->peer)
+		return RSIP_PASS;
+	if (RSIP_READ(session->ifindex) != rsip_ctx_ifindex(walk->ctx))
+		return -RSIP_DROP_NO_SESSION; /* it ends right now */
+	outer.tos = inner.tos & ~RSIP_ECN_MASK; /* nobody has seen the outer one */
+	walk->tunnel = RSIP_TUNNEL_L2TP;
+	return rsip_outbound_inner(walk, &outer, &inner);
+}
+
 /* At most 60, said for the verifier: a function of its own may have written it. */
 static __always_inline __u32 rsip_outer_hlen(const struct rsip_ip *outer)
 {

@@ -130,7 +130,7 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 	/* what is found by the pair may be another binding of the pair's, with another type and end */
 	if (rec->tunnel != walk->tunnel && !(key->by_pair >> walk->tunnel & 1))
 		return -RSIP_DROP_WRONG_TUNNEL;
-	if (rec->endpoint != endpoint && !key->by_pair)
+	if (rec->endpoint != endpoint && !key->by_pair && walk->tunnel != RSIP_TUNNEL_L2TP)
 		return -RSIP_DROP_WRONG_TUNNEL;
 	if (walk->l2 && policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
 		return -RSIP_DROP_WRONG_MAC;

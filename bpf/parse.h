@@ -53,7 +53,7 @@ struct rsip_walk {
 	__u32 cpu;
 	__u32 iface; /* of arrival */
 	__u32 l2; /* bytes of link-layer header in front of IP: RSIP_ETH_LEN, or 0 on a device without */
-	__u32 out_iface; /* index in rsip_devs */
+	__u32 out_iface; /* index in rsip_devs; or RSIP_OUT_IFINDEX and a device's number */
 	__u32 bytes; /* of the inner packet */
 	__u32 in_slot; /* binding that received the packet, or 0 */
 	__u32 out_slot; /* binding that sent it, or 0 */

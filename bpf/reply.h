@@ -226,7 +226,7 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 	r.host = walk->tunnel_src;
 	r.endpoint = walk->tunnel_dst;
 	r.iface = walk->iface;
-	r.front = walk->tunnel_src ? RSIP_FRONT_LEN(walk->tunnel_src, walk->tunnel) : 0;
+	r.front = walk->tunnel_src ? rsip_tunnel_front(walk->tunnel_src, walk->tunnel) : 0;
 	r.what = res == -RSIP_DROP_TOO_BIG ? RSIP_ICMP_TOO_BIG : RSIP_ICMP_TTL;
 	r.mtu = res == -RSIP_DROP_TOO_BIG ? (__u16)walk->mtu : 0;
 	__builtin_memcpy(r.mac, iface->mac, 6);
@@ -272,7 +272,7 @@ static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const s
 	icmp[0] = 0;
 	rsip_csum_replace((__sum16 *)&icmp[1], bpf_htons(0x0800), 0);
 	rsip_reply_turn(h, ip->daddr, ip->saddr);
-	if (walk->tunnel_src && !RSIP_HOST6_IS(walk->tunnel_src))
+	if (walk->tunnel_src && !RSIP_HOST6_IS(walk->tunnel_src) && walk->tunnel != RSIP_TUNNEL_L2TP)
 		rsip_reply_turn(outer, walk->tunnel_dst, walk->tunnel_src);
 	if (walk->l2) {
 		__be16 type = eth->h_proto;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The data plane on TC ingress: for devices that XDP cannot be on, and behind XDP for what it passes.  The ones
- * that end in _l3 are for devices without Ethernet header (PPP, TUN).
+ * that end in _l3 are for devices without Ethernet header (PPP, TUN); the one for the PPP interfaces of hosts in L2TP is
+ * rsip_tc_ppp.
  */
 #include "vmlinux.h"
 #include <stdbool.h>
@@ -44,6 +45,14 @@ int rsip_tc_priv_l3(struct __sk_buff *ctx)
 	struct rsip_walk walk = { .ctx = ctx };
 
 	return rsip_walk_private(&walk);
+}
+
+SEC("tc")
+int rsip_tc_ppp(struct __sk_buff *ctx)
+{
+	struct rsip_walk walk = { .ctx = ctx };
+
+	return rsip_walk_session(&walk);
 }
 
 /*

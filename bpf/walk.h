@@ -20,6 +20,7 @@
 #include "sum.h"
 #include "gre.h"
 #include "outer6.h"
+#include "session.h"
 #include "encap.h"
 #include "nexthop.h"
 #include "arp.h"
@@ -60,6 +61,22 @@ static __always_inline int rsip_walk_private(struct rsip_walk *walk)
 		return RSIP_ACT_PASS;
 	res = rsip_untunnelled(walk, rsip_outbound(walk));
 	return rsip_verdict(walk, rsip_reply_to(walk, res));
+}
+
+/* On the PPP interface of a host's L2TP session. */
+static __always_inline int rsip_walk_session(struct rsip_walk *walk)
+{
+	__u32 ifindex = rsip_ctx_ifindex(walk->ctx);
+	struct rsip_session *session = bpf_map_lookup_elem(&rsip_sessions, &ifindex);
+
+	if (!session)
+		return RSIP_ACT_PASS;
+	walk->iface = session->iface;
+	walk->row = session->iface;
+	walk->cpu = bpf_get_smp_processor_id();
+	rsip_ctx_pull(walk->ctx);
+	rsip_capture_begin(walk);
+	return rsip_verdict(walk, rsip_reply_to(walk, rsip_outbound_l2tp(walk, session)));
 }
 
 #endif

@@ -63,7 +63,8 @@ static void read_endpoint(struct rsip_conf_read *r, const cJSON *item, const str
 		rsip_conf_read_wrong(r, item, "must be an IPv4 address of this gateway");
 }
 
-static const struct word tunnel_words[] = { { "IP-IP", RSIP_TUNNEL_IPIP }, { "GRE", RSIP_TUNNEL_GRE }, { NULL, 0 } };
+static const struct word tunnel_words[] = { { "IP-IP", RSIP_TUNNEL_IPIP }, { "GRE", RSIP_TUNNEL_GRE },
+	{ "L2TP", RSIP_TUNNEL_L2TP }, { NULL, 0 } };
 
 static void read_tunnels(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
 {
@@ -81,7 +82,7 @@ static void read_tunnels(struct rsip_conf_read *r, const cJSON *item, const stru
 		uint8_t type = word_value(tunnel_words, entry);
 
 		if (!type)
-			rsip_conf_read_wrong(r, entry, "must be \"IP-IP\" or \"GRE\" (RFC 3103 8.6)");
+			rsip_conf_read_wrong(r, entry, "must be \"IP-IP\", \"GRE\" or \"L2TP\" (RFC 3103 8.6)");
 		bits |= RSIP_TUNNEL_BIT(type);
 		rsip_conf_read_leave(r, at);
 	}

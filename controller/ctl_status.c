@@ -204,7 +204,7 @@ enum rsip_ctl_result rsip_ctl_fn_STATUS_GET(struct rsip_ctl_call *call)
 	rsip_json_add_u64(call->out, "adopted-bindings", ctx->adopted_binds);
 	if (ctx->add_status)
 		ctx->add_status(ctx->arg, call->out);
-	add_interfaces(call, config.tunnels);
+	add_interfaces(call, config.tunnels & rsip_flow_tunnels(ctx->conf->policy, ctx->conf->policy_cnt));
 	add_pools(call);
 	return rsip_ctl_say(call, RSIP_CTL_OK, "running for %llu s, %u clients, %u bindings",
 			    (unsigned long long)uptime, clients, binds);

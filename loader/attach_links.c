@@ -184,6 +184,8 @@ int rsip_attach_tc(struct rsip_attach *a)
 		err = rsip_object_add_iface(a->object, a->cnt + 1, &a->slow);
 	if (!err)
 		err = rsip_object_tc_load(a->object, &a->config, &a->tc);
+	if (!err)
+		err = rsip_object_tc_pin(a->tc, a->o->pin_path);
 	/* the way out first: nothing is marked before there is somebody to take it up */
 	if (!err)
 		err = rsip_undo_tc(&a->undo, &a->slow, rsip_object_tc_prog(a->tc, &a->slow));

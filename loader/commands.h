@@ -19,6 +19,8 @@ int rsip_loader_detach(const struct rsip_loader_options *o);
 int rsip_loader_upgrade(const struct rsip_loader_options *o);
 int rsip_loader_status(const struct rsip_loader_options *o);
 int rsip_loader_capture(const struct rsip_loader_options *o);
+int rsip_loader_session_add(const struct rsip_loader_options *o);
+int rsip_loader_session_del(const struct rsip_loader_options *o);
 int rsip_loader_features(const struct rsip_loader_options *o);
 
 /*

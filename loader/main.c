@@ -29,6 +29,10 @@
 	"  -n, --count N            end after N frames (default: Ctrl-C ends it)\n"                \
 	"  --binding ID             only frames of this binding\n"                                 \
 	"  --snaplen N              at most N bytes of each (default 9216)\n"
+#define SESSION_ADD                                                                                \
+	"  IF HOST                  the PPP interface, and the address by which the host's L2TP "   \
+	"tunnel comes\n"
+#define SESSION_DEL "  IF                       the PPP interface\n"
 #define SIZES                                                                                      \
 	"  --max-bindings N         leases at once (default 65536)\n"                              \
 	"  --max-addresses N        public addresses (default 256)\n"                              \
@@ -50,6 +54,9 @@ static const struct command commands[] = {
 	 COMMON},
 	{"capture", rsip_loader_capture, "writes what comes in by an interface, and what becomes of it",
 	 CAPTURE COMMON},
+	{"session-add", rsip_loader_session_add, "makes a PPP interface the way to a host that tunnels in L2TP",
+	 SESSION_ADD COMMON},
+	{"session-del", rsip_loader_session_del, "ends that", SESSION_DEL COMMON},
 	{"status", rsip_loader_status, "what is attached, its memory and counters", COMMON},
 	{"features", rsip_loader_features,
 	 "what this kernel and these interfaces can do, what is in the way",
@@ -60,14 +67,16 @@ static void usage(FILE *to)
 {
 	fprintf(to, "usage: rsip-loader COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(commands); i++)
-		fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].what);
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].what);
 	fprintf(to, "\nrsip-loader COMMAND --help lists its options; without a command: status.\n");
 }
 
 static void command_usage(FILE *to, const struct command *c)
 {
+	int words = rsip_loader_words(c->name);
+
 	fprintf(to, "usage: rsip-loader %s [OPTION...]%s\n%s\n\n%s", c->name,
-		c->run == rsip_loader_capture ? " IF" : "", c->what, c->options);
+		words == 2 ? " IF HOST" : words ? " IF" : "", c->what, c->options);
 }
 
 static const struct command *find_command(const char *name)

@@ -60,6 +60,11 @@ void rsip_object_tc_close(struct rsip_tc_bpf *object);
 /* The program for this interface; the object keeps the descriptor. */
 int rsip_object_tc_prog(const struct rsip_tc_bpf *object, const struct rsip_iface *iface);
 
+/* Pins the program for the PPP interfaces of sessions (ppp.h), in place of an older one.  0 or negative errno. */
+int rsip_object_tc_pin(const struct rsip_tc_bpf *object, const char *folder);
+/* That program; the object keeps the descriptor. */
+int rsip_object_tc_session_prog(const struct rsip_tc_bpf *object);
+
 /* One interface more, at this index of rsip_ifaces. */
 int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
 			  const struct rsip_iface *iface);

@@ -7,6 +7,8 @@
 #include "log.h"
 #include "object.h"
 #include "object_constants.h"
+#include "pins.h"
+#include "ppp.h"
 #include "rsip_tc.skel.h"
 
 static int take_maps(struct rsip_tc_bpf *object, const struct rsip_xdp_bpf *xdp)
@@ -61,4 +63,14 @@ void rsip_object_tc_close(struct rsip_tc_bpf *object)
 int rsip_object_tc_prog(const struct rsip_tc_bpf *object, const struct rsip_iface *iface)
 {
 	return bpf_program__fd(RSIP_TC_PROG(object, iface));
+}
+
+int rsip_object_tc_session_prog(const struct rsip_tc_bpf *object)
+{
+	return bpf_program__fd(object->progs.rsip_tc_ppp);
+}
+
+int rsip_object_tc_pin(const struct rsip_tc_bpf *object, const char *folder)
+{
+	return rsip_pins_replace(folder, RSIP_PPP_PROG, rsip_object_tc_session_prog(object));
 }

@@ -474,10 +474,17 @@ static int take_option(struct rsip_loader_options *o, int opt, const char *arg, 
 	return number_parse(o, &numbers[opt - OPT_NUMBER], arg, why, why_len);
 }
 
+int rsip_loader_words(const char *command)
+{
+	if (!strcmp(command, "session-add"))
+		return 2;
+	return !strcmp(command, "capture") || !strcmp(command, "session-del");
+}
+
 /* First round: help, mistakes, and which file. */
 static enum rsip_loader_parsed find_config(int argc, char **argv, const char **config, bool *ifaces)
 {
-	int opt, words = !strcmp(argv[0], "capture"); /* that are no options */
+	int opt, words = rsip_loader_words(argv[0]);
 
 	optind = 1;
 	while ((opt = getopt_long(argc, argv, SHORT_OPTIONS, long_options, NULL)) != -1) {
@@ -495,7 +502,9 @@ static enum rsip_loader_parsed find_config(int argc, char **argv, const char **c
 		return RSIP_LOADER_USAGE;
 	}
 	if (optind + words > argc) {
-		log_err("an interface is missing, or any");
+		log_err("%s", words == 2 ? "an interface and its host's address are missing"
+				 : !strcmp(argv[0], "capture") ? "an interface is missing, or any"
+							       : "an interface is missing");
 		return RSIP_LOADER_USAGE;
 	}
 	return RSIP_LOADER_RUN;
@@ -528,6 +537,8 @@ enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,
 			return RSIP_LOADER_USAGE;
 		}
 	}
+	for (int i = 0; i < rsip_loader_words(argv[0]); i++)
+		o->word[i] = argv[optind + i];
 	if (o->capture.on)
 		snprintf(o->capture.iface, sizeof(o->capture.iface), "%s", argv[optind]);
 	return RSIP_LOADER_RUN;

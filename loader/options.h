@@ -43,6 +43,7 @@ struct rsip_loader_options {
 		uint32_t bind_id, snap, count; /* 0: any, as much as can be, until it is ended */
 		char file[256]; /* "" and "-": standard output */
 	} capture;
+	const char *word[2]; /* of session-add and session-del: the interface, the host; argv's */
 };
 
 enum rsip_loader_parsed {
@@ -53,6 +54,9 @@ enum rsip_loader_parsed {
 };
 
 void rsip_loader_options_init(struct rsip_loader_options *o);
+
+/* How many words that are no options a sub-command takes. */
+int rsip_loader_words(const char *command);
 
 /* argv[0] is the sub-command.  The command line wins over the file, whichever comes first. */
 enum rsip_loader_parsed rsip_loader_options_parse(int argc, char **argv,

@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include "log.h"
 #include "pins.h"
+#include "ppp.h"
 #include "tc.h"
 #include "undo.h"
 #include "util.h"
@@ -355,6 +356,8 @@ int rsip_plane_remove(const char *folder, char *unmount)
 	if (err)
 		return err;
 	err = remove_links(folder);
+	err2 = here ? rsip_ppp_take_all(folder) : 0;
+	err = err ?: err2;
 	err2 = restore_machine(folder, here, unmount);
 	err = err ?: err2;
 	err2 = rsip_pins_unlink_all(folder, "prog_");

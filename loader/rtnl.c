@@ -102,6 +102,32 @@ int rsip_rtnl_default_route(uint32_t ifindex, uint32_t table, uint32_t mtu)
 	return ask(nlh);
 }
 
+static int oif_seen(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct rtmsg))
+	{
+		if (mnl_attr_get_type(attr) == RTA_OIF)
+			*(uint32_t *)arg = mnl_attr_get_u32(attr);
+	}
+	return MNL_CB_STOP;
+}
+
+int rsip_rtnl_route_get(__be32 host, uint32_t *ifindex)
+{
+	char buf[BUF_LEN];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct rtmsg *rtm;
+
+	nlh->nlmsg_type = RTM_GETROUTE;
+	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_family = AF_INET;
+	rtm->rtm_dst_len = 32;
+	mnl_attr_put_u32(nlh, RTA_DST, host);
+	return rsip_mnl_ask(NETLINK_ROUTE, nlh, oif_seen, ifindex);
+}
+
 static int rule(uint16_t type, uint16_t flags, uint32_t preference, uint32_t mark, uint32_t table)
 {
 	char buf[BUF_LEN];

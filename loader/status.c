@@ -14,6 +14,7 @@
 #include "nat.h"
 #include "pins.h"
 #include "plane.h"
+#include "ppp.h"
 #include "slow.h"
 #include "util.h"
 
@@ -248,6 +249,8 @@ static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_pl
 		add_slow_path(answer, o);
 	if (p->here && p->has_nat)
 		add_nat(answer, o);
+	if (p->here)
+		rsip_ppp_list(o->pin_path, p, answer);
 	list = cJSON_AddArrayToObject(answer, "interfaces");
 	for (uint32_t i = 0; i < p->iface_cnt; i++)
 		cJSON_AddItemToArray(list, describe_iface(p, i, fd, o->json));

@@ -15,6 +15,7 @@
 #include "object.h"
 #include "pins.h"
 #include "plane.h"
+#include "ppp.h"
 #include "tc.h"
 
 static int update_link(const char *folder, const struct rsip_iface *iface, int prog)
@@ -216,6 +217,10 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 		err = rsip_object_tc_load(object, &p->config, &tc);
 	if (!err)
 		err = replace(o, p, object, tc, &moved);
+	if (!err)
+		err = rsip_object_tc_pin(tc, o->pin_path);
+	if (!err)
+		err = rsip_ppp_upgrade(o->pin_path, rsip_object_tc_session_prog(tc));
 	if (!err && was != RSIP_LAYOUT_VERSION)
 		log_info("map layout %u is now %u: restart rsipd, which goes on in the new one (%u maps made anew)",
 			 was, RSIP_LAYOUT_VERSION, moved.cnt);

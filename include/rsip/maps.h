@@ -6,7 +6,7 @@
  * arrays: their lookup is inlined, they are memory-mapped (BPF_F_MMAPABLE), and one process writes them
  * without system calls.  Who writes what:
  *
- *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo
+ *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo rsip_sessions rsip_ppp_of
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_blocks rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
  *            rsip_hosts6 rsip_host6_tab
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
@@ -28,7 +28,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 12
+#define RSIP_LAYOUT_VERSION 13
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
@@ -46,6 +46,7 @@
 #define RSIP_SPI_OUT_MAX 8 /* outbound SPIs remembered per pair, for ICMP errors about them */
 #define RSIP_IDENTS_MAX 64 /* ICMP query identifiers one binding can hold */
 #define RSIP_IDENT_S 60 /* how long one is its owner's after its last query */
+#define RSIP_MAX_SESSIONS 16384 /* hosts whose L2TP session is up */
 #define RSIP_NEXTHOPS 1024 /* public next hops cached per CPU; a power of two */
 #define RSIP_NEXTHOP_TTL_NS 1000000000ULL
 
@@ -69,7 +70,7 @@ struct rsip_config {
 };
 _Static_assert(sizeof(struct rsip_config) == 64, "rsip_config");
 
-#define RSIP_CONFIG_TUNNELS (1U << 1 | 1U << 2) /* what the programs of this version can: IP-IP and GRE */
+#define RSIP_CONFIG_TUNNELS (1U << 1 | 1U << 2 | 1U << 3) /* what the programs of this version can: IP-IP, GRE, L2TP */
 
 enum rsip_mode {
 	RSIP_MODE_NATIVE = 1,
@@ -155,6 +156,34 @@ _Static_assert(sizeof(struct rsip_iface) == 64, "rsip_iface");
 #define RSIP_MARK_POOL 0x52530001U /* for a pool address: to be reassembled or fragmented */
 #define RSIP_MARK_TUNNEL 0x52530002U /* a fragment of a tunnel packet to us */
 #define RSIP_MARK_KERNEL 0x52530003U /* back from the slow path: the machine's own */
+
+/* ---- L2TP ---------------------------------------------------------------------------------------------- */
+
+/*
+ * The kernel ends L2TP tunnels (l2tp_ppp), and each host has a PPP interface of its own: packets are inside the tunnel
+ * where our program on that interface sees them, without Ethernet header, and go into it where they are sent there.
+ * Both maps are written when the session comes up (rsip-loader session add).
+ *
+ * rsip_ppp_of: DEVMAP_HASH; key host (outer source of its tunnel, network order) -> ifindex of its PPP interface.  The kernel itself
+ * removes the entry of a device that goes.
+ *
+ * rsip_sessions: hash; key that ifindex -> whose it is.  Read only by the program on the device: what is left of one
+ * that has gone does no harm until its place is needed.
+ */
+struct rsip_session {
+	__be32 host;
+	__be32 endpoint; /* our end of its tunnel */
+	__be32 own; /* addresses of the link itself: ours */
+	__be32 peer; /* and the host's */
+	__u8 iface; /* the tunnel comes in by it: index in rsip_ifaces */
+	__u8 flags; /* RSIP_SESSION_* */
+	__u16 mtu; /* of the PPP interface */
+	__u32 ifindex; /* the key again: the value of a hash may be another key's by the time it is read */
+	__u64 since_ns; /* CLOCK_MONOTONIC */
+};
+_Static_assert(sizeof(struct rsip_session) == 32, "rsip_session");
+
+#define RSIP_SESSION_CLSACT 0x1 /* its qdisc is ours */
 
 /* ---- addresses ---------------------------------------------------------------------------------------- */
 
@@ -358,7 +387,7 @@ struct rsip_binding {
 	__u16 iface; /* the registration's interface, index in rsip_ifaces */
 	__u16 mtu; /* longest inner packet toward the host, bytes */
 	__u8 method; /* RSIP method: 1 RSA-IP, 2 RSAP-IP, 3 RSIPSEC */
-	__u8 tunnel; /* 1 IP-IP, 2 GRE */
+	__u8 tunnel; /* 1 IP-IP, 2 GRE, 3 L2TP */
 	__u8 transport; /* of the registration: 1 UDP, 2 TCP (kept here so that a restarted rsipd knows it) */
 	__u8 kind; /* RSIP_KIND_* */
 	__u32 res_cnt; /* its ports and SPIs: tells a restarted rsipd what a kill left half done */

@@ -113,9 +113,12 @@ enum rsip_addrtype {
 /* RFC 3103 8.6 */
 enum rsip_tunnel_type { RSIP_TUNNEL_IPIP = 1, RSIP_TUNNEL_GRE = 2, RSIP_TUNNEL_L2TP = 3 };
 #define RSIP_TUNNEL_BIT(t) (1U << (t))
-/* What a tunnel over IPv4 puts in front of the inner packet, bytes: RFC 2003; RFC 2784 without options. */
 #define RSIP_OUTER6_MORE 20U /* bytes that an IPv6 header has more than an IPv4 one */
-#define RSIP_TUNNEL_LEN(t) ((t) == RSIP_TUNNEL_GRE ? 24U : 20U)
+/*
+ * What a tunnel over IPv4 puts in front of the inner packet, bytes: RFC 2003; RFC 2784 without options; RFC 2661 at most (UDP,
+ * 8 bytes of L2TP, 4 of PPP).
+ */
+#define RSIP_TUNNEL_LEN(t) ((t) == RSIP_TUNNEL_L2TP ? 40U : (t) == RSIP_TUNNEL_GRE ? 24U : 20U)
 
 /* RFC 3103 8.7, RFC 3104 6 */
 enum rsip_method { RSIP_METHOD_RSA_IP = 1, RSIP_METHOD_RSAP_IP = 2, RSIP_METHOD_RSIPSEC = 3 };

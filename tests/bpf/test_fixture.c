@@ -44,6 +44,9 @@ static void soil(const struct bpf_map *map, int fd)
 	case BPF_MAP_TYPE_DEVMAP:
 		cr_assert_eq(bpf_map_update_elem(fd, &last, &lo, BPF_ANY), 0);
 		break;
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+		cr_assert_eq(bpf_map_update_elem(fd, key, &lo, BPF_ANY), 0);
+		break;
 	case BPF_MAP_TYPE_RINGBUF: /* a packet does that */
 		break;
 	default:
@@ -61,7 +64,7 @@ static void expect_empty(const struct bpf_map *map, int fd)
 
 	if (type == BPF_MAP_TYPE_RINGBUF)
 		return;
-	if (type == BPF_MAP_TYPE_HASH) {
+	if (type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_DEVMAP_HASH) {
 		cr_expect_neq(bpf_map_get_next_key(fd, NULL, next), 0, "%s has a key", bpf_map__name(map));
 		return;
 	}

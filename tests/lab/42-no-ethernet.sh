@@ -12,6 +12,7 @@
 lab_enter "$@"
 HOSTC=10.96.0.11 GW_PRIV1=10.96.0.1
 LAB_PUBLIC='"up0"' LAB_PRIVATE='"priv0", "priv1"' LAB_CLIENTS='"10.99.0.0/24", "10.96.0.0/24"' LAB_MODE=auto
+LAB_TOP='"policies": [ { "name": "l2tp", "clients": [ "'$HOSTB'/32" ], "tunnels": [ "L2TP" ] } ],'
 
 [ -c /dev/net/tun ] || { skip "this kernel has no TUN"; lab_end; }
 tun_cable() { started "$1" "cable-$2.log" "$PY" "$LAB_SRC/tuncable.py" "/run/netns/$(ns "$1")" "$2" "/run/netns/$(ns "$3")" "$4"; }
@@ -141,6 +142,21 @@ counts dst-unallowed "to a private network" hostc $HOSTC $GW_PRIV1 $POOL:"$C" $H
 counts src-spoofed "from the uplink, with a pool address" peer $POOL:9 $POOL:"$C"
 counts dst-private "from the uplink, into a private network" peer $PEER:9 $HOSTA:9
 counts no-port "from the uplink, to a port that nobody leases" peer $PEER:9 $POOL:9
+
+# ---- a session's interface, as 43-l2tp has it from pppd -------------------------------------------------------------------
+
+tun_cable gw ppp7 hostb ppp7
+on gw ip addr add 192.168.77.1 peer 192.168.77.10 dev ppp7 && on gw ip link set ppp7 mtu 1400 up
+read -r addr B _ <<<"$(on hostb "$PY" "$LAB_SRC/l2tphost.py" lease $GW_PRIV 16 4)"
+check_eq "host B leases the same address in a tunnel of type 3" "$addr" $POOL
+on hostb ip addr add 192.168.77.10 peer 192.168.77.1 dev ppp7 && on hostb ip addr add $POOL/32 dev ppp7 && on hostb ip link set ppp7 up
+on hostb ip route replace default dev ppp7 src $POOL
+on hostb sysctl -qw net.ipv4.ip_local_port_range="$B $((B + 15))"
+counts no-session "what comes before its session is up" peer $PEER:9 $POOL:"$B"
+check "its session comes up" loader session-add ppp7 $HOSTB --pin-path "$PIN"
+check "host B fetches a file" on hostb curl -sS --max-time 20 -o $LAB/hostb.file http://$PEER/file
+check "it came unchanged" cmp $LAB/hostb.file $LAB/www/file
+check_eq "fragments there and back, lost" "$(on hostb "$PY" "$LAB_SRC/frags.py" ask $PEER 7 20 4000 2>&1)" 0
 
 # ---- the end ----------------------------------------------------------------------------------------------------------------
 

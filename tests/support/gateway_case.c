@@ -168,7 +168,7 @@ static int clear_map(uint32_t id)
 		err = -errno;
 	else if (info.type == BPF_MAP_TYPE_ARRAY)
 		err = clear_array(fd, &info);
-	else if (info.type == BPF_MAP_TYPE_HASH && info.key_size <= 64)
+	else if ((info.type == BPF_MAP_TYPE_HASH || info.type == BPF_MAP_TYPE_DEVMAP_HASH) && info.key_size <= 64)
 		err = clear_hash(fd);
 	else if (info.type == BPF_MAP_TYPE_DEVMAP)
 		err = clear_devmap(fd, &info);

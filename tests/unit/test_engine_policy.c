@@ -533,6 +533,26 @@ Test(engine_policy, a_policy_may_leave_tunnel_types_out, .init = both_tunnels)
 	cr_expect_eq(assign_in(1, id, RSIP_TUNNEL_GRE, 4), RSIP_OK);
 }
 
+Test(engine_policy, l2tp_is_for_those_whose_policy_offers_it, .init = both_tunnels)
+{
+	uint32_t id;
+
+	policy[0].tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP);
+	gw.conf.tunnels |= RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP);
+	gw_up();
+	id = registered(gw_host(1));
+	cr_assert_eq(gw.got.tunnel_cnt, 1);
+	cr_expect_eq(gw.got.tunnel[0], RSIP_TUNNEL_L2TP);
+	cr_expect_eq(assign_in(1, id, RSIP_TUNNEL_GRE, 2), 307);
+	cr_assert_eq(assign_in(1, id, RSIP_TUNNEL_L2TP, 3), RSIP_OK);
+	cr_expect_eq(gw.got.tunnel[0], RSIP_TUNNEL_L2TP);
+	cr_expect_eq(installed().tunnel, RSIP_TUNNEL_L2TP);
+	cr_expect_eq(installed().mtu, 1460);
+	id = registered(gw_host(2));
+	cr_expect_eq(gw.got.tunnel_cnt, 2, "others are offered what is usual");
+	cr_expect_eq(assign_in(2, id, RSIP_TUNNEL_L2TP, 2), 307);
+}
+
 /* ---- a policy that changes ----------------------------------------------------------------------- */
 
 Test(engine_policy, a_host_keeps_what_it_was_told)

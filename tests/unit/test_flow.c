@@ -105,7 +105,7 @@ Test(flow, mistakes_are_named)
 		{ "[{\"endpoint\": \"0.0.0.0\"}]", "policies[0].endpoint", "address" },
 		{ "[{\"tunnels\": []}]", "policies[0].tunnels", "at least one" },
 		{ "[{\"tunnels\": \"GRE\"}]", "policies[0].tunnels", "list" },
-		{ "[{\"tunnels\": [\"GRE\", \"L2TP\"]}]", "policies[0].tunnels[1]", "\"GRE\"" },
+		{ "[{\"tunnels\": [\"GRE\", \"L2F\"]}]", "policies[0].tunnels[1]", "\"L2TP\"" },
 		{ "[{\"allow\": [\"8.0.0.0/8\"]}]", "policies[0]", "remote policy" },
 		{ "[{\"remote\": \"macro\", \"deny\": [\"8.0.0.0/8:25\"]}]", "policies[0]", "micro" },
 		{ "[{\"remote\": \"micro\", \"deny\": [\"8.0.0.1/8:25\"]}]", "policies[0].deny[0]", "must be" },
