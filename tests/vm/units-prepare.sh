@@ -16,7 +16,7 @@ cat >/etc/rsip/rsipd.json <<-'CONF'
 CONF
 # the watchdog's half a minute is long for a test
 mkdir -p /etc/systemd/system/rsipd.service.d
-printf '[Service]\nWatchdogSec=4\n' >/etc/systemd/system/rsipd.service.d/test.conf
+printf '[Service]\nWatchdogSec=10\n' >/etc/systemd/system/rsipd.service.d/test.conf
 systemctl enable rsip-loader rsipd
 
 mkdir -p /run/netns

@@ -31,7 +31,7 @@ check_eq "the programs are on both interfaces" "$(ip -d link show | grep -c 'pro
 pid=$(show rsipd MainPID)
 check_eq "rsipd is user rsip" "$(ps -o user= -p "$pid")" rsip
 check_eq "without any capability" "$(awk '/^Cap(Eff|Prm|Inh|Amb)/ { print $2 }' "/proc/$pid/status" | sort -u)" 0000000000000000
-check_eq "systemd's watchdog is on" "$(show rsipd WatchdogUSec)" 4s
+check_eq "systemd's watchdog is on" "$(show rsipd WatchdogUSec)" 10s
 check_eq "a restart is asked for" "$(show rsipd Restart)" always
 check "rsipctl answers on the default socket" ctl status
 check_eq "the socket is for the group rsip" "$(stat -c '%G %a' /run/rsip/rsipd.sock)" "rsip 660"

@@ -63,13 +63,14 @@ lossless() {
 		[ "$LOST" = 0 ] || { echo "$LOST datagrams were lost"; return 1; }
 	fi
 }
-# refused: packets that IPsec at the two ends got and could not use, or could not send, summed over hosts and peer
+# refused: packets that IPsec at the two ends got and could not use, or could not send, summed over hosts and peer.  What comes
+# for an SA whose SPI is chosen but which is not there yet is an XfrmAcquireError.
 refused() {
 	local h
 	{
 		for h in $HOSTS; do in_place "$h" cat /proc/net/xfrm_stat; done
 		at_peer cat /proc/net/xfrm_stat
-	} | awk '/^Xfrm(In|Out)/ { n += $2 } END { print n + 0 }'
+	} | awk '{ n += $2 } END { print n + 0 }'
 }
 
 # ---- IKE --------------------------------------------------------------------------------------------------------------
