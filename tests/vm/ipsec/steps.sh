@@ -239,9 +239,10 @@ step_expired() { # rsipd and the first host's client are away until the lease ha
 	talker "$h" 40 20
 	wait_for 20 silence "$h" || { echo "$h still gets through"; return 1; }
 	rsipd_start
-	UNSEEN=$(stat_of expired)
+	UNSEEN=$(dropped_at private expired) UNSEEN_IN=$(dropped_at public expired)
 	[ "$UNSEEN" -ge 20 ] || { echo "not counted as expired: $(drops)"; return 1; }
 }
+dropped_at() { ctl --json stats | js "sum(i['drops'].get('$2', 0) for i in d['interfaces'] if i['role'] == '$1')"; } # ROLE REASON
 silence() { in_place "$1" "${TALKER[@]:5}" >"$LAB/flow-$1" 2>&1 && [ "$(came_back "$1")" = 0 ]; }
 
 step_host-reboot() { # power off: no goodbye to anybody
