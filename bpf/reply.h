@@ -139,7 +139,8 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 	__be16 *icmp;
 	__u64 sum;
 
-	if (at + RSIP_ETH_LEN + RSIP_IP6_LEN + RSIP_GRE_LEN + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
+	/* the shortest quote, on a device without Ethernet header; enough for all that is written before the next look */
+	if (at + RSIP_ETH_LEN + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
 	sum = rsip_reply_sum(ctx, r->l2 + r->front + RSIP_IP_LEN + RSIP_ICMP_LEN, quote);
 	sum += bpf_htons(r->what);
@@ -154,6 +155,8 @@ static __always_inline int rsip_reply_write(struct rsip_ctx *ctx, const struct r
 	}
 	if (r->front)
 		at = rsip_reply_tunnel(at, r, (__u16)total);
+	if (at + RSIP_IP_LEN + RSIP_ICMP_LEN > rsip_data_end(ctx))
+		return -RSIP_DROP_INTERNAL;
 	rsip_reply_ip(at, (__u16)total, r->src, to, RSIP_PROTO_ICMP);
 	icmp = at + RSIP_IP_LEN;
 	icmp[0] = bpf_htons(r->what);
