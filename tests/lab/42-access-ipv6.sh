@@ -56,10 +56,13 @@ try() { # TRANSPORT TUNNEL-TYPE MTU KIND [ADDRESS]
 		js 'd["source"] == "'$POOL'" and 4000 <= d["port"] <= 4007')" True
 	away "$what"
 }
-try udp IP-IP 1460 bpf
-try tcp GRE 1456 bpf
-try udp IP-IP 1460 auto
-try udp GRE 1456 auto
+kind=bpf
+if on hosta ip link add t type ip6tnl mode ipip6 local $A6 remote $GW6 2>/dev/null; then
+	on hosta ip link del t
+	kind=auto # the programs have their turn below
+fi
+try udp IP-IP 1460 $kind
+try tcp GRE 1456 $kind
 try tcp IP-IP 1460 bpf "$LL"
 
 # the traffic class is the inner packet's; what leaves is from the host's own address; both ways are counted
