@@ -359,8 +359,14 @@ static int take_lock(struct rsip_daemon *d)
 	}
 	snprintf(path, sizeof(path), "%s/client.lock", d->set.state_dir);
 	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (d->lock_fd >= 0 && !flock(d->lock_fd, LOCK_EX | LOCK_NB))
-		return 0;
+	/* one that was killed a moment ago may still be going */
+	for (int i = 0; d->lock_fd >= 0 && i < 20; i++) {
+		if (!flock(d->lock_fd, LOCK_EX | LOCK_NB))
+			return 0;
+		if (errno != EWOULDBLOCK)
+			break;
+		usleep(50000);
+	}
 	log_err("cannot start: %s: %s", path,
 		errno == EWOULDBLOCK
 			? "a client is running (rsip-client status, or another --state-dir)"
@@ -431,12 +437,11 @@ static void run_loop(struct rsip_daemon *d)
 /* A service may be started before the network is: it waits, where who waits at a terminal is told. */
 static int await_way(struct rsip_daemon *d)
 {
-	const struct rsip_inet none = {0}, *gateway = d->gateways.cnt ? &d->gateways.g[d->gateways.at].addr : &none;
-	struct rsip_way way;
 	bool told = false;
 	char why[200];
+	int err;
 
-	while (d->patient && !d->leave && rsip_way_find(gateway, d->set.interface, &way, why, sizeof(why))) {
+	while ((err = rsip_daemon_locate_any(d, why, sizeof(why))) && d->patient && !d->leave) {
 		if (!told) {
 			log_warn("%s (waiting for it)", why);
 			sd_notifyf(0, "STATUS=%s", why);
@@ -444,7 +449,13 @@ static int await_way(struct rsip_daemon *d)
 		told = true;
 		sleep(1);
 	}
-	return rsip_daemon_locate(d);
+	if (err && d->leave) { /* what there is to undo lies on the old way */
+		rsip_daemon_old_way(d);
+		return 0;
+	}
+	if (err)
+		log_err("%s", why);
+	return err;
 }
 
 int rsip_daemon_run(struct rsip_daemon *d)
@@ -466,6 +477,11 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	}
 	err = err ? err : await_way(d);
 	err = err ? err : rsip_daemon_build(d, have_state);
+	if (err && have_state && d->leave) {
+		rsip_daemon_clear(d);
+		err = 0;
+		goto out;
+	}
 	if (!err) {
 		err = open_loop(d);
 		if (!err) {
@@ -480,6 +496,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 			close_loop(d);
 		}
 	}
+out:
 	if (err)
 		tell(d, 1, "see above");
 	if (d->lock_fd >= 0)

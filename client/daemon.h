@@ -137,6 +137,8 @@ uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now_ns);
 
 /* Finds interface, private address and gateway from settings and routes: d->way, d->io.  Else 0 has become an error (said). */
 int rsip_daemon_locate(struct rsip_daemon *d);
+/* The same for the first of the gateways, from the present one on, that a route leads to; else why is the first one's. */
+int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size);
 void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
@@ -145,6 +147,10 @@ uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d); /* RSIP_TUNNEL_*, likew
 /* Another tunnel in place of the one there is: over d->way.  0 or a negative errno (said). */
 int rsip_daemon_retunnel(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);
+/* As the state file has it; for who only undoes. */
+void rsip_daemon_old_way(struct rsip_daemon *d);
+/* Undoes what the state file speaks of, where not even the old tunnel can be opened again: its interface is gone. */
+void rsip_daemon_clear(struct rsip_daemon *d);
 /* Is its address one of this host's already, and by no lease of ours? */
 bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease);
 /* Looks at the ports that programs use: when to look again; UINT64_MAX: never. */

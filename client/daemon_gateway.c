@@ -116,20 +116,6 @@ bool rsip_daemon_fail_over(struct rsip_daemon *d, int err)
 	return !rsip_gateways_all_failed(&d->gateways);
 }
 
-/* To the first of the next ones that a route leads to; false: to none, and nothing has changed. */
-static bool locate_next(struct rsip_daemon *d)
-{
-	unsigned int was = d->gateways.at;
-
-	for (unsigned int i = 0; i < d->gateways.cnt; i++) {
-		if (!rsip_daemon_locate(d))
-			return true;
-		d->gateways.at = (d->gateways.at + 1) % d->gateways.cnt;
-	}
-	d->gateways.at = was;
-	return false;
-}
-
 void rsip_daemon_enter(struct rsip_daemon *d, uint64_t act_ns)
 {
 	rsip_aside_free(d->aside);
@@ -149,10 +135,13 @@ void rsip_daemon_enter(struct rsip_daemon *d, uint64_t act_ns)
 static void move(struct rsip_daemon *d, uint64_t now)
 {
 	uint64_t when = rsip_gateways_all_failed(&d->gateways) && d->session.act_ns > now ? d->session.act_ns : now;
+	char why[200];
 
 	d->moving = false;
 	rsip_daemon_disconnect(d);
-	if (locate_next(d))
+	if (rsip_daemon_locate_any(d, why, sizeof(why)))
+		log_err("%s", why); /* and nothing has changed */
+	else
 		rsip_daemon_enter(d, when);
 }
 

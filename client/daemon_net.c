@@ -16,20 +16,41 @@ void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way)
 	snprintf(d->io.interface, sizeof(d->io.interface), "%s", way->nic_name);
 }
 
-int rsip_daemon_locate(struct rsip_daemon *d)
+static int locate(struct rsip_daemon *d, char *why, size_t size)
 {
 	static const struct rsip_inet router = {0};
 	const struct rsip_inet *gateway = d->gateways.cnt ? &d->gateways.g[d->gateways.at].addr : &router;
 	struct rsip_way way;
-	char why[200];
-	int err = rsip_way_find(gateway, d->set.interface, &way, why, sizeof(why));
+	int err = rsip_way_find(gateway, d->set.interface, &way, why, size);
 
-	if (err) {
+	if (!err)
+		rsip_daemon_set_way(d, &way);
+	return err;
+}
+
+int rsip_daemon_locate(struct rsip_daemon *d)
+{
+	char why[200];
+	int err = locate(d, why, sizeof(why));
+
+	if (err)
 		log_err("%s", why);
-		return err;
+	return err;
+}
+
+int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size)
+{
+	unsigned int was = d->gateways.at;
+	char other[200];
+	int err = locate(d, why, size);
+
+	for (unsigned int i = 1; err && i < d->gateways.cnt; i++) {
+		d->gateways.at = (was + i) % d->gateways.cnt;
+		if (!locate(d, other, sizeof(other)))
+			return 0;
 	}
-	rsip_daemon_set_way(d, &way);
-	return 0;
+	d->gateways.at = was;
+	return err;
 }
 
 /*
@@ -184,14 +205,44 @@ int rsip_daemon_retunnel(struct rsip_daemon *d)
 	return open_tunnel(d, true);
 }
 
-void rsip_daemon_raze(struct rsip_daemon *d)
+void rsip_daemon_old_way(struct rsip_daemon *d)
 {
-	rsip_guard_close(d->guard);
-	d->guard = NULL;
+	struct rsip_way way = {.local = d->state.local, .gateway = d->state.gateway, .nic = d->state.nic};
+	struct rsip_link link;
+	struct rsip_nl *nl;
+
+	if (!rsip_nl_open(&nl)) {
+		if (!rsip_nl_link_get_index(nl, way.nic, &link))
+			memcpy(way.nic_name, link.name, sizeof(way.nic_name));
+		rsip_nl_close(nl);
+	}
+	rsip_daemon_set_way(d, &way);
+}
+
+static void settings_back(struct rsip_daemon *d)
+{
 	if (*d->state.ports.range && rsip_jail_ports_back(&d->state.ports))
 		log_warn("cannot set the ports of programs back to %s", d->state.ports.range);
 	if (d->state.own_arp && rsip_tunnel_set_arp_ignore(0))
 		log_warn("cannot switch answers to ARP requests on again");
+}
+
+void rsip_daemon_clear(struct rsip_daemon *d)
+{
+	if (d->state.table)
+		rsip_tunnel_rules_clear(d->state.table);
+	settings_back(d);
+	rsip_tunnel_clear(d->state.device);
+	if (!open_place(d))
+		rsip_jail_close(&d->jail, true);
+	rsip_state_remove(d->set.state_dir);
+}
+
+void rsip_daemon_raze(struct rsip_daemon *d)
+{
+	rsip_guard_close(d->guard);
+	d->guard = NULL;
+	settings_back(d);
 	rsip_tunnel_close(d->tunnel);
 	d->tunnel = NULL;
 	rsip_jail_close(&d->jail, true);

@@ -382,6 +382,22 @@ void rsip_tunnel_rules_clear(uint32_t table)
 	rsip_nl_close(nl);
 }
 
+void rsip_tunnel_clear(const char *dev)
+{
+	char outer[RSIP_IFNAME_LEN];
+	struct rsip_link link;
+	struct rsip_nl *nl;
+
+	if (!*dev || rsip_nl_open(&nl))
+		return;
+	snprintf(outer, sizeof(outer), "%.11s-out", dev);
+	if (exists(nl, dev, &link))
+		rsip_nl_link_del(nl, link.ifindex);
+	if (exists(nl, outer, &link))
+		rsip_nl_link_del(nl, link.ifindex);
+	rsip_nl_close(nl);
+}
+
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t)
 {
 	return t->bpf ? "bpf" : rsip_nl_tunnel_kind(t->type, t->gateway.family);

@@ -63,6 +63,8 @@ const struct rsip_locals *rsip_tunnel_locals_now(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
 /* Removes all rules that lead to this table, and to the one for all that is remote, and our routes in them. */
 void rsip_tunnel_rules_clear(uint32_t table);
+/* Removes a past device of ours of that name, and its other end, from the client's namespace. */
+void rsip_tunnel_clear(const char *dev);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre", "ip6tnl", "ip6gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);

@@ -63,7 +63,7 @@ static void detach(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = b->handle, .priority = RSIP_TC_PRIORITY);
 	int err = b->attached ? bpf_tc_detach(&hook, &opts) : 0;
 
-	if (err && err != -ENOENT)
+	if (err && err != -ENOENT && err != -ENODEV) /* gone, or its interface is */
 		log_warn("cannot detach the tunnel's program from interface %u: %s", b->nic,
 			 strerror(-err));
 	/* The queueing discipline is ours, but others may have hung their filters into it since. */

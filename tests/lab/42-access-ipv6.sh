@@ -103,6 +103,9 @@ check "datagrams there and back" talks 208
 on hosta ip addr del $HOSTA/24 dev eth0
 away "failover between families"
 
+check "no route to the IPv4 gateway at all: likewise" up6 198.51.100.77,$GW6 --tunnel bpf
+away "no route to the first"
+
 # without --gateway: IPv6's default router, where IPv4 has none
 host_default() { client hosta up --ports 8 >$LAB/client-hosta.log 2>&1; }
 check "without --gateway the default router of IPv6 is it" host_default

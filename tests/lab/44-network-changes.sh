@@ -6,6 +6,7 @@
 # the client finds its way by itself.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
+nth=4
 LAB_LEASES='"default": 1800, "hold": 0'
 lab_up
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
@@ -76,7 +77,7 @@ ctl client remove "$(ctl --json clients | js '[c["client-id"] for c in d["client
 on hosta ip addr add $HOSTA/24 dev eth0
 back
 # The way that is chosen by the default route follows it, after a kill, too, and where our own rules have another one.
-host_default() { client hosta up --ports 8 --place host --route remote >$LAB/client-hosta.log 2>&1; }
+host_default() { client hosta up --ports 8 --place host --route remote >$LAB/client-hosta.log 2>&1 || { sed 's/^/    /' $LAB/client-hosta.log >&2; false; }; }
 check "without --gateway, all that is remote in the tunnel" host_default
 pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
 check "after a kill: the default router is still found" host_default
@@ -86,6 +87,39 @@ for n in 4555 4556 4557 4558; do on hosta ip rule del pref $n; done # as a netwo
 restored() { [ "$(ours)" = 4 ]; }
 check "somebody takes them away: they come back" wait_for 5 restored
 check "down" client hosta down
+
+# killed, and then the way to the gateway, or the interface itself, goes: down undoes what there is to undo
+machine() {
+	on hosta ip -br link
+	on hosta ip rule
+	on hosta ip route show table all type unreachable
+	on hosta tc qdisc show dev eth0
+	on hosta sysctl net.ipv4.conf.all.arp_ignore net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports
+	ls $LAB/client-hosta | grep -v 'client\.\(lock\|log\|sock\)'
+}
+before=$(machine)
+for place in host namespace; do
+	host_up hosta --ports 8 --place $place || not_ok "hosta, $place: $(cat $LAB/client-hosta.log)"
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	on hosta ip addr flush dev eth0
+	check "$place: killed, no way to the gateway any more: down" client hosta down
+	machine >$LAB/after
+	check "$place: and the host is what it was" diff - $LAB/after <<<"$before"
+	on hosta ip addr add $HOSTA/24 dev eth0 && back
+done
+for place in host namespace; do
+	wire hosta eth1 lan portd && on lan ip link set portd master br0 && plain lan portd && plain hosta eth1
+	on hosta ip addr add 10.99.0.2$((nth = nth + 1))/32 dev eth1
+	on hosta ip route replace $GW_PRIV/32 dev eth1 src 10.99.0.2$nth
+	host_up hosta --gateway $GW_PRIV --ports 8 --place $place || not_ok "hosta by eth1: $(cat $LAB/client-hosta.log)"
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	on hosta ip link del eth1
+	on hosta ip addr flush dev eth0
+	check "$place: killed, its interface is gone: down" client hosta down
+	machine >$LAB/after
+	check "$place: and the host is what it was" diff - $LAB/after <<<"$before"
+	on hosta ip addr add $HOSTA/24 dev eth0 && back
+done
 
 # a service that is started before the network is
 on hosta ip addr flush dev eth0
