@@ -5,7 +5,8 @@
 DIR/GATEWAY-KERNEL/SCENARIO are what ipsec.sh wrote: lines SCENARIO|GATEWAY|STEP|STATUS|TEXT, the first with the kernel, the
 commit and the day as TEXT of the step `on`, the last with the seconds it took as TEXT of the step `over` and how many steps
 failed as its STATUS.
-The table of docs/comparison.md: for each step yes or no on all kernels, or, where they differ, which.  A step that did not
+The table of docs/comparison.md: for each step yes or no on all kernels that ran it (the scenario's first line names them), or,
+where they differ, which.  A step that did not
 run is never "yes".  --summary: for each scenario and run how many steps passed or failed, and in what time.
 """
 import collections
@@ -78,7 +79,8 @@ def one(steps, step, gateway):
 
 
 def agreed(says):
-    """says: {kernel: word}"""
+    """says: {kernel: word}, of the kernels that ran it"""
+    says = {k: w for k, w in says.items() if w != "not run"}
     words = set(says.values())
     if len(words) <= 1:
         return words.pop() if words else "not run"
@@ -99,15 +101,18 @@ def table(got):
     print("| scenario | RSIP | masquerade, NAT-T |\n| --- | --- | --- |")
 
     def cells(name, what, *args):
-        out = []
-        for gateway in GATEWAYS:
-            out.append(agreed({k: what(run.get(name), *(a or gateway for a in args)) for (g, k), run in got.items() if g == gateway}))
-        return out
+        return [agreed({k: what(run.get(name), *(a or gateway for a in args)) for (g, k), run in got.items() if g == gateway})
+                for gateway in GATEWAYS]
+
+    def heads(name):
+        for gateway, head in zip(GATEWAYS, cells(name, wire)):
+            kernels = sorted(short(k) for (g, k), run in got.items() if g == gateway and name in run)
+            yield head if head in ("-", "not run") or " on " in head else "%s (%s)" % (head, ", ".join(kernels))
 
     for name, (ike, sa, ports, hosts), steps in scenarios():
         proto, mode = sa.split("-")
         print("| **`%s`: %s, IKEv%s, %s %s mode, %s** | **%s** | **%s** |" % (
-            name, HOSTS.get(hosts, hosts + " hosts"), ike, SA[proto], mode, PORTS[ports], *cells(name, wire)))
+            name, HOSTS.get(hosts, hosts + " hosts"), ike, SA[proto], mode, PORTS[ports], *heads(name)))
         for step in ["up"] + steps:
             print("| %s | %s | %s |" % (STEPS.get(step) or STEPS[step[1:]], *cells(name, one, step, None)))
     print("\nRun on: " + "; ".join(sorted({"%s, kernel %s" % ("RSIP" if g == "rsip" else g, where(run)) for (g, _), run in got.items()})) + ".")
