@@ -49,6 +49,8 @@ static __always_inline int rsip_arp(const struct rsip_walk *walk)
 
 	if ((void *)(arp + 1) > rsip_data_end(walk->ctx) || !iface || !rsip_arp_is_request(arp))
 		return RSIP_PASS;
+	if (!(eth->h_dest[0] & 1) && !rsip_eth_to_us(walk, iface))
+		return RSIP_PASS;
 	__builtin_memcpy(&sender, arp->sender, 4);
 	__builtin_memcpy(&target, arp->target, 4);
 	/* Who announces a pool address as its own asks nothing. */

@@ -210,9 +210,11 @@ static __always_inline int rsip_inbound(struct rsip_walk *walk)
 	if (type != RSIP_ETH_IPV4 || !rsip_ip_dst(walk, &dst))
 		return rsip_unread(walk);
 	addr_index = rsip_addr_find(dst);
-	if (addr_index != RSIP_NO_ADDR)
-		return rsip_inbound_pool(walk, addr_index);
-	return rsip_net_private(dst) ? -RSIP_DROP_DST_PRIVATE : RSIP_PASS;
+	if (addr_index == RSIP_NO_ADDR && !rsip_net_private(dst))
+		return RSIP_PASS;
+	if (!rsip_eth_to_us(walk, rsip_iface_get(walk->iface)))
+		return RSIP_PASS;
+	return addr_index != RSIP_NO_ADDR ? rsip_inbound_pool(walk, addr_index) : -RSIP_DROP_DST_PRIVATE;
 }
 
 #endif

@@ -205,7 +205,7 @@ static __always_inline int rsip_outer_read(struct rsip_walk *walk, struct rsip_i
 		return RSIP_PASS;
 	if (!rsip_ip_dst(walk, &dst))
 		return rsip_unread(walk);
-	if (dst != iface->endpoint && !rsip_is_endpoint(dst))
+	if ((dst != iface->endpoint && !rsip_is_endpoint(dst)) || !rsip_eth_to_us(walk, iface))
 		return RSIP_PASS;
 	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
 	return rsip_ip_read_first(walk, outer);
@@ -216,8 +216,10 @@ static __always_inline int rsip_outer6_read(const struct rsip_walk *walk, struct
 {
 	int len = rsip_ip6_read(walk->ctx, walk->iface, walk->l2, outer);
 
-	if (len <= 0)
-		return len ? len : RSIP_PASS;
+	if (!len || !rsip_eth_to_us(walk, rsip_iface_get(walk->iface)))
+		return RSIP_PASS;
+	if (len < 0)
+		return len;
 	outer->hlen = len;
 	outer->off = walk->l2;
 	if (RSIP_CTX_IS_XDP && outer->len + walk->l2 > rsip_frame_first(walk->ctx) &&

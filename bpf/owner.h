@@ -108,7 +108,9 @@ static __always_inline int rsip_remote_check(const struct rsip_binding *rec, con
 
 static __always_inline bool rsip_mac_equal(const __u8 *a, const __u8 *b)
 {
-	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]) | (a[4] ^ b[4]) | (a[5] ^ b[5]));
+	const __u16 *x = (const __u16 *)a, *y = (const __u16 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
 }
 
 /* RFC 3103 10.4 and BCP 38: the packet must come from where the registration was made. */

@@ -164,16 +164,19 @@ static __always_inline int rsip_ip_read(struct rsip_ctx *ctx, __u32 off, __u32 a
 static __always_inline int rsip_ip_read_first(const struct rsip_walk *walk, struct rsip_ip *ip)
 {
 	struct rsip_ctx *ctx = walk->ctx;
-	struct iphdr *h = rsip_data(ctx) + walk->l2;
-	__u32 avail = rsip_frame_first(ctx) - walk->l2;
+	struct iphdr *h;
+	__u32 avail;
 
+	barrier_var(ctx); /* the verifier wants the offsets of its fields in the loads themselves */
+	h = rsip_data(ctx) + walk->l2;
+	avail = rsip_frame_first(ctx) - walk->l2;
 	if (RSIP_CTX_IS_XDP && (void *)h + RSIP_IP_LEN <= rsip_data_end(ctx) && bpf_ntohs(h->tot_len) > avail) {
 		avail = rsip_frame_whole(ctx, RSIP_HEADERS_MAX);
 		if (!avail)
 			return RSIP_PASS_TC;
 		avail -= walk->l2;
 	}
-	barrier_var(ctx); /* the verifier wants the offsets of its fields in the loads themselves */
+	barrier_var(ctx); /* here, too */
 	return rsip_ip_read(ctx, walk->l2, avail, ip);
 }
 

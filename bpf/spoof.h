@@ -3,6 +3,32 @@
 #ifndef RSIP_BPF_SPOOF_H
 #define RSIP_BPF_SPOOF_H
 
+/* Is it to the virtual router whose device is on top of the interface?  Apart: hardly anybody has one. */
+__noinline int rsip_eth_virtual(struct rsip_ctx *ctx, __u32 index)
+{
+	struct rsip_iface *iface = rsip_iface_get(index);
+	struct ethhdr *eth = rsip_data(ctx);
+
+	return iface && (void *)(eth + 1) <= rsip_data_end(ctx) && rsip_mac_equal(eth->h_dest, iface->vmac);
+}
+
+/*
+ * XDP and TC see what is addressed to others, too, where the interface is promiscuous or a switch floods: the kernel drops
+ * it later (PACKET_OTHERHOST), or a device on top takes it.  The slow path's device has our own frames.
+ */
+static __always_inline bool rsip_eth_to_us(const struct rsip_walk *walk, const struct rsip_iface *iface)
+{
+	struct ethhdr *eth = rsip_data(walk->ctx);
+	__u32 other = 1;
+
+	if (!walk->l2 || walk->slow)
+		return true;
+	if (iface && (void *)(eth + 1) <= rsip_data_end(walk->ctx))
+		other = !rsip_mac_equal(eth->h_dest, iface->mac);
+	barrier_var(other); /* one branch, not three: each is a path for the verifier */
+	return !other || rsip_eth_virtual(walk->ctx, walk->iface);
+}
+
 /* 1: inside one of the private networks of the configuration. */
 static __always_inline int rsip_net_private(__be32 addr)
 {

@@ -34,6 +34,7 @@ static int plan_iface(struct rsip_attach *a, const struct rsip_loader_iface *wan
 		.endpoint = want->endpoint,
 	};
 	memcpy(iface->mac, dev->mac, sizeof(iface->mac));
+	memcpy(iface->vmac, dev->vmac, sizeof(iface->vmac));
 	memcpy(iface->name, dev->name, sizeof(iface->name));
 	if (want->endpoint && !rsip_netdev_has_addr(dev, want->endpoint)) {
 		log_err("cannot use %s as the tunnels' endpoint: it is no address of %s (ip "

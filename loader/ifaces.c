@@ -28,6 +28,7 @@ int rsip_iface_refresh(int fd, uint32_t index, struct rsip_iface *iface, enum rs
 		return -ENODEV;
 	now.mtu = dev.mtu;
 	memcpy(now.mac, dev.mac, sizeof(now.mac));
+	memcpy(now.vmac, dev.vmac, sizeof(now.vmac));
 	now.flags = (uint8_t)((now.flags & ~RSIP_IFACE_BUFFERS) | takes_buffers(now.ifindex, mode));
 	if (!memcmp(&now, iface, sizeof(now)))
 		return 0;

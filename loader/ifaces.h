@@ -7,7 +7,7 @@
 #include "rsip/maps.h"
 
 /*
- * Reads the device again and writes what has changed (MAC address, MTU, whether it takes redirected frames of several
+ * Reads the device again and writes what has changed (MAC addresses, MTU, whether it takes redirected frames of several
  * buffers) into element `index` of rsip_ifaces, and into *iface.  fd: of the map.  1: something had changed; 0: nothing;
  * negative errno (said), -ENODEV (not said) if the device is gone.
  */

@@ -26,6 +26,7 @@ struct rsip_netdev {
 	bool ethernet; /* has Ethernet headers */
 	bool up;
 	bool vlan_above; /* a VLAN device takes its tagged frames */
+	uint8_t vmac[6]; /* of a virtual router's macvlan on top of it (RFC 5798 7.3); 0: there is none */
 	uint32_t addr_cnt;
 	__be32 addr[RSIP_NETDEV_ADDRS]; /* in the kernel's order */
 	uint32_t addr6_cnt;

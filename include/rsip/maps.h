@@ -142,7 +142,8 @@ struct rsip_iface {
 	__u32 mtu; /* of the device, bytes of IP */
 	char name[16];
 	__be32 endpoint6[4]; /* private: the same for hosts with IPv6 addresses; 0: serves none */
-	__u32 pad1[3];
+	__u8 vmac[6]; /* of a virtual router (RFC 5798 7.3) that the interface receives for, too; 0: none */
+	__u8 pad1[6];
 };
 _Static_assert(sizeof(struct rsip_iface) == 64, "rsip_iface");
 

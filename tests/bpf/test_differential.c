@@ -276,7 +276,7 @@ static struct pkt random_packet(int iface)
 	struct layers l = {.n = 0};
 
 	if (iface == IF_PUB) {
-		add(&l, eth(MAC_ROUTER, MAC_GW_PUB));
+		add(&l, eth(MAC_ROUTER, one_in(32) ? MAC_VIRTUAL : MAC_GW_PUB));
 		add_ip(&l, some_remote(), one_in(10) ? some_remote() : some_local());
 	} else {
 		__be32 host = some_host(), us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
@@ -285,7 +285,7 @@ static struct pkt random_packet(int iface)
 			    : host == HOST_A ? MAC_HOST_A
 			    : host == HOST_B ? MAC_HOST_B
 					     : MAC_HOST_C,
-			    MAC_GW_PRIV));
+			    one_in(32) ? MAC_HOST_B : iface == IF_PRIV ? MAC_GW_PRIV : MAC_GW_PRIV2));
 		add_tunnel(&l, host, one_in(15) ? GW_PRIV2 : us);
 		add_ip(&l, one_in(12) ? some_remote() : some_local(),
 		       one_in(4) ? some_local() : some_remote());

@@ -218,3 +218,16 @@ Test(xdp_priv_rules, fragments_of_the_tunnel_go_to_the_kernel)
 	expect_run(later, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_TUNNEL,
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
 }
+
+Test(xdp_priv_rules, frames_to_another_mac_address_are_not_taken)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(eth(MAC_HOST_A, MAC_HOST_B), ip4(HOST_A, GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
+	struct pkt virtual = pkt(eth(MAC_HOST_A, MAC_VIRTUAL), ip4(HOST_A, GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
+	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), text("x"));
+
+	expect_passed(in, IF_PRIV);
+	expect_passed(virtual, IF_PRIV);
+	given_virtual_mac(IF_PRIV, MAC_VIRTUAL);
+	expect_sent(virtual, want, 1);
+}

@@ -348,3 +348,42 @@ Test(xdp_pub_rules, an_address_that_left_the_pool_is_not_ours_any_more)
 	expect_passed(arp, IF_PUB);
 	expect_passed(in, IF_PUB);
 }
+
+/* Promiscuous, or flooded by a switch: the kernel knows what to do with another's frame. */
+Test(xdp_pub_rules, frames_to_another_mac_address_are_not_taken)
+{
+	static const char *const other[] = { MAC_ROUTER, MAC_HOST_A, "\x02\x00\x00\x00\x01\x03", "\x03\x00\x00\x00\x01\x02",
+					     "\x02\x00\x01\x00\x01\x02", "\x02\x00\x00\x00\x00\x02", "\0\0\0\0\0\0" };
+
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]) - 1; i++) {
+		struct pkt in = pkt(eth(MAC_ROUTER, other[i]), ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
+		struct pkt to_private = pkt(eth(MAC_ROUTER, other[i]), ip4(REMOTE, HOST_A), udp(53, 4003), text("x"));
+
+		expect_passed(in, IF_PUB);
+		expect_passed(to_private, IF_PUB);
+	}
+}
+
+/* A router asks anew, and only us, whether we are still there; or another, which it believes to be. */
+Test(xdp_pub_rules, arp_for_a_pool_address_to_one_mac_address_is_answered_by_who_has_that)
+{
+	struct pkt ours = pkt(from_router, arp_request(MAC_ROUTER, ROUTER, PUB_1), pad(18));
+	struct pkt other = pkt(eth(MAC_ROUTER, MAC_HOST_A), arp_request(MAC_ROUTER, ROUTER, PUB_1), pad(18));
+	struct pkt want = pkt(to_router, arp_reply(MAC_GW_PUB, PUB_1, MAC_ROUTER, ROUTER), pad(18));
+
+	expect_run(ours, .iface = IF_PUB, .action = XDP_TX, .want = &want, .counts = { { RSIP_CNT_ARP_ANSWERED, 1 } });
+	expect_passed(other, IF_PUB);
+}
+
+/* VRRP's address is on a device of its own, and frames come in through ours. */
+Test(xdp_pub_rules, a_virtual_routers_mac_address_is_ours_too)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(eth(MAC_ROUTER, MAC_VIRTUAL), ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
+	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), text("x"));
+
+	expect_passed(in, IF_PUB);
+	given_virtual_mac(IF_PUB, MAC_VIRTUAL);
+	expect_tunnelled(in, want, 1);
+}

@@ -58,6 +58,7 @@
 #define MAC_GW_PRIV2 "\x02\x00\x00\x00\x03\x01"
 #define MAC_GW_PUB "\x02\x00\x00\x00\x01\x02"
 #define MAC_ROUTER "\x02\x00\x00\x00\x01\x01"
+#define MAC_VIRTUAL "\x00\x00\x5e\x00\x01\x33"
 #define MAC_ALL "\xff\xff\xff\xff\xff\xff"
 
 /* Name of an address or MAC of the cast for messages; NULL for others. */

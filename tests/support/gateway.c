@@ -119,6 +119,15 @@ void given_long_frames(bool taken)
 		put_long(i, taken ? RSIP_IFACE_BUFFERS : 0);
 }
 
+void given_virtual_mac(uint32_t iface, const char *mac)
+{
+	struct rsip_iface rec;
+
+	cr_assert_eq(bpf_map_lookup_elem(gw.fd_ifaces, &iface, &rec), 0);
+	memcpy(rec.vmac, mac, 6);
+	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &iface, &rec, BPF_ANY), 0);
+}
+
 static __be32 endpoint;
 
 void given_endpoint(__be32 addr)

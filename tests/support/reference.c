@@ -497,10 +497,13 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 
 void reference_run(struct reference *ref, int iface, const struct pkt *in, struct ref_result *res)
 {
+	static const char *const own[] = {[IF_PUB] = MAC_GW_PUB, [IF_PRIV] = MAC_GW_PRIV, [IF_PRIV2] = MAC_GW_PRIV2};
 	bool six = in->data[12] == 0x86 && in->data[13] == 0xdd && iface != IF_PUB;
 
 	*res = (struct ref_result){.out = *in};
 	if (in->len < 14 + 20 || ((in->data[12] != 8 || in->data[13]) && !six) || in->data[0] & 1)
+		return pass(res, RSIP_CNT_PASSED);
+	if (memcmp(in->data, own[iface], 6) != 0) /* another's: nothing is taken, whatever it is */
 		return pass(res, RSIP_CNT_PASSED);
 	if (iface == IF_PUB)
 		from_public(ref, in, res);
