@@ -54,6 +54,7 @@ lns_settings() {
 		require authentication = no
 		refuse pap = yes
 		refuse chap = yes
+		pass peer = yes
 		pppoptfile = $LAB/ppp/lns
 		length bit = yes
 	EOT
