@@ -168,18 +168,19 @@ __noinline int rsip_ike_read(struct rsip_ctx *ctx, struct rsip_key *key, __u32 o
 	return 0;
 }
 
-/* AH is found by its SPI; the ports behind it only matter to a remote flow policy. */
-static __always_inline void rsip_key_ah(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len)
+/*
+ * AH is found by its SPI; the ports behind it only matter to a remote flow policy.  l4: the first 8 bytes of the
+ * header, which are there.
+ */
+static __always_inline void rsip_key_ah(struct rsip_ctx *ctx, struct rsip_key *key, __u32 off, __u32 len,
+					const __be16 *l4)
 {
-	__u8 ah[8];
+	const __u8 *ah = (const __u8 *)l4;
+	__u32 ah_len = (ah[1] + 2) * 4; /* RFC 4302 2.2 */
 	__be16 port[2];
-	__u32 ah_len;
 
-	if (rsip_ctx_load(ctx, off, ah, sizeof(ah)))
-		return rsip_key_bad(key, RSIP_DROP_MALFORMED);
-	ah_len = (ah[1] + 2) * 4; /* RFC 4302 2.2 */
 	key->kind = RSIP_KEY_SPI;
-	__builtin_memcpy(&key->spi, ah + 4, 4);
+	key->spi = *(const __be32 *)(l4 + 2);
 	if (!rsip_proto_has_ports(ah[0]) || ah_len + 4 > len || rsip_ctx_load(ctx, off + ah_len, port, 4))
 		return;
 	rsip_key_set_ports(key, port[0], port[1]);
@@ -226,7 +227,7 @@ static __always_inline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip
 		key->kind = RSIP_KEY_ICMP;
 		key->spi = key->host_sent ? rsip_icmp_ident(l4) : 0;
 	} else if (ip->proto == RSIP_PROTO_AH)
-		rsip_key_ah(ctx, key, off, len);
+		rsip_key_ah(ctx, key, off, len, l4);
 	else if (ip->proto == RSIP_PROTO_ESP) {
 		key->kind = RSIP_KEY_SPI;
 		key->spi = *(__be32 *)l4;
