@@ -28,7 +28,7 @@
 #endif
 #include "reasons.h"
 
-#define RSIP_LAYOUT_VERSION 13
+#define RSIP_LAYOUT_VERSION 14
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
