@@ -142,6 +142,9 @@ static int rule(uint16_t type, uint16_t flags, uint32_t preference, uint32_t mar
 	frh->table = table < 256 ? (uint8_t)table : RT_TABLE_UNSPEC;
 	mnl_attr_put_u32(nlh, FRA_TABLE, table);
 	mnl_attr_put_u32(nlh, FRA_PRIORITY, preference);
+	/* the local table's own rule is the kernel's: without this another one fits beside it */
+	if (table == RT_TABLE_LOCAL && type == RTM_NEWRULE)
+		mnl_attr_put_u8(nlh, FRA_PROTOCOL, RTPROT_KERNEL);
 	if (mark) {
 		mnl_attr_put_u32(nlh, FRA_FWMARK, mark);
 		mnl_attr_put_u32(nlh, FRA_FWMASK, UINT32_MAX);

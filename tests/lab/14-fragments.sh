@@ -7,6 +7,7 @@
 lab_enter "$@"
 LAB_MODE=${MODE:-native}
 lab_up
+check_eq "the local table comes after the rules for the slow path" "$(on gw ip rule | grep -n "lookup local" | cut -d : -f 1,2)" "3:3"
 both_up --ports 16 --spis 4
 A=$(lease hosta port) B=$(lease hostb port)
 check_eq "the slow path is complete" "$(loader status --config $LAB/rsipd.json --json | js 'd["slow_path"]["complete"]')" True
