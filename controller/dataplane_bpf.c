@@ -52,7 +52,7 @@ static const char *const map_names[RSIP_DP_MAPS] = {
 /* Maps we only read; the kernel keeps us from writing them by mistake. */
 static bool read_only(int map)
 {
-	return map == RSIP_DP_CONFIG || map == RSIP_DP_IFACES || map == RSIP_DP_COUNTERS;
+	return map == RSIP_DP_CONFIG || map == RSIP_DP_COUNTERS;
 }
 
 const char *rsip_dp_map_name(enum rsip_dp_map map)

@@ -186,6 +186,20 @@ static int op_ifaces(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int m
 	return n;
 }
 
+/* A packet that comes while the address is written finds neither: it goes to the kernel, as one for another machine. */
+static int op_iface_link(struct rsip_dataplane *dp, uint32_t iface, const uint8_t mac[6], uint32_t mtu)
+{
+	struct rsip_iface *rec;
+
+	if (!iface || iface >= RSIP_MAX_IFACES || !core(dp)->m.ifaces[iface].ifindex)
+		return -ENODEV;
+	rec = &core(dp)->m.ifaces[iface];
+	for (int i = 0; i < 6; i++)
+		__atomic_store_n(&rec->mac[i], mac[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&rec->mtu, mtu, __ATOMIC_RELAXED);
+	return 0;
+}
+
 static int op_set_policy(struct rsip_dataplane *dp, const struct rsip_policy *policy)
 {
 	struct rsip_policy *to = core(dp)->m.policy;
@@ -324,6 +338,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.bind_counters = rsip_dp_bind_counters,
 	.iface_counters = op_iface_counters,
 	.ifaces = op_ifaces,
+	.iface_link = op_iface_link,
 	.set_policy = op_set_policy,
 	.routes_changed = op_routes_changed,
 	.route_rules = op_route_rules,

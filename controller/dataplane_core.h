@@ -75,7 +75,7 @@ struct rsip_dp_slot {
 struct rsip_dp_mem {
 	const struct rsip_config *config;
 	struct rsip_policy *policy;
-	const struct rsip_iface *ifaces;
+	struct rsip_iface *ifaces;
 	struct rsip_addr_bucket *addrs;
 	struct rsip_addr_info *addr_info;
 	struct rsip_block_line *blocks;

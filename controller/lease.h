@@ -208,6 +208,12 @@ enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt);
 void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint64_t nexthop);
 
 /*
+ * An interface takes outer packets of mtu bytes now: all bindings of its hosts follow, in the store, too.  What a path takes
+ * less goes on counting.  Returns how many bindings have changed.
+ */
+uint32_t rsip_lease_link_mtu(struct rsip_lease *lm, uint16_t iface, uint16_t mtu);
+
+/*
  * The path to a host takes outer packets of mtu bytes (RSIP_PATH_MTU_MIN at least) and no longer ones: all its bindings,
  * and those to come, follow for RSIP_PATH_MTU_NS (RFC 1191 6.3).  false: nothing is lowered by it.
  */

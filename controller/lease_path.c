@@ -21,6 +21,28 @@ static void follow(struct rsip_lease *lm, struct client *c)
 			lm->dp->ops->bind_mtu(lm->dp, b->slot, lease_mtu(b));
 }
 
+uint32_t rsip_lease_link_mtu(struct rsip_lease *lm, uint16_t iface, uint16_t mtu)
+{
+	struct client *c, *next;
+	uint32_t changed = 0;
+
+	HASH_ITER(by_id, lm->by_id, c, next) {
+		if (c->pub.iface != iface)
+			continue;
+		for (struct bind *b = c->binds; b; b = b->next) {
+			uint32_t front = RSIP_FRONT_LEN(b->row.host, b->row.tunnel);
+
+			if (mtu <= front || b->row.mtu == mtu - front)
+				continue;
+			b->row.mtu = (uint16_t)(mtu - front);
+			lease_keep_bind(lm, b);
+			changed++;
+		}
+		follow(lm, c);
+	}
+	return changed;
+}
+
 static bool is_lower(const struct client *c, uint16_t mtu)
 {
 	for (const struct bind *b = c->binds; b; b = b->next)

@@ -183,6 +183,14 @@ static void routes_are_stale(struct rsip_hops *nh)
 		nh->cursor = nh->hosts;
 }
 
+static void on_link(struct rsip_hops *nh, const struct nlmsghdr *msg)
+{
+	const struct ifinfomsg *link = mnl_nlmsg_get_payload(msg);
+
+	if (mnl_nlmsg_get_payload_len(msg) >= sizeof(*link))
+		nh->sink.link_changed(nh->sink.arg, (uint32_t)link->ifi_index);
+}
+
 static int on_event(const struct nlmsghdr *msg, void *arg)
 {
 	struct rsip_hops *nh = arg;
@@ -198,9 +206,12 @@ static int on_event(const struct nlmsghdr *msg, void *arg)
 		/* fall through */
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
+		routes_are_stale(nh);
+		break;
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
 		routes_are_stale(nh);
+		on_link(nh, msg);
 		break;
 	}
 	return MNL_CB_OK;

@@ -24,6 +24,8 @@ struct rsip_hops_sink {
 	void (*host_changed)(void *arg, __be32 host, uint64_t word);
 	/* A route, link or public neighbour has changed: what the data plane cached is stale. */
 	void (*routes_changed)(void *arg);
+	/* Something about this link has changed, or nothing: there are many such events. */
+	void (*link_changed)(void *arg, uint32_t ifindex);
 	/* Whether the kernel's rules ask for more than a destination: at once at open, and whenever rules change. */
 	void (*rules_changed)(void *arg, bool there_are);
 };

@@ -240,7 +240,7 @@ static int open_alloclog(struct rsip_server *s, uid_t owner, char *why, size_t w
 
 static int open_parts(struct rsip_server *s, uid_t owner, char *why, size_t why_len)
 {
-	const struct rsip_hops_sink sink = {s, on_host_changed, on_routes_changed, on_rules_changed};
+	const struct rsip_hops_sink sink = {s, on_host_changed, on_routes_changed, rsip_server_follow_link, on_rules_changed};
 	int err;
 
 	err = rsip_dataplane_open(s->conf->dataplane.pin_path, &s->ctl_ctx.dp, why, why_len);
@@ -463,6 +463,7 @@ int rsip_server_start(struct rsip_server *s, char *why, size_t why_len)
 			return err;
 		rsip_server_store_kick(s);
 		rsip_lease_walk_clients(ctx->lm, 0, refresh_hop, s);
+		rsip_server_follow_links(s);
 		ctx->start_ns = now_ns;
 		step = "listen";
 		err = rsip_server_listen(s);

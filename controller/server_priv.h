@@ -62,6 +62,10 @@ int rsip_server_set_policy(struct rsip_server *s); /* of the data plane */
 /* By its index in the data plane; NULL: there is none. */
 const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index);
 
+/* server_links.c: interfaces whose MAC address or MTU changes */
+void rsip_server_follow_link(void *arg, uint32_t ifindex); /* arg is the server */
+void rsip_server_follow_links(struct rsip_server *s); /* all of them, at the start */
+
 /* server_events.c: sets those functions of conf that tell what happens. */
 void rsip_server_observe(struct rsip_server *s, struct rsip_engine_conf *conf);
 void rsip_server_add_stats(void *arg, cJSON *obj); /* arg is the server */

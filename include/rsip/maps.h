@@ -8,7 +8,7 @@
  *
  *   loader   rsip_config rsip_iftab rsip_ifaces rsip_devs rsip_undo rsip_sessions rsip_ppp_of
  *   rsipd    rsip_policy rsip_addrs rsip_addr_info rsip_blocks rsip_ports rsip_spis rsip_pairs rsip_remotes rsip_bindings
- *            rsip_hosts6 rsip_host6_tab
+ *            rsip_hosts6 rsip_host6_tab; mac and mtu in rsip_ifaces, when a device changes after attach
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
  *            rsip_icmp_rate rsip_scratch

@@ -54,6 +54,30 @@ for _ in 1 2; do check_eq "host A's datagram, then host C's: lost" "$(one hosta)
 on gw ip rule del pref 100
 check "without the rule both get through" wait_for 5 eval '[ "$(one hosta) $(one hostc)" = "0 0" ]'
 
+# A device gets another MAC address, another MTU: the data plane follows.
+has_mac() { [ "$(ctl --json status | js "[i['mac'] for i in d['interfaces'] if i['name'] == '$1'][0]")" = "$2" ]; }
+has_mtu() { [ "$(ctl --json bindings | js "[b['mtu'] for b in d['bindings'] if b['host'] == '$1'][0]")" = "$2" ]; }
+other_mac() { # of priv0 and pub0; who had the old one asks for the new
+	on gw ip link set priv0 address 02:00:00:00:$1:01 && on gw ip link set pub0 address 02:00:00:00:$1:02
+	on hosta ip neigh flush dev eth0 && on peer ip neigh flush dev eth0
+}
+other_mac aa
+check "priv0 has another MAC address" wait_for 5 has_mac priv0 02:00:00:00:aa:01
+check "pub0, too" wait_for 5 has_mac pub0 02:00:00:00:aa:02
+inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 200 50 >$LAB/seq.json
+check_eq "packets to the new addresses are taken: lost" "$(js 'd["lost"] + (d["received"] != 50)' <$LAB/seq.json)" 0
+kill -KILL "$RSIPD" && wait "$RSIPD" 2>/dev/null
+other_mac bb
+on gw ip link set priv1 mtu 1400
+rsipd_start
+check "a new rsipd sees what has changed" wait_for 5 has_mac priv0 02:00:00:00:bb:01
+check "MTU of one LAN" wait_for 5 has_mtu $HOSTC 1380
+check "and not of the other" has_mtu $HOSTA 1480
+inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 200 50 >$LAB/seq.json
+check_eq "packets to these are taken, too: lost" "$(js 'd["lost"] + (d["received"] != 50)' <$LAB/seq.json)" 0
+on gw ip link set priv1 mtu 1500
+check "the MTU rises again" wait_for 5 has_mtu $HOSTC 1480
+
 HOST_GW=$GW_PRIV1 judge hostc other-interface priv1
 silent() { ! on peer "$PY" -c '
 import socket, sys

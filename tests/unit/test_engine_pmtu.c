@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The path to a host takes less than the interface: RFC 1191, RFC 2003 5.1. */
+#include <errno.h>
 #include <criterion/criterion.h>
 
 #include "engine_fixture.h"
@@ -277,4 +278,30 @@ Test(engine_pmtu, a_restart_finds_it_and_tries_anew_after_ten_minutes)
 	cr_expect_eq(bind_of(id)->mtu, 1480);
 	cr_expect_eq(installed(id), 1480);
 	cr_expect_eq(installed(gre), 1476);
+}
+
+Test(engine_pmtu, an_interface_whose_mtu_changes_takes_its_hosts_along)
+{
+	uint32_t first = assigned(RSIP_TUNNEL_IPIP), second = assigned(RSIP_TUNNEL_GRE);
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 2, 9 };
+
+	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 1, 1400), 0, "another interface");
+	cr_expect_eq(installed(first), 1480);
+	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 2, 1450), 2);
+	cr_expect_eq(installed(first), 1430);
+	cr_expect_eq(installed(second), 1426);
+	cr_expect_not(bind_of(first)->mtu_learned, "it is the interface's, not the path's");
+	reported(told(1400));
+	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 2, 9000), 2);
+	cr_expect_eq(installed(first), 1380, "what the path takes less goes on counting");
+	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 2, 9000), 0);
+	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 2, 20), 0, "no room for a packet in the tunnel");
+
+	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 2, mac, 9000), 0);
+	cr_assert_eq(gw.dp->ops->ifaces(gw.dp, iface, RSIP_MAX_IFACES), 2);
+	cr_expect_eq(iface[1].rec.mtu, 9000);
+	cr_expect_arr_eq(iface[1].rec.mac, mac, 6);
+	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 3, mac, 9000), -ENODEV);
+	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, RSIP_MAX_IFACES, mac, 9000), -ENODEV);
 }
