@@ -107,6 +107,7 @@ bool rsip_daemon_fail_over(struct rsip_daemon *d, int err)
 	if (d->io.refused && holds_leases(d)) {
 		log_warn("%s: rsipd does not run there, but the machine does: it forwards until the leases run out",
 			 rsip_inet_text(&left));
+		d->io.refused = false; /* to be heard again the next time nothing answers */
 		return false;
 	}
 	d->moving = rsip_gateways_fail(&d->gateways, err, rsip_daemon_now());

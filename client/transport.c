@@ -53,10 +53,9 @@ void rsip_transport_close(struct rsip_transport_io *io)
 
 void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_t len)
 {
-	io->refused = false;
 	if (io->fd < 0 || send(io->fd, buf, len, MSG_NOSIGNAL) >= 0)
 		return;
-	io->refused = errno == ECONNREFUSED;
+	io->refused |= errno == ECONNREFUSED;
 	log_debug("cannot send to %s: %s", rsip_inet_text(&io->gateway), strerror(errno));
 }
 
@@ -73,7 +72,8 @@ static int read_datagrams(struct rsip_transport_io *io, take_fn take, void *ctx)
 		n = recv(io->fd, io->buf, sizeof(io->buf), 0);
 		if (n < 0 && errno != ECONNREFUSED)
 			break;
-		io->refused = n < 0;
+		if (n)
+			io->refused = n < 0;
 		if (n > 0)
 			take(ctx, io->buf, n);
 		if (io->fd < 0) /* a message made our owner close */
