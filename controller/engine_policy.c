@@ -111,7 +111,10 @@ uint32_t rsip_engine_methods(const struct rsip_request *rq)
 
 uint32_t rsip_engine_tunnels(const struct rsip_request *rq)
 {
-	return rq->e->conf.tunnels & rq->policy->tunnels;
+	uint32_t tunnels = rq->e->conf.tunnels & rq->policy->tunnels;
+
+	/* An L2TP session is its host's by the IPv4 source of its outer packets; over IPv6 it has none. */
+	return RSIP_HOST6_IS(rq->from->addr) ? tunnels & ~RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP) : tunnels;
 }
 
 /* Whom no policy holds may. */

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "engine_fixture.h"
+#include "engine_priv.h"
 
 static struct rsip_flow_policy policy[2];
 
@@ -551,6 +552,20 @@ Test(engine_policy, l2tp_is_for_those_whose_policy_offers_it, .init = both_tunne
 	id = registered(gw_host(2));
 	cr_expect_eq(gw.got.tunnel_cnt, 2, "others are offered what is usual");
 	cr_expect_eq(assign_in(2, id, RSIP_TUNNEL_L2TP, 2), 307);
+}
+
+Test(engine_policy, l2tp_is_not_for_a_host_with_an_ipv6_address, .init = both_tunnels)
+{
+	struct rsip_from from = gw_host(1);
+	struct rsip_request rq = { .from = &from, .policy = &policy[0] };
+
+	policy[0].tunnels = RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP) | RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE);
+	gw.conf.tunnels |= RSIP_TUNNEL_BIT(RSIP_TUNNEL_L2TP);
+	gw_up();
+	rq.e = gw.e;
+	cr_expect_eq(rsip_engine_tunnels(&rq), policy[0].tunnels);
+	from.addr = htonl(0xf0000001); /* its handle */
+	cr_expect_eq(rsip_engine_tunnels(&rq), RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE));
 }
 
 /* ---- a policy that changes ----------------------------------------------------------------------- */
