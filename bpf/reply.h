@@ -33,19 +33,21 @@ struct rsip_reply {
 	__u16 front; /* bytes of tunnel header: 0, or RSIP_TUNNEL_LEN(), over IPv6 20 more */
 };
 
-/* Shared by the CPUs: two at once may give one error too many. */
+/* Shared by the CPUs: two at once may give one error too many, and then there is less than none. */
 static struct rsip_bucket rsip_icmp_receivers[RSIP_ICMP_RECEIVERS];
 
 /* Tokens there are now. */
 static __always_inline __u32 rsip_bucket_fill(struct rsip_bucket *b, __u64 now, __u32 per_s, __u32 burst)
 {
 	__u64 more = now > b->filled_ns ? (now - b->filled_ns) / (1000000000U / per_s) : 0;
+	__u32 left = b->tokens > burst ? 0 : b->tokens;
 
 	if (more) {
-		b->tokens = more + b->tokens < burst ? (__u32)more + b->tokens : burst;
+		left = more + left < burst ? (__u32)more + left : burst;
+		b->tokens = left;
 		b->filled_ns = now;
 	}
-	return b->tokens;
+	return left;
 }
 
 /* RFC 1812 4.3.2.8: errors at the kernel's usual rate, for each CPU, and a share of it for each receiver. */
