@@ -113,12 +113,13 @@ static void put_back(struct exchange *x)
 {
 	while (x->cnt) {
 		struct place *p = &x->at[--x->cnt];
-		int err = 0;
+		int err = 0, tc_err = 0;
 
 		if (p->xdp_id && linked(p->link) == p->xdp_id && bpf_link_update(p->link, p->old_xdp, NULL))
 			err = -errno;
-		if (p->tc_id && rsip_tc_prog_id(p->iface) == p->tc_id && !err)
-			err = rsip_tc_put(p->iface, p->old_tc);
+		if (p->tc_id && rsip_tc_prog_id(p->iface) == p->tc_id)
+			tc_err = rsip_tc_put(p->iface, p->old_tc);
+		err = err ? err : tc_err;
 		if (err)
 			log_err("cannot put the programs back on %s: %s (`rsip-loader upgrade` does)", p->iface->name,
 				strerror(-err));
