@@ -83,11 +83,13 @@ static int prepare_generic(struct rsip_attach *a)
 static int load_for_generic(struct rsip_attach *a)
 {
 	struct rsip_xdp_bpf *native = a->object;
-	struct rsip_moved moved;
+	struct rsip_moved moved = {.devmaps = true};
 	int err;
 
 	a->config.mode = RSIP_MODE_GENERIC;
 	err = rsip_object_load_onto(a->o->pin_path, &a->config, a->o->max_cookies, &a->object, &moved);
+	if (!err)
+		err = rsip_moved_pin(&moved, a->o->pin_path, false);
 	rsip_moved_release(&moved);
 	if (err)
 		return err;

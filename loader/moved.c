@@ -40,6 +40,17 @@ static bool can_grow(const struct bpf_map *map, const struct bpf_map_info *info)
 	       (info->type == BPF_MAP_TYPE_ARRAY || info->type == BPF_MAP_TYPE_HASH);
 }
 
+/* The kernel lets programs share a devmap only where all take frames of several buffers, or none does. */
+static bool is_devmap(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_DEVMAP || type == BPF_MAP_TYPE_DEVMAP_HASH;
+}
+
+static bool is_hash(uint32_t type)
+{
+	return type == BPF_MAP_TYPE_HASH || type == BPF_MAP_TYPE_DEVMAP_HASH;
+}
+
 static int note(struct rsip_moved *moved, const char *name, int old)
 {
 	if (moved->cnt == RSIP_MOVED_MAX)
@@ -55,16 +66,19 @@ static int keep_or_move(struct bpf_map *map, int fd, bool older, struct rsip_mov
 {
 	struct bpf_map_info info;
 	int err = map_info(fd, &info);
+	bool same, anew;
 
 	if (err)
 		return err;
-	if (same_kind(map, &info) && info.value_size == bpf_map__value_size(map)) {
+	same = same_kind(map, &info) && info.value_size == bpf_map__value_size(map);
+	anew = is_devmap(info.type) && (older || moved->devmaps);
+	if (same && !anew) {
 		err = bpf_map__reuse_fd(map, fd);
 		if (!err)
 			close(fd);
 		return err;
 	}
-	if (!older || !can_grow(map, &info))
+	if (!same && (!older || !can_grow(map, &info)))
 		return -EPROTO;
 	err = bpf_map__set_max_entries(map, info.max_entries);
 	return err ? err : note(moved, bpf_map__name(map), fd);
@@ -141,12 +155,12 @@ static int copy_map(int old, int fresh, bool late)
 
 	if (!err)
 		err = map_info(fresh, &to);
-	if (err || (late && info.type != BPF_MAP_TYPE_HASH))
+	if (err || (late && !is_hash(info.type)))
 		return err;
 	value = calloc(1, to.value_size + 8UL);
 	if (!value)
 		return -ENOMEM;
-	if (info.type == BPF_MAP_TYPE_HASH)
+	if (is_hash(info.type))
 		err = copy_hash(old, fresh, &info, value, late ? BPF_NOEXIST : BPF_ANY);
 	else
 		err = copy_array(old, fresh, &info, value);

@@ -99,6 +99,9 @@ check_eq "not even the BPF file system" "$(stat -f -c %T /sys/fs/bpf)" sysfs
 run "features" 0 features "${BOTH[@]}" --json
 check_eq "features says that native XDP works" "$(js 'd["interfaces"][0]["native_xdp"], d["ready"]' <$LAB/out)" "('yes', True)"
 check_eq "features knows the driver" "$(js 'd["interfaces"][1]["driver"]' <$LAB/out)" veth
+check_eq "features says what the driver does not say" "$(js 'd["interfaces"][0]["rss_esp4"]' <$LAB/out)" "the driver does not say"
+check_eq "features knows how many neighbours the machine keeps" "$("$BIN/rsip-loader" features --json | js 'd["kernel"].get("neighbours_max")')" \
+	"$(cat /proc/sys/net/ipv4/neigh/default/gc_thresh3 2>/dev/null || echo None)"
 check "features says what is in the way" said "ip_forward is 0"
 nothing_left "features changes nothing"
 
@@ -272,7 +275,7 @@ nothing_left "detach switches GRO on again"
 
 on hosta ethtool -L eth0 tx 2 # veth refuses native XDP when its peer sends by more queues than it receives by
 run "native mode refused by the second interface's driver" 1 attach "${BOTH[@]}" --mode native
-check "it says why" said "priv0 (MTU 1500): .*queues"
+check "it says why" said "priv0.*\(queues\|no native XDP\)"
 nothing_left "a failure in the middle leaves nothing"
 run "auto falls back" 0 attach "${BOTH[@]}"
 check "and says so" said "falling back to generic mode.*priv0"
