@@ -80,6 +80,7 @@ void rsip_kernel_read(struct rsip_kernel *k)
 	getrlimit(RLIMIT_MEMLOCK, &limit);
 	k->memlock = limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 	k->forwarding = sysctl_number("net/ipv4/ip_forward");
+	k->neighbours = sysctl_number("net/ipv4/neigh/default/gc_thresh3");
 	k->cpus_possible = libbpf_num_possible_cpus();
 	k->cpus_online = (int)sysconf(_SC_NPROCESSORS_ONLN);
 }

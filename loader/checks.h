@@ -39,6 +39,7 @@ struct rsip_kernel {
 	int bpf_err;	  /* why not */
 	uint64_t memlock; /* bytes; UINT64_MAX: no limit.  Kernels since 5.11 do not use it */
 	int forwarding;	  /* net.ipv4.ip_forward */
+	int neighbours;	  /* net.ipv4.neigh.default.gc_thresh3, of the whole machine; negative errno: not to be seen */
 	int cpus_possible, cpus_online;
 };
 

@@ -33,6 +33,8 @@ static void add_kernel(cJSON *answer, const struct rsip_kernel *k)
 	else
 		rsip_json_add_u64(obj, "memlock", k->memlock);
 	cJSON_AddBoolToObject(obj, "ip_forward", k->forwarding > 0);
+	if (k->neighbours >= 0)
+		rsip_json_add_u64(obj, "neighbours_max", (uint64_t)k->neighbours);
 	rsip_json_add_u64(obj, "cpus_possible",
 			  k->cpus_possible > 0 ? (uint64_t)k->cpus_possible : 0);
 	rsip_json_add_u64(obj, "cpus_online", (uint64_t)k->cpus_online);
@@ -125,12 +127,11 @@ static void add_hardware(cJSON *obj, const struct rsip_netdev *dev)
 	cJSON_AddBoolToObject(obj, "vlan_devices", dev->vlan_above);
 	if (dev->rx_queues >= 0)
 		rsip_json_add_u64(obj, "rx_queues", (uint64_t)dev->rx_queues);
-	if (!dev->esp4_err)
-		cJSON_AddStringToObject(obj, "rss_esp4",
-					dev->esp4_hash & (RXH_L4_B_0_1 | RXH_L4_B_2_3)
-						? "addresses and SPI"
-					: dev->esp4_hash ? "addresses only"
-							 : "not hashed");
+	cJSON_AddStringToObject(obj, "rss_esp4",
+				dev->esp4_err ? "the driver does not say"
+				: dev->esp4_hash & (RXH_L4_B_0_1 | RXH_L4_B_2_3) ? "addresses and SPI"
+				: dev->esp4_hash ? "addresses only"
+						 : "not hashed");
 }
 
 static void add_iface(cJSON *list, const struct rsip_loader_iface *want, bool named, int mode,
