@@ -235,6 +235,10 @@ static bool is_sound(const struct rsip_lease *l)
 	if (l->want.ports > RSIP_LEASE_PORTS_MAX || l->want.purpose > RSIP_FOR_CHARON_SPIS ||
 	    l->want.method < RSIP_METHOD_RSA_IP || l->want.method > RSIP_METHOD_RSIPSEC)
 		return false;
+	if (l->want.spi && (l->want.spi < 256 || l->want.spi + (uint64_t)l->want.spis > 1ULL << 32))
+		return false;
+	if (l->want.port && l->want.port + (uint32_t)l->want.ports > 65536)
+		return false;
 	return l->state == RSIP_LEASE_WANTED || (l->bind_id && l->addr && l->endpoint.family);
 }
 
