@@ -260,14 +260,6 @@ static void namespace_get(struct rsip_conn *c, const cJSON *args)
 			c->d->jail.fd);
 }
 
-static int index_of(const struct rsip_gateways *gs, const struct rsip_inet *addr)
-{
-	for (unsigned int i = 0; i < gs->cnt; i++)
-		if (rsip_inet_same(&gs->g[i].addr, addr))
-			return (int)i;
-	return -1;
-}
-
 static void gateway_move(struct rsip_conn *c, const cJSON *args)
 {
 	const char *text = rsip_json_get_string(args, "gateway", "");
@@ -276,7 +268,7 @@ static void gateway_move(struct rsip_conn *c, const cJSON *args)
 	int to = 0;
 
 	if (*text)
-		to = rsip_inet_parse(text, &addr) ? -1 : index_of(gs, &addr);
+		to = rsip_inet_parse(text, &addr) ? -1 : rsip_gateways_find(gs, &addr);
 	if (to < 0 || gs->cnt < 2)
 		rsip_conn_reply(c, RSIP_CTL_EMPTY, "not one of this client's gateways (rsip-client status lists them)", NULL, -1);
 	else if (gs->at == (unsigned int)to)

@@ -18,10 +18,8 @@ void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way)
 
 static int locate(struct rsip_daemon *d, char *why, size_t size)
 {
-	static const struct rsip_inet router = {0};
-	const struct rsip_inet *gateway = d->gateways.cnt ? &d->gateways.g[d->gateways.at].addr : &router;
 	struct rsip_way way;
-	int err = rsip_way_find(gateway, d->set.interface, &way, why, size);
+	int err = rsip_way_find(rsip_gateways_used(&d->gateways), d->set.interface, &way, why, size);
 
 	if (!err)
 		rsip_daemon_set_way(d, &way);

@@ -93,7 +93,6 @@ static void tell_away(struct rsip_daemon *d, bool away, const char *why)
 
 uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now)
 {
-	const struct rsip_inet none = {0}, *gateway = d->gateways.cnt ? &d->gateways.g[d->gateways.at].addr : &none;
 	struct rsip_way way;
 	char why[200];
 	int err;
@@ -103,7 +102,7 @@ uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now)
 	if (now < d->look_way_ns)
 		return d->look_way_ns;
 	d->look_way_ns = 0;
-	err = rsip_way_find(gateway, d->set.interface, &way, why, sizeof(why));
+	err = rsip_way_find(rsip_gateways_used(&d->gateways), d->set.interface, &way, why, sizeof(why));
 	tell_away(d, err, why);
 	if (err || rsip_way_same(&way, &d->way)) {
 		d->other_way_ns = 0;

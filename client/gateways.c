@@ -4,12 +4,12 @@
 #include <string.h>
 #include "gateways.h"
 
-static bool has(const struct rsip_gateways *gs, const struct rsip_inet *addr)
+int rsip_gateways_find(const struct rsip_gateways *gs, const struct rsip_inet *addr)
 {
 	for (unsigned int i = 0; i < gs->cnt; i++)
 		if (rsip_inet_same(&gs->g[i].addr, addr))
-			return true;
-	return false;
+			return (int)i;
+	return -1;
 }
 
 int rsip_gateways_parse(struct rsip_gateways *gs, const char *text)
@@ -23,7 +23,7 @@ int rsip_gateways_parse(struct rsip_gateways *gs, const char *text)
 		if (len >= sizeof(word) || gs->cnt == RSIP_GATEWAYS_MAX)
 			return -EINVAL;
 		snprintf(word, sizeof(word), "%.*s", (int)len, text);
-		if (rsip_inet_parse(word, &addr) || has(gs, &addr) || (text[len] && !text[len + 1]))
+		if (rsip_inet_parse(word, &addr) || rsip_gateways_find(gs, &addr) >= 0 || (text[len] && !text[len + 1]))
 			return -EINVAL;
 		gs->g[gs->cnt++].addr = addr;
 		text += len + !!text[len];
@@ -33,9 +33,17 @@ int rsip_gateways_parse(struct rsip_gateways *gs, const char *text)
 
 void rsip_gateways_begin(struct rsip_gateways *gs, const struct rsip_inet *addr)
 {
-	for (unsigned int i = 0; i < gs->cnt; i++)
-		if (rsip_inet_same(&gs->g[i].addr, addr))
-			gs->at = i;
+	int at = rsip_gateways_find(gs, addr);
+
+	if (at >= 0)
+		gs->at = at;
+}
+
+const struct rsip_inet *rsip_gateways_used(const struct rsip_gateways *gs)
+{
+	static const struct rsip_inet router;
+
+	return gs->cnt ? &gs->g[gs->at].addr : &router;
 }
 
 bool rsip_gateways_fail(struct rsip_gateways *gs, int err, uint64_t now_ns)

@@ -26,8 +26,12 @@ struct rsip_gateways {
 
 /* "ADDR,ADDR...": 0, or -EINVAL for what is no such list, too long, or names one twice.  Empty: none. */
 int rsip_gateways_parse(struct rsip_gateways *gs, const char *text);
+/* Its place in the list, or -1. */
+int rsip_gateways_find(const struct rsip_gateways *gs, const struct rsip_inet *addr);
 /* Begins with this one, where it is in the list. */
 void rsip_gateways_begin(struct rsip_gateways *gs, const struct rsip_inet *addr);
+/* The one in use; none where the list is empty: the default router is it. */
+const struct rsip_inet *rsip_gateways_used(const struct rsip_gateways *gs);
 /* The one in use does not serve us.  false: there is no other. */
 bool rsip_gateways_fail(struct rsip_gateways *gs, int err, uint64_t now_ns);
 /* Since one served us, has each of them failed?  Then there is no hurry. */
