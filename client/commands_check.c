@@ -8,7 +8,7 @@
 #include "commands.h"
 #include "gateways.h"
 #include "json.h"
-#include "rsip/wire.h"
+#include "tunnel.h"
 #include "way.h"
 
 struct findings {
@@ -19,13 +19,6 @@ struct findings {
 static void problem(struct findings *f, const char *text)
 {
 	cJSON_AddItemToArray(f->problems, cJSON_CreateString(text));
-}
-
-static uint32_t tunnel_len(const struct rsip_settings *set, const struct rsip_way *way)
-{
-	uint32_t len = RSIP_TUNNEL_LEN(strcmp(set->tunnel_type, "GRE") ? RSIP_TUNNEL_IPIP : RSIP_TUNNEL_GRE);
-
-	return way->gateway.family == AF_INET6 ? len + 20 : len;
 }
 
 static void look_at_gateway(struct findings *f, const struct rsip_settings *set, const struct rsip_inet *gateway)
@@ -49,7 +42,7 @@ static void look_at_gateway(struct findings *f, const struct rsip_settings *set,
 	if (rsip_nl_open(&nl))
 		return;
 	if (!rsip_nl_link_get_index(nl, way.nic, &link))
-		rsip_json_add_u64(obj, "tunnel-mtu", link.mtu - tunnel_len(set, &way));
+		rsip_json_add_u64(obj, "tunnel-mtu", rsip_tunnel_mtu_over(link.mtu, rsip_settings_tunnel(set), way.gateway.family));
 	rsip_nl_close(nl);
 }
 

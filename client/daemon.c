@@ -299,11 +299,6 @@ static void watch_sockets(struct rsip_daemon *d)
 
 /* ---- start and end ---- */
 
-uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d)
-{
-	return strcmp(d->set.tunnel_type, "GRE") ? RSIP_TUNNEL_IPIP : RSIP_TUNNEL_GRE;
-}
-
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d)
 {
 	return strcmp(d->set.transport, "tcp") ? RSIP_TRANSPORT_UDP : RSIP_TRANSPORT_TCP;
@@ -319,7 +314,7 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	d->io.kind = kind;
 	with_us.ctx = d;
 	rsip_session_init(&d->session, &with_us, kind, &d->io.local, &d->io.gateway);
-	d->session.tunnel = rsip_daemon_tunnel(d);
+	d->session.tunnel = rsip_settings_tunnel(&d->set);
 	d->demand.most = !d->jail.shared && d->set.ports && d->set.ports_max > d->set.ports
 				 ? d->set.ports_max
 				 : 0;

@@ -143,7 +143,6 @@ void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */
-uint8_t rsip_daemon_tunnel(const struct rsip_daemon *d); /* RSIP_TUNNEL_*, likewise */
 /* Another tunnel in place of the one there is: over d->way.  0 or a negative errno (said). */
 int rsip_daemon_retunnel(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);

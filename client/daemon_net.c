@@ -113,7 +113,7 @@ static int open_tunnel(struct rsip_daemon *d, bool have_state)
 		.nic = d->way.nic,
 		.jail = &d->jail,
 		.ours = have_state && !strcmp(d->state.device, d->set.device),
-		.type = rsip_daemon_tunnel(d),
+		.type = rsip_settings_tunnel(&d->set),
 		.no_kernel = !strcmp(d->set.tunnel, "bpf"),
 		.remote = !strcmp(d->set.route, "remote"),
 		.own_qdisc = have_state && d->state.own_qdisc && d->state.nic == d->way.nic,
@@ -124,7 +124,7 @@ static int open_tunnel(struct rsip_daemon *d, bool have_state)
 
 	spec.keep = spec.ours && rsip_inet_same(&d->state.local, &d->way.local) &&
 		    rsip_inet_same(&d->state.gateway, &d->way.gateway) && d->state.nic == d->way.nic &&
-		    d->state.transport == rsip_daemon_transport(d) && d->state.tunnel == rsip_daemon_tunnel(d);
+		    d->state.transport == rsip_daemon_transport(d) && d->state.tunnel == rsip_settings_tunnel(&d->set);
 	if (have_state && !spec.keep && d->state.table)
 		rsip_tunnel_rules_clear(d->state.table);
 	err = rsip_tunnel_open(&spec, &d->tunnel);

@@ -74,7 +74,7 @@ static int start_aside(struct rsip_daemon *d, const struct rsip_way *way, uint32
 		.base = d->base,
 		.way = *way,
 		.transport = rsip_daemon_transport(d),
-		.tunnel = rsip_daemon_tunnel(d),
+		.tunnel = rsip_settings_tunnel(&d->set),
 		.key = &d->key,
 		.end_id = end_id,
 		.done = on_verdict,

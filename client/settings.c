@@ -7,6 +7,7 @@
 #include "gateways.h"
 #include "json.h"
 #include "log.h"
+#include "rsip/wire.h"
 #include "settings.h"
 #include "strongswan.h"
 #include "util.h"
@@ -121,6 +122,11 @@ int rsip_settings_name(struct rsip_settings *s, const char *name, char *why, siz
 	snprintf(s->state_dir, sizeof(s->state_dir), RSIP_CLIENT_STATE_DIR "/%s", name);
 	snprintf(s->device, sizeof(s->device), "rsip-%s", name);
 	return 0;
+}
+
+uint8_t rsip_settings_tunnel(const struct rsip_settings *s)
+{
+	return strcmp(s->tunnel_type, "GRE") ? RSIP_TUNNEL_IPIP : RSIP_TUNNEL_GRE;
 }
 
 int rsip_settings_listen(const char *text, uint16_t ports[RSIP_CLIENT_LISTEN_MAX])

@@ -18,7 +18,6 @@
 #include "rsip/wire.h"
 #include "tunnel.h"
 
-#define RSIP_OUTER_V6_MORE 20U /* bytes that an IPv6 header has more than an IPv4 one */
 #define RSIP_ARP_IGNORE "/proc/sys/net/ipv4/conf/all/arp_ignore"
 
 struct rsip_tunnel {
@@ -208,9 +207,14 @@ static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 		   : rsip_tunnel_bpf_open(&cfg, spec->dev, t->outside, spec->own_qdisc, &t->bpf);
 }
 
+uint32_t rsip_tunnel_mtu_over(uint32_t nic_mtu, uint8_t type, uint16_t family)
+{
+	return nic_mtu - RSIP_TUNNEL_LEN(type) - (family == AF_INET6 ? RSIP_OUTER6_MORE : 0);
+}
+
 static uint32_t mtu_of(const struct rsip_tunnel *t, const struct rsip_link *nic)
 {
-	return nic->mtu - RSIP_TUNNEL_LEN(t->type) - (t->gateway.family == AF_INET6 ? RSIP_OUTER_V6_MORE : 0);
+	return rsip_tunnel_mtu_over(nic->mtu, t->type, t->gateway.family);
 }
 
 static int bring_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec)

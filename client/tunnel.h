@@ -68,6 +68,8 @@ void rsip_tunnel_clear(const char *dev);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre", "ip6tnl", "ip6gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
+/* What a tunnel of this type, over this family, would have where the NIC has nic_mtu. */
+uint32_t rsip_tunnel_mtu_over(uint32_t nic_mtu, uint8_t type, uint16_t family);
 /* The NIC's MTU may have changed: the device's follows. */
 void rsip_tunnel_fit(struct rsip_tunnel *t);
 /* Packets that programs have sent into it. */
