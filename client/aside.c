@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "daemon.h"
 
 #define CONNECT_NS (5 * RSIP_NS_PER_S)
@@ -38,21 +37,6 @@ static void on_send(void *ctx, const uint8_t *buf, size_t len)
 	struct rsip_aside *a = ctx;
 
 	rsip_transport_send(&a->io, buf, len);
-}
-
-static uint32_t on_random(void *ctx)
-{
-	uint32_t n;
-
-	(void)ctx;
-	rsip_random(&n, sizeof(n));
-	return n;
-}
-
-static uint64_t on_wall_us(void *ctx)
-{
-	(void)ctx;
-	return rsip_wall_us();
 }
 
 /* No lease is asked for, so none is granted or lost. */
@@ -92,8 +76,8 @@ static void on_changed(void *ctx)
 
 static const struct rsip_session_sink sink = {
 	.send = on_send,
-	.random = on_random,
-	.wall_us = on_wall_us,
+	.random = rsip_daemon_random,
+	.wall_us = rsip_daemon_wall_us,
 	.granted = on_granted,
 	.lost = on_lost,
 	.failed = on_failed,
@@ -159,11 +143,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct rsip_aside *a = arg;
-	socklen_t len = sizeof(int);
-	int err = 0;
 
+	(void)fd;
 	(void)what;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) || err)
+	if (rsip_transport_connected(&a->io))
 		fail(a, -ETIMEDOUT);
 	a->connected = true;
 	step(a);

@@ -95,7 +95,7 @@ static void session_send(void *ctx, const uint8_t *buf, size_t len)
 	rsip_transport_send(&d->io, buf, len);
 }
 
-static uint32_t session_random(void *ctx)
+uint32_t rsip_daemon_random(void *ctx)
 {
 	uint32_t n;
 
@@ -164,7 +164,7 @@ static void session_changed(void *ctx)
 	d->dirty = true;
 }
 
-static uint64_t session_wall_us(void *ctx)
+uint64_t rsip_daemon_wall_us(void *ctx)
 {
 	(void)ctx;
 	return rsip_wall_us();
@@ -172,8 +172,8 @@ static uint64_t session_wall_us(void *ctx)
 
 static const struct rsip_session_sink sink = {
 	.send = session_send,
-	.random = session_random,
-	.wall_us = session_wall_us,
+	.random = rsip_daemon_random,
+	.wall_us = rsip_daemon_wall_us,
 	.granted = session_granted,
 	.lost = session_lost,
 	.failed = session_failed,

@@ -72,6 +72,9 @@ int rsip_daemon_run(struct rsip_daemon *d);
 
 /* CLOCK_BOOTTIME in nanoseconds: leases run on while the machine sleeps. */
 uint64_t rsip_daemon_now(void);
+/* Of any session (struct rsip_session_sink). */
+uint32_t rsip_daemon_random(void *ctx);
+uint64_t rsip_daemon_wall_us(void *ctx);
 
 /* Begins to end: de-register, take the tunnel away, leave the loop. */
 void rsip_daemon_end(struct rsip_daemon *d);

@@ -2,7 +2,6 @@
 /* The way to the gateway: connecting, hearing it, and going to the next one where there are several. */
 #include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "advice.h"
 #include "daemon.h"
 #include "log.h"
@@ -55,16 +54,13 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
 	struct rsip_daemon *d = arg;
-	socklen_t len = sizeof(int);
-	int err = 0;
 
+	(void)fd;
 	(void)what;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) || err) {
-		d->io.refused = err == ECONNREFUSED;
+	if (rsip_transport_connected(&d->io))
 		disconnected(d);
-	} else {
+	else
 		d->connected = true;
-	}
 	rsip_daemon_wake(d);
 }
 

@@ -44,6 +44,17 @@ int rsip_transport_open(struct rsip_transport_io *io)
 	return err;
 }
 
+int rsip_transport_connected(struct rsip_transport_io *io)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	if (getsockopt(io->fd, SOL_SOCKET, SO_ERROR, &err, &len))
+		return -errno;
+	io->refused |= err == ECONNREFUSED;
+	return -err;
+}
+
 void rsip_transport_close(struct rsip_transport_io *io)
 {
 	if (io->fd >= 0)

@@ -24,6 +24,8 @@ struct rsip_transport_io {
  * kernel's random choice.  TCP connects in the background.  0 or a negative errno.
  */
 int rsip_transport_open(struct rsip_transport_io *io);
+/* When the socket is writable: has the connection come about?  0 or a negative errno. */
+int rsip_transport_connected(struct rsip_transport_io *io);
 void rsip_transport_close(struct rsip_transport_io *io);
 /* Errors show up as silence (UDP) or at the next read (TCP). */
 void rsip_transport_send(struct rsip_transport_io *io, const uint8_t *buf, size_t len);
