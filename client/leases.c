@@ -80,8 +80,19 @@ static unsigned int count_spis(const struct rsip_answer *a)
 	return n;
 }
 
-/* Is the grant something that we asked for and can use?  RFC 3103 9.7.3, 9.9.3; RFC 4303 2.1 for
- * SPIs. */
+bool rsip_lease_runs_exist(const struct rsip_port_run *ports, unsigned int port_runs, const struct rsip_spi_run *spis,
+			   unsigned int spi_runs)
+{
+	for (unsigned int i = 0; i < port_runs; i++)
+		if (!ports[i].first || !ports[i].cnt || ports[i].first + ports[i].cnt > 65536)
+			return false;
+	for (unsigned int i = 0; i < spi_runs; i++)
+		if (spis[i].first < 256 || !spis[i].cnt || spis[i].first + (uint64_t)spis[i].cnt > 1ULL << 32)
+			return false;
+	return true;
+}
+
+/* Is the grant something that we asked for and can use?  RFC 3103 9.7.3, 9.9.3. */
 static bool usable(const struct rsip_session *s, const struct rsip_lease *lease,
 		   const struct rsip_answer *a)
 {
@@ -97,16 +108,7 @@ static bool usable(const struct rsip_session *s, const struct rsip_lease *lease,
 	if (count_ports(a) < ports || (w->port && a->port_runs && a->ports[0].first != w->port) ||
 	    (w->spi && a->spi_runs && a->spis[0].first != w->spi))
 		return false;
-	for (unsigned int i = 0; i < a->port_runs; i++)
-		if (!a->ports[i].first || a->ports[i].first + a->ports[i].cnt > 65536)
-			return false;
-	if (count_spis(a) < w->spis)
-		return false;
-	for (unsigned int i = 0; i < a->spi_runs; i++)
-		if (a->spis[i].first < 256 ||
-		    a->spis[i].first + (uint64_t)a->spis[i].cnt > 1ULL << 32)
-			return false;
-	return true;
+	return count_spis(a) >= w->spis && rsip_lease_runs_exist(a->ports, a->port_runs, a->spis, a->spi_runs);
 }
 
 /* Renewal begins at half the lease, up to a twentieth of it earlier or later: hosts must not march

@@ -225,13 +225,8 @@ static void read_text(const cJSON *obj, const char *name, char *text, size_t siz
 /* What a damaged file says must not become a route, a port or a message. */
 static bool is_sound(const struct rsip_lease *l)
 {
-	for (unsigned int i = 0; i < l->port_runs; i++)
-		if (!l->ports[i].first || !l->ports[i].cnt || l->ports[i].first + l->ports[i].cnt > 65536)
-			return false;
-	for (unsigned int i = 0; i < l->spi_runs; i++)
-		if (l->spis[i].first < 256 || !l->spis[i].cnt ||
-		    l->spis[i].first + (uint64_t)l->spis[i].cnt > 1ULL << 32)
-			return false;
+	if (!rsip_lease_runs_exist(l->ports, l->port_runs, l->spis, l->spi_runs))
+		return false;
 	if (l->want.ports > RSIP_LEASE_PORTS_MAX || l->want.purpose > RSIP_FOR_CHARON_SPIS ||
 	    l->want.method < RSIP_METHOD_RSA_IP || l->want.method > RSIP_METHOD_RSIPSEC)
 		return false;
