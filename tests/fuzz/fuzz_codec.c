@@ -3,17 +3,10 @@
  * Any bytes to the codec.  What it takes for a message, it must write so that it reads as the same
  * one again. Built with -DFUZZ_MAIN it is a plain program that reads files.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "codec.h"
 #include "fuzz_main.h"
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,18 +4,11 @@
  * is within its limits, is shown as JSON, and reads the same a second time.
  */
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "config.h"
 #include "fuzz_main.h"
 #include "json.h"
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static bool printable(const char *text)
 {

@@ -20,12 +20,6 @@ static struct rsip_conf conf;
 static struct rsip_ctl_context ctx;
 static uint32_t client_id, bind_id;
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 static void random_bytes(void *buf, size_t len)
 {
 	static uint32_t state = 12345;

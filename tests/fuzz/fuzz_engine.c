@@ -29,12 +29,6 @@ static const struct rsip_auth_key key = { .id = 5, .len = 16, .secret = "of one 
 static uint64_t sequence = 1; /* rises over all inputs: the engine stays */
 static uint64_t consumed; /* the last one that the engine took: messages that draw an error before leave theirs unused */
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 static void begin(void)
 {
 	if (!gw.e) {

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The entry that libFuzzer calls; with FUZZ_MAIN, a main() that feeds it the files on the command
- * line.
+ * line.  And how a fuzzer says what must hold.
  */
 #ifndef FUZZ_MAIN_H
 #define FUZZ_MAIN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* Else it is a finding. */
+static inline void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

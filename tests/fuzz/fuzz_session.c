@@ -15,9 +15,9 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "fuzz_lease.h"
 #include "fuzz_main.h"
 #include "log.h"
 #include "session.h"
@@ -30,12 +30,6 @@ static bool used[RSIP_LEASES_MAX];
 static unsigned int sent, tries;
 static uint32_t counter, bind_id, dice;
 static uint64_t now;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void on_send(void *ctx, const uint8_t *buf, size_t len)
 {
@@ -98,10 +92,7 @@ static void check_lease(const struct rsip_lease *l)
 {
 	must(l->expires_ns > now && l->bind_id);
 	must(rsip_session_leasable(&s, l->addr) && l->endpoint.family == s.gateway.family);
-	for (unsigned int i = 0; i < l->port_runs; i++)
-		must(l->ports[i].first && l->ports[i].cnt && l->ports[i].first + l->ports[i].cnt <= 65536);
-	for (unsigned int i = 0; i < l->spi_runs; i++)
-		must(l->spis[i].first >= 256 && l->spis[i].cnt && l->spis[i].first + (uint64_t)l->spis[i].cnt <= 1ULL << 32);
+	check_runs(l);
 }
 
 static void check(void)

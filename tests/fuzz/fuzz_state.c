@@ -8,18 +8,13 @@
 
 #include "charon.h"
 #include "demand.h"
+#include "fuzz_lease.h"
 #include "fuzz_main.h"
 #include "log.h"
 #include "portset.h"
 #include "state.h"
 
 #define BOOT "boot"
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void on_send(void *ctx, const uint8_t *buf, size_t len)
 {
@@ -72,10 +67,7 @@ static void on_changed(void *ctx)
 
 static void check_lease(const struct rsip_lease *l)
 {
-	for (unsigned int i = 0; i < l->port_runs; i++)
-		must(l->ports[i].first && l->ports[i].cnt && l->ports[i].first + l->ports[i].cnt <= 65536);
-	for (unsigned int i = 0; i < l->spi_runs; i++)
-		must(l->spis[i].first >= 256 && l->spis[i].first + (uint64_t)l->spis[i].cnt <= 1ULL << 32);
+	check_runs(l);
 	must(l->state != RSIP_LEASE_HELD || (l->bind_id && l->addr));
 }
 
