@@ -2,8 +2,6 @@
 /* The keys of the configuration, their defaults and bounds. */
 #include "config.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -106,14 +104,10 @@ static void read_endpoint(struct rsip_conf_read *r, const cJSON *item,
 static void read_endpoint6(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
 {
 	const char *text = cJSON_GetStringValue(item);
-	struct in6_addr addr;
 
 	(void)key;
-	if (!text || inet_pton(AF_INET6, text, &addr) != 1 || IN6_IS_ADDR_LINKLOCAL(&addr) || IN6_IS_ADDR_MULTICAST(&addr) ||
-	    IN6_IS_ADDR_LOOPBACK(&addr) || IN6_IS_ADDR_UNSPECIFIED(&addr) || IN6_IS_ADDR_V4MAPPED(&addr))
+	if (!text || rsip_ip6_parse_host(text, out))
 		rsip_conf_read_wrong(r, item, "must be a global or unique local IPv6 address of this interface");
-	else
-		memcpy(out, &addr, sizeof(addr));
 }
 
 static const struct rsip_conf_read_key iface_keys[] = {

@@ -41,13 +41,6 @@ bool rsip_transport_sockaddr(const struct rsip_peer *to, union rsip_sockaddr *sa
 	return !RSIP_HOST6_IS(to->host);
 }
 
-/* A host's own address, on a network that has more than one link (RFC 4291 2.4). */
-static bool can_be_host(const struct in6_addr *addr)
-{
-	return !IN6_IS_ADDR_LINKLOCAL(addr) && !IN6_IS_ADDR_MULTICAST(addr) && !IN6_IS_ADDR_LOOPBACK(addr) &&
-	       !IN6_IS_ADDR_UNSPECIFIED(addr) && !IN6_IS_ADDR_V4MAPPED(addr);
-}
-
 static bool may_register(const struct rsip_conf *conf, const uint8_t addr[16])
 {
 	return !conf->client_nets.cnt || rsip_nets_have6(conf->client_nets.net, conf->client_nets.cnt, addr);
@@ -59,7 +52,7 @@ __be32 rsip_transport_host(const struct rsip_transports *t, const union rsip_soc
 
 	if (from->sa.sa_family != AF_INET6) /* 240/4 is what handles are made of: nobody poses as one */
 		return RSIP_HOST6_IS(from->v4.sin_addr.s_addr) ? 0 : from->v4.sin_addr.s_addr;
-	if (!can_be_host(&from->v6.sin6_addr))
+	if (!rsip_ip6_is_host(addr))
 		return 0;
 	if (rsip_hosts6_find(addr) == RSIP_HOST6_NOBODY && (!may_begin || !may_register(t->conf, addr)))
 		return RSIP_HOST6_NOBODY;

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,25 @@ const char *rsip_ip6(const void *addr)
 	char *out = buf[next++ % 8];
 
 	return inet_ntop(AF_INET6, addr, out, INET6_ADDRSTRLEN);
+}
+
+bool rsip_ip6_is_host(const void *addr)
+{
+	struct in6_addr a;
+
+	memcpy(&a, addr, sizeof(a));
+	return !IN6_IS_ADDR_LINKLOCAL(&a) && !IN6_IS_ADDR_MULTICAST(&a) && !IN6_IS_ADDR_LOOPBACK(&a) &&
+	       !IN6_IS_ADDR_UNSPECIFIED(&a) && !IN6_IS_ADDR_V4MAPPED(&a);
+}
+
+int rsip_ip6_parse_host(const char *text, void *addr)
+{
+	struct in6_addr a;
+
+	if (inet_pton(AF_INET6, text, &a) != 1 || !rsip_ip6_is_host(&a))
+		return -EINVAL;
+	memcpy(addr, &a, sizeof(a));
+	return 0;
 }
 
 int rsip_ip4_parse(const char *text, __be32 *addr)

@@ -27,6 +27,10 @@ void rsip_random(void *buf, size_t len);
 const char *rsip_ip4(__be32 addr);
 /* The same of 16 bytes of IPv6. */
 const char *rsip_ip6(const void *addr);
+/* Can it be that of a host or of a tunnel's end on a network of more than one link: a global or unique local one (RFC 4291 2.4)? */
+bool rsip_ip6_is_host(const void *addr);
+/* Parses such an address into 16 bytes; 0 or -EINVAL, and nothing is written. */
+int rsip_ip6_parse_host(const char *text, void *addr);
 /* Parses dotted quad; 0 or -EINVAL. */
 int rsip_ip4_parse(const char *text, __be32 *addr);
 /* Parses "a.b.c.d/len" (or a bare address: /32); host bits must be zero.  0 or -EINVAL.  mask in network order. */

@@ -48,18 +48,6 @@ void rsip_loader_options_init(struct rsip_loader_options *o)
 	};
 }
 
-/* A global or unique local address (docs/ipv6-access.md). */
-static bool endpoint6_parse(const char *text, __be32 out[4])
-{
-	struct in6_addr addr;
-
-	if (inet_pton(AF_INET6, text, &addr) != 1 || IN6_IS_ADDR_LINKLOCAL(&addr) || IN6_IS_ADDR_MULTICAST(&addr) ||
-	    IN6_IS_ADDR_LOOPBACK(&addr) || IN6_IS_ADDR_UNSPECIFIED(&addr) || IN6_IS_ADDR_V4MAPPED(&addr))
-		return false;
-	memcpy(out, &addr, sizeof(addr));
-	return true;
-}
-
 /* ",endpoint=ADDRESS" and ",endpoint6=ADDRESS", each at most once. */
 static bool endpoints_parse(const char *text, struct rsip_loader_iface *add)
 {
@@ -72,7 +60,7 @@ static bool endpoints_parse(const char *text, struct rsip_loader_iface *add)
 			if (rsip_ip4_parse(word + 9, &add->endpoint) || !add->endpoint)
 				return false;
 		} else if (strncmp(word, "endpoint6=", 10) || add->endpoint6[0] ||
-			   !endpoint6_parse(word + 10, add->endpoint6)) {
+			   rsip_ip6_parse_host(word + 10, add->endpoint6)) {
 			return false;
 		}
 	}

@@ -20,6 +20,19 @@ Test(util, an_address_is_read_and_written_back)
 	cr_assert_eq(rsip_ip4_parse("203.0.113.7 ", &addr), -EINVAL);
 }
 
+Test(util, a_hosts_ipv6_address_is_no_other_kind)
+{
+	static const char *const wrong[] = { "fe80::1", "ff02::1", "::1", "::", "::ffff:10.0.0.1", "2001:db8", "10.0.0.1", "" };
+	uint8_t addr[16] = { 0 };
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(wrong); i++)
+		cr_assert_eq(rsip_ip6_parse_host(wrong[i], addr), -EINVAL, "%s", wrong[i]);
+	cr_assert_str_eq(rsip_ip6(addr), "::", "nothing is written");
+	cr_assert_eq(rsip_ip6_parse_host("2001:db8::1", addr), 0);
+	cr_assert_str_eq(rsip_ip6(addr), "2001:db8::1");
+	cr_assert_eq(rsip_ip6_parse_host("fd00::1", addr), 0);
+}
+
 Test(util, a_network_needs_zero_host_bits)
 {
 	static const struct {
