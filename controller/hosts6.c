@@ -50,26 +50,36 @@ static void cut(uint8_t addr[16], uint32_t len)
 	}
 }
 
+static struct prefix *prefix_find(const uint8_t addr[16])
+{
+	uint8_t key[16];
+	struct prefix *p;
+
+	memcpy(key, addr, 16);
+	cut(key, all.limits.prefix_len);
+	HASH_FIND(hh, all.prefixes, key, 16, p);
+	return p;
+}
+
+/* A new one where there is none; NULL: memory is out. */
 static struct prefix *prefix_get(const uint8_t addr[16])
 {
-	struct prefix *p, key;
+	struct prefix *p = prefix_find(addr);
 
-	memcpy(key.addr, addr, 16);
-	cut(key.addr, all.limits.prefix_len);
-	HASH_FIND(hh, all.prefixes, key.addr, 16, p);
 	if (p)
 		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
-	memcpy(p->addr, key.addr, 16);
+	memcpy(p->addr, addr, 16);
+	cut(p->addr, all.limits.prefix_len);
 	HASH_ADD(hh, all.prefixes, addr, 16, p);
 	return p;
 }
 
 static void prefix_put(struct prefix *p)
 {
-	if (p->cnt)
+	if (--p->cnt)
 		return;
 	HASH_DEL(all.prefixes, p);
 	free(p);
@@ -114,7 +124,6 @@ static void host_free(struct host6 *h)
 	HASH_DEL(all.hosts, h);
 	all.at[h->index] = NULL;
 	all.stats.known--;
-	h->prefix->cnt--;
 	prefix_put(h->prefix);
 	free(h);
 }
@@ -134,14 +143,12 @@ static bool evict(uint64_t now_ns)
 
 static struct host6 *host_make(const uint8_t addr[16], uint64_t now_ns)
 {
-	struct prefix *p = prefix_get(addr);
+	const struct prefix *p = prefix_find(addr);
 	struct host6 *h = NULL;
 	uint32_t index;
 	int err;
 
-	if (!p)
-		return NULL;
-	if (p->cnt >= all.limits.per_prefix) {
+	if ((p ? p->cnt : 0) >= all.limits.per_prefix) {
 		all.stats.prefix_full++;
 		return NULL;
 	}
@@ -152,12 +159,8 @@ static struct host6 *host_make(const uint8_t addr[16], uint64_t now_ns)
 		h = host_new(addr, index);
 	if (!err && !h)
 		all.dp->ops->host6_drop(all.dp, index);
-	if (!h) {
+	if (!h)
 		all.stats.full++;
-		p = prefix_get(addr);
-		if (p)
-			prefix_put(p);
-	}
 	return h;
 }
 
@@ -292,7 +295,6 @@ void rsip_hosts6_limit(const struct rsip_hosts6_limits *limits)
 
 		if (!fresh || fresh == h->prefix)
 			continue;
-		h->prefix->cnt--;
 		prefix_put(h->prefix);
 		h->prefix = fresh;
 		fresh->cnt++;
