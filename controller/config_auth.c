@@ -202,12 +202,8 @@ static cJSON *show_key(const struct rsip_conf_key *k)
 	else
 		cJSON_AddStringToObject(obj, "secret", "masked");
 	list = cJSON_AddArrayToObject(obj, "hosts");
-	for (uint32_t i = 0; i < k->k.net_cnt; i++) {
-		char text[48];
-
-		snprintf(text, sizeof(text), "%s", rsip_net_text(&k->k.net[i]));
-		cJSON_AddItemToArray(list, cJSON_CreateString(text));
-	}
+	for (uint32_t i = 0; i < k->k.net_cnt; i++)
+		cJSON_AddItemToArray(list, cJSON_CreateString(rsip_net_text(&k->k.net[i])));
 	return obj;
 }
 

@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -341,18 +340,11 @@ void rsip_hosts6_close(void)
 
 const char *rsip_host_text(__be32 host)
 {
-	static __thread char buf[8][INET6_ADDRSTRLEN];
-	static __thread unsigned int next;
 	const uint8_t *addr = rsip_hosts6_addr(host);
-	char *out = buf[next++ % 8];
 
 	if (addr)
-		inet_ntop(AF_INET6, addr, out, INET6_ADDRSTRLEN);
-	else if (RSIP_HOST6_IS(host))
-		snprintf(out, INET6_ADDRSTRLEN, "::");
-	else
-		snprintf(out, INET6_ADDRSTRLEN, "%s", rsip_ip4(host));
-	return out;
+		return rsip_ip6(addr);
+	return RSIP_HOST6_IS(host) ? "::" : rsip_ip4(host);
 }
 
 int rsip_host_parse(const char *text, __be32 *host)

@@ -94,7 +94,6 @@ static void endpoint_of(const struct rsip_iface *iface, int family, union rsip_s
 int rsip_transport_socket(int type, int family, const struct rsip_iface *iface, char *why, size_t why_len)
 {
 	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1, err;
-	char text[INET6_ADDRSTRLEN] = "";
 	const char *step = "open";
 	union rsip_sockaddr addr;
 
@@ -122,11 +121,9 @@ int rsip_transport_socket(int type, int family, const struct rsip_iface *iface, 
 	return fd;
 fail:
 	err = -errno;
-	if (family == AF_INET6)
-		inet_ntop(family, iface->endpoint6, text, sizeof(text));
 	snprintf(why, why_len, "cannot %s %s port %d: on %s (%s): %s%s", step,
 		 type == SOCK_STREAM ? "TCP" : "UDP", RSIP_PORT, iface->name,
-		 family == AF_INET6 ? text : rsip_ip4(iface->endpoint), strerror(-err),
+		 family == AF_INET6 ? rsip_ip6(iface->endpoint6) : rsip_ip4(iface->endpoint), strerror(-err),
 		 err == -EADDRINUSE ? " (is another rsipd running?)" : "");
 	if (fd >= 0)
 		close(fd);
