@@ -20,17 +20,6 @@ static struct rsip_bind_cnt *counters_of(const struct rsip_dp_core *c, uint32_t 
 	return &c->m.bind_cnt[(size_t)cpu * (c->config.max_bindings + 1) + slot];
 }
 
-static uint32_t take_slot(struct rsip_dp_core *c)
-{
-	uint32_t slot = rsip_dp_numbers_take(&c->slots);
-
-	if (!slot && c->slots.limbo_head) {
-		rsip_dp_core_grace(c);
-		slot = rsip_dp_numbers_take(&c->slots);
-	}
-	return slot;
-}
-
 void rsip_dp_slot_retire(struct rsip_dp_core *c, uint32_t slot)
 {
 	__atomic_store_n(&c->m.bindings[slot].expires_ns, 0, __ATOMIC_RELEASE);
@@ -125,7 +114,7 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 	err = prepare(c, &rec, &res);
 	if (err)
 		goto out_res;
-	slot = take_slot(c);
+	slot = rsip_dp_core_take(c, &c->slots);
 	if (!slot) {
 		err = drop_learned_if_new(c, &rec, -ENOSPC);
 		goto out_res;

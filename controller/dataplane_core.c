@@ -265,6 +265,16 @@ void rsip_dp_core_grace(struct rsip_dp_core *c)
 	rsip_dp_numbers_settle(&c->hosts6);
 }
 
+uint32_t rsip_dp_core_take(struct rsip_dp_core *c, struct rsip_dp_numbers *n)
+{
+	uint32_t num = rsip_dp_numbers_take(n);
+
+	if (num || !n->limbo_head)
+		return num;
+	rsip_dp_core_grace(c);
+	return rsip_dp_numbers_take(n);
+}
+
 static void table_grace(void *arg)
 {
 	rsip_dp_core_grace(arg);

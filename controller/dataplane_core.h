@@ -164,6 +164,9 @@ void rsip_dp_remote_moved(struct rsip_dp_core *c, uint32_t slot);
  */
 uint32_t rsip_dp_remote_repair(struct rsip_dp_core *c);
 
+/* A number, after a grace period where all that are left still rest; 0: none is left. */
+uint32_t rsip_dp_core_take(struct rsip_dp_core *c, struct rsip_dp_numbers *n);
+
 /* dataplane_ports.c: the two tables of ports. */
 /* The word that names the owner of the block that a port is in, and that of the port alone. */
 uint32_t *rsip_dp_block_word(const struct rsip_dp_core *c, uint32_t index, uint16_t port);

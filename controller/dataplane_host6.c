@@ -56,13 +56,9 @@ static void withdraw(struct rsip_dp_core *c, uint32_t index)
 int rsip_dp_host6_add(struct rsip_dataplane *dp, const uint8_t addr[16], uint32_t *index)
 {
 	struct rsip_dp_core *c = core(dp);
-	uint32_t num = rsip_dp_numbers_take(&c->hosts6);
+	uint32_t num = rsip_dp_core_take(c, &c->hosts6);
 	int err;
 
-	if (!num && c->hosts6.limbo_head) {
-		rsip_dp_core_grace(c);
-		num = rsip_dp_numbers_take(&c->hosts6);
-	}
 	if (!num)
 		return -ENOSPC;
 	err = publish(c, num, addr);

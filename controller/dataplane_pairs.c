@@ -237,13 +237,9 @@ static uint32_t gen_after(uint32_t gen)
  */
 int rsip_dp_learned_take(struct rsip_dp_core *c, const struct rsip_binding *rec, uint32_t slot, uint32_t *learned)
 {
-	uint32_t num = rsip_dp_numbers_take_this(&c->learned, slot) ? slot : rsip_dp_numbers_take(&c->learned), gen;
+	uint32_t num = rsip_dp_numbers_take_this(&c->learned, slot) ? slot : rsip_dp_core_take(c, &c->learned), gen;
 	struct rsip_learned *l;
 
-	if (!num && c->learned.limbo_head) {
-		rsip_dp_core_grace(c);
-		num = rsip_dp_numbers_take(&c->learned);
-	}
 	if (!num)
 		return -ENOSPC;
 	l = &c->m.learned[num];
