@@ -86,12 +86,11 @@ struct rsip_dataplane_ops {
 	int (*addr_rules)(struct rsip_dataplane *dp, uint32_t index, const struct rsip_dp_addr_rules *rules);
 
 	/*
-	 * Hosts with IPv6 addresses (include/rsip/maps.h): numbers 1 .. max_hosts6, each with the address of one host.  A number
+	 * Hosts with IPv6 addresses (include/rsip/maps.h): numbers 1 .. max_hosts6 of config, each with the address of one host.  A number
 	 * that was dropped rests until no packet can have it any more.  add: 0, -EEXIST: the address has one, -ENOSPC; it takes a
 	 * grace period (some 10 ms) only where no rested number is left.  claim: start-up, with the number given; 0 also where it
 	 * is so already.  get: all zero where nobody has the number.
 	 */
-	uint32_t (*max_hosts6)(struct rsip_dataplane *dp);
 	int (*host6_add)(struct rsip_dataplane *dp, const uint8_t addr[16], uint32_t *index);
 	int (*host6_claim)(struct rsip_dataplane *dp, uint32_t index, const uint8_t addr[16]);
 	void (*host6_drop)(struct rsip_dataplane *dp, uint32_t index);

@@ -335,7 +335,6 @@ static const struct rsip_dataplane_ops core_ops = {
 	.addr_add = op_addr_add,
 	.addr_remove = op_addr_remove,
 	.addr_rules = op_addr_rules,
-	.max_hosts6 = rsip_dp_max_hosts6,
 	.host6_add = rsip_dp_host6_add,
 	.host6_claim = rsip_dp_host6_claim,
 	.host6_drop = rsip_dp_host6_drop,

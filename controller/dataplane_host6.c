@@ -12,11 +12,6 @@ static struct rsip_dp_core *core(struct rsip_dataplane *dp)
 	return (struct rsip_dp_core *)dp;
 }
 
-uint32_t rsip_dp_max_hosts6(struct rsip_dataplane *dp)
-{
-	return core(dp)->config.max_hosts6;
-}
-
 static void store(struct rsip_host6 *to, const uint8_t addr[16])
 {
 	__be32 word[4];

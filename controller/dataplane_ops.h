@@ -5,7 +5,6 @@
 
 #include "dataplane.h"
 
-uint32_t rsip_dp_max_hosts6(struct rsip_dataplane *dp);
 int rsip_dp_host6_add(struct rsip_dataplane *dp, const uint8_t addr[16], uint32_t *index);
 int rsip_dp_host6_claim(struct rsip_dataplane *dp, uint32_t index, const uint8_t addr[16]);
 void rsip_dp_host6_drop(struct rsip_dataplane *dp, uint32_t index);

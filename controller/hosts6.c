@@ -303,10 +303,14 @@ void rsip_hosts6_limit(const struct rsip_hosts6_limits *limits)
 int rsip_hosts6_open(struct rsip_dataplane *dp, uint64_t now_ns)
 {
 	static const uint8_t none[16];
+	struct rsip_config plane;
 	uint8_t addr[16];
+	int err = dp->ops->config(dp, &plane);
 
+	if (err)
+		return err;
 	all.dp = dp;
-	all.max = dp->ops->max_hosts6(dp);
+	all.max = plane.max_hosts6;
 	all.at = calloc(all.max + 1UL, sizeof(struct host6 *));
 	memset(&all.stats, 0, sizeof(all.stats));
 	if (!all.at)
