@@ -40,22 +40,13 @@ static struct {
 
 /* ---- prefixes ----------------------------------------------------------------------------------------------------- */
 
-static void cut(uint8_t addr[16], uint32_t len)
-{
-	for (uint32_t i = 0; i < 16; i++) {
-		uint32_t bits = len > i * 8 ? len - i * 8 : 0;
-
-		addr[i] &= (uint8_t)(bits >= 8 ? 0xff : 0xff00 >> bits);
-	}
-}
-
 static struct prefix *prefix_find(const uint8_t addr[16])
 {
 	uint8_t key[16];
 	struct prefix *p;
 
 	memcpy(key, addr, 16);
-	cut(key, all.limits.prefix_len);
+	rsip_net6_cut(key, all.limits.prefix_len);
 	HASH_FIND(hh, all.prefixes, key, 16, p);
 	return p;
 }
@@ -71,7 +62,7 @@ static struct prefix *prefix_get(const uint8_t addr[16])
 	if (!p)
 		return NULL;
 	memcpy(p->addr, addr, 16);
-	cut(p->addr, all.limits.prefix_len);
+	rsip_net6_cut(p->addr, all.limits.prefix_len);
 	HASH_ADD(hh, all.prefixes, addr, 16, p);
 	return p;
 }

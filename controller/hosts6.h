@@ -64,6 +64,7 @@ int rsip_host_parse(const char *text, __be32 *host);
  * address.  They are kept for as long as the process runs.  0, -EINVAL or -ENOSPC.
  */
 int rsip_net_parse(const char *text, struct rsip_net *net); /* of either family */
+void rsip_net6_cut(uint8_t addr[16], uint32_t len); /* nothing is left behind the first len bits */
 int rsip_net6_make(const uint8_t addr[16], uint32_t len, struct rsip_net *net);
 /* The network of this length around a host, if one was ever named. */
 bool rsip_net6_around(__be32 host, uint32_t len, struct rsip_net *net);

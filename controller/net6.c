@@ -27,13 +27,22 @@ static struct net6 *nets6, **by_number;
 static uint32_t net6_cnt;
 static bool length_used[129];
 
+void rsip_net6_cut(uint8_t addr[16], uint32_t len)
+{
+	uint32_t whole = len / 8;
+
+	if (len % 8)
+		addr[whole++] &= (uint8_t)(0xff00 >> len % 8);
+	memset(addr + whole, 0, 16 - whole);
+}
+
 static bool holds(const struct net6 *n, const uint8_t addr[16])
 {
-	uint32_t whole = n->k.len / 8, bits = n->k.len % 8;
+	uint8_t net[16];
 
-	if (memcmp(n->k.addr, addr, whole))
-		return false;
-	return !bits || !((n->k.addr[whole] ^ addr[whole]) & (0xff00 >> bits & 0xff));
+	memcpy(net, addr, sizeof(net));
+	rsip_net6_cut(net, n->k.len);
+	return !memcmp(net, n->k.addr, sizeof(net));
 }
 
 static const struct net6 *net6_of(const struct rsip_net *net)
@@ -49,8 +58,8 @@ static struct net6 *find(const uint8_t addr[16], uint32_t len, struct net6_key *
 
 	memset(key, 0, sizeof(*key));
 	key->len = (uint8_t)len;
-	for (uint32_t i = 0; i * 8 < len; i++)
-		key->addr[i] = (uint8_t)(addr[i] & (len >= i * 8 + 8 ? 0xff : 0xff00 >> (len - i * 8)));
+	memcpy(key->addr, addr, sizeof(key->addr));
+	rsip_net6_cut(key->addr, len);
 	HASH_FIND(hh, nets6, key, sizeof(*key), n);
 	return n;
 }
