@@ -270,6 +270,35 @@ void rsip_hosts6_get_stats(struct rsip_hosts6_stats *out)
 	*out = all.stats;
 }
 
+/* ---- on the wire -------------------------------------------------------------------------------------------------- */
+
+socklen_t rsip_sockaddr_len(int family)
+{
+	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+}
+
+uint16_t rsip_sockaddr_port(const union rsip_sockaddr *sa)
+{
+	return ntohs(sa->sa.sa_family == AF_INET6 ? sa->v6.sin6_port : sa->v4.sin_port);
+}
+
+bool rsip_host_sockaddr(__be32 host, uint16_t port, union rsip_sockaddr *sa)
+{
+	const uint8_t *addr = rsip_hosts6_addr(host);
+
+	memset(sa, 0, sizeof(*sa));
+	if (addr) {
+		sa->v6.sin6_family = AF_INET6;
+		sa->v6.sin6_port = htons(port);
+		memcpy(&sa->v6.sin6_addr, addr, 16);
+		return true;
+	}
+	sa->v4.sin_family = AF_INET;
+	sa->v4.sin_port = htons(port);
+	sa->v4.sin_addr.s_addr = host;
+	return !RSIP_HOST6_IS(host);
+}
+
 /* ---- life --------------------------------------------------------------------------------------------------------- */
 
 void rsip_hosts6_limit(const struct rsip_hosts6_limits *limits)

@@ -12,6 +12,7 @@
 #ifndef RSIP_HOSTS6_H
 #define RSIP_HOSTS6_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -53,6 +54,17 @@ int rsip_hosts6_restore(__be32 host, const uint8_t addr[16], uint64_t now_ns);
 const uint8_t *rsip_hosts6_addr(__be32 host);
 void rsip_hosts6_copy(__be32 host, uint8_t addr[16]); /* zero where there is none */
 void rsip_hosts6_get_stats(struct rsip_hosts6_stats *out);
+
+union rsip_sockaddr { /* of either family, which sa.sa_family says */
+	struct sockaddr sa;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+socklen_t rsip_sockaddr_len(int family);
+uint16_t rsip_sockaddr_port(const union rsip_sockaddr *sa); /* host order */
+/* Where a host is reached, IPv4 or IPv6; false: nobody's handle. */
+bool rsip_host_sockaddr(__be32 host, uint16_t port, union rsip_sockaddr *sa);
 
 /* The host as people know it; its address of either family.  Valid for eight calls more. */
 const char *rsip_host_text(__be32 host);

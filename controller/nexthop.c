@@ -238,20 +238,16 @@ static void host_detach(struct rsip_hops *nh, struct host *h)
  */
 static void host_look_for(struct rsip_hops *nh, struct host *h)
 {
-	const uint8_t *addr6 = rsip_hosts6_addr(h->addr);
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(DISCARD_PORT), .sin_addr.s_addr = h->addr};
-	struct sockaddr_in6 to6 = {.sin6_family = AF_INET6, .sin6_port = htons(DISCARD_PORT)};
-	ssize_t sent;
+	union rsip_sockaddr to;
+	int probe;
 
 	if (h->word) {
 		h->word = 0;
 		nh->sink.host_changed(nh->sink.arg, h->addr, 0);
 	}
-	if (addr6)
-		memcpy(&to6.sin6_addr, addr6, sizeof(to6.sin6_addr));
-	sent = addr6 ? sendto(nh->probe6, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to6, sizeof(to6))
-		     : sendto(nh->probe, "", 0, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to));
-	if (sent < 0)
+	rsip_host_sockaddr(h->addr, DISCARD_PORT, &to);
+	probe = to.sa.sa_family == AF_INET6 ? nh->probe6 : nh->probe;
+	if (sendto(probe, "", 0, MSG_DONTWAIT, &to.sa, rsip_sockaddr_len(to.sa.sa_family)) < 0)
 		log_debug("cannot look for the neighbour toward host %s: %s", rsip_host_text(h->addr), strerror(errno));
 }
 

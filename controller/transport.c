@@ -14,33 +14,6 @@
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------- */
 
-socklen_t rsip_sockaddr_len(int family)
-{
-	return family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-}
-
-uint16_t rsip_sockaddr_port(const union rsip_sockaddr *sa)
-{
-	return ntohs(sa->sa.sa_family == AF_INET6 ? sa->v6.sin6_port : sa->v4.sin_port);
-}
-
-bool rsip_transport_sockaddr(const struct rsip_peer *to, union rsip_sockaddr *sa)
-{
-	const uint8_t *addr = rsip_hosts6_addr(to->host);
-
-	memset(sa, 0, sizeof(*sa));
-	if (addr) {
-		sa->v6.sin6_family = AF_INET6;
-		sa->v6.sin6_port = htons(to->port);
-		memcpy(&sa->v6.sin6_addr, addr, 16);
-		return true;
-	}
-	sa->v4.sin_family = AF_INET;
-	sa->v4.sin_port = htons(to->port);
-	sa->v4.sin_addr.s_addr = to->host;
-	return !RSIP_HOST6_IS(to->host);
-}
-
 static bool may_register(const struct rsip_conf *conf, const uint8_t addr[16])
 {
 	return !conf->client_nets.cnt || rsip_nets_have6(conf->client_nets.net, conf->client_nets.cnt, addr);

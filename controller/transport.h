@@ -7,21 +7,15 @@
 #define RSIP_TRANSPORT_H
 
 #include <event2/event.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config.h"
+#include "hosts6.h"
 #include "ratelimit.h"
 
 #define RSIP_ANSWER_MAX 65535
-
-union rsip_sockaddr { /* of either family, which sa.sa_family says */
-	struct sockaddr sa;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
 
 struct rsip_peer { /* where a message came from, or is to go */
 	__be32 host; /* or its handle: hosts6.h */
@@ -101,10 +95,6 @@ int rsip_transport_socket(int type, int family, const struct rsip_iface *iface, 
 /* Which hosts does the interface serve?  AF_INET6: has it such an endpoint? */
 bool rsip_transport_serves(const struct rsip_iface *iface, int family);
 
-socklen_t rsip_sockaddr_len(int family);
-uint16_t rsip_sockaddr_port(const union rsip_sockaddr *sa); /* host order */
-/* Where a host is reached; false: nobody's handle. */
-bool rsip_transport_sockaddr(const struct rsip_peer *to, union rsip_sockaddr *sa);
 /*
  * The host that a source is: its address or handle, held once more until rsip_hosts6_release(); may_begin: it may get a new
  * handle.  RSIP_HOST6_NOBODY: an IPv6 address that has none, nor gets one.  0: no host can have this address.

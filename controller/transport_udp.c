@@ -306,7 +306,7 @@ int rsip_udp_start(struct rsip_udp *udp)
 /* The socket that a host is reached by, and its address; NULL: it is not. */
 static struct udp_sock *way_to(struct rsip_udp *udp, const struct rsip_peer *to, union rsip_sockaddr *addr)
 {
-	if (!rsip_transport_sockaddr(to, addr))
+	if (!rsip_host_sockaddr(to->host, to->port, addr))
 		return NULL;
 	for (int i = 0; i < udp->cnt; i++)
 		if (udp->sock[i].iface == to->iface && udp->sock[i].family == addr->sa.sa_family)

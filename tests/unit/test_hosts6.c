@@ -244,12 +244,12 @@ Test(hosts6, who_may_have_a_handle)
 	peer.host = host_of(&t, "2001:db8:1::5", true);
 	cr_assert(RSIP_HOST6_IS(peer.host) && peer.host != RSIP_HOST6_NOBODY);
 	cr_expect_eq(host_of(&t, "2001:db8:1::5", false), peer.host);
-	cr_assert(rsip_transport_sockaddr(&peer, &sa));
+	cr_assert(rsip_host_sockaddr(peer.host, peer.port, &sa));
 	cr_expect_eq(sa.sa.sa_family, AF_INET6);
 	cr_expect_eq(rsip_sockaddr_port(&sa), 77);
 	cr_expect_eq(memcmp(&sa.v6.sin6_addr, address(1, 5), 16), 0);
 	peer.host = RSIP_HOST6_NOBODY;
-	cr_expect(!rsip_transport_sockaddr(&peer, &sa), "there is no way to nobody");
+	cr_expect(!rsip_host_sockaddr(peer.host, peer.port, &sa), "there is no way to nobody");
 }
 
 /* Unknown sources share the rate of their network of 64 bits; hosts have their own. */
