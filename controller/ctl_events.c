@@ -53,7 +53,7 @@ cJSON *rsip_ctl_event_path(const struct rsip_lease_client *c)
 	cJSON *obj = begin("path-mtu");
 
 	rsip_json_add_u64(obj, "client-id", c->client_id);
-	rsip_json_add_ip4(obj, "host", c->host);
+	cJSON_AddStringToObject(obj, "host", rsip_host_text(c->host));
 	rsip_json_add_u64(obj, "path-mtu", c->path_mtu);
 	return obj;
 }
