@@ -21,13 +21,11 @@ static uint64_t seconds_since(uint64_t now_ns, uint64_t then_ns)
 void rsip_ctl_add_iface(const struct rsip_ctl_call *call, cJSON *obj, const char *name,
 			uint32_t index)
 {
-	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
-	int cnt = call->ctx->dp->ops->ifaces(call->ctx->dp, iface, RSIP_MAX_IFACES);
-	char text[sizeof(iface[0].rec.name) + 1] = "";
+	struct rsip_iface rec;
+	char text[sizeof(rec.name) + 1] = "";
 
-	for (int i = 0; i < cnt; i++)
-		if (iface[i].index == index)
-			memcpy(text, iface[i].rec.name, sizeof(iface[i].rec.name));
+	if (!rsip_dataplane_iface(call->ctx->dp, index, &rec))
+		memcpy(text, rec.name, sizeof(rec.name));
 	cJSON_AddStringToObject(obj, name, text);
 }
 
@@ -113,15 +111,12 @@ static void add_remote(cJSON *obj, const struct rsip_lease_bind *b)
 static void add_endpoint(const struct rsip_ctl_call *call, cJSON *obj, const struct rsip_lease_client *c,
 			 const struct rsip_lease_bind *b)
 {
-	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
-	struct rsip_dataplane *dp = call->ctx->dp;
-	int cnt = RSIP_HOST6_IS(c->host) ? dp->ops->ifaces(dp, iface, RSIP_MAX_IFACES) : 0;
+	struct rsip_iface rec;
 
-	if (!cnt)
+	if (!RSIP_HOST6_IS(c->host))
 		rsip_json_add_ip4(obj, "endpoint", b->endpoint);
-	for (int i = 0; i < cnt; i++)
-		if (iface[i].index == c->iface)
-			cJSON_AddStringToObject(obj, "endpoint", rsip_ip6(iface[i].rec.endpoint6));
+	else if (!rsip_dataplane_iface(call->ctx->dp, c->iface, &rec))
+		cJSON_AddStringToObject(obj, "endpoint", rsip_ip6(rec.endpoint6));
 }
 
 cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_lease_client *c,

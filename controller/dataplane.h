@@ -148,6 +148,9 @@ struct rsip_dataplane {
 	const struct rsip_dataplane_ops *ops;
 };
 
+/* The record of one interface, by its index: 0, or -ENODEV where there is none. */
+int rsip_dataplane_iface(struct rsip_dataplane *dp, uint32_t index, struct rsip_iface *rec);
+
 /*
  * Opens the maps pinned under pin_path, checks owner, mode and layout version, maps them into memory, and
  * keeps no descriptor that attaches or detaches programs.  On failure returns negative errno and a sentence

@@ -186,6 +186,19 @@ static int op_ifaces(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int m
 	return n;
 }
 
+int rsip_dataplane_iface(struct rsip_dataplane *dp, uint32_t index, struct rsip_iface *rec)
+{
+	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
+	int cnt = dp->ops->ifaces(dp, iface, RSIP_MAX_IFACES);
+
+	for (int i = 0; i < cnt; i++)
+		if (iface[i].index == index) {
+			*rec = iface[i].rec;
+			return 0;
+		}
+	return -ENODEV;
+}
+
 /* A packet that comes while the address is written finds neither: it goes to the kernel, as one for another machine. */
 static int op_iface_link(struct rsip_dataplane *dp, uint32_t iface, const uint8_t mac[6], uint32_t mtu)
 {

@@ -392,14 +392,12 @@ int rsip_lease_restore_lease(struct rsip_lease *lm, const struct rsip_store_leas
 /* The row has what its interface takes; of the path the record tells. */
 static uint16_t found_mtu(struct rsip_lease *lm, struct found_bind *f)
 {
-	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
-	int cnt = lm->dp->ops->ifaces(lm->dp, iface, RSIP_MAX_IFACES);
 	uint32_t front = RSIP_FRONT_LEN(f->row.host, f->row.tunnel);
 	uint16_t mtu = f->row.mtu;
+	struct rsip_iface rec;
 
-	for (int i = 0; i < cnt; i++)
-		if (iface[i].index == f->iface && iface[i].rec.mtu > front + mtu && iface[i].rec.mtu <= UINT16_MAX)
-			f->row.mtu = (uint16_t)(iface[i].rec.mtu - front);
+	if (!rsip_dataplane_iface(lm->dp, f->iface, &rec) && rec.mtu > front + mtu && rec.mtu <= UINT16_MAX)
+		f->row.mtu = (uint16_t)(rec.mtu - front);
 	return mtu;
 }
 
