@@ -69,17 +69,9 @@ uint32_t rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c,
 	return ended;
 }
 
-bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr)
-{
-	for (uint32_t i = 0; i < cnt; i++)
-		if (rsip_net_has(&nets[i], addr))
-			return true;
-	return false;
-}
-
 bool rsip_engine_may_be_client(const struct rsip_net *nets, uint32_t cnt, __be32 host)
 {
-	return host != RSIP_HOST6_NOBODY && (!cnt || rsip_engine_in_nets(nets, cnt, host));
+	return host != RSIP_HOST6_NOBODY && (!cnt || rsip_nets_have(nets, cnt, host));
 }
 
 /* ---- one host -------------------------------------------------------------------------------- */

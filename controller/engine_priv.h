@@ -244,7 +244,6 @@ enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *as
 uint32_t rsip_engine_methods(const struct rsip_request *rq);
 /* RSIP_TUNNEL_BIT()s likewise. */
 uint32_t rsip_engine_tunnels(const struct rsip_request *rq);
-bool rsip_engine_in_nets(const struct rsip_net *nets, uint32_t cnt, __be32 addr);
 /* May it register?  Client networks; none: everybody who has an address. */
 bool rsip_engine_may_be_client(const struct rsip_net *nets, uint32_t cnt, __be32 host);
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns);

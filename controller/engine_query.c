@@ -4,6 +4,7 @@
  * know.
  */
 #include "engine_priv.h"
+#include "hosts6.h"
 
 static void add_tuple(struct rsip_message *out, const struct rsip_tuple *t)
 {
@@ -34,7 +35,7 @@ static void answer_tuple(const struct rsip_engine *e, const struct rsip_tuple *t
 	if (t->indicator == RSIP_IND_LOCAL_NETWORK)
 		local = network_is_local(e, t);
 	else
-		local = rsip_engine_in_nets(e->local_nets, e->conf.local_net_cnt, t->addr.v4);
+		local = rsip_nets_have(e->local_nets, e->conf.local_net_cnt, t->addr.v4);
 	if (local)
 		add_tuple(out, t);
 }

@@ -13,10 +13,7 @@ const struct rsip_flow_policy rsip_flow_default = {
 
 static bool has_client(const struct rsip_flow_policy *p, __be32 host)
 {
-	for (uint32_t i = 0; i < p->client_cnt; i++)
-		if (rsip_net_has(&p->client[i], host))
-			return true;
-	return !p->client_cnt;
+	return !p->client_cnt || rsip_nets_have(p->client, p->client_cnt, host);
 }
 
 const struct rsip_flow_policy *rsip_flow_of(const struct rsip_flow_policy *list, uint32_t cnt, __be32 host)

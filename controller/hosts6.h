@@ -82,6 +82,7 @@ int rsip_net6_make(const uint8_t addr[16], uint32_t len, struct rsip_net *net);
 bool rsip_net6_around(__be32 host, uint32_t len, struct rsip_net *net);
 bool rsip_net_is6(const struct rsip_net *net);
 bool rsip_net_has(const struct rsip_net *net, __be32 host);
+bool rsip_nets_have(const struct rsip_net *nets, uint32_t cnt, __be32 host);
 bool rsip_nets_have6(const struct rsip_net *nets, uint32_t cnt, const uint8_t addr[16]);
 const char *rsip_net_text(const struct rsip_net *net);
 

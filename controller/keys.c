@@ -145,10 +145,7 @@ struct rsip_key *rsip_keys_of(struct rsip_keys *keys, __be32 source)
 
 bool rsip_key_is_of(const struct rsip_key *key, __be32 source)
 {
-	for (uint32_t i = 0; i < key->conf.net_cnt; i++)
-		if (rsip_net_has(&key->conf.net[i], source))
-			return true;
-	return false;
+	return rsip_nets_have(key->conf.net, key->conf.net_cnt, source);
 }
 
 /* ---- sequences ------------------------------------------------------------------------------------------------ */

@@ -154,6 +154,14 @@ bool rsip_net_has(const struct rsip_net *net, __be32 host)
 	return (host & net->mask) == net->addr;
 }
 
+bool rsip_nets_have(const struct rsip_net *nets, uint32_t cnt, __be32 host)
+{
+	for (uint32_t i = 0; i < cnt; i++)
+		if (rsip_net_has(&nets[i], host))
+			return true;
+	return false;
+}
+
 bool rsip_nets_have6(const struct rsip_net *nets, uint32_t cnt, const uint8_t addr[16])
 {
 	for (uint32_t i = 0; i < cnt; i++) {
