@@ -21,10 +21,10 @@ static const struct {
 static int value_of(const cJSON *item)
 {
 	const char *text = cJSON_GetStringValue(item);
+	uint64_t value;
 
-	if (cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble <= RSIP_DSCP_MASK &&
-	    item->valuedouble == (double)(int)item->valuedouble)
-		return (int)item->valuedouble;
+	if (rsip_json_integer(item, &value) && value <= RSIP_DSCP_MASK)
+		return (int)value;
 	for (size_t i = 0; text && i < RSIP_ARRAY_LEN(names); i++)
 		if (!strcmp(text, names[i].name))
 			return names[i].dscp;
