@@ -40,9 +40,9 @@ static uint32_t table_of(const struct rsip_tunnel *t)
 }
 
 /* The pair's outer end.  In a shared namespace two names are needed. */
-static const char *outer_name(const struct rsip_tunnel_spec *spec, char name[RSIP_IFNAME_LEN])
+static const char *outer_name(const char *dev, bool shared, char name[RSIP_IFNAME_LEN])
 {
-	snprintf(name, RSIP_IFNAME_LEN, spec->jail->shared ? "%.11s-out" : "%s", spec->dev);
+	snprintf(name, RSIP_IFNAME_LEN, shared ? "%.11s-out" : "%s", dev);
 	return name;
 }
 
@@ -99,7 +99,7 @@ static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *s
 {
 	char name[RSIP_IFNAME_LEN];
 	struct rsip_link out, in;
-	bool outside = exists(t->outside, outer_name(spec, name), &out);
+	bool outside = exists(t->outside, outer_name(spec->dev, spec->jail->shared, name), &out);
 	bool inside = exists(t->inside, spec->dev, &in);
 
 	if ((outside || (inside && spec->jail->shared)) && !spec->ours) {
@@ -163,7 +163,7 @@ static int veth_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 	struct rsip_link out, in;
 	int err = 0;
 
-	outer_name(spec, name);
+	outer_name(spec->dev, spec->jail->shared, name);
 	if (!exists(t->outside, name, &out))
 		err = rsip_nl_veth_add(t->outside, name, spec->dev, spec->jail->fd, t->mtu);
 	if (!err)
@@ -394,10 +394,9 @@ void rsip_tunnel_clear(const char *dev)
 
 	if (!*dev || rsip_nl_open(&nl))
 		return;
-	snprintf(outer, sizeof(outer), "%.11s-out", dev);
 	if (exists(nl, dev, &link))
 		rsip_nl_link_del(nl, link.ifindex);
-	if (exists(nl, outer, &link))
+	if (exists(nl, outer_name(dev, true, outer), &link))
 		rsip_nl_link_del(nl, link.ifindex);
 	rsip_nl_close(nl);
 }
