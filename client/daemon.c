@@ -192,15 +192,13 @@ static void answer_waiting(struct rsip_daemon *d)
 		tell_if_ready(d);
 }
 
-static void set_timer(struct rsip_daemon *d, uint64_t now)
+static void set_timer(struct rsip_daemon *d, uint64_t due, uint64_t now)
 {
-	uint64_t due = rsip_daemon_reach_due(d, now);
 	struct itimerspec at = {0};
 
-	if (d->give_up_ns && !d->patient && d->give_up_ns < due)
-		due = d->give_up_ns;
-	if (d->look_ns < due)
-		due = d->look_ns;
+	rsip_sooner(&due, rsip_daemon_reach_due(d, now));
+	if (d->give_up_ns && !d->patient)
+		rsip_sooner(&due, d->give_up_ns);
 	if (due <= now)
 		due = now + 1;
 	if (due > now + 3600 * RSIP_NS_PER_S)
@@ -212,7 +210,7 @@ static void set_timer(struct rsip_daemon *d, uint64_t now)
 
 void rsip_daemon_wake(struct rsip_daemon *d)
 {
-	uint64_t now = rsip_daemon_now(), next, way = rsip_daemon_look_at_way(d, now);
+	uint64_t now = rsip_daemon_now(), due = rsip_daemon_look_at_way(d, now);
 
 	rsip_daemon_reach(d, now);
 	if (!d->connected && d->session.state == RSIP_SESSION_ENDING)
@@ -226,18 +224,10 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 			"the gateway does not answer (is --gateway right, does rsipd run there?)");
 	if (rsip_strongswan_refresh(&d->sw, &d->session, d->set.state_dir))
 		d->dirty = true;
-	d->look_ns = rsip_strongswan_look(&d->sw, &d->session, &d->jail, now);
-	next = rsip_daemon_look_at_ports(d, now);
-	if (next < d->look_ns)
-		d->look_ns = next;
-	next = rsip_daemon_ask_local(d, now);
-	if (next < d->look_ns)
-		d->look_ns = next;
-	next = rsip_daemon_return(d, now);
-	if (next < d->look_ns)
-		d->look_ns = next;
-	if (way < d->look_ns)
-		d->look_ns = way;
+	rsip_sooner(&due, rsip_strongswan_look(&d->sw, &d->session, &d->jail, now));
+	rsip_sooner(&due, rsip_daemon_look_at_ports(d, now));
+	rsip_sooner(&due, rsip_daemon_ask_local(d, now));
+	rsip_sooner(&due, rsip_daemon_return(d, now));
 	if (rsip_session_due(&d->session) <= now && d->connected)
 		rsip_session_tick(&d->session, now); /* they may have asked for something */
 	if (d->dirty)
@@ -245,7 +235,7 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	answer_waiting(d);
 	if (d->session.state == RSIP_SESSION_CLOSED)
 		event_base_loopbreak(d->base);
-	set_timer(d, now);
+	set_timer(d, due, now);
 }
 
 void rsip_daemon_end(struct rsip_daemon *d)
@@ -282,8 +272,7 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	rsip_guard_heard(d->guard);
-	if (soon < d->demand.look_ns)
-		d->demand.look_ns = soon;
+	rsip_sooner(&d->demand.look_ns, soon);
 	rsip_daemon_wake(d);
 }
 

@@ -54,7 +54,6 @@ struct rsip_daemon {
 	struct rsip_state state;
 	struct rsip_strongswan sw;
 	struct rsip_demand demand;
-	uint64_t look_ns; /* when strongSwan or the ports need a look */
 	bool dirty;	  /* the state file is behind */
 	bool failed;	  /* exit status 1 */
 	struct rsip_way way; /* to the gateway in use */

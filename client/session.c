@@ -174,12 +174,6 @@ void rsip_session_tick(struct rsip_session *s, uint64_t now)
 		ask_what_is_due(s, now);
 }
 
-static void sooner(uint64_t *due, uint64_t t)
-{
-	if (t < *due)
-		*due = t;
-}
-
 uint64_t rsip_session_due(const struct rsip_session *s)
 {
 	uint64_t due = RSIP_FOREVER;
@@ -187,20 +181,20 @@ uint64_t rsip_session_due(const struct rsip_session *s)
 	if (s->state == RSIP_SESSION_CLOSED)
 		return due;
 	if (s->client_id && s->state != RSIP_SESSION_ENDING)
-		sooner(&due, s->expires_ns);
+		rsip_sooner(&due, s->expires_ns);
 	if (s->req.active)
-		sooner(&due, s->req.next_ns);
+		rsip_sooner(&due, s->req.next_ns);
 	else if (s->state == RSIP_SESSION_ENDING)
 		return 0;
 	else if (s->state == RSIP_SESSION_DOWN)
-		sooner(&due, s->act_ns);
+		rsip_sooner(&due, s->act_ns);
 	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
 		const struct rsip_lease *l = &s->leases[i];
 
 		if (l->state == RSIP_LEASE_HELD)
-			sooner(&due, l->expires_ns);
+			rsip_sooner(&due, l->expires_ns);
 		if (!s->req.active && s->state == RSIP_SESSION_UP && l->state != RSIP_LEASE_NONE)
-			sooner(&due, l->act_ns);
+			rsip_sooner(&due, l->act_ns);
 	}
 	for (int i = 0; i < RSIP_QUERIES_MAX; i++)
 		if (s->queries[i].waiting && !s->req.active && s->state == RSIP_SESSION_UP)

@@ -240,6 +240,12 @@ void rsip_session_cut(struct rsip_session *s, uint64_t now_ns);
 void rsip_session_tick(struct rsip_session *s, uint64_t now_ns);
 /* Only drops what has run out: for times without a connection. */
 void rsip_session_expire(struct rsip_session *s, uint64_t now_ns);
+/* Of two times the first. */
+static inline void rsip_sooner(uint64_t *due, uint64_t t)
+{
+	if (t < *due)
+		*due = t;
+}
 /* When to call rsip_session_tick() next; UINT64_MAX: never. */
 uint64_t rsip_session_due(const struct rsip_session *s);
 
