@@ -152,14 +152,11 @@ static void list_ifaces(const struct rsip_attach *a, char *text, size_t len)
 	}
 }
 
-/* Drivers say only now whether others may redirect into them. */
+/* Drivers have said only now whether others may redirect into them. */
 static void warn_of_lost_redirects(const struct rsip_attach *a)
 {
 	for (uint32_t i = 0; i < a->cnt && a->config.mode == RSIP_MODE_NATIVE; i++) {
-		uint64_t features;
-
-		if (rsip_netdev_features(a->iface[i].ifindex, &features) ||
-		    features & RSIP_XDP_ACT_NDO_XMIT)
+		if (!a->dev[i].features_known || a->dev[i].features & RSIP_XDP_ACT_NDO_XMIT)
 			continue;
 		log_warn(
 			"%s: by the kernel's word it takes no redirected packets: what should "

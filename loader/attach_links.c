@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include "ifaces.h"
 #include "log.h"
 #include "object.h"
 #include "pins.h"
@@ -135,14 +134,24 @@ static int choose_mode(struct rsip_attach *a, int *fd)
 	return err;
 }
 
-/* Drivers say what they take only when they have a program. */
+/*
+ * Drivers say what they take only when they have a program.  Kernels before 6.3 do not say it, and lose every redirected
+ * frame of several buffers.
+ */
 static int note_features(struct rsip_attach *a)
 {
-	int fd = rsip_object_map(a->object, "rsip_ifaces"), err = 0;
+	int err = 0;
 
-	for (uint32_t i = 0; i < a->cnt && err >= 0; i++)
-		err = rsip_iface_refresh(fd, i + 1, &a->iface[i], (enum rsip_mode)a->config.mode);
-	return err < 0 ? err : 0;
+	for (uint32_t i = 0; i < a->cnt && !err; i++) {
+		struct rsip_netdev *dev = &a->dev[i];
+
+		dev->features_known = !rsip_netdev_features(dev->ifindex, &dev->features);
+		if (a->config.mode != RSIP_MODE_NATIVE || !(dev->features & RSIP_XDP_ACT_NDO_XMIT_SG))
+			continue;
+		a->iface[i].flags |= RSIP_IFACE_BUFFERS;
+		err = rsip_object_write_iface(a->object, i + 1, &a->iface[i]);
+	}
+	return err;
 }
 
 int rsip_attach_links(struct rsip_attach *a)

@@ -246,6 +246,11 @@ int rsip_object_write_config(const struct rsip_xdp_bpf *object, const struct rsi
 	return put(object, "rsip_config", 0, config);
 }
 
+int rsip_object_write_iface(const struct rsip_xdp_bpf *object, uint32_t index, const struct rsip_iface *iface)
+{
+	return put(object, "rsip_ifaces", index, iface);
+}
+
 int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config *config,
 		     const struct rsip_iface *iface, uint32_t cnt)
 {
@@ -259,7 +264,7 @@ int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config
 				"equal modulo %d (recreate it for another number)",
 				iface[i].name, RSIP_IFTAB_BUCKETS);
 		if (!err)
-			err = put(object, "rsip_ifaces", i + 1, &iface[i]);
+			err = rsip_object_write_iface(object, i + 1, &iface[i]);
 		if (!err)
 			err = put(object, "rsip_devs", i + 1, &iface[i].ifindex);
 	}
@@ -285,7 +290,7 @@ int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
 			iface->name, strerror(-err), RSIP_IFTAB_BUCKETS);
 		return err;
 	}
-	err = put(object, "rsip_ifaces", index, iface);
+	err = rsip_object_write_iface(object, index, iface);
 	return err ? err : put(object, "rsip_iftab", bucket, &tab[bucket]);
 }
 

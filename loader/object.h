@@ -80,6 +80,8 @@ int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, 
 int rsip_object_fill(const struct rsip_xdp_bpf *object, const struct rsip_config *config,
 		     const struct rsip_iface *iface, uint32_t cnt);
 int rsip_object_write_config(const struct rsip_xdp_bpf *object, const struct rsip_config *config);
+/* The interface of this index, as it is now.  0 or negative errno (said). */
+int rsip_object_write_iface(const struct rsip_xdp_bpf *object, uint32_t index, const struct rsip_iface *iface);
 
 /*
  * A program that passes everything, for trying what a device can do: a descriptor to close, or
