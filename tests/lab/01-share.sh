@@ -30,8 +30,8 @@ start peer iperf-a.log iperf3 -s -p 5201
 start peer iperf-b.log iperf3 -s -p 5202
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 mkdir -p $LAB/www && head -c 3000000 /dev/urandom >$LAB/www/file
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-for p in 5201 5202 80; do wait_for 10 listens peer $p || lab_abort "the peer's server on port $p does not start"; done
+serve peer
+for p in 5201 5202; do wait_for 10 listens peer $p || lab_abort "the peer's server on port $p does not start"; done
 
 talk() { # NODE IPERF_PORT: all of it, one after the other
 	inside "$1" iperf3 -J -c $PEER -p "$2" -n 8M >"$LAB/$1-tcp.json" &&

@@ -10,8 +10,7 @@ capture hosta hostb peer
 both_up --ports 8 --ports-max 0
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 mkdir -p $LAB/www && echo hello >$LAB/www/hello
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80
+serve peer
 judge_ports hosta
 judge_ports hostb
 

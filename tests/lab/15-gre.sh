@@ -23,8 +23,8 @@ check_eq "host A's device has room for 24 bytes" "$(client hosta status --json |
 start peer iperf.log iperf3 -s -p 5201
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 mkdir -p $LAB/www && head -c 3000000 /dev/urandom >$LAB/www/file
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-for p in 5201 80; do wait_for 10 listens peer $p || lab_abort "the peer's server on port $p does not start"; done
+serve peer
+wait_for 10 listens peer 5201 || lab_abort "the peer's iperf3 does not start"
 for h in hosta hostb; do
 	check "$h fetches a file" inside $h curl -sS --max-time 20 -o $LAB/$h.file http://$PEER/file
 	check "$h: it came unchanged" cmp $LAB/$h.file $LAB/www/file

@@ -49,8 +49,7 @@ trace trace-udp.log hosta -N 4 $FAR
 check_eq "traceroute from a host, UDP: the gateway is a hop, and each hop answers" "$(hops $LAB/trace-udp.log)" "$OUT"
 trace trace-icmp.log hosta -I -N 4 $FAR
 check_eq "traceroute -I: errors about a ping find their host, and the answer too" "$(hops $LAB/trace-icmp.log)" "$OUT"
-start far web.log "$PY" -m http.server 80 --directory $LAB
-wait_for 10 listens far 80
+serve far $LAB
 trace trace-tcp.log hosta -T -p 80 -N 4 --sport="$A" $FAR
 check_eq "traceroute -T" "$(hops $LAB/trace-tcp.log)" "$OUT"
 trace trace-in.log far -U -p "$A" $POOL

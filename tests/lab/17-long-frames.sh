@@ -43,8 +43,7 @@ check_eq "in fragments, too" "$(turned 20000)" 0
 
 mkdir -p $LAB/www && head -c 20000000 /dev/urandom >$LAB/www/big
 sum=$(sha256sum <$LAB/www/big)
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80
+serve peer
 for h in hosta hostb; do
 	check "$h fetches 20 MB" inside $h curl -sS --max-time 60 -o $LAB/got http://$PEER/big
 	check_eq "byte for byte" "$(sha256sum <$LAB/got)" "$sum"

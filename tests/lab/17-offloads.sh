@@ -18,8 +18,7 @@ check_eq "segmentation is left to the devices" "$(on peer ethtool -k eth0 | sed 
 
 mkdir -p $LAB/www && head -c 20000000 /dev/urandom >$LAB/www/big
 sum=$(sha256sum <$LAB/www/big)
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80
+serve peer
 
 average() { # DEV: bytes a packet of what the device has received
 	on gw ip -j -s link show "$1" | js '(lambda s: s["bytes"] // max(1, s["packets"]))(d[0]["stats64"]["rx"])'
@@ -29,21 +28,8 @@ check "host A fetches 20 MB" fetch
 check_eq "byte for byte" "$(sha256sum <$LAB/got)" "$sum"
 check_ge "in packets longer than any MTU: bytes each" "$(average pub0)" 3000
 
-cat >$LAB/take.py <<-'EOF2'
-	import hashlib, socket
-	s = socket.create_server(("", 81))
-	print("ready", flush=True)
-	c, _ = s.accept()
-	h = hashlib.sha256()
-	while data := c.recv(1 << 16):
-	    h.update(data)
-	print(h.hexdigest() + "  -", flush=True)
-EOF2
-started peer taken.log "$PY" $LAB/take.py
-give() { inside hosta "$PY" -c 'import socket, sys
-s = socket.create_connection((sys.argv[1], 81))
-s.sendall(open(sys.argv[2], "rb").read())' $PEER $LAB/www/big; }
-check "host A sends 20 MB" give
+started peer taken.log "$PY" "$LAB_SRC/carry.py" take 81
+check "host A sends 20 MB" inside hosta "$PY" "$LAB_SRC/carry.py" give $PEER 81 $LAB/www/big
 check "all of it arrives" wait_for 5 grep -q -- - $LAB/taken.log
 check_eq "byte for byte" "$(tail -n 1 $LAB/taken.log)" "$sum"
 check_eq "nothing was dropped" "$(drops)" 0

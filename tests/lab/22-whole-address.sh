@@ -19,8 +19,7 @@ check_eq "host A has the whole address" "$(lease hosta addr)" $WHOLE
 check_eq "and no ports of their own" "$(lease hosta port_cnt)" 0
 mkdir -p $LAB/www && echo hello >$LAB/www/hello
 
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80
+serve peer
 capture hosta peer
 check "host A calls the peer" inside hosta curl -sS --max-time 5 http://$PEER/hello
 check "host A pings the peer" inside hosta ping -q -c 2 -W 2 $PEER

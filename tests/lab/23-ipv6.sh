@@ -36,8 +36,7 @@ check_eq "and no handle of its own" "$({ ctl --json bindings; ctl --json clients
 # the peer: a file to fetch, and numbered datagrams back
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 mkdir -p $LAB/www && head -c 3000000 /dev/urandom >$LAB/www/file
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80 || lab_abort "the peer's server does not start"
+serve peer
 fetch() { inside "$1" curl -sS --max-time 20 -o $LAB/$1.file http://$PEER/file && cmp $LAB/$1.file $LAB/www/file; }
 for h in hosta hostb; do
 	check "$h fetches a file, and it comes unchanged" fetch $h

@@ -11,8 +11,7 @@ lab_up
 host_up hosta --ports 8 --spis 4 || lab_abort "hosta does not lease"
 capture peer
 mkdir -p $LAB/www && echo "hello from the peer" >$LAB/www/hello
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80 || lab_abort "no web server on the peer"
+serve peer
 
 check "the host with RSIP" inside hosta curl -sS --max-time 5 http://$PEER/hello
 check "the host without, at the same address" on hostb curl -sS --max-time 5 http://$PEER/hello

@@ -17,9 +17,8 @@ check_eq "host A leases ports 80 and 2222 for services" \
 	"$(client hosta status --json | js 'sorted(p for b in d["bindings"] for p in b["ports"] if "-" not in p)')" "['2222', '80']"
 
 mkdir -p $LAB/www && seq 20000 >$LAB/www/numbers
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
 start peer iperf.log iperf3 -s -p 5201
-wait_for 10 listens peer 80
+serve peer
 fetch() { inside hosta curl -sS --max-time 10 "http://$PEER/numbers" | cmp - $LAB/www/numbers; }
 check "curl" fetch
 check "iperf3, TCP" inside hosta iperf3 -c $PEER -p 5201 -t 1

@@ -13,8 +13,7 @@ LAB_POOL='{ "name": "lab", "addresses": [ "'$POOL'" ], "methods": [ "RSAP-IP", "
 lab_up
 capture hosta
 mkdir -p $LAB/www && seq 5000 >$LAB/www/numbers
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80
+serve peer
 
 machine() { # all that a client may change on host A
 	on hosta ip -br link

@@ -45,10 +45,10 @@ run() { if [ "$1" = hosta ]; then inside "$@"; else on "$@"; fi; }
 # ---- whole traffic -----------------------------------------------------------------------------------------------------
 
 mkdir -p $LAB/www && head -c 3000000 /dev/urandom >$LAB/www/file
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
+serve peer
 start peer iperf.log iperf3 -s -p 5201
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-for p in 5201 80; do wait_for 10 listens peer $p || lab_abort "the peer's server on port $p does not start"; done
+wait_for 10 listens peer 5201 || lab_abort "the peer's iperf3 does not start"
 for h in hosta hostc; do
 	check "$h fetches a file" run $h curl -sS --max-time 20 -o $LAB/$h.file http://$PEER/file
 	check "$h: it came unchanged" cmp $LAB/$h.file $LAB/www/file

@@ -144,34 +144,13 @@ loader status --pin-path "$PIN" --json | js 'd["sessions"]' | sed 's/^/    /'
 # ---- whole traffic -----------------------------------------------------------------------------------------------------
 
 mkdir -p $LAB/www && head -c 2000000 /dev/urandom >$LAB/www/file
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
+serve peer
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-cat >$LAB/take.py <<-'EOT'
-	import hashlib, socket
-	s = socket.create_server(("", 81))
-	print("ready", flush=True)
-	while True:
-	    c, _ = s.accept()
-	    h = hashlib.sha256()
-	    while data := c.recv(1 << 16):
-	        h.update(data)
-	    c.sendall(h.hexdigest().encode())
-	    c.close()
-EOT
-cat >$LAB/give.py <<-'EOT'
-	import hashlib, socket, sys
-	data = open(sys.argv[2], "rb").read()
-	s = socket.create_connection((sys.argv[1], 81), 20)
-	s.sendall(data)
-	s.shutdown(socket.SHUT_WR)
-	assert s.recv(100).decode() == hashlib.sha256(data).hexdigest()
-EOT
-started peer take.log "$PY" $LAB/take.py
-wait_for 10 listens peer 80 || lab_abort "the peer's server does not start"
+started peer taken.log "$PY" "$LAB_SRC/carry.py" take 81
 fetches() { check "$1 fetches a file" on "$1" curl -sS --max-time 60 -o $LAB/"$1".file http://$PEER/file && check "$1: unchanged" cmp $LAB/"$1".file $LAB/www/file; }
 for h in hosta hostb; do
 	fetches $h
-	check "$h sends it" on $h "$PY" $LAB/give.py $PEER $LAB/www/file
+	check "$h sends it" on $h "$PY" "$LAB_SRC/carry.py" give $PEER 81 $LAB/www/file 20
 	on $h "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 200 200 >$LAB/$h-seq.json || not_ok "$h: no datagrams"
 	check_eq "$h: datagrams there and back, lost" "$(js 'd["lost"] + d["doubled"] + (d["received"] != 200)' <$LAB/$h-seq.json)" 0
 	check_eq "$h: datagrams of 4,000 bytes, in fragments there and back, lost" \

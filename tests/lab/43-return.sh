@@ -17,8 +17,7 @@ serves() { [ "$(used)" = "$1" ] && [ "$(address)" = "$2" ] && works; }
 bindings2() { ctl2 --json bindings | fact bindings; }
 away() { on lan ip link set portg "$1"; } # the first gateway's machine, as hosts see it
 
-start peer web.log "$PY" -m http.server 80 --directory $LAB
-wait_for 10 listens peer 80
+serve peer $LAB
 host_up hosta --gateway $GW_PRIV,$GW2_PRIV --ports 8 --query-every 1 --return-after 2 || not_ok "hosta: $(cat $LAB/client-hosta.log)"
 away down
 check "the first gateway is gone: at the second" wait_for 30 serves $GW2_PRIV $POOL2

@@ -40,21 +40,8 @@ check_eq "at first the tunnel takes what the interface does" "$(bind_says mtu) $
 mkdir -p $LAB/www && head -c 3000000 /dev/urandom >$LAB/www/big
 sum=$(sha256sum <$LAB/www/big)
 
-cat >$LAB/take.py <<-'EOF2'
-	import hashlib, socket
-	s = socket.create_server(("", 81))
-	print("ready", flush=True)
-	c, _ = s.accept()
-	h = hashlib.sha256()
-	while data := c.recv(1 << 16):
-	    h.update(data)
-	print(h.hexdigest() + "  -", flush=True)
-EOF2
-started peer taken.log "$PY" $LAB/take.py
-give() { inside far timeout 30 "$PY" -c 'import socket, sys
-s = socket.create_connection((sys.argv[1], 81))
-s.sendall(open(sys.argv[2], "rb").read())' $PEER $LAB/www/big; }
-check "the host sends 3 MB" give
+started peer taken.log "$PY" "$LAB_SRC/carry.py" take 81
+check "the host sends 3 MB" inside far timeout 30 "$PY" "$LAB_SRC/carry.py" give $PEER 81 $LAB/www/big
 check "all of it arrives" wait_for 20 grep -q -- - $LAB/taken.log
 check_eq "byte for byte" "$(tail -n 1 $LAB/taken.log)" "$sum"
 # where the device is the kernel's, the kernel does it
@@ -63,8 +50,7 @@ too_big=$(client far status --json | js 'd["tunnel"].get("counters", {}).get("in
 
 # ---- toward the host ---------------------------------------------------------------------------------------------------
 
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
-wait_for 10 listens peer 80
+serve peer
 "$BIN/rsipctl" --socket $LAB/rsipd.sock events bindings >$LAB/events.log 2>&1 &
 EVENTS=$!
 check "the host fetches 3 MB" inside far curl -sS --max-time 30 -o $LAB/got http://$PEER2/big

@@ -348,6 +348,11 @@ inside() {
 # started_inside NODE LOG COMMAND...: the same in the background, until it has said "ready"; STARTED is the program itself
 started_inside() { started "$1" "$2" "$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- "${@:3}"; }
 listens() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }
+# serve NODE [FOLDER]: the folder's files ($LAB/www), at the node's port 80
+serve() {
+	start "$1" web.log "$PY" -m http.server 80 --directory "${2:-$LAB/www}"
+	wait_for 10 listens "$1" 80 || lab_abort "no web server on $1: $(tail -n 2 $LAB/web.log)"
+}
 
 fact() { "$PY" "$LAB_SRC/facts.py" "$@"; }
 
