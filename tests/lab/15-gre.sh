@@ -51,17 +51,12 @@ check_eq "datagrams of 4,000 bytes, in fragments there and back, lost" \
 # what else a host may put in front of a packet: raw PROTO GRE-HEADER, from its own address and leased port
 cat >$LAB/raw.py <<'EOT'
 import socket, struct, sys
+import packets
 host, gw, local, port, peer, proto, front, count = sys.argv[1:9]
-def csum(data):
-    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    s = (s >> 16) + (s & 0xffff)
-    return ~(s + (s >> 16)) & 0xffff
-udp = struct.pack("!HHHH", int(port), 9, 8 + 4, 0) + b"raw!"
-ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 7, 0, 64, 17, 0, socket.inet_aton(local), socket.inet_aton(peer))
-ip = ip[:10] + struct.pack("!H", csum(ip)) + ip[12:] + udp
+ip = packets.udp(local, port, peer, 9, b"raw!")
 gre = bytes.fromhex(front)
 if gre and gre[0] & 0x80: # with the right checksum
-    gre = gre[:4] + struct.pack("!H", csum(gre + ip)) + gre[6:]
+    gre = gre[:4] + struct.pack("!H", packets.checksum(gre + ip)) + gre[6:]
 s = socket.socket(socket.AF_INET, socket.SOCK_RAW, int(proto))
 s.bind((host, 0))
 for _ in range(int(count)):

@@ -49,19 +49,13 @@ check_eq "nothing was dropped" "$(drops)" 0
 
 # who poses as host A: from host B an IPv4 tunnel packet whose source is A's handle, from A an IPv6 source that nobody registered
 cat >$LAB/pose.py <<'EOT'
-import socket, struct, sys
+import socket, sys
+import packets
 kind, local, port, peer, gw, source = sys.argv[1:7]
-def csum(data):
-    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    s = (s >> 16) + (s & 0xffff)
-    return ~(s + (s >> 16)) & 0xffff
-def ip(src, dst, proto, data):
-    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(data), 7, 0, 64, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
-    return h[:10] + struct.pack("!H", csum(h)) + h[12:] + data
-inner = ip(local, peer, 17, struct.pack("!HHHH", int(port), 9, 12, 0) + b"pose")
+inner = packets.udp(local, port, peer, 9, b"pose")
 if kind == "4":
     s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    s.sendto(ip(source, gw, 4, inner), (gw, 0))
+    s.sendto(packets.ip(source, gw, 4, inner), (gw, 0))
 else:
     s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 4)
     s.bind((source, 0))

@@ -91,20 +91,11 @@ on gw ip route replace $PEER dev up0 src $GW_PUB
 
 # send SOURCE DESTINATION PROTOCOL INNER-SOURCE:PORT INNER-DESTINATION:PORT, or without an inner packet UDP to SOURCE:PORT
 cat >$LAB/send.py <<-'EOT'
-	import socket, struct, sys
-	def csum(data):
-	    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-	    s = (s >> 16) + (s & 0xffff)
-	    return ~(s + (s >> 16)) & 0xffff
-	def ip(src, dst, proto, body):
-	    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 7, 0, 64, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
-	    return h[:10] + struct.pack("!H", csum(h)) + h[12:] + body
-	def udp(src, dst):
-	    (s, sp), (d, dp) = (a.split(":") for a in (src, dst))
-	    return ip(s, d, 17, struct.pack("!HHHH", int(sp), int(dp), 12, 0) + b"hand")
-	data = udp(*sys.argv[-2:])
+	import socket, sys
+	import packets
+	data = packets.udp(*sys.argv[-2].split(":"), *sys.argv[-1].split(":"), b"hand")
 	if len(sys.argv) > 3:
-	    data = ip(sys.argv[1], sys.argv[2], 4, data)
+	    data = packets.ip(sys.argv[1], sys.argv[2], 4, data)
 	s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 	s.sendto(data, (socket.inet_ntoa(data[16:20]), 0))
 EOT

@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 
+import packets
 from rsip import (ADDRESS, ANY_PORT, ASSIGN_IPSEC, BIND, CLIENT, COUNTER, DEREGISTER, FLOW, LEASE, METHOD, PORT, PORTS, QUERY,
                   REGISTER, SPI, TUNNEL, first, message, parse, u32)
 
@@ -86,16 +87,8 @@ def answer(data):
     return message(kind + 1, grant + [(LEASE, u32(600)), (TUNNEL, bytes([args.tunnel]))] + counter)
 
 
-def checksum(data):
-    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    s = (s >> 16) + (s & 0xFFFF)
-    return ~(s + (s >> 16)) & 0xFFFF
-
-
 def inner(src, dst, sport, dport, text, tos=0):
-    udp = struct.pack("!HHHH", sport, dport, 8 + len(text), 0) + text
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(udp), 7, 0, 64, 17, 0, src, dst)
-    return GRE + head[:10] + struct.pack("!H", checksum(head)) + head[12:] + udp
+    return GRE + packets.udp(src, sport, dst, dport, text, tos)
 
 
 def raw(address):

@@ -20,6 +20,7 @@ import struct
 import sys
 import time
 
+import packets
 import rsip
 
 INITIATOR, RESPONSE = 0x08, 0x20
@@ -65,16 +66,8 @@ def peer(addresses):
 # ---- the hosts --------------------------------------------------------------------------------------------------
 
 
-def checksum(head):
-    total = sum(struct.unpack("!%dH" % (len(head) // 2), head))
-    total = (total & 0xFFFF) + (total >> 16)
-    return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-
-
 def ip(proto, src, dst, body):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), random.randrange(65536), 0, 64, proto, 0,
-                       socket.inet_aton(src), socket.inet_aton(dst))
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
+    return packets.ip(src, dst, proto, body, ident=random.randrange(65536))
 
 
 class Many:

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 
+import packets
 import rsip
 
 
@@ -29,21 +30,10 @@ def lease(gateway, ports, spis, tunnel=3):
           struct.unpack("!H", rsip.first(params, rsip.PORTS)[1:3])[0], "0x" + rsip.first(params, rsip.SPI)[2:6].hex())
 
 
-def csum(data):
-    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    s = (s >> 16) + (s & 0xffff)
-    return ~(s + (s >> 16)) & 0xffff
-
-
-def ip(src, dst, proto, body):
-    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 7, 0, 64, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
-    return h[:10] + struct.pack("!H", csum(h)) + h[12:] + body
-
-
 def send(device, src, sport, dst, dport, *outer):
-    packet = ip(src, dst, 17, struct.pack("!HHHH", int(sport), int(dport), 12, 0) + b"hand")
+    packet = packets.udp(src, sport, dst, dport, b"hand")
     if outer:
-        packet = ip(*outer, 4, packet)
+        packet = packets.ip(*outer, 4, packet)
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
     sock.sendto(packet, (device, 0x0800))
 

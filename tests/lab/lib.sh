@@ -23,6 +23,7 @@ O=${O:-build}
 case $O in /*) BIN=$O ;; *) BIN=$TREE/$O ;; esac
 PY=/usr/bin/python3
 export PYTHONDONTWRITEBYTECODE=1 # the tree stays as it is
+export PYTHONPATH=$LAB_SRC # what a script writes for itself may use packets.py
 LAB=/run/rsip-lab # all files of the lab: configuration, sockets, logs, captures
 
 GW_PRIV=10.99.0.1 HOSTA=10.99.0.11 HOSTB=10.99.0.12 GW_PUB=192.0.2.1 PEER=192.0.2.2 POOL=203.0.113.1
