@@ -5,15 +5,9 @@
 
 #define rsip_ctx __sk_buff /* struct rsip_ctx */
 
-#define RSIP_OUT_IFINDEX 0x80000000U /* instead of an index in rsip_ifaces: a device's own number */
-
 #define RSIP_TC_UNSPEC (-1)
 #define RSIP_TC_SHOT 2
 #define RSIP_TC_REDIRECT 7
-
-/* Of a packet's outer headers: the one it comes with, and the one it goes with, are IPv6. */
-#define RSIP_FROM_IP6 1
-#define RSIP_TO_IP6 2
 
 #define RSIP_CTX_IS_XDP false
 #define RSIP_ACT_PASS RSIP_TC_UNSPEC /* other filters on the device go on */

@@ -8,14 +8,9 @@
 
 #define rsip_ctx xdp_md /* struct rsip_ctx */
 
-/* Of a packet's outer headers: the one it comes with, and the one it goes with, are IPv6. */
-#define RSIP_FROM_IP6 1
-#define RSIP_TO_IP6 2
-
 #define RSIP_CTX_IS_XDP true
 #define RSIP_ACT_PASS XDP_PASS
 #define RSIP_ACT_DROP XDP_DROP
-#define RSIP_OUT_IFINDEX 0x80000000U /* see ctx_tc.h: here nothing goes to such */
 
 static __always_inline void *rsip_data(const struct rsip_ctx *ctx)
 {
