@@ -69,11 +69,9 @@ int rsip_tc_slow(struct __sk_buff *ctx)
 
 	walk.iface = rsip_iface_find(ctx->ingress_ifindex);
 	walk.row = rsip_iface_find(ctx->ifindex);
-	walk.cpu = bpf_get_smp_processor_id();
 	walk.forwarded = mark == RSIP_MARK_POOL;
 	ctx->mark = 0;
-	rsip_ctx_pull(ctx);
-	rsip_capture_begin(&walk);
+	rsip_walk_start(&walk);
 	if (mark == RSIP_MARK_POOL)
 		res = rsip_inbound(&walk);
 	else if (mark == RSIP_MARK_TUNNEL)

@@ -29,6 +29,14 @@
 #include "inbound.h"
 #include "outbound.h"
 
+/* What all walks begin with, once they know the interface. */
+static __always_inline void rsip_walk_start(struct rsip_walk *walk)
+{
+	walk->cpu = bpf_get_smp_processor_id();
+	rsip_ctx_pull(walk->ctx);
+	rsip_capture_begin(walk);
+}
+
 /* false: this interface is none of ours. */
 static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
 {
@@ -36,9 +44,7 @@ static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
 	if (!walk->iface)
 		return false;
 	walk->row = walk->iface;
-	walk->cpu = bpf_get_smp_processor_id();
-	rsip_ctx_pull(walk->ctx);
-	rsip_capture_begin(walk);
+	rsip_walk_start(walk);
 	return true;
 }
 
@@ -73,9 +79,7 @@ static __always_inline int rsip_walk_session(struct rsip_walk *walk)
 		return RSIP_ACT_PASS;
 	walk->iface = session->iface;
 	walk->row = session->iface;
-	walk->cpu = bpf_get_smp_processor_id();
-	rsip_ctx_pull(walk->ctx);
-	rsip_capture_begin(walk);
+	rsip_walk_start(walk);
 	return rsip_verdict(walk, rsip_reply_to(walk, rsip_outbound_l2tp(walk, session)));
 }
 
