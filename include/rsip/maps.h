@@ -28,6 +28,13 @@
 #endif
 #include "reasons.h"
 
+/* From host to network order, and back: BPF and user space have no htonl() in common. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define RSIP_SWAP32(word) __builtin_bswap32(word)
+#else
+#define RSIP_SWAP32(word) (word)
+#endif
+
 #define RSIP_LAYOUT_VERSION 14
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
@@ -347,14 +354,9 @@ static inline __attribute__((always_inline)) __u32 rsip_host6_buckets(__u32 max_
 
 #define RSIP_HOST6_NET 0xf0000000U /* 240.0.0.0/4 in host order */
 #define RSIP_HOST6_MAX 0x00ffffffU
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define RSIP_HOST6_SWAP(word) __builtin_bswap32(word)
-#else
-#define RSIP_HOST6_SWAP(word) (word)
-#endif
-#define RSIP_HOST6_HANDLE(index) ((__be32)RSIP_HOST6_SWAP(RSIP_HOST6_NET | (__u32)(index)))
-#define RSIP_HOST6_INDEX(handle) (RSIP_HOST6_SWAP((__u32)(handle)) & ~RSIP_HOST6_NET)
-#define RSIP_HOST6_IS(host) ((RSIP_HOST6_SWAP((__u32)(host)) & RSIP_HOST6_NET) == RSIP_HOST6_NET)
+#define RSIP_HOST6_HANDLE(index) ((__be32)RSIP_SWAP32(RSIP_HOST6_NET | (__u32)(index)))
+#define RSIP_HOST6_INDEX(handle) (RSIP_SWAP32((__u32)(handle)) & ~RSIP_HOST6_NET)
+#define RSIP_HOST6_IS(host) ((RSIP_SWAP32((__u32)(host)) & RSIP_HOST6_NET) == RSIP_HOST6_NET)
 
 /* Bytes of tunnel header in front of a host's inner packets (rsip/wire.h). */
 #define RSIP_FRONT_LEN(host, tunnel) (RSIP_TUNNEL_LEN(tunnel) + (RSIP_HOST6_IS(host) ? RSIP_OUTER6_MORE : 0U))
@@ -690,11 +692,7 @@ static inline __attribute__((always_inline)) __u32 rsip_bucket2(__u64 hash, __u3
 }
 
 /* What stands for the host in the key of a listener: port in host order. */
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define RSIP_LISTEN_HOST(port) ((__be32)__builtin_bswap32(port))
-#else
-#define RSIP_LISTEN_HOST(port) ((__be32)(port))
-#endif
+#define RSIP_LISTEN_HOST(port) ((__be32)RSIP_SWAP32(port))
 
 #define RSIP_IDENT_MASK(key, seed) rsip_hash((__u64)(key)->ident << 32 | (__u32)(key)->local, ~(seed))
 /* Of a key of two 8-byte words. */
