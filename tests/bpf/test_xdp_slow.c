@@ -4,8 +4,6 @@
  * the kernel sends it out by the slow-path device: reassembled, forwarded (TTL one less), and
  * fragmented anew, the first fragment first.
  */
-#include <unistd.h>
-#include <bpf/bpf.h>
 #include "gateway.h"
 
 TestSuite(xdp_slow, .init = gateway_up, .fini = gateway_down);
@@ -78,17 +76,6 @@ Test(xdp_slow, fragments_of_a_host_to_a_whole_address_all_go_to_the_kernel)
 
 	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_POOL, .want = &want,
 		   .out_slot = slot, .bytes = outer_len(&want), .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
-}
-
-static void given_mtu(uint32_t iface, uint32_t mtu)
-{
-	int fd = gateway_map_named("rsip_ifaces");
-	struct rsip_iface rec;
-
-	cr_assert_eq(bpf_map_lookup_elem(fd, &iface, &rec), 0);
-	rec.mtu = mtu;
-	cr_assert_eq(bpf_map_update_elem(fd, &iface, &rec, BPF_ANY), 0);
-	close(fd);
 }
 
 /* A private link with room for more than the public one takes: some of a packet's fragments would be too big there. */

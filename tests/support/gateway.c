@@ -40,7 +40,7 @@ static const char topology[] =
 	"route add 172.16.0.0/16 via 10.0.0.10 dev priv0\n"
 	"route add blackhole 198.51.100.66/32\n";
 
-static void ip_commands(const char *lines)
+void given_ip(const char *lines)
 {
 	FILE *ip = popen("ip -batch - >/dev/null", "w");
 
@@ -49,17 +49,12 @@ static void ip_commands(const char *lines)
 	cr_assert_eq(pclose(ip), 0, "cannot make the devices of the test (is iproute2 installed?)");
 }
 
-void given_ip(const char *lines)
-{
-	ip_commands(lines);
-}
-
 void given_neighbour(const char *neigh)
 {
 	char line[128];
 
 	snprintf(line, sizeof(line), "neigh replace %s nud permanent\n", neigh);
-	ip_commands(line);
+	given_ip(line);
 }
 
 static void forward(const char *path)
@@ -73,6 +68,19 @@ static void forward(const char *path)
 }
 
 /* ---- maps, as the loader fills them ---------------------------------------------------------- */
+
+static struct rsip_iface get_iface(uint32_t index)
+{
+	struct rsip_iface rec;
+
+	cr_assert_eq(bpf_map_lookup_elem(gw.fd_ifaces, &index, &rec), 0);
+	return rec;
+}
+
+static void set_iface(uint32_t index, const struct rsip_iface *rec)
+{
+	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &index, rec, BPF_ANY), 0);
+}
 
 static void put_iface(uint32_t index, const char *name, uint8_t role, const char *mac,
 		      __be32 endpoint)
@@ -88,7 +96,7 @@ static void put_iface(uint32_t index, const char *name, uint8_t role, const char
 	memcpy(rec.mac, mac, 6);
 	snprintf(rec.name, sizeof(rec.name), "%s", name);
 	gw.ifindex[index] = rec.ifindex;
-	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &index, &rec, BPF_ANY), 0);
+	set_iface(index, &rec);
 	cr_assert_eq(bpf_map_update_elem(gw.fd_devs, &index, &rec.ifindex, BPF_ANY), 0,
 		     "rsip_devs: %s", strerror(errno));
 	cr_assert_eq(bpf_map_lookup_elem(gw.fd_iftab, &bucket, &b), 0);
@@ -102,30 +110,32 @@ static void put_iface(uint32_t index, const char *name, uint8_t role, const char
 	cr_assert_eq(bpf_map_update_elem(gw.fd_iftab, &bucket, &b, BPF_ANY), 0);
 }
 
-static void put_long(uint32_t index, uint8_t flags)
+void given_mtu(uint32_t iface, uint32_t mtu)
 {
-	struct rsip_iface rec;
+	struct rsip_iface rec = get_iface(iface);
 
-	cr_assert_eq(bpf_map_lookup_elem(gw.fd_ifaces, &index, &rec), 0);
-	rec.mtu = 9000;
-	rec.flags = flags;
-	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &index, &rec, BPF_ANY), 0);
+	rec.mtu = mtu;
+	set_iface(iface, &rec);
 }
 
 void given_long_frames(bool taken)
 {
-	ip_commands("link set pub0 mtu 9000\nlink set priv0 mtu 9000\nlink set priv1 mtu 9000\n");
-	for (uint32_t i = IF_PUB; i <= IF_PRIV2; i++)
-		put_long(i, taken ? RSIP_IFACE_BUFFERS : 0);
+	given_ip("link set pub0 mtu 9000\nlink set priv0 mtu 9000\nlink set priv1 mtu 9000\n");
+	for (uint32_t i = IF_PUB; i <= IF_PRIV2; i++) {
+		struct rsip_iface rec = get_iface(i);
+
+		rec.mtu = 9000;
+		rec.flags = taken ? RSIP_IFACE_BUFFERS : 0;
+		set_iface(i, &rec);
+	}
 }
 
 void given_virtual_mac(uint32_t iface, const char *mac)
 {
-	struct rsip_iface rec;
+	struct rsip_iface rec = get_iface(iface);
 
-	cr_assert_eq(bpf_map_lookup_elem(gw.fd_ifaces, &iface, &rec), 0);
 	memcpy(rec.vmac, mac, 6);
-	cr_assert_eq(bpf_map_update_elem(gw.fd_ifaces, &iface, &rec, BPF_ANY), 0);
+	set_iface(iface, &rec);
 }
 
 static __be32 endpoint;
@@ -162,7 +172,7 @@ void gateway_up(void)
 
 	if (unshare(CLONE_NEWNET))
 		cr_skip_test("needs CAP_NET_ADMIN and CAP_BPF: run as root");
-	ip_commands(topology);
+	given_ip(topology);
 	forward("/proc/sys/net/ipv4/ip_forward");
 	err = gateway_load(&gw);
 	if (err == -EPERM)

@@ -69,6 +69,7 @@ void given_neighbour(const char *neigh); /* arguments of `ip neigh replace` */
 void given_ip(const char *lines); /* of `ip -batch -`, each with its newline */
 void given_endpoint(__be32 addr); /* tunnels end there too */
 void given_rsipd(bool alive); /* does it say that it looks after next hops? */
+void given_mtu(uint32_t iface, uint32_t mtu); /* of the interface, as the programs know it */
 /* A virtual router's, for which the interface receives, too. */
 void given_virtual_mac(uint32_t iface, const char *mac);
 /* All devices have an MTU of 9,000; `taken`: they take redirected frames of several buffers. */
