@@ -281,10 +281,7 @@ static struct pkt random_packet(int iface)
 	} else {
 		__be32 host = some_host(), us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
 
-		add(&l, eth(RSIP_HOST6_IS(host) ? MAC_HOST6
-			    : host == HOST_A ? MAC_HOST_A
-			    : host == HOST_B ? MAC_HOST_B
-					     : MAC_HOST_C,
+		add(&l, eth(gateway_mac_of(host),
 			    one_in(32) ? MAC_HOST_B : iface == IF_PRIV ? MAC_GW_PRIV : MAC_GW_PRIV2));
 		add_tunnel(&l, host, one_in(15) ? GW_PRIV2 : us);
 		add_ip(&l, one_in(12) ? some_remote() : some_local(),

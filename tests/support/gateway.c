@@ -236,11 +236,18 @@ void gateway_clear(void)
 
 /* ---- given ----------------------------------------------------------------------------------- */
 
+const char *gateway_mac_of(__be32 host)
+{
+	if (RSIP_HOST6_IS(host))
+		return MAC_HOST6;
+	return host == HOST_A ? MAC_HOST_A : host == HOST_B ? MAC_HOST_B : MAC_HOST_C;
+}
+
 static uint64_t nexthop_of(__be32 host)
 {
 	union rsip_nexthop hop = { .iface = host == HOST_C ? IF_PRIV2 : IF_PRIV };
 
-	memcpy(hop.mac, RSIP_HOST6_IS(host) ? MAC_HOST6 : host == HOST_A ? MAC_HOST_A : host == HOST_B ? MAC_HOST_B : MAC_HOST_C, 6);
+	memcpy(hop.mac, gateway_mac_of(host), 6);
 	return hop.word;
 }
 

@@ -57,6 +57,7 @@ struct given {
 #define given_binding(h, l, ...)                                                                   \
 	gateway_bind(&(const struct given){ .host = h, .local = l, __VA_ARGS__ })
 uint32_t gateway_bind(const struct given *g);
+const char *gateway_mac_of(__be32 host); /* the link-layer address that its packets come from */
 __be32 given_host6(const char *addr); /* the handle of a host with this IPv6 address */
 /* The only listener of h on 500 and 4500 of l for this remote. */
 #define given_ike_listener(h, l, peer)                                                             \

@@ -35,13 +35,6 @@ static void put_macs(struct pkt *out, const char *dst, const char *src)
 	out->data[13] = 0;
 }
 
-static const char *mac_of(__be32 host)
-{
-	if (RSIP_HOST6_IS(host))
-		return MAC_HOST6;
-	return host == HOST_A ? MAC_HOST_A : host == HOST_B ? MAC_HOST_B : MAC_HOST_C;
-}
-
 /* RFC 8200 3, RFC 2473; the flow label is left open. */
 static void put_six(struct pkt *out, const struct ref_binding *b, const struct ip *ip, uint8_t tos)
 {
@@ -75,7 +68,7 @@ static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struc
 
 	if (RSIP_HOST6_IS(host))
 		return put_six(out, b, ip, tos);
-	put_macs(out, mac_of(host), host == HOST_C ? MAC_GW_PRIV2 : MAC_GW_PRIV);
+	put_macs(out, gateway_mac_of(host), host == HOST_C ? MAC_GW_PRIV2 : MAC_GW_PRIV);
 	copy_inner(outer + front, ip, tos, (uint8_t)(ip->ttl - 1));
 	outer[0] = 0x45;
 	outer[1] = tos;
@@ -174,7 +167,7 @@ static void from_public(struct reference *ref, const struct pkt *in, struct ref_
 static int violation(const struct reference *ref, const struct ref_binding *b, const struct key *k,
 		     int iface, const struct ip *outer, const uint8_t *mac)
 {
-	const char *own = mac_of(b->g.host);
+	const char *own = gateway_mac_of(b->g.host);
 	uint8_t first = ref_first_byte(k->remote);
 
 	if (b->g.expired)
