@@ -86,17 +86,16 @@ static int open_query(struct rsip_rtnl *r)
 	return err;
 }
 
-static int dump_once(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
+/* A whole table; the header of each begins with the family. */
+static int dump_once(struct rsip_rtnl *r, uint16_t type, size_t hdr_len, uint8_t family, mnl_cb_t fn, void *arg)
 {
 	char buf[256];
 	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct ndmsg *nd;
 	int err;
 
-	msg->nlmsg_type = RTM_GETNEIGH;
+	msg->nlmsg_type = type;
 	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	nd = mnl_nlmsg_put_extra_header(msg, sizeof(*nd));
-	nd->ndm_family = AF_UNSPEC;
+	*(uint8_t *)mnl_nlmsg_put_extra_header(msg, hdr_len) = family;
 	err = send_query(r, msg);
 	return err ? err : rsip_mnl_read(r->query, r->seq, fn, arg);
 }
@@ -107,7 +106,7 @@ int rsip_rtnl_dump_neighs(struct rsip_rtnl *r, mnl_cb_t fn, void *arg)
 	int err = 0;
 
 	for (int tries = 0; tries < 5; tries++) {
-		err = dump_once(r, fn, arg);
+		err = dump_once(r, RTM_GETNEIGH, sizeof(struct ndmsg), AF_UNSPEC, fn, arg);
 		if (err != -EINTR || open_query(r))
 			break;
 	}
@@ -138,19 +137,9 @@ static int on_rule(const struct nlmsghdr *msg, void *arg)
 
 int rsip_rtnl_ask_rules(struct rsip_rtnl *r, bool *there_are)
 {
-	char buf[256];
-	struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
-	struct fib_rule_hdr *rule;
 	bool found = false;
-	int err;
+	int err = dump_once(r, RTM_GETRULE, sizeof(struct fib_rule_hdr), AF_INET, on_rule, &found);
 
-	msg->nlmsg_type = RTM_GETRULE;
-	msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	rule = mnl_nlmsg_put_extra_header(msg, sizeof(*rule));
-	rule->family = AF_INET;
-	err = send_query(r, msg);
-	if (!err)
-		err = rsip_mnl_read(r->query, r->seq, on_rule, &found);
 	if (err)
 		open_query(r);
 	else
