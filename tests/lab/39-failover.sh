@@ -13,12 +13,6 @@ lab_up
 gw2_up || lab_abort "the second gateway: $(tail -n 3 $LAB/attach2.log $LAB/rsipd2.log 2>/dev/null)"
 on peer sysctl -qw net.ipv4.conf.all.arp_ignore=1
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-works() { inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 5 5 >$LAB/talk.json 2>&1 && [ "$(js 'd["lost"]' <$LAB/talk.json)" = 0 ]; }
-used() { client hosta status --json | js 'd["gateway"]'; }
-address() { client hosta status --json | js '[b["address"] for b in d["bindings"]][0]'; }
-serves() { [ "$(used)" = "$1" ] && [ "$(address)" = "$2" ] && works; }
-bindings2() { ctl2 --json bindings | fact bindings; }
-away() { on lan ip link set portg "$1"; } # the first gateway's machine, as hosts see it
 away2() { on lan2 ip link set portg "$1"; }
 
 first_up() { # TRANSPORT

@@ -10,12 +10,6 @@ LAB_LEASES='"default": 1800, "hold": 0'
 lab_up
 gw2_up || lab_abort "the second gateway: $(tail -n 3 $LAB/attach2.log $LAB/rsipd2.log 2>/dev/null)"
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-works() { inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 5 5 >$LAB/talk.json 2>&1 && [ "$(js 'd["lost"]' <$LAB/talk.json)" = 0 ]; }
-used() { client hosta status --json | js 'd["gateway"]'; }
-address() { client hosta status --json | js '[b["address"] for b in d["bindings"]][0]'; }
-serves() { [ "$(used)" = "$1" ] && [ "$(address)" = "$2" ] && works; }
-bindings2() { ctl2 --json bindings | fact bindings; }
-away() { on lan ip link set portg "$1"; } # the first gateway's machine, as hosts see it
 
 serve peer $LAB
 host_up hosta --gateway $GW_PRIV,$GW2_PRIV --ports 8 --query-every 1 --return-after 2 || not_ok "hosta: $(cat $LAB/client-hosta.log)"

@@ -10,7 +10,6 @@ nth=4
 LAB_LEASES='"default": 1800, "hold": 0'
 lab_up
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-works() { inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 5 5 >$LAB/talk.json 2>&1 && [ "$(js 'd["lost"]' <$LAB/talk.json)" = 0 ]; }
 now_is() { client hosta status --json | js 'd.get('"'$1'"')'; }
 from() { [ "$(now_is private-address)" = "$1" ] && [ "$(now_is interface)" = "$2" ] && works; }
 clients() { ctl --json clients | js '" ".join(sorted(c["host"] for c in d["clients"]))'; }

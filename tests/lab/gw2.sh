@@ -33,3 +33,10 @@ gw2_up() {
 	wait_for 10 ctl2 status
 }
 ctl2() { "$BIN/rsipctl" --socket $LAB/rsipd2.sock "$@"; }
+
+# What host A uses, and what it holds there; serves GATEWAY ADDRESS: that, and it works
+used() { client hosta status --json | js 'd["gateway"]'; }
+address() { client hosta status --json | js '[b["address"] for b in d["bindings"]][0]'; }
+serves() { [ "$(used)" = "$1" ] && [ "$(address)" = "$2" ] && works; }
+bindings2() { ctl2 --json bindings | fact bindings; }
+away() { on lan ip link set portg "$1"; } # the first gateway's machine, as hosts see it

@@ -348,6 +348,8 @@ inside() {
 }
 # started_inside NODE LOG COMMAND...: the same in the background, until it has said "ready"; STARTED is the program itself
 started_inside() { started "$1" "$2" "$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- "${@:3}"; }
+# works: host A's datagrams to the peer, which echoes at port 7, and back: none is lost
+works() { inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 5 5 >$LAB/talk.json 2>&1 && [ "$(js 'd["lost"]' <$LAB/talk.json)" = 0 ]; }
 listens() { on "$1" ss -Hltn "sport = :$2" | grep -q .; }
 # serve NODE [FOLDER]: the folder's files ($LAB/www), at the node's port 80
 serve() {
