@@ -405,6 +405,7 @@ static void run_loop(struct rsip_daemon *d)
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
 	rsip_daemon_reach(d, rsip_daemon_now());
 	watch_sockets(d);
+	rsip_daemon_hear_tunnel(d);
 	rsip_daemon_watch(d);
 	if (d->leave)
 		rsip_daemon_end(d);

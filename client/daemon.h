@@ -63,6 +63,7 @@ struct rsip_daemon {
 	int clock; /* timerfd: CLOCK_BOOTTIME, which goes on while the machine sleeps */
 	struct event *timer, *readable, *writable, *signals[2];
 	struct event *sockets; /* a program has made one; or NULL */
+	struct event *whole; /* the tunnel has put fragments together; or NULL */
 	struct rsip_control *control;
 };
 
@@ -145,6 +146,8 @@ void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */
+/* From now on, until the tunnel goes, what came through it in fragments is handed over. */
+void rsip_daemon_hear_tunnel(struct rsip_daemon *d);
 /* Another tunnel in place of the one there is: over d->way.  0 or a negative errno (said). */
 int rsip_daemon_retunnel(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);

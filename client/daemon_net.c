@@ -195,12 +195,44 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 	return 0;
 }
 
-int rsip_daemon_retunnel(struct rsip_daemon *d)
+static void on_whole(evutil_socket_t fd, short what, void *arg)
 {
+	struct rsip_daemon *d = arg;
+
+	(void)fd;
+	(void)what;
+	rsip_tunnel_whole(d->tunnel);
+}
+
+void rsip_daemon_hear_tunnel(struct rsip_daemon *d)
+{
+	int fd = rsip_tunnel_whole_fd(d->tunnel);
+
+	if (fd < 0)
+		return;
+	d->whole = event_new(d->base, fd, EV_READ | EV_PERSIST, on_whole, d);
+	event_add(d->whole, NULL);
+}
+
+static void close_tunnel(struct rsip_daemon *d)
+{
+	if (d->whole)
+		event_free(d->whole);
+	d->whole = NULL;
 	rsip_tunnel_close(d->tunnel);
 	d->tunnel = NULL;
+}
+
+int rsip_daemon_retunnel(struct rsip_daemon *d)
+{
+	int err;
+
+	close_tunnel(d);
 	d->state.own_qdisc = false;
-	return open_tunnel(d, true);
+	err = open_tunnel(d, true);
+	if (!err)
+		rsip_daemon_hear_tunnel(d);
+	return err;
 }
 
 void rsip_daemon_old_way(struct rsip_daemon *d)
@@ -241,8 +273,7 @@ void rsip_daemon_raze(struct rsip_daemon *d)
 	rsip_guard_close(d->guard);
 	d->guard = NULL;
 	settings_back(d);
-	rsip_tunnel_close(d->tunnel);
-	d->tunnel = NULL;
+	close_tunnel(d);
 	rsip_jail_close(&d->jail, true);
 }
 

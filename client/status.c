@@ -50,6 +50,7 @@ static void add_counters(struct rsip_daemon *d, cJSON *obj)
 		"dropped-in-ecn",
 		"failed",
 		"in-too-big",
+		"in-reassembled",
 	};
 	uint64_t sums[RSIP_TUN_COUNTERS];
 

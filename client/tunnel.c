@@ -204,7 +204,7 @@ static int bpf_up(struct rsip_tunnel *t, const struct rsip_tunnel_spec *spec,
 	rsip_tunnel_end(&cfg.private_addr, &spec->local);
 	err = veth_up(t, spec, &cfg);
 	return err ? err
-		   : rsip_tunnel_bpf_open(&cfg, spec->dev, t->outside, spec->own_qdisc, &t->bpf);
+		   : rsip_tunnel_bpf_open(&cfg, &spec->local, spec->dev, t->outside, spec->own_qdisc, &t->bpf);
 }
 
 uint32_t rsip_tunnel_mtu_over(uint32_t nic_mtu, uint8_t type, uint16_t family)
@@ -414,6 +414,16 @@ bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t)
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t)
 {
 	return t->mtu;
+}
+
+int rsip_tunnel_whole_fd(const struct rsip_tunnel *t)
+{
+	return t->bpf ? rsip_tunnel_bpf_whole_fd(t->bpf) : -1;
+}
+
+void rsip_tunnel_whole(struct rsip_tunnel *t)
+{
+	rsip_tunnel_bpf_whole_read(t->bpf, t->mtu);
 }
 
 uint64_t rsip_tunnel_sent(const struct rsip_tunnel *t)

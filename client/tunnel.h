@@ -72,6 +72,9 @@ uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu_over(uint32_t nic_mtu, uint8_t type, uint16_t family);
 /* The NIC's MTU may have changed: the device's follows. */
 void rsip_tunnel_fit(struct rsip_tunnel *t);
+/* Readable when tunnel packets came in fragments (whole.h), which rsip_tunnel_whole() then hands over; -1: the kernel does. */
+int rsip_tunnel_whole_fd(const struct rsip_tunnel *t);
+void rsip_tunnel_whole(struct rsip_tunnel *t);
 /* Packets that programs have sent into it. */
 uint64_t rsip_tunnel_sent(const struct rsip_tunnel *t);
 /* Sums over all CPUs; -EOPNOTSUPP where the kernel's device counts. */
@@ -83,11 +86,13 @@ struct rsip_tunnel_bpf;
 /* An end as the programs have it; what is beyond an IPv4 address is zero. */
 void rsip_tunnel_end(union rsip_tun_end *end, const struct rsip_inet *addr);
 /* name: of the device; clients with different ones may share a NIC. */
-int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, struct rsip_nl *nl,
-			 bool own_qdisc, struct rsip_tunnel_bpf **b);
+int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const struct rsip_inet *local, const char *name,
+			 struct rsip_nl *nl, bool own_qdisc, struct rsip_tunnel_bpf **b);
 void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl);
 int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, const struct rsip_inet *endpoint);
 int rsip_tunnel_bpf_del(struct rsip_tunnel_bpf *b, __be32 addr);
+int rsip_tunnel_bpf_whole_fd(const struct rsip_tunnel_bpf *b);
+void rsip_tunnel_bpf_whole_read(struct rsip_tunnel_bpf *b, uint32_t mtu);
 bool rsip_tunnel_bpf_owns_qdisc(const struct rsip_tunnel_bpf *b);
 int rsip_tunnel_bpf_counters(const struct rsip_tunnel_bpf *b, uint64_t sums[RSIP_TUN_COUNTERS]);
 

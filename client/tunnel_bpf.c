@@ -9,6 +9,7 @@
 #include <linux/pkt_sched.h>
 #include "log.h"
 #include "tunnel.h"
+#include "whole.h"
 #include "rsip_tun.skel.h" /* after tun.h, whose types it uses */
 
 /*
@@ -20,6 +21,7 @@
 
 struct rsip_tunnel_bpf {
 	struct rsip_tun_bpf *skel;
+	struct rsip_whole *whole; /* NULL: this system cannot */
 	uint32_t nic;
 	uint32_t handle;
 	bool own_qdisc;
@@ -75,8 +77,16 @@ static void detach(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 	bpf_tc_hook_destroy(&hook);
 }
 
-int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, struct rsip_nl *nl,
-			 bool own_qdisc, struct rsip_tunnel_bpf **out)
+static void take_whole(struct rsip_tunnel_bpf *b, const struct rsip_tun_config *cfg, const struct rsip_inet *local)
+{
+	int err = rsip_whole_open(cfg, local, bpf_program__fd(b->skel->progs.rsip_tun_whole), &b->whole);
+
+	if (err)
+		log_warn("tunnel packets that arrive in fragments will be lost: a raw socket for them: %s", strerror(-err));
+}
+
+int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const struct rsip_inet *local, const char *name,
+			 struct rsip_nl *nl, bool own_qdisc, struct rsip_tunnel_bpf **out)
 {
 	struct rsip_tunnel_bpf *b = calloc(1, sizeof(*b));
 	int err;
@@ -110,6 +120,8 @@ int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const char *name, st
 	err = attach(cfg->nic, b->handle,
 		     bpf_program__fd(cfg->v6 ? b->skel->progs.rsip_tun_in6 : b->skel->progs.rsip_tun_in), &b->own_qdisc);
 	b->attached = !err;
+	if (!err)
+		take_whole(b, cfg, local);
 out:
 	if (err)
 		rsip_tunnel_bpf_close(b, nl);
@@ -123,6 +135,7 @@ void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 	if (!b)
 		return;
 	detach(b, nl);
+	rsip_whole_close(b->whole);
 	rsip_tun_bpf__destroy(b->skel);
 	free(b);
 }
@@ -154,6 +167,16 @@ bool rsip_tunnel_bpf_owns_qdisc(const struct rsip_tunnel_bpf *b)
 	return b->own_qdisc;
 }
 
+int rsip_tunnel_bpf_whole_fd(const struct rsip_tunnel_bpf *b)
+{
+	return rsip_whole_fd(b->whole);
+}
+
+void rsip_tunnel_bpf_whole_read(struct rsip_tunnel_bpf *b, uint32_t mtu)
+{
+	rsip_whole_read(b->whole, mtu);
+}
+
 int rsip_tunnel_bpf_counters(const struct rsip_tunnel_bpf *b, uint64_t sums[RSIP_TUN_COUNTERS])
 {
 	int cpus = libbpf_num_possible_cpus();
@@ -172,5 +195,6 @@ int rsip_tunnel_bpf_counters(const struct rsip_tunnel_bpf *b, uint64_t sums[RSIP
 			sums[i] += row[cpu];
 	}
 	free(row);
+	rsip_whole_counters(b->whole, sums);
 	return 0;
 }

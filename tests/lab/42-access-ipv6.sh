@@ -44,6 +44,10 @@ talks() { inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 50 20 0 "$1" >$LAB
 mtu() { client hosta status --json | js 'd["tunnel"]["mtu"]'; }
 away() { client hosta down && machine >$LAB/after && check "$1: the host is what it was" diff - $LAB/after <<<"$before"; }
 
+narrow() { # replace|del [WORDS]: the gateway's way to the host
+	local to
+	for to in $A6 "$(link_local hosta eth0)"; do on gw ip -6 route "$1" "$to/128" dev priv0 "${@:2}"; done
+}
 try() { # TRANSPORT TUNNEL-TYPE MTU KIND [ADDRESS]
 	local what="$1, $2, $4" gw=${5:-[$GW6]} number=1
 	[ "$2" = IP-IP ] || number=2
@@ -52,6 +56,10 @@ try() { # TRANSPORT TUNNEL-TYPE MTU KIND [ADDRESS]
 	check_eq "$what: the device leaves room for 40 bytes, and 4 of GRE" "$(mtu)" "$3"
 	check "$what: datagrams there and back" talks 208
 	check "$what: as large as fit" talks $(($3 - 28))
+	narrow replace mtu 1400 # RFC 2473 7.2: the other end may fragment tunnel packets
+	check "$what: in fragments of tunnel packets" talks $(($3 - 28))
+	[ "$4" != bpf ] || check_eq "$what: which are put together" "$(client hosta status --json | js 'd["tunnel"]["counters"]["in-reassembled"]')" 20
+	narrow del
 	check_eq "$what: from the leased address and ports" "$(sed 1d $LAB/fakegw.log | head -n 1 |
 		js 'd["source"] == "'$POOL'" and 4000 <= d["port"] <= 4007')" True
 	away "$what"

@@ -34,6 +34,40 @@ host_up far --ports 16 || lab_abort "the far host does not lease: $(tail -n 3 $L
 bind_says() { ctl --json bindings | js "[str(b['$1']) for b in d['bindings'] if b['host'] == '$FAR'][0]"; }
 check_eq "at first the tunnel takes what the interface does" "$(bind_says mtu) $(bind_says mtu-learned)" "1480 False"
 
+# ---- DF clear: the router fragments the tunnel packets ---------------------------------------------------------------------
+
+# Before anybody has learned of the shorter path.  The peer answers one byte with as many as were asked for, of a
+# congestion-aware flow.
+cat >$LAB/fat.py <<-'EOF'
+	import socket, sys
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER, IP_PMTUDISC_DONT
+	s.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0xba)
+	if sys.argv[1] == "answer":
+	    s.bind(("", 9))
+	    print("ready", flush=True)
+	    while True:
+	        asked, who = s.recvfrom(100)
+	        s.sendto((bytes(range(256)) * 20)[:int(asked)], who)
+	s.setsockopt(socket.IPPROTO_IP, 13, 1)  # IP_RECVTOS
+	s.settimeout(20)
+	for size in sys.argv[2:]:
+	    s.sendto(size.encode(), (sys.argv[1], 9))
+	    got, more, _, _ = s.recvmsg(9000, 100)
+	    tos = [d[0] for level, kind, d in more if kind == socket.IP_TOS]
+	    print(len(got) == int(size) and got == (bytes(range(256)) * 20)[:int(size)], tos)
+EOF
+created() { on rta "$PY" -c "
+k, v = [l.split() for l in open('/proc/net/snmp') if l.startswith('Ip:')]
+print(dict(zip(k, v))['FragOKs'])"; }
+started peer fat.log "$PY" $LAB/fat.py answer
+check_eq "datagrams of 1,440 and 4,000 bytes arrive, byte for byte, with their traffic class" \
+	"$(inside far "$PY" $LAB/fat.py $PEER 1440 4000 2>&1)" "True [186]
+True [186]"
+check_eq "the router has fragmented three tunnel packets" "$(created)" 3
+whole=$(client far status --json | js 'd["tunnel"].get("counters", {}).get("in-reassembled", "-")')
+[ "$whole" = - ] || check_eq "which the host's end of the tunnel had put together" "$whole" 3
+
 # ---- from the host -----------------------------------------------------------------------------------------------------
 
 # Each with an address of the peer of its own: who knows a shorter path asks for shorter segments from the start.
