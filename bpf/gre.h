@@ -46,7 +46,7 @@ __noinline int rsip_gre_read(struct rsip_ctx *ctx, __u32 off, __u32 len)
 	hlen = RSIP_GRE_LEN * (1 + !!(flags & RSIP_GRE_CSUM) + !!(flags & RSIP_GRE_KEY) + !!(flags & RSIP_GRE_SEQ));
 	if (len < (__u32)hlen)
 		return -RSIP_DROP_MALFORMED;
-	if (flags & RSIP_GRE_CSUM && !rsip_sum_right(ctx, off, len))
+	if (flags & RSIP_GRE_CSUM && !rsip_sum_right(ctx, off, len, 0))
 		return -RSIP_DROP_MALFORMED;
 	return hlen;
 }

@@ -216,7 +216,11 @@ static __always_inline int rsip_outer6_read(const struct rsip_walk *walk, struct
 {
 	int len = rsip_ip6_read(walk->ctx, walk->iface, walk->l2, outer);
 
-	if (!len || !rsip_eth_to_us(walk, rsip_iface_get(walk->iface)))
+	if (!rsip_eth_to_us(walk, rsip_iface_get(walk->iface)))
+		return RSIP_PASS;
+	if (!len && outer->proto == RSIP_PROTO_ICMP6)
+		rsip_pmtu6_look(walk);
+	if (!len)
 		return RSIP_PASS;
 	if (len < 0)
 		return len;

@@ -56,7 +56,7 @@ static __always_inline int rsip_ip6_next(struct rsip_ctx *ctx, __u32 off, __u8 *
 
 /*
  * The outer IPv6 header at off, as if it were IPv4: its source is the host's handle (0: of no host), its destination 0.
- * Bytes of it; 0: it is not for our end of the tunnels; else -RSIP_DROP_*.
+ * Bytes of it; 0: it is none of a tunnel, and ip->proto says what it is if it is for our end of them; else -RSIP_DROP_*.
  */
 __noinline int rsip_ip6_read(struct rsip_ctx *ctx, __u32 iface_index, __u32 off, struct rsip_ip *ip)
 {

@@ -42,10 +42,13 @@ static long rsip_sum_add(__u32 step, struct rsip_sum *s)
 	return s->failed;
 }
 
-/* Is the sum over len bytes at off, its own field among them, right?  Of several packets in one the kernel has seen to it. */
-static __always_inline bool rsip_sum_right(struct rsip_ctx *ctx, __u32 off, __u32 len)
+/*
+ * Is the sum over len bytes at off, its own field among them, right?  also: what else is in it.  Of several packets in one the
+ * kernel has seen to it.
+ */
+static __always_inline bool rsip_sum_right(struct rsip_ctx *ctx, __u32 off, __u32 len, __u64 also)
 {
-	struct rsip_sum s = { .ctx = ctx, .off = off, .left = len };
+	struct rsip_sum s = { .ctx = ctx, .off = off, .left = len, .sum = also };
 
 	if (rsip_ctx_many(ctx))
 		return true;

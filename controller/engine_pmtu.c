@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * A router on the way to a host says that a tunnel packet was too big for it (RFC 1191, RFC 2003 5.1).  It is believed
+ * A router on the way to a host says that a tunnel packet was too big for it (RFC 1191, RFC 2003 5.1, RFC 8201).  It is believed
  * where such a tunnel is live; it can lower the path's MTU, never raise it.
  */
 #include <netinet/in.h>
@@ -65,5 +65,5 @@ void rsip_engine_pmtu(struct rsip_engine *e, const struct rsip_event *v, uint64_
 		return;
 	e->stats.pmtu_lowered++;
 	log_debug("path MTU to client %u (%s) is %u: %s said %u of a packet of %u bytes", c->client_id, rsip_host_text(c->host),
-		 c->path_mtu, rsip_ip4(v->remote), v->mtu, v->len);
+		  c->path_mtu, v->remote ? rsip_ip4(v->remote) : "a router", v->mtu, v->len);
 }

@@ -14,6 +14,12 @@ uint16_t lease_mtu(const struct bind *b)
 	return path && path - front < b->row.mtu ? (uint16_t)(path - front) : b->row.mtu;
 }
 
+/* The least that is believed of a host's path. */
+static uint16_t least(__be32 host)
+{
+	return RSIP_HOST6_IS(host) ? RSIP_PATH_MTU_MIN6 : RSIP_PATH_MTU_MIN;
+}
+
 static void follow(struct rsip_lease *lm, struct client *c)
 {
 	for (struct bind *b = c->binds; b; b = b->next)
@@ -55,8 +61,8 @@ bool rsip_lease_path_mtu(struct rsip_lease *lm, struct rsip_lease_client *pub, u
 {
 	struct client *c = client_of(pub);
 
-	if (mtu < RSIP_PATH_MTU_MIN)
-		mtu = RSIP_PATH_MTU_MIN;
+	if (mtu < least(pub->host))
+		mtu = least(pub->host);
 	if (!is_lower(c, mtu) || rsip_timer_set(&lm->timers, &c->path_timer, now_ns + RSIP_PATH_MTU_NS))
 		return false;
 	c->pub.path_mtu = mtu;
@@ -80,7 +86,7 @@ void lease_path_found(struct rsip_lease *lm, struct bind *b, uint16_t mtu, uint6
 {
 	uint32_t path = mtu + RSIP_FRONT_LEN(b->row.host, b->row.tunnel);
 
-	if (mtu < b->row.mtu && path >= RSIP_PATH_MTU_MIN)
+	if (mtu < b->row.mtu && path >= least(b->row.host))
 		rsip_lease_path_mtu(lm, &b->client->pub, (uint16_t)path, now_ns);
 	if (mtu != lease_mtu(b))
 		lm->dp->ops->bind_mtu(lm->dp, b->slot, lease_mtu(b));

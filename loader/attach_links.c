@@ -177,13 +177,24 @@ int rsip_attach_links(struct rsip_attach *a)
 	return err ? err : note_features(a);
 }
 
+#define IP6_MTU_MIN 1280 /* RFC 8200 5 */
+
+/*
+ * What the kernel fragments for us must fit on the way to any host, since fragments are not fragmented for a second time: over
+ * IPv6 nobody does that on the way, and a path may take as little as every link must.
+ */
+static uint32_t takes_of(const struct rsip_iface *iface)
+{
+	return iface->endpoint6[0] && iface->mtu > IP6_MTU_MIN ? IP6_MTU_MIN : iface->mtu;
+}
+
 static uint32_t narrowest_private(const struct rsip_attach *a)
 {
 	uint32_t mtu = UINT32_MAX;
 
 	for (uint32_t i = 0; i < a->cnt; i++)
-		if (a->iface[i].role == RSIP_ROLE_PRIVATE && a->iface[i].mtu < mtu)
-			mtu = a->iface[i].mtu;
+		if (a->iface[i].role == RSIP_ROLE_PRIVATE && takes_of(&a->iface[i]) < mtu)
+			mtu = takes_of(&a->iface[i]);
 	return mtu;
 }
 

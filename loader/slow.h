@@ -24,8 +24,8 @@
 #define RSIP_SLOW_OVERHEAD 52
 
 /*
- * Makes the device, routes, rules and nftables table, each noted first.  mtu: of the narrowest
- * private interface.  0 or negative errno (said); iface is filled for rsip_ifaces.
+ * Makes the device, routes, rules and nftables table, each noted first.  mtu: what the
+ * narrowest way to a host takes.  0 or negative errno (said); iface is filled for rsip_ifaces.
  */
 int rsip_slow_make(struct rsip_undo_log *log, uint32_t mtu, struct rsip_iface *iface);
 /* Puts back one entry of the log that is the slow path's.  -ENOENT: it is gone already. */

@@ -591,13 +591,13 @@ _Static_assert(sizeof(struct rsip_undo) == 128, "rsip_undo");
 
 /*
  * rsip_events: ring buffer; a packet that broke a rule, for the ERROR_RESPONSE of RFC 3103 10.4, or, with
- * RSIP_REPORT_PMTU as its reason, what a router on the way to a host says of a tunnel packet of ours (RFC 1191).
+ * RSIP_REPORT_PMTU as its reason, what a router on the way to a host says of a tunnel packet of ours (RFC 1191, RFC 8201).
  */
 #define RSIP_EVENTS_SIZE (64 * 1024) /* bytes of the ring */
 struct rsip_event {
 	__be32 host; /* outer source: what the sender calls itself; PMTU: the tunnel packet's destination */
 	__be32 local; /* inner source; PMTU: inner destination, 0: not quoted */
-	__be32 remote; /* inner destination; PMTU: the router */
+	__be32 remote; /* inner destination; PMTU: the router; 0: it has an IPv6 address */
 	union {
 		__u16 local_port; /* host order; 0: none in sight */
 		__u16 mtu; /* PMTU: of the next link; 0: the router is from before RFC 1191 */
@@ -611,7 +611,7 @@ struct rsip_event {
 	__u8 proto; /* PMTU: of the tunnel, 4 or 47 */
 	union {
 		__u32 bind_id; /* of the host's binding that did not allow it; 0: none */
-		__be32 endpoint; /* PMTU: the tunnel packet's source */
+		__be32 endpoint; /* PMTU: the tunnel packet's source; 0: over IPv6 */
 	};
 };
 #define RSIP_REPORT_PMTU 1 /* no drop reason has this number */

@@ -56,6 +56,7 @@ static uint32_t layer_len(const struct pkt_layer *l)
 	case PKT_UDP:
 	case PKT_UDPLITE:
 	case PKT_ICMP:
+	case PKT_ICMP6:
 	case PKT_ESP:
 		return 8;
 	case PKT_SCTP:
@@ -96,6 +97,8 @@ static uint8_t proto_of(const struct pkt_layer *next)
 		return 51;
 	case PKT_ICMP:
 		return 1;
+	case PKT_ICMP6:
+		return 58;
 	case PKT_GRE:
 		return 47;
 	default:
@@ -183,6 +186,27 @@ static uint32_t pseudo(const struct pkt_layer *ip, uint8_t proto, uint32_t len)
 	h[9] = proto;
 	put16(h + 10, (uint16_t)len);
 	return (uint16_t)~pkt_sum16(h, sizeof(h), 0);
+}
+
+/* The same of RFC 8200 8.1. */
+static uint32_t pseudo6(const struct pkt_layer *ip, uint8_t proto, uint32_t len)
+{
+	uint8_t h[40] = { 0 };
+
+	memcpy(h, ip->src6, 16);
+	memcpy(h + 16, ip->dst6, 16);
+	put32(h + 32, len);
+	h[39] = proto;
+	return (uint16_t)~pkt_sum16(h, sizeof(h), 0);
+}
+
+static void fill_icmp(uint8_t *at, const struct pkt_layer *l, uint32_t len, uint32_t sum)
+{
+	at[0] = l->type;
+	at[1] = l->code;
+	put16(at + 4, l->rest_hi);
+	put16(at + 6, l->rest_lo);
+	put16(at + 2, pkt_sum16(at, len, sum));
 }
 
 static void fill_ports(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer *ip,
@@ -273,11 +297,10 @@ static void fill(uint8_t *at, const struct pkt_layer *l, const struct pkt_layer 
 		memset(at + 12, 0xab, 12);
 		break;
 	case PKT_ICMP:
-		at[0] = l->type;
-		at[1] = l->code;
-		put16(at + 4, l->rest_hi);
-		put16(at + 6, l->rest_lo);
-		put16(at + 2, pkt_sum16(at, len, 0));
+		fill_icmp(at, l, len, 0);
+		break;
+	case PKT_ICMP6:
+		fill_icmp(at, l, len, pseudo6(ip, 58, len));
 		break;
 	case PKT_IKE:
 		fill_ike(at, l, len);
@@ -309,10 +332,11 @@ struct pkt pkt_build(const struct pkt_layer *layers)
 			abort();
 	}
 	for (uint32_t i = n; i-- > 0;) {
+		enum pkt_kind below = layers[i].kind == PKT_ICMP6 ? PKT_IP6 : PKT_IP4;
 		const struct pkt_layer *ip = NULL;
 
 		for (uint32_t j = 0; j < i; j++)
-			ip = layers[j].kind == PKT_IP4 ? &layers[j] : ip;
+			ip = layers[j].kind == below ? &layers[j] : ip;
 		fill(p.data + offset[i], &layers[i], ip, end - offset[i]);
 	}
 	return p;

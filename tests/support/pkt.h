@@ -39,6 +39,7 @@ enum pkt_kind {
 	PKT_ESP,
 	PKT_AH,
 	PKT_ICMP,
+	PKT_ICMP6,
 	PKT_IKE,
 	PKT_GRE,
 	PKT_BYTES,
@@ -93,6 +94,9 @@ struct pkt_layer {
 #define ah(n, ...) ((struct pkt_layer){ .kind = PKT_AH, .spi = n, __VA_ARGS__ })
 #define icmp(t, c, ...) ((struct pkt_layer){ .kind = PKT_ICMP, .type = t, .code = c, __VA_ARGS__ })
 #define frag_needed(mtu) icmp(3, 4, .rest_lo = mtu)
+/* ICMPv6 packet-too-big (RFC 4443 3.2), right behind an IPv6 header. */
+#define too_big6(mtu)                                                                              \
+	((struct pkt_layer){ .kind = PKT_ICMP6, .type = 2, .rest_hi = (mtu) >> 16, .rest_lo = (uint16_t)(mtu) })
 #define echo_request(id) icmp(8, 0, .rest_hi = id, .rest_lo = 1)
 #define echo_reply(id) icmp(0, 0, .rest_hi = id, .rest_lo = 1)
 /* IKE: v2 unless .ike_version says otherwise; flags as RFC 7296 3.1. */

@@ -65,10 +65,9 @@ static inline void gw_resolve(void *arg, __be32 host, uint16_t iface, uint64_t *
 			      __be32 *endpoint, uint16_t *mtu)
 {
 	(void)arg;
-	(void)host;
 	(void)iface;
 	*nexthop = gw.nexthop;
-	*endpoint = inet_addr("10.0.0.1");
+	*endpoint = RSIP_HOST6_IS(host) ? 0 : inet_addr("10.0.0.1");
 	*mtu = 1500;
 }
 

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "engine_fixture.h"
+#include "hosts6.h"
 
 #define GW_PRIV inet_addr("10.0.0.1")
 #define ROUTER inet_addr("10.0.0.99")
@@ -304,4 +305,135 @@ Test(engine_pmtu, an_interface_whose_mtu_changes_takes_its_hosts_along)
 	cr_expect_arr_eq(iface[1].rec.mac, mac, 6);
 	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 3, mac, 9000), -ENODEV);
 	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, RSIP_MAX_IFACES, mac, 9000), -ENODEV);
+}
+
+/* ---- hosts with IPv6 addresses: RFC 8201 -------------------------------------------------------------------------------- */
+
+static const uint8_t host6[16] = "\x20\x01\x0d\xb8\0\1\0\0\0\0\0\0\0\0\0\x11";
+
+static void up6(void)
+{
+	struct rsip_hosts6_limits limits = { .prefix_len = 64, .per_prefix = 8, .rest_ns = S };
+
+	up();
+	cr_assert_eq(rsip_net_parse("2001:db8:1::/64", &gw.client_net), 0);
+	gw_change();
+	rsip_hosts6_limit(&limits);
+	cr_assert_eq(rsip_hosts6_open(gw.dp, gw.now), 0);
+}
+
+static void down6(void)
+{
+	rsip_hosts6_close();
+	gw_down();
+}
+
+TestSuite(engine_pmtu6, .init = up6, .fini = down6);
+
+static struct rsip_from from6(void)
+{
+	static __be32 handle;
+
+	if (!handle)
+		handle = rsip_hosts6_take(host6, gw.now);
+	cr_assert(RSIP_HOST6_IS(handle));
+	return (struct rsip_from){ .addr = handle, .port = 40000, .transport = RSIP_TRANSPORT_UDP, .iface = 2 };
+}
+
+static uint32_t assigned6(uint8_t tunnel)
+{
+	if (!client) {
+		client = registered(from6());
+		counter = 1;
+	}
+	an_assign(client, 8);
+	gw.m.tunnel_cnt = 1;
+	gw.m.tunnel[0] = tunnel;
+	cr_assert_eq(say(from6(), ++counter), RSIP_OK);
+	return gw.got.bind_id;
+}
+
+static struct rsip_event told6(uint16_t mtu)
+{
+	return (struct rsip_event){ .host = from6().addr, .mtu = mtu, .len = 1500, .iface = 2, .reason = RSIP_REPORT_PMTU,
+				    .proto = 4 };
+}
+
+Test(engine_pmtu6, all_bindings_of_the_host_follow)
+{
+	uint32_t first = assigned6(RSIP_TUNNEL_IPIP), second = assigned6(RSIP_TUNNEL_GRE);
+	struct rsip_event gre = told6(1350);
+
+	cr_expect_eq(bind_of(first)->mtu, 1460);
+	reported(told6(1400));
+	cr_expect_eq(installed(first), 1360);
+	cr_expect_eq(installed(second), 1356);
+	gre.proto = 47;
+	gre.local = bind_of(second)->local;
+	reported(gre);
+	cr_expect_eq(installed(first), 1310);
+	cr_expect_eq(installed(second), 1306);
+	cr_expect_eq(seen_cnt, 2);
+}
+
+Test(engine_pmtu6, never_below_what_every_link_takes)
+{
+	uint32_t id = assigned6(RSIP_TUNNEL_IPIP), gre = assigned6(RSIP_TUNNEL_GRE);
+
+	reported(told6(1280));
+	cr_expect_eq(installed(id), 1240);
+	reported(told6(1279));
+	reported(told6(576));
+	cr_expect_eq(installed(id), 1240);
+	cr_expect_eq(installed(gre), 1236);
+	cr_expect_eq(seen_cnt, 1);
+}
+
+Test(engine_pmtu6, after_ten_minutes_it_is_tried_anew)
+{
+	uint32_t id = assigned6(RSIP_TUNNEL_IPIP);
+
+	reported(told6(1400));
+	gw.now += 599 * S;
+	rsip_engine_tick(gw.e, gw.now);
+	cr_expect_eq(installed(id), 1360);
+	gw.now += S;
+	rsip_engine_tick(gw.e, gw.now);
+	cr_expect_eq(installed(id), 1460);
+	cr_expect_not(bind_of(id)->mtu_learned);
+}
+
+Test(engine_pmtu6, what_is_about_no_live_tunnel_changes_nothing)
+{
+	uint32_t id = assigned6(RSIP_TUNNEL_IPIP);
+	struct rsip_event v[5];
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(v); i++)
+		v[i] = told6(1400);
+	v[0].host = RSIP_HOST6_HANDLE(5); /* nobody's */
+	v[1].iface = 3;
+	v[2].endpoint = GW_PRIV; /* over IPv4 */
+	v[3].proto = 47;
+	v[4].local = inet_addr("203.0.113.2");
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(v); i++) {
+		reported(v[i]);
+		cr_expect_eq(bind_of(id)->mtu, 1460, "row %zu", i);
+		cr_expect_eq(rsip_engine_stats(gw.e)->pmtu_foreign, i + 1);
+	}
+}
+
+Test(engine_pmtu6, a_restart_finds_it)
+{
+	uint32_t id = assigned6(RSIP_TUNNEL_IPIP), binds, clients;
+
+	reported(told6(1280));
+	rsip_lease_destroy(gw.lm);
+	rsip_engine_destroy(gw.e);
+	gw_lease_up();
+	cr_assert_eq(rsip_lease_adopt(gw.lm, gw.now, &binds, &clients), 0);
+	cr_expect_eq(bind_of(id)->mtu, 1240);
+	cr_expect(bind_of(id)->mtu_learned);
+	gw.now += 600 * S;
+	rsip_engine_tick(gw.e, gw.now);
+	cr_expect_eq(installed(id), 1460);
 }
