@@ -97,7 +97,28 @@ static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip
 }
 
 /*
- * RFC 2003 3.1.  tos: as rsip_dscp_encap() says; ECN is a copy (RFC 6040 4.1, normal mode).
+ * Identification of outer packets that a router may fragment, those without DF: all to one host are put together by their
+ * source, destination and protocol, which are the same, so the inner ones, of many remotes, would meet (RFC 6864).  So each
+ * host has a counter, or shares one of many.  Who is not above RSIP_ID_ABOVE fits everywhere.
+ */
+#define RSIP_ID_ABOVE 576 /* as the floor of the path's MTU: engine_pmtu.c */
+#define RSIP_IDS 4096 /* a power of two */
+static __u32 rsip_outer_ids[RSIP_IDS];
+
+/* Two programs may send to one host, each with counters of its own: XDP has the lower half then. */
+static __always_inline __u32 rsip_outer_id(__be32 host)
+{
+	__u32 *next = &rsip_outer_ids[rsip_hash(RSIP_ADDR_KEY(host), rsip_seed) & (RSIP_IDS - 1)];
+	__u32 id = __sync_fetch_and_add(next, 1);
+
+	if (RSIP_CTX_IS_XDP)
+		return id & 0x7fff;
+	return rsip_behind_xdp ? id | 0x8000 : id;
+}
+
+/*
+ * RFC 2003 3.1.  tos: as rsip_dscp_encap() says; ECN is a copy (RFC 6040 4.1, normal mode).  The identification is any where
+ * the packet is never fragmented (RFC 6864 4.1): the inner one costs nothing.
  */
 static __always_inline void rsip_outer_write(struct iphdr *outer, const struct iphdr *inner, __u16 inner_len,
 					     const struct rsip_binding *rec, __u8 tos)
@@ -108,6 +129,8 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 	__be32 second = ((const __be32 *)inner)[1] & bpf_htonl(0xffff0000U | RSIP_FRAG_DF); /* identification, DF */
 	__be32 third = bpf_htonl(RSIP_OUTER_TTL << 24 | proto << 16);
 
+	if (!(second & bpf_htonl(RSIP_FRAG_DF)) && inner_len + front > RSIP_ID_ABOVE)
+		second = bpf_htonl(rsip_outer_id(dst) << 16);
 	word[0] = first;
 	word[1] = second;
 	word[2] = third;

@@ -74,7 +74,9 @@ static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struc
 	outer[1] = tos;
 	outer[2] = (uint8_t)((ip->len + front) >> 8);
 	outer[3] = (uint8_t)(ip->len + front);
-	memcpy(outer + 4, ip->at + 4, 2);
+	outer[4] = outer[5] = 0; /* left open where a router may fragment it */
+	if (ip->at[6] & 0x40 || ip->len + front <= 576)
+		memcpy(outer + 4, ip->at + 4, 2);
 	outer[6] = ip->at[6] & 0x40;
 	outer[7] = 0;
 	outer[8] = 64;
