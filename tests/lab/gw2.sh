@@ -10,7 +10,8 @@
 #     its pool: 198.51.100.7, shared
 GW2_PRIV=10.98.0.1 HOSTC=10.98.0.11 GW2_PUB=198.51.100.1 POOL2=198.51.100.7
 
-# gw2_up: builds it and starts its rsipd; hosts hosta (by eth1, 10.98.0.12) and hostc may lease there
+# gw2_up [COMMAND]: builds it, with what COMMAND adds to it and to $LAB/rsipd2.json, and starts its rsipd; hosts hosta (by eth1,
+# 10.98.0.12) and hostc may lease there
 gw2_up() {
 	node gw2 lan2 hostc || return 1
 	wire gw2 priv0 lan2 portg && wire hostc eth0 lan2 portc && wire hosta eth1 lan2 porta && wire gw2 pub0 peer eth1 || return 1
@@ -28,6 +29,7 @@ gw2_up() {
 	sed "s,$POOL,$POOL2,; s,10.99.0.0/24,10.98.0.0/24,; s,$PIN,$PIN-2,; s,$LAB/rsipd.sock,$LAB/rsipd2.sock,; \
 		s,$LAB/store/,$LAB/store2/," \
 		$LAB/rsipd.json >$LAB/rsipd2.json
+	"${1:-true}" || return 1
 	on gw2 "$BIN/rsip-loader" attach --config $LAB/rsipd2.json >$LAB/attach2.log 2>&1 || return 1
 	start gw2 rsipd2.log "$BIN/rsipd" --foreground --config $LAB/rsipd2.json
 	wait_for 10 ctl2 status
