@@ -60,6 +60,11 @@ static void refused(struct rsip_session *s, const struct rsip_request *r,
 	}
 }
 
+static bool is_over(const struct rsip_answer *a, uint64_t since, uint64_t now)
+{
+	return a->understood && a->lease_s && a->lease_s != RSIP_LEASE_FOREVER_S && since + a->lease_s * RSIP_NS_PER_S <= now;
+}
+
 static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
 {
 	struct rsip_request *r = rsip_request_finish(s);
@@ -85,6 +90,8 @@ static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64
 		rsip_lease_freed(s, lease, now);
 	else if (r->type == RSIP_MSG_QUERY_REQUEST)
 		rsip_query_done(s, r->query, a->understood ? a : NULL, a->understood ? 0 : -EPROTO);
+	else if (is_over(a, since, now)) /* it waited while the machine slept */
+		rsip_lease_refused(s, lease, -ETIMEDOUT, now);
 	else
 		rsip_lease_take(s, lease, a, since);
 	s->sink.changed(s->sink.ctx);

@@ -173,6 +173,7 @@ static void begin(struct rsip_aside *a)
 	rsip_session_init(&a->session, &with_us, a->spec.transport, &a->spec.way.local, &a->spec.way.gateway);
 	a->session.tunnel = a->spec.tunnel;
 	rsip_session_set_key(&a->session, a->spec.key);
+	a->session.auth_shared = a->spec.auth_sent;
 	a->session.act_ns = now;
 	a->session.quiet = true;
 	a->connect_by_ns = now + CONNECT_NS;

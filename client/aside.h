@@ -18,6 +18,7 @@ struct rsip_aside_spec {
 	enum rsip_transport transport;
 	uint8_t tunnel;			 /* RSIP_TUNNEL_* */
 	const struct rsip_auth_key *key; /* id 0: none */
+	uint64_t *auth_sent; /* its highest number of ours: the gateway takes only higher ones, whoever of us sends them */
 	uint32_t end_id;		 /* end this registration; 0: ask whether it serves us */
 	/* The verdict, once: 0, or as rsip_advice_text() has it. */
 	void (*done)(void *arg, int err);

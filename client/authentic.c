@@ -9,13 +9,18 @@ void rsip_session_set_key(struct rsip_session *s, const struct rsip_auth_key *ke
 	s->key = *key;
 }
 
+static uint64_t *sent_last(struct rsip_session *s)
+{
+	return s->auth_shared ? s->auth_shared : &s->auth_sent;
+}
+
 /* A retransmission is the same message: this is done once for each request. */
 void rsip_session_authenticate(struct rsip_session *s, struct rsip_message *m)
 {
 	if (!s->key.id)
 		return;
-	s->auth_sent = rsip_auth_next(s->auth_sent, s->sink.wall_us ? s->sink.wall_us(s->sink.ctx) : 0);
-	rsip_auth_add(m, s->key.id, s->auth_sent);
+	*sent_last(s) = rsip_auth_next(*sent_last(s), s->sink.wall_us ? s->sink.wall_us(s->sink.ctx) : 0);
+	rsip_auth_add(m, s->key.id, *sent_last(s));
 }
 
 void rsip_session_sign(struct rsip_session *s, uint8_t *msg, size_t len)
@@ -71,10 +76,10 @@ bool rsip_session_is_genuine(struct rsip_session *s, const uint8_t *buf, size_t 
 
 bool rsip_session_resync(struct rsip_session *s, const struct rsip_answer *a)
 {
-	if (!s->key.id || s->resynced || a->auth_seq < s->auth_sent)
+	if (!s->key.id || s->resynced || a->auth_seq < *sent_last(s))
 		return false;
 	log_info("our clock or our key's last use is behind: going on above %llu", (unsigned long long)a->auth_seq);
-	s->auth_sent = a->auth_seq;
+	*sent_last(s) = a->auth_seq;
 	s->resynced = true;
 	return true;
 }

@@ -16,39 +16,32 @@
 /* ---- is anything under way? ---- */
 
 struct sa_tally {
-	__be32 addr;
-	unsigned int cnt;
+	const __be32 *addrs;
+	unsigned int addr_cnt, cnt;
 };
 
 static void count_sa(void *ctx, const struct rsip_sa *sa)
 {
 	struct sa_tally *t = ctx;
 
-	t->cnt += sa->src == t->addr || sa->dst == t->addr;
+	for (unsigned int i = 0; i < t->addr_cnt; i++)
+		t->cnt += sa->src == t->addrs[i] || sa->dst == t->addrs[i];
 }
 
-/* Runs in the programs' namespace. */
-static bool is_used(__be32 addr)
-{
-	struct sa_tally sas = {.addr = addr};
-
-	if (rsip_sockets_talking(addr))
-		return true; /* or it cannot be told */
-	rsip_xfrm_each(count_sa, &sas); /* a kernel without IPsec has none */
-	return sas.cnt;
-}
-
+/* Each list of the kernel is gone through once, however many leases there are. */
 static bool has_flows(struct rsip_daemon *d)
 {
-	bool used = false;
+	__be32 addrs[RSIP_LEASES_MAX];
+	struct sa_tally sas = {.addrs = addrs, .addr_cnt = rsip_session_addrs(&d->session, addrs)};
+	bool used;
 
 	if (rsip_jail_enter(&d->jail))
 		return true;
-	for (int i = 0; i < RSIP_LEASES_MAX && !used; i++)
-		if (d->session.leases[i].state == RSIP_LEASE_HELD)
-			used = is_used(d->session.leases[i].addr);
+	used = rsip_sockets_talking(addrs, sas.addr_cnt); /* or it cannot be told */
+	if (!used)
+		rsip_xfrm_each(count_sa, &sas); /* a kernel without IPsec has none */
 	rsip_jail_leave(&d->jail);
-	return used;
+	return used || sas.cnt;
 }
 
 /* Unconnected UDP sockets (WireGuard, a resolver) tell by what they send. */
@@ -76,6 +69,7 @@ static int start_aside(struct rsip_daemon *d, const struct rsip_way *way, uint32
 		.transport = rsip_daemon_transport(d),
 		.tunnel = rsip_settings_tunnel(&d->set),
 		.key = &d->key,
+		.auth_sent = &d->session.auth_sent,
 		.end_id = end_id,
 		.done = on_verdict,
 		.gone = on_gone,

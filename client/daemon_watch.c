@@ -73,11 +73,9 @@ static void take_way(struct rsip_daemon *d, const struct rsip_way *way)
 /* A network manager that starts again may take rules away that it does not know (systemd-networkd does). */
 static void mend(struct rsip_daemon *d)
 {
-	int err = 0;
+	__be32 addrs[RSIP_LEASES_MAX];
+	int err = rsip_tunnel_mend(d->tunnel, addrs, rsip_session_addrs(&d->session, addrs));
 
-	for (int i = 0; i < RSIP_LEASES_MAX && !err; i++)
-		if (d->session.leases[i].state == RSIP_LEASE_HELD)
-			err = rsip_tunnel_mend(d->tunnel, d->session.leases[i].addr);
 	if (err)
 		log_warn("cannot put our policy rules back: %s", strerror(-err));
 	rsip_tunnel_fit(d->tunnel);

@@ -8,7 +8,6 @@
 #define RSIP_RETRY_REFUSED_S 10
 #define RSIP_RETRY_REFUSED_DOUBLINGS 5 /* at most 320 s */
 #define RSIP_GIVE_BACK_S 60 /* try for so long */
-#define RSIP_LEASE_FOREVER_S 0xffffffffU
 
 /* RFC 1918, shared space of RFC 6598, link-local of RFC 3927. */
 static bool is_private(uint32_t a)
@@ -287,6 +286,24 @@ void rsip_lease_lose(struct rsip_session *s, struct rsip_lease *lease, const cha
 		prefer_the_same(lease);
 	lease->bind_id = 0;
 	lease->addr = 0;
+}
+
+unsigned int rsip_session_addrs(const struct rsip_session *s, __be32 addrs[RSIP_LEASES_MAX])
+{
+	unsigned int cnt = 0;
+
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		unsigned int same = 0;
+
+		if (s->leases[i].state != RSIP_LEASE_HELD)
+			continue;
+		while (same < cnt && addrs[same] != s->leases[i].addr)
+			same++;
+		addrs[same] = s->leases[i].addr;
+		if (same == cnt)
+			cnt++;
+	}
+	return cnt;
 }
 
 void rsip_lease_lose_all(struct rsip_session *s, const char *why, bool again, uint64_t retry_ns)

@@ -35,6 +35,7 @@
 #define RSIP_BACKOFF_MAX_S 60
 #define RSIP_TOLD_DROP_NS (5 * RSIP_NS_PER_S) /* a line of the log for dropped packets so often */
 #define RSIP_FOREVER UINT64_MAX
+#define RSIP_LEASE_FOREVER_S 0xffffffffU
 
 struct rsip_port_run {
 	uint16_t first;
@@ -184,6 +185,7 @@ struct rsip_session {
 	uint32_t backoff_s;
 	struct rsip_auth_key key; /* id 0: none */
 	uint64_t auth_sent, auth_seen; /* highest number of ours, and of an unasked message of the gateway's */
+	uint64_t *auth_shared; /* the highest of ours where several sessions have the key; NULL: auth_sent */
 	bool resynced;		       /* it has told us a higher number; not twice in a row */
 	bool quiet;		       /* that it is registered is nobody's news */
 	bool told_plain;	       /* the log knows that somebody answers without proof */
@@ -254,6 +256,9 @@ uint64_t rsip_session_due(const struct rsip_session *s);
  * a private one (RFC 1918, RFC 6598, link-local) only where the user expects it.
  */
 bool rsip_session_leasable(const struct rsip_session *s, __be32 addr);
+
+/* The addresses of all leases that are held, each once; how many. */
+unsigned int rsip_session_addrs(const struct rsip_session *s, __be32 addrs[RSIP_LEASES_MAX]);
 
 /* Answers a waiting query, or fails it. */
 void rsip_query_done(struct rsip_session *s, int index, const struct rsip_answer *a, int err);

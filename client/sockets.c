@@ -57,7 +57,8 @@ int rsip_sockets_ports(struct rsip_portset *used)
 }
 
 struct talkers {
-	__be32 addr;
+	const __be32 *addrs;
+	unsigned int addr_cnt;
 	int cnt;
 };
 
@@ -68,14 +69,15 @@ static int take_talker(const struct nlmsghdr *h, void *data)
 	struct talkers *t = data;
 
 	if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY)
-		t->cnt += m->id.idiag_src[m->idiag_family == AF_INET6 ? 3 : 0] == t->addr;
+		for (unsigned int i = 0; i < t->addr_cnt; i++)
+			t->cnt += m->id.idiag_src[m->idiag_family == AF_INET6 ? 3 : 0] == t->addrs[i];
 	return MNL_CB_OK;
 }
 
-int rsip_sockets_talking(__be32 addr)
+int rsip_sockets_talking(const __be32 *addrs, unsigned int cnt)
 {
 	const uint32_t idle = 1 << TCP_TIME_WAIT | 1 << TCP_CLOSE | 1 << TCP_LISTEN;
-	struct talkers t = {.addr = addr};
+	struct talkers t = {.addrs = addrs, .addr_cnt = cnt};
 	int err = dump_all(~idle, take_talker, &t);
 
 	return err ? err : t.cnt;

@@ -9,9 +9,9 @@
 /* Adds the ports of all TCP and UDP sockets, TIME_WAIT too, of the calling thread's namespace. */
 int rsip_sockets_ports(struct rsip_portset *used);
 /*
- * How many of them speak with somebody from this address: TCP connections, but for those in TIME_WAIT, and connected UDP
- * sockets.  Their number, or a negative errno.
+ * How many of them speak with somebody from one of these addresses: TCP connections, but for those in TIME_WAIT, and
+ * connected UDP sockets.  Their number, or a negative errno.
  */
-int rsip_sockets_talking(__be32 addr);
+int rsip_sockets_talking(const __be32 *addrs, unsigned int cnt);
 
 #endif

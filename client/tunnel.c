@@ -315,11 +315,13 @@ int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *
 	return err ? err : rsip_nl_addr_add(t->inside, t->app, addr);
 }
 
-int rsip_tunnel_mend(struct rsip_tunnel *t, __be32 addr)
+int rsip_tunnel_mend(struct rsip_tunnel *t, const __be32 *addrs, unsigned int cnt)
 {
-	int err = t->jail->shared ? rsip_nl_rule_add(t->inside, RSIP_RULE_LEASED, addr, table_of(t)) : 0;
+	int err = rsip_routes_mend(&t->routes);
 
-	return err ? err : rsip_routes_mend(&t->routes);
+	for (unsigned int i = 0; t->jail->shared && i < cnt && !err; i++)
+		err = rsip_nl_rule_add(t->inside, RSIP_RULE_LEASED, addrs[i], table_of(t));
+	return err;
 }
 
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr)

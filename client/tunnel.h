@@ -46,8 +46,8 @@ void rsip_tunnel_close(struct rsip_tunnel *t);
 /* -EOPNOTSUPP: this kind cannot have another endpoint than the gateway. */
 int rsip_tunnel_add(struct rsip_tunnel *t, __be32 addr, const struct rsip_inet *endpoint);
 int rsip_tunnel_del(struct rsip_tunnel *t, __be32 addr);
-/* Of a shared namespace: rules of ours that somebody took away, this address's among them, come back. */
-int rsip_tunnel_mend(struct rsip_tunnel *t, __be32 addr);
+/* Of a shared namespace: rules of ours that somebody took away, those of these addresses among them, come back. */
+int rsip_tunnel_mend(struct rsip_tunnel *t, const __be32 *addrs, unsigned int cnt);
 /* Where no ARP request for a leased address may be answered: arp_ignore of the namespace, 0 for
  * answers to all, or a negative errno. */
 int rsip_tunnel_arp_ignore(void);

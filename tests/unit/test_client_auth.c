@@ -181,3 +181,30 @@ Test(client_auth, a_signed_answer_is_no_unasked_message)
 	deliver_signed(&m, 70, true);
 	cr_expect_eq(s.state, RSIP_SESSION_DOWN);
 }
+
+/* A second session with the same key, beside the first: the gateway takes only numbers above all that it has seen. */
+Test(client_auth, two_sessions_with_one_key_count_together)
+{
+	struct rsip_session first;
+	uint64_t own;
+	struct rsip_message m;
+
+	m = denied();
+	deliver_signed(&m, 90000, false); /* our clock is behind */
+	cr_assert_eq(sent_seq(), 90001);
+	first = s;
+	begin();
+	s.sink.send = on_send_kept;
+	s.sink.wall_us = on_wall;
+	rsip_session_set_key(&s, &key);
+	s.auth_shared = &first.auth_sent;
+	s.client_id = CLIENT;
+	s.expires_ns = RSIP_FOREVER;
+	own = s.auth_sent;
+	rsip_session_leave(&s);
+	tick();
+	cr_assert_eq(last.type, RSIP_MSG_DE_REGISTER_REQUEST);
+	cr_expect_eq(sent_seq(), 90002);
+	cr_expect_eq(first.auth_sent, 90002, "the first goes on above it");
+	cr_expect_eq(s.auth_sent, own);
+}

@@ -292,3 +292,23 @@ Test(session, a_grant_without_an_id_is_not_used, .init = begin)
 	cr_assert_geq(s.leases[0].act_ns, now + 10 * S);
 }
 
+
+Test(session, each_address_is_listed_once_and_only_while_it_is_held)
+{
+	__be32 addrs[RSIP_LEASES_MAX];
+
+	memset(&s, 0, sizeof(s));
+	cr_expect_eq(rsip_session_addrs(&s, addrs), 0);
+	for (int i = 0; i < 6; i++) {
+		s.leases[i * 9].state = i == 4 ? RSIP_LEASE_FREEING : RSIP_LEASE_HELD;
+		s.leases[i * 9].addr = i & 1 ? PUB_1 : i == 4 ? HOST : GATEWAY;
+	}
+	cr_assert_eq(rsip_session_addrs(&s, addrs), 2);
+	cr_expect_eq(addrs[0], GATEWAY);
+	cr_expect_eq(addrs[1], PUB_1);
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		s.leases[i].state = RSIP_LEASE_HELD;
+		s.leases[i].addr = i;
+	}
+	cr_assert_eq(rsip_session_addrs(&s, addrs), RSIP_LEASES_MAX);
+}
