@@ -64,6 +64,24 @@ for h in hosta hostb; do
 	check "$h, ${transport[$h]}: comes back after its registration was taken away" wait_for 20 is_another $h "${id[$h]}"
 	check "$h talks again" wait_for 5 talks $h
 done
+# The host slept for longer than its leases, and its client did not outlive it: what its clock says has run out is not used
+# any more, though the gateway has not noticed.
+slept() { # COMMAND...: two hours later
+	on hosta unshare --time --boottime 7200 "$@"
+}
+if slept true 2>/dev/null; then
+	id[hosta]=$(client_id hosta) had[hosta]=$(what hosta)
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	check "after two hours of sleep it leases" eval \
+		'slept "$BIN/rsip-client" up --gateway $GW_PRIV --ports 8 --state-dir $LAB/client-hosta >$LAB/client-hosta.log 2>&1'
+	check "by another registration" [ "$(client_id hosta)" != "${id[hosta]}" ]
+	check_eq "the same address and ports" "$(what hosta)" "${had[hosta]}"
+	check_le "for no longer than the gateway said" "$(client hosta status --json | js 'd["bindings"][0]["seconds-left"]')" 1800
+	check "and talks" talks hosta
+else
+	skip "after sleep: this kernel has no time namespaces"
+fi
+
 for h in hosta hostb; do client $h down; done
 check_eq "no binding is left" "$(bindings)" ""
 lab_end
