@@ -179,6 +179,8 @@ void rsip_show_binding(const cJSON *b)
 void rsip_show_strongswan(const cJSON *obj)
 {
 	printf("strongSwan: %s\n", rsip_json_get_string(obj, "file", "?"));
+	if (get(obj, "file-error"))
+		printf("  that file cannot be written: %s (trying again)\n", rsip_json_get_string(obj, "file-error", "?"));
 	printf("  address: %s\n", rsip_json_get_string(obj, "address", "?"));
 	printf("  IKE ports: %llu, NAT-T %llu\n",
 	       (unsigned long long)rsip_json_get_u64(obj, "port", 0),

@@ -171,29 +171,43 @@ static void show(const struct rsip_cli *cli, const cJSON *args, const struct fin
 	cJSON_Delete(copy);
 }
 
-/* was_on: a refused connection is no reason to take away what works already. */
+/* False: there is no file, and it has been said why. */
+static bool is_written(const cJSON *sw)
+{
+	const char *file = rsip_json_get_string(sw, "file", ""), *err = rsip_json_get_string(sw, "file-error", NULL);
+
+	if (err)
+		fprintf(stderr, "rsip-client: cannot write %s: %s: is strongSwan installed? Make the folder, make it writable, "
+				"or name another with --strongswan-dir\n",
+			file, err);
+	else if (!sw)
+		fprintf(stderr, "rsip-client: the lease for strongSwan is gone again (the client's log says why)\n");
+	return sw && !err;
+}
+
+/* Are all connections such as can work, or does the user want them all the same?  Says what there is to say. */
+static bool is_fit(struct rsip_cli *cli, const cJSON *args, struct findings *f)
+{
+	bool fit = judge(cli, args, f) && (!f->refused || cli->charon.force);
+
+	if (!cli->json || !fit)
+		show_findings(f);
+	if (!fit)
+		fprintf(stderr, "rsip-client: mend these connections and try again, or use --force\n");
+	return fit;
+}
+
+/* was_on: what does not work now is no reason to take away what works already. */
 static int finish(struct rsip_cli *cli, bool was_on)
 {
 	struct findings f = {cJSON_CreateArray(), false};
 	const cJSON *args;
 	cJSON *answer;
 	int status = get_status(cli, &answer, &args);
-	bool bad = false;
 
-	if (!status && !member(args, "strongswan")) {
-		fprintf(stderr, "rsip-client: the drop-in could not be written (the client's log "
-				"says why)\n");
-		status = RSIP_EXIT_FAILED;
+	if (!status && is_written(member(args, "strongswan")) && is_fit(cli, args, &f)) {
+		show(cli, args, &f);
 	} else if (!status) {
-		bad = !judge(cli, args, &f) || (f.refused && !cli->charon.force);
-		if (!cli->json || bad)
-			show_findings(&f);
-		if (!bad)
-			show(cli, args, &f);
-	}
-	if (bad) {
-		fprintf(stderr, "rsip-client: mend these connections and try again, or use "
-				"--force\n");
 		if (!was_on)
 			order(cli, "strongswan-off", NULL);
 		status = RSIP_EXIT_FAILED;

@@ -224,7 +224,7 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 			"the gateway does not answer (is --gateway right, does rsipd run there?)");
 	if (rsip_strongswan_refresh(&d->sw, &d->session, d->set.state_dir))
 		d->dirty = true;
-	rsip_sooner(&due, rsip_strongswan_look(&d->sw, &d->session, &d->jail, now));
+	rsip_sooner(&due, rsip_strongswan_look(&d->sw, &d->session, &d->jail, d->set.state_dir, now));
 	rsip_sooner(&due, rsip_daemon_look_at_ports(d, now));
 	rsip_sooner(&due, rsip_daemon_ask_local(d, now));
 	rsip_sooner(&due, rsip_daemon_return(d, now));

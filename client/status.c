@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What the running client says of itself. */
 #include <stdio.h>
+#include <string.h>
 #include "advice.h"
 #include "control.h"
 
@@ -70,6 +71,8 @@ static void add_strongswan(const struct rsip_strongswan *sw, cJSON *root)
 		return;
 	obj = cJSON_AddObjectToObject(root, "strongswan");
 	cJSON_AddStringToObject(obj, "file", sw->file);
+	if (sw->err)
+		cJSON_AddStringToObject(obj, "file-error", strerror(-sw->err));
 	cJSON_AddStringToObject(obj, "vici", sw->vici);
 	rsip_json_add_ip4(obj, "address", c->addr);
 	rsip_json_add_u64(obj, "port", c->port ? c->port : 500);

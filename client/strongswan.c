@@ -75,20 +75,21 @@ static void tell_charon(const struct rsip_strongswan *sw)
 		log_info("charon at %s has read its settings again", sw->vici);
 }
 
-static void remove_file(struct rsip_strongswan *sw)
+static void remove_file(const char *path)
 {
-	if (!*sw->file)
-		return;
-	if (unlink(sw->file) && errno != ENOENT)
-		log_warn("cannot remove %s: %s", sw->file, strerror(errno));
-	*sw->file = '\0';
+	if (*path && unlink(path) && errno != ENOENT)
+		log_err("cannot remove %s: %s: its SPIs and ports are not this host's any more; remove it and "
+			"run swanctl --reload-settings",
+			path, strerror(errno));
 }
 
 static bool withdraw(struct rsip_strongswan *sw)
 {
 	if (!*sw->file)
 		return false;
-	remove_file(sw);
+	remove_file(sw->file);
+	*sw->file = '\0';
+	sw->err = 0;
 	tell_charon(sw);
 	return true;
 }
@@ -102,33 +103,69 @@ static void report(const struct rsip_strongswan *sw, const struct rsip_charon *c
 			 "again");
 }
 
+/* Writes sw->file, and lets charon read it. */
+static void put_file(struct rsip_strongswan *sw, const char *state_dir)
+{
+	char text[RSIP_FILE_MAX];
+	int len = rsip_charon_text(&sw->written, state_dir, text, sizeof(text));
+	int err = len < 0 ? len : write_file(sw->file, text, len);
+
+	if (err && err != sw->err) /* said once: it is tried again and again */
+		log_err("cannot write %s: %s (is strongSwan installed? trying again)", sw->file, strerror(-err));
+	sw->err = err;
+	if (err)
+		return;
+	report(sw, &sw->written);
+	if (!sw->started.bind_id)
+		sw->started = sw->written;
+	tell_charon(sw);
+}
+
 bool rsip_strongswan_refresh(struct rsip_strongswan *sw, const struct rsip_session *s,
 			     const char *state_dir)
 {
-	char text[RSIP_FILE_MAX], path[PATH_MAX];
+	char path[PATH_MAX];
 	struct rsip_charon c;
-	int len, err;
 
 	if (!sw->on || !rsip_charon_plan(s, &c))
 		return withdraw(sw);
 	if (*sw->file && !memcmp(&c, &sw->written, sizeof(c)))
 		return false;
 	snprintf(path, sizeof(path), "%s/" RSIP_FILE_PREFIX "%u.conf", sw->dir, c.bind_id);
-	len = rsip_charon_text(&c, state_dir, text, sizeof(text));
 	if (strcmp(path, sw->file))
-		remove_file(sw);
-	err = len < 0 ? len : write_file(path, text, len);
+		remove_file(sw->file);
 	sw->written = c;
 	snprintf(sw->file, sizeof(sw->file), "%s", path);
-	if (err) {
-		log_err("cannot write %s: %s (is strongSwan installed?)", path, strerror(-err));
-		return true;
-	}
-	report(sw, &c);
-	if (!sw->started.bind_id)
-		sw->started = c;
-	tell_charon(sw);
+	put_file(sw, state_dir);
 	return true;
+}
+
+/* 1: it is as we wrote it, 0: it is not, or a negative errno. */
+static int is_as_written(const struct rsip_strongswan *sw, const char *state_dir)
+{
+	char want[RSIP_FILE_MAX], have[RSIP_FILE_MAX];
+	int len = rsip_charon_text(&sw->written, state_dir, want, sizeof(want));
+	int fd = open(sw->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, have, sizeof(have));
+	close(fd);
+	return n == len && !memcmp(have, want, n);
+}
+
+/* What charon reads at its next start must be what is leased, whatever became of the file. */
+static void keep_file(struct rsip_strongswan *sw, const char *state_dir)
+{
+	int is = is_as_written(sw, state_dir);
+
+	if (is > 0)
+		return;
+	if (!sw->err)
+		log_warn("somebody has %s %s: it is written again (settings of your own belong into another file)",
+			 is == -ENOENT ? "removed" : "changed", sw->file);
+	put_file(sw, state_dir);
 }
 
 /* ---- the range grows ---- */
@@ -183,13 +220,14 @@ static void grow(struct rsip_session *s, const struct rsip_charon *c, int64_t us
 			 (long long)used, c->spi_min, c->spi_max, want.spis);
 }
 
-uint64_t rsip_strongswan_look(struct rsip_strongswan *sw, struct rsip_session *s,
-			      const struct rsip_jail *jail, uint64_t now)
+uint64_t rsip_strongswan_look(struct rsip_strongswan *sw, struct rsip_session *s, const struct rsip_jail *jail,
+			      const char *state_dir, uint64_t now)
 {
 	if (!sw->on || !*sw->file)
 		return UINT64_MAX;
 	if (now < sw->look_ns)
 		return sw->look_ns;
+	keep_file(sw, state_dir);
 	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
 		struct rsip_lease *l = &s->leases[i];
 

@@ -13,8 +13,9 @@ struct rsip_strongswan {
 	bool on;
 	char dir[200];
 	char vici[108];
-	char file[PATH_MAX];	    /* written by us; empty: none */
+	char file[PATH_MAX];	    /* ours; empty: none */
 	struct rsip_charon written; /* what is in it */
+	int err;		    /* that could not be written: a negative errno */
 	struct rsip_charon started; /* what a charon that started with our first file knows */
 	uint64_t look_ns;	    /* when to look at the SAs again */
 };
@@ -28,11 +29,12 @@ void rsip_strongswan_clean(const struct rsip_strongswan *sw, const char *state_d
 bool rsip_strongswan_refresh(struct rsip_strongswan *sw, const struct rsip_session *s,
 			     const char *state_dir);
 /*
- * Looks at the SAs now and then: leases a larger range before this one is used up, gives back
- * ranges that no SA uses any more.  When to call it again; UINT64_MAX: never.
+ * Looks now and then: at the file, which is written again where it could not be or somebody changed it; and at the SAs:
+ * leases a larger range before this one is used up, gives back ranges that no SA uses any more.  When to call it again;
+ * UINT64_MAX: never.
  */
-uint64_t rsip_strongswan_look(struct rsip_strongswan *sw, struct rsip_session *s,
-			      const struct rsip_jail *jail, uint64_t now_ns);
+uint64_t rsip_strongswan_look(struct rsip_strongswan *sw, struct rsip_session *s, const struct rsip_jail *jail,
+			      const char *state_dir, uint64_t now_ns);
 /* Removes the file. */
 void rsip_strongswan_close(struct rsip_strongswan *sw);
 

@@ -123,6 +123,14 @@ charon_gone() { ! on peer ss -Hlun 'sport = :500' | grep -q .; }
 check "the peer's charon ends" wait_for 10 charon_gone
 check_eq "--check: a peer without IKE" "$(path ike)" unreachable
 
+# by hand: changed or removed, the file comes back (host A's charon runs, host B's, too; it does not matter)
+written=$(cat $LAB/ike-hosta/drop/*.conf) file=$(told hostb file)
+echo "charon { spi_min = 0x1 }" >>"$(told hosta file)"
+rm "$file"
+check "a file that was changed by hand is written again" wait_for 15 eval '[ "$(cat $LAB/ike-hosta/drop/*.conf)" = "$written" ]'
+check "so is one that was removed" wait_for 15 test -s "$file"
+check "the client says so" eval 'grep -q "somebody has changed" $LAB/client-hosta/client.log && grep -q "somebody has removed" $LAB/client-hostb/client.log'
+
 # the gateway takes host B's binding back
 bind=$(charon_binding hostb)
 ctl binding remove "$bind" >/dev/null
@@ -132,6 +140,27 @@ anew() { [ "$(files hostb)" = 1 ]; }
 check "and comes with the next" wait_for 10 anew
 check_eq "--off removes the file" "$(strongswan hostb --off; echo $? "$(files hostb)")" "0 0"
 check "and gives the SPIs back" wait_for 5 eval '[ "$(client hostb status --json | js "[b for b in d[\"bindings\"] if b[\"spis\"]]")" = "[]" ]'
+
+# folders that cannot be written to: said, and nothing stays; one that comes to be read-only
+none() { [ "$(client hostb status --json | js '"strongswan" in d, [b for b in d["bindings"] if b["spis"]]')" = "(False, [])" ]; }
+refused() { # FOLDER WHY
+	check_eq "$2: refused, with what to do" "$(strongswan hostb --strongswan-dir "$1" 2>&1 |
+		grep -c "cannot write $1/rsip-binding-[0-9]*.conf: $2: is strongSwan installed")" 1
+	check "$2: nothing stays" wait_for 5 none
+}
+refused $LAB/nowhere "No such file or directory"
+mkdir $LAB/drop-ro && mount -t tmpfs -o ro tmpfs $LAB/drop-ro
+refused $LAB/drop-ro "Read-only file system"
+mount -o remount,rw $LAB/drop-ro
+check "host B, again in a folder of its own" strongswan hostb --strongswan-dir $LAB/drop-ro --strongswan-vici $LAB/no-charon
+mount -o remount,ro $LAB/drop-ro
+strongswan hostb --off
+check "a file that cannot be removed with its lease: the log says what that means" wait_for 5 \
+	grep -q "cannot remove $LAB/drop-ro/.*: its SPIs and ports are not this host's any more" $LAB/client-hostb/client.log
+mount -o remount,rw $LAB/drop-ro
+check "the next one removes it" eval 'strongswan hostb --strongswan-dir $LAB/drop-ro --strongswan-vici $LAB/no-charon &&
+	[ "$(ls $LAB/drop-ro | wc -l)" = 1 ]'
+check_eq "without a charon that runs, too" "$(strongswan hostb --off; ls $LAB/drop-ro | wc -l)" 0
 
 # a file of a past that ended without a word (power cut): removed by the next client with this state folder
 cp $LAB/ike-hosta/drop/*.conf $LAB/ike-hosta/drop/rsip-binding-1.conf
