@@ -95,6 +95,10 @@ const char *rsip_advice_text(int err, char *text, size_t size)
 			 "the gateway granted what was not asked for or cannot be used; it was "
 			 "given "
 			 "back (a private address needs --private-addresses yes)");
+	else if (err == -EOPNOTSUPP)
+		snprintf(text, size,
+			 "the gateway named an end of the tunnel that cannot be used here: two for one address, or another "
+			 "than itself (then --tunnel bpf can); it was given back");
 	else if (err == -EADDRINUSE)
 		snprintf(text, size,
 			 "the gateway granted an address that this host has already; it was given "

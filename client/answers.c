@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What the gateway says: which request it answers, and what it means. */
 #include <errno.h>
+#include "advice.h"
 #include "log.h"
 #include "session.h"
 
@@ -102,12 +103,13 @@ static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64
 static void of_its_own(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
 {
 	struct rsip_lease *lease;
+	const char *advice;
 
 	if (!s->client_id || !a->has_client || a->client_id != s->client_id)
 		goto ignore;
 	switch (a->type) {
 	case RSIP_MSG_DE_REGISTER_RESPONSE:
-		log_warn("the gateway has ended our registration");
+		log_warn("the gateway has ended our registration (its operator, or a lack of room): registering again soon");
 		rsip_registration_lose(s, "the gateway has ended our registration",
 				       now + rsip_session_some_of(s, s->backoff_s));
 		return;
@@ -124,7 +126,9 @@ static void of_its_own(struct rsip_session *s, const struct rsip_answer *a, uint
 		if (now - s->told_drop_ns < RSIP_TOLD_DROP_NS && s->told_drop_ns)
 			return;
 		s->told_drop_ns = now;
-		log_warn("the gateway dropped packets of ours: %s", rsip_err_name(a->error));
+		advice = rsip_advice(a->error);
+		log_warn("the gateway dropped packets of ours: %s%s%s", rsip_err_name(a->error), advice ? ": " : "",
+			 advice ? advice : "");
 		return;
 	}
 ignore:

@@ -72,7 +72,7 @@ static void lease_add(struct rsip_conn *c, const cJSON *args)
 			want.addr = s->leases[i].addr;
 	i = rsip_session_want(s, &want, true, rsip_daemon_now());
 	if (i < 0) {
-		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings", NULL,
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings: release one that is not needed (rsip-client release BIND)", NULL,
 				-1);
 		return;
 	}
@@ -85,7 +85,7 @@ static void lease_remove(struct rsip_conn *c, const cJSON *args)
 	uint64_t id = rsip_json_get_u64(args, "bind-id", 0);
 
 	if (id > UINT32_MAX || rsip_session_release(&c->d->session, id))
-		rsip_conn_reply(c, RSIP_CTL_EMPTY, "no such binding", NULL, -1);
+		rsip_conn_reply(c, RSIP_CTL_EMPTY, "this client has no such binding (rsip-client status lists them)", NULL, -1);
 	else
 		rsip_conn_reply(c, RSIP_CTL_OK, "released", NULL, -1);
 }
@@ -112,7 +112,7 @@ static void query_start(struct rsip_conn *c, const cJSON *args)
 	}
 	c->query = query.tag = ++c->d->control->last_query;
 	if (rsip_session_query(&c->d->session, &query))
-		rsip_conn_reply(c, RSIP_CTL_ERROR, "too many queries wait already", NULL, -1);
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "too many queries wait for the gateway already: try again when it has answered", NULL, -1);
 }
 
 static unsigned int prefix_len(__be32 mask)
@@ -228,7 +228,7 @@ static void strongswan_set(struct rsip_conn *c, const cJSON *args)
 				"keeps those while it runs (`rsip-client strongswan --off` first)",
 				NULL, -1);
 	else if (i < 0)
-		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings", NULL,
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings: release one that is not needed (rsip-client release BIND)", NULL,
 				-1);
 	else
 		c->lease = i;
@@ -238,7 +238,7 @@ static void strongswan_off(struct rsip_conn *c, const cJSON *args)
 {
 	(void)args;
 	if (!c->d->sw.on) {
-		rsip_conn_reply(c, RSIP_CTL_EMPTY, "it is not on", NULL, -1);
+		rsip_conn_reply(c, RSIP_CTL_EMPTY, "it is not on: no lease is for strongSwan (rsip-client strongswan)", NULL, -1);
 		return;
 	}
 	rsip_daemon_strongswan_off(c->d);
@@ -274,7 +274,7 @@ static void gateway_move(struct rsip_conn *c, const cJSON *args)
 	else if (gs->at == (unsigned int)to)
 		rsip_conn_reply(c, RSIP_CTL_OK, "it is used already", NULL, -1);
 	else if (c->d->session.state >= RSIP_SESSION_ENDING || rsip_daemon_go(c->d, to))
-		rsip_conn_reply(c, RSIP_CTL_ERROR, "there is no way to it", NULL, -1);
+		rsip_conn_reply(c, RSIP_CTL_ERROR, "no route leads to it now, or the client is ending: nothing has changed (its log says more)", NULL, -1);
 	else
 		rsip_conn_reply(c, RSIP_CTL_OK, "moved", NULL, -1);
 }

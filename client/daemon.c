@@ -83,7 +83,8 @@ static void save(struct rsip_daemon *d)
 	d->state.sw = d->sw;
 	err = rsip_state_save(&d->state, d->set.state_dir);
 	if (err)
-		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
+		log_warn("cannot write the state file in %s: %s: who starts the client after a kill will lease anew",
+			 d->set.state_dir, strerror(-err));
 }
 
 static void session_send(void *ctx, const uint8_t *buf, size_t len)

@@ -77,7 +77,8 @@ static void note(struct rsip_daemon *d, const char *device)
 	early.nic = d->way.nic;
 	err = rsip_state_save(&early, d->set.state_dir);
 	if (err)
-		log_warn("cannot write the state file in %s: %s", d->set.state_dir, strerror(-err));
+		log_warn("cannot write the state file in %s: %s: who starts the client after a kill will lease anew",
+			 d->set.state_dir, strerror(-err));
 }
 
 static void note_beginning(void *arg)
@@ -252,9 +253,10 @@ void rsip_daemon_old_way(struct rsip_daemon *d)
 static void settings_back(struct rsip_daemon *d)
 {
 	if (*d->state.ports.range && rsip_jail_ports_back(&d->state.ports))
-		log_warn("cannot set the ports of programs back to %s", d->state.ports.range);
+		log_warn("cannot set the ports of programs back: do it: sysctl -w net.ipv4.ip_local_port_range='%s'",
+			 d->state.ports.range);
 	if (d->state.own_arp && rsip_tunnel_set_arp_ignore(0))
-		log_warn("cannot switch answers to ARP requests on again");
+		log_warn("cannot switch answers to ARP requests on again: do it: sysctl -w net.ipv4.conf.all.arp_ignore=0");
 }
 
 void rsip_daemon_clear(struct rsip_daemon *d)
@@ -377,8 +379,7 @@ int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease)
 	if (!err && !first)
 		err = rsip_tunnel_route(d->tunnel, lease->addr);
 	if (err) {
-		log_err("cannot use the leased address %s: %s", rsip_ip4(lease->addr),
-			strerror(-err));
+		log_err("cannot use the leased address %s: %s: it is given back", rsip_ip4(lease->addr), strerror(-err));
 		if (!twin)
 			rsip_tunnel_del(d->tunnel, lease->addr);
 		limit_ports(d, NULL);

@@ -38,7 +38,8 @@ void rsip_daemon_watch(struct rsip_daemon *d)
 				&d->news);
 
 	if (err) {
-		log_warn("cannot hear of changes of the network: %s", strerror(-err));
+		log_warn("cannot hear of changes of the network: %s: the client will not follow them: start it again after one",
+			 strerror(-err));
 		return;
 	}
 	d->changes = event_new(d->base, mnl_socket_get_fd(d->news), EV_READ | EV_PERSIST, on_event, d);

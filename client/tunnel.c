@@ -261,8 +261,8 @@ int rsip_tunnel_open(const struct rsip_tunnel_spec *spec, struct rsip_tunnel **o
 		err = bring_up(t, spec);
 	if (err) {
 		if (err != -EEXIST)
-			log_err("cannot bring up the tunnel device %s: %s", spec->dev,
-				strerror(-err));
+			log_err("cannot bring up the tunnel device %s: %s%s", spec->dev, strerror(-err),
+				err == -EPERM ? " (needs CAP_NET_ADMIN and CAP_BPF: run as root)" : "");
 		rsip_tunnel_close(t);
 		return err;
 	}

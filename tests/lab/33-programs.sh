@@ -80,7 +80,9 @@ up() { # NODE GATEWAY OPTION...
 	client "$1" up --gateway "$2" "${@:3}" >"$LAB/client-$1.log" 2>&1 || lab_abort "$1: $(cat $LAB/client-$1.log)"
 }
 wg_start() { # NODE: the device wg-NODE, the kernel's or wireguard-go's
+	WG="the kernel's WireGuard"
 	inside "$1" ip link add wg-"$1" type wireguard 2>/dev/null && return
+	WG=wireguard-go
 	start "$1" wg-"$1".log "$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- \
 		env WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 wireguard-go --foreground wg-"$1"
 	WG_GO="${WG_GO:-} $STARTED"
@@ -103,8 +105,8 @@ if wg_have; then
 		(umask 077; wg genkey >$LAB/wg-$h.key)
 		wg_start $h || not_ok "WireGuard on $h: $(tail -n 2 $LAB/wg-$h.log)"
 	done
-	check "host B: WireGuard on its one leased port" wg_up hostb 10.77.0.1
-	check "host C: WireGuard on its one leased port" wg_up hostc 10.77.0.2
+	check "host B: $WG on its one leased port" wg_up hostb 10.77.0.1
+	check "host C: $WG on its one leased port" wg_up hostc 10.77.0.2
 	wg_peer hostb hostc 10.77.0.2 "$(lease hostc addr):$(lease hostc port)"
 	wg_peer hostc hostb 10.77.0.1 "$(lease hostb addr):$(lease hostb port)"
 	check "host B reaches host C, behind another gateway, directly" on hostb ping -c 3 -i 0.3 -W 3 10.77.0.2
