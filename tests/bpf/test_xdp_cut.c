@@ -130,6 +130,7 @@ Test(cut, from_a_host_at_every_byte)
 
 Test(cut, arp_at_every_byte)
 {
+	about_ethernet();
 	struct pkt arp = pkt(eth(MAC_ROUTER, MAC_ALL), arp_request(MAC_ROUTER, ROUTER, PUB_1));
 
 	for (uint32_t len = 14; len < arp.len; len++) {

@@ -146,6 +146,7 @@ Test(xdp_priv, the_second_private_interface)
 
 Test(xdp_priv, a_next_hop_that_is_asked_for_again_after_routes_changed)
 {
+	about_ethernet();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), text("x"));
@@ -160,6 +161,7 @@ Test(xdp_priv, a_next_hop_that_is_asked_for_again_after_routes_changed)
 
 Test(xdp_priv, a_neighbour_that_must_be_found_first_goes_to_the_kernel)
 {
+	about_ethernet();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	__be32 neighbour = CAST_IP(192, 0, 2, 200);
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, neighbour), udp(4003, 53), text("x"));
@@ -241,6 +243,7 @@ Test(xdp_priv, the_wrong_interface)
 
 Test(xdp_priv, the_wrong_mac_only_where_it_is_checked)
 {
+	about_ethernet();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(eth(MAC_STRANGER, MAC_GW_PRIV), ip4(HOST_A, GW_PRIV),
 			    ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));

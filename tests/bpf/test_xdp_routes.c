@@ -30,6 +30,7 @@ static void a_speaks_from_both(void)
 
 Test(routes, by_source_each_address_leaves_by_its_own_provider)
 {
+	about_ethernet();
 	two_providers();
 	gateway_dp()->ops->route_rules(gateway_dp(), true);
 	a_speaks_from_both();
@@ -37,6 +38,7 @@ Test(routes, by_source_each_address_leaves_by_its_own_provider)
 
 Test(routes, what_the_kernel_has_rules_for_survives_a_new_policy)
 {
+	about_ethernet();
 	two_providers();
 	gateway_dp()->ops->route_rules(gateway_dp(), true);
 	given_policy(0);

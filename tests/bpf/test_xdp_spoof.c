@@ -195,6 +195,7 @@ Test(spoof, a_tunnel_packet_on_another_interface_than_its_registrations)
 
 Test(spoof, a_tunnel_packet_from_another_mac_where_that_is_checked)
 {
+	about_ethernet();
 	given_host_a();
 	given_policy(RSIP_POLICY_CHECK_MAC);
 	struct pkt port = pkt(AS(MAC_HOST_B, HOST_A), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));

@@ -15,22 +15,25 @@
 #include "dataplane_bpf.h"
 #include "gateway.h"
 #include "gateway_maps.h"
+#include "gateway_tun.h"
 #include "util.h"
 
 static struct gateway gw;
 
 /* ---- devices --------------------------------------------------------------------------------- */
 
-static const char topology[] =
-	"link set lo up\n"
+static const char cables[] =
 	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n"
 	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n"
 	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n"
-	"link add slow0 numrxqueues 1 numtxqueues 1 type veth peer name slow0p\n"
 	"link set pub0 address 02:00:00:00:01:02\n"
 	"link set priv0 address 02:00:00:00:02:01\n"
 	"link set priv1 address 02:00:00:00:03:01\n"
-	"link set pub0p up\nlink set priv0p up\nlink set priv1p up\n"
+	"link set pub0p up\nlink set priv0p up\nlink set priv1p up\n";
+
+static const char topology[] =
+	"link set lo up\n"
+	"link add slow0 numrxqueues 1 numtxqueues 1 type veth peer name slow0p\n"
 	"link set pub0 up\nlink set priv0 up\nlink set priv1 up\n"
 	"addr add 192.0.2.2/24 dev pub0\n"
 	"addr add 10.0.0.1/24 dev priv0\n"
@@ -49,22 +52,50 @@ void given_ip(const char *lines)
 	cr_assert_eq(pclose(ip), 0, "cannot make the devices of the test (is iproute2 installed?)");
 }
 
+static void write_line(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f) {
+		fprintf(f, "%s\n", text);
+		fclose(f);
+	}
+}
+
+static void make_devices(void)
+{
+	int err;
+
+	if (has_ethernet()) {
+		given_ip(cables);
+	} else {
+		write_line("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"); /* the kernel sends reports of its own */
+		err = gateway_tun_make();
+		if (err == -ENOENT)
+			cr_skip_test("this kernel has no TUN");
+		cr_assert_eq(err, 0, "cannot make TUN devices: %s", strerror(-err));
+		given_ip("link set caught0 up\n");
+	}
+	given_ip(topology);
+}
+
+bool has_ethernet(void)
+{
+	return gateway_mode() != GATEWAY_L3;
+}
+
+void about_ethernet(void)
+{
+	if (!has_ethernet())
+		cr_skip_test("about Ethernet");
+}
+
 void given_neighbour(const char *neigh)
 {
 	char line[128];
 
 	snprintf(line, sizeof(line), "neigh replace %s nud permanent\n", neigh);
 	given_ip(line);
-}
-
-static void forward(const char *path)
-{
-	FILE *f = fopen(path, "w");
-
-	if (f) {
-		fputs("1\n", f);
-		fclose(f);
-	}
 }
 
 /* ---- maps, as the loader fills them ---------------------------------------------------------- */
@@ -93,7 +124,10 @@ static void put_iface(uint32_t index, const char *name, uint8_t role, const char
 
 	if (role == RSIP_ROLE_PRIVATE)
 		memcpy(rec.endpoint6, index == IF_PRIV2 ? GW6_PRIV2 : GW6_PRIV, 16);
-	memcpy(rec.mac, mac, 6);
+	if (has_ethernet() || role == RSIP_ROLE_SLOW)
+		memcpy(rec.mac, mac, 6);
+	else
+		rec.flags = RSIP_IFACE_NO_ETHERNET;
 	snprintf(rec.name, sizeof(rec.name), "%s", name);
 	gw.ifindex[index] = rec.ifindex;
 	set_iface(index, &rec);
@@ -172,8 +206,8 @@ void gateway_up(void)
 
 	if (unshare(CLONE_NEWNET))
 		cr_skip_test("needs CAP_NET_ADMIN and CAP_BPF: run as root");
-	given_ip(topology);
-	forward("/proc/sys/net/ipv4/ip_forward");
+	make_devices();
+	write_line("/proc/sys/net/ipv4/ip_forward", "1");
 	err = gateway_load(&gw);
 	if (err == -EPERM)
 		cr_skip_test("needs CAP_BPF: run as root");
@@ -189,6 +223,8 @@ void gateway_up(void)
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 2, PUB_IDLE, 0), 0);
 	given_policy(0);
 	given_rsipd(true);
+	if (gw.mode == GATEWAY_L3)
+		gateway_tun_attach(&gw);
 }
 
 void gateway_down(void)
@@ -432,11 +468,15 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 	static uint8_t passed[sizeof(ran.data)];
 	int err;
 
-	if (gw.tc && run_tc_ingress(iface, &ran, data, len))
+	if (gw.mode == GATEWAY_L3 && len > ETH_HLEN) {
+		gateway_tun_run(iface, &ran, data, len, turned_back);
+		return &ran;
+	}
+	if (gw.mode == GATEWAY_TC && run_tc_ingress(iface, &ran, data, len))
 		return &ran;
 	err = run_xdp(iface, &ran, data, len, len);
 	cr_assert_eq(err, 0, "the test run failed: %s", strerror(-err));
-	if (ran.action == XDP_PASS && !gw.tc) {
+	if (ran.action == XDP_PASS && gw.mode == GATEWAY_XDP) {
 		memcpy(passed, ran.data, ran.len);
 		run_tc_ingress(iface, &ran, passed, ran.len);
 	}
@@ -452,6 +492,8 @@ static const struct ran *run_slow(const struct expect *want, const uint8_t *data
 				 .mark = want->with_mark };
 
 	run_tc(gw.fd_tc_slow, ctx, &ran, data, len);
+	if (!has_ethernet()) /* the kernel takes the header off where it leaves */
+		memcpy(ran.data, want->want ? want->want->data : data, 12);
 	return &ran;
 }
 

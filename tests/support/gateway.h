@@ -6,7 +6,8 @@
  * counted.
  *
  * RSIP_TEST_MODE=tc runs the TC programs alone; without it the XDP programs run, and behind them,
- * as in the kernel, the TC programs on what XDP has passed.  Verdicts are the same.
+ * as in the kernel, the TC programs on what XDP has passed.  RSIP_TEST_MODE=l3 runs those for devices
+ * without Ethernet header, on real ones, and the packet without its header (gateway_tun.h).  Verdicts are the same.
  *
  * Without CAP_BPF and CAP_NET_ADMIN each test is skipped and says why.
  */
@@ -24,6 +25,9 @@ enum { IF_PUB = 1, IF_PRIV = 2, IF_PRIV2 = 3, IF_SLOW = 4, IF_CNT = 5 };
 
 void gateway_up(void); /* .init of a suite */
 void gateway_down(void); /* .fini */
+bool has_ethernet(void); /* the interfaces, in this mode */
+/* First in a case that is about Ethernet: is not tried where there is none (tests/run names it). */
+void about_ethernet(void);
 struct rsip_dataplane *gateway_dp(void);
 struct bpf_object;
 struct bpf_object *gateway_object(bool tc); /* to look into: the XDP programs, or the TC programs; not loaded */

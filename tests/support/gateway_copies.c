@@ -43,11 +43,13 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return level == LIBBPF_WARN && getenv("RSIP_TEST_VERBOSE") ? vfprintf(stderr, fmt, ap) : 0;
 }
 
-bool gateway_mode_tc(void)
+enum gateway_mode gateway_mode(void)
 {
 	const char *mode = getenv("RSIP_TEST_MODE");
 
-	return mode && !strcmp(mode, "tc");
+	if (mode && !strcmp(mode, "l3"))
+		return GATEWAY_L3;
+	return mode && !strcmp(mode, "tc") ? GATEWAY_TC : GATEWAY_XDP;
 }
 
 struct rsip_config gateway_config(void)
@@ -110,7 +112,7 @@ static int load_tc(struct loaded *l, const struct rsip_config *conf)
 	if (!l->tc)
 		return -errno;
 	RSIP_SET_CONSTANTS(l->tc, conf);
-	l->tc->rodata->rsip_behind_xdp = !gateway_mode_tc();
+	l->tc->rodata->rsip_behind_xdp = gateway_mode() == GATEWAY_XDP;
 	bpf_object__for_each_map (map, l->tc->obj)
 		if (!err && !is_internal(map))
 			err = bpf_map__reuse_fd(map, bpf_object__find_map_fd_by_name(l->xdp->obj, bpf_map__name(map)));

@@ -32,8 +32,9 @@ struct gateway_copy {
 	struct gateway_named prog[16];
 };
 
-/* RSIP_TEST_MODE=tc: the TC programs are alone on a device. */
-bool gateway_mode_tc(void);
+/* RSIP_TEST_MODE: xdp, or none; tc: the TC programs are alone on a device; l3: and that has no Ethernet header. */
+enum gateway_mode { GATEWAY_XDP, GATEWAY_TC, GATEWAY_L3 };
+enum gateway_mode gateway_mode(void);
 
 /* The configuration that all copies have. */
 struct rsip_config gateway_config(void);

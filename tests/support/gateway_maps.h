@@ -15,7 +15,7 @@ struct gateway {
 	struct gateway_copy copy;
 	void *object; /* skeletons, not loaded: for tests that look into them */
 	void *tc_object;
-	bool tc; /* mode: TC alone, or else XDP and behind it TC */
+	enum gateway_mode mode;
 	int fd[RSIP_DP_MAPS];
 	int fd_ifaces, fd_iftab, fd_devs;
 	int fd_pub, fd_priv; /* XDP programs */

@@ -91,6 +91,7 @@ else
 		echo 'ln -sf /proc/self/fd /dev/fd; for n in 0:stdin 1:stdout 2:stderr; do ln -sf /proc/self/fd/${n%:*} /dev/${n#*:}; done'
 		echo 'mkdir -p /dev/pts /dev/shm; mount -t devpts devpts /dev/pts; mount -t tmpfs shm /dev/shm'
 		mounts
+		echo 'modprobe -q tun' # its node comes with it: no udev here
 		echo 'hostname vm; ip link set lo up'
 		echo 'exec bash /run/vm/command'
 	} >"$control/stage2"
