@@ -113,7 +113,7 @@ check_eq "what comes before the session is up is dropped: no-session" "$(stat_of
 dial() {
 	if [ -n "${REAL:-}" ]; then
 		l2tp_start "$1"
-		wait_for 20 eval 'on '"$1"' ip -br addr show ppp0 | grep -q peer'
+		wait_for 60 eval 'on '"$1"' ip -br addr show ppp0 | grep -q peer'
 		return
 	fi
 	local gw=$1-ppp end=10 host=$HOSTA
