@@ -146,6 +146,7 @@ Test(xdp_flow, a_whole_address_has_one_remote_for_all_protocols)
 
 Test(xdp_flow, a_tunnel_ends_where_its_binding_says)
 {
+	about_outer_header();
 	struct pkt in = pkt(TO_OTHER_END, ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 	struct pkt usual = OUT(ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
 	struct pkt sent = SENT(ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), text("x"));

@@ -281,6 +281,7 @@ Test(ident, an_error_about_a_ping_finds_its_host_by_eight_quoted_bytes)
 
 Test(ident, a_hosts_ping_to_a_shared_address_is_answered_into_its_tunnel)
 {
+	about_outer_header();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	given_binding(HOST_B, PUB_2, ports(4000, 8));
 	struct pkt in = pkt(from_host_a(.id = 3), ip4(PUB_1, PUB_2, .ttl = 9, .id = 5), echo_request(7), bytes(33));

@@ -204,6 +204,7 @@ Test(xdp_pmtu, with_df_the_sender_hears_the_paths_mtu)
 /* RFC 2003 3.1: what may be fragmented inside may be so outside. */
 Test(xdp_pmtu, without_df_it_goes_in_one_piece_that_a_router_may_fragment)
 {
+	about_outer_header();
 	uint32_t slot = given_path(1380, 0);
 	struct pkt in = IN(1480), more = IN(1481);
 	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4003), bytes(1452));
@@ -215,6 +216,7 @@ Test(xdp_pmtu, without_df_it_goes_in_one_piece_that_a_router_may_fragment)
 
 Test(xdp_pmtu, fragments_that_the_kernel_made_for_the_link_go_on_too)
 {
+	about_outer_header();
 	uint32_t slot = given_path(1380, 0);
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1, .mf = true), udp(53, 4003, .total_len = 2000), bytes(1448));
 	struct pkt want = pkt(to_host_a(), ip4(REMOTE, PUB_1, .mf = true), udp(53, 4003, .total_len = 2000), bytes(1448));
@@ -242,6 +244,7 @@ Test(xdp_pmtu, gre_has_four_bytes_less)
 
 Test(xdp_pmtu, a_hairpin_to_that_host_obeys_it)
 {
+	about_outer_header();
 	given_binding(HOST_B, PUB_2, ports(4000, 8));
 	given_path(1380, 0);
 	struct pkt more = pkt(from_host_b(.df = true), ip4(PUB_2, PUB_1, .df = true), udp(4001, 4003), bytes(1353));

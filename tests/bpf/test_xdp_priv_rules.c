@@ -84,6 +84,7 @@ Test(xdp_priv_rules, ttl_one_dies_here_and_the_tunnels_ttl_does_not_count)
  * the outer; 9 drops. */
 Test(xdp_priv_rules, congestion_marks_of_the_tunnel)
 {
+	about_outer_header();
 	static const uint8_t result[4][4] = {
 		{ 0, 0, 0, 9 }, { 1, 1, 1, 3 }, { 2, 1, 2, 3 }, { 3, 3, 3, 3 }
 	};
@@ -119,6 +120,7 @@ Test(xdp_priv_rules, padding_is_trimmed)
 
 Test(xdp_priv_rules, ip_options_outside_go_and_inside_stay)
 {
+	about_outer_header();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in =
 		pkt(from_host_a(.options = ROUTER_ALERT, .options_len = 4),
@@ -134,6 +136,7 @@ Test(xdp_priv_rules, ip_options_outside_go_and_inside_stay)
 
 Test(xdp_priv_rules, longer_than_the_public_interface_takes)
 {
+	about_outer_header();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt fits =
 		pkt(from_host_a(), ip4(PUB_1, REMOTE, .df = true), udp(4003, 53), bytes(1500 - 28));
@@ -149,6 +152,7 @@ Test(xdp_priv_rules, longer_than_the_public_interface_takes)
 
 Test(xdp_priv_rules, headers_that_contradict_themselves)
 {
+	about_outer_header();
 	given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt outer =
 		pkt(from_host_a(.total_len = 4000), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
@@ -209,6 +213,7 @@ Test(xdp_priv_rules, other_ethernet_types_and_arp_are_untouched)
 
 Test(xdp_priv_rules, fragments_of_the_tunnel_go_to_the_kernel)
 {
+	about_outer_header();
 	given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt first =
 		pkt(from_host_a(.mf = true), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(64));

@@ -143,6 +143,7 @@ Test(xdp_pub_rules, headers_that_contradict_themselves)
 
 Test(xdp_pub_rules, a_host_without_a_known_next_hop)
 {
+	about_outer_header();
 	given_binding(HOST_A, PUB_1, ports(4000, 8), .no_nexthop = true);
 	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
 

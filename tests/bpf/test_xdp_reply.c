@@ -41,6 +41,7 @@ Test(xdp_reply, about_an_icmp_query)
 
 Test(xdp_reply, with_options_in_both_headers)
 {
+	about_outer_header();
 	given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(eth(MAC_HOST_A, MAC_GW_PRIV),
 			    ip4(HOST_A, GW_PRIV, .options = "\x94\x04\0\0", .options_len = 4),

@@ -40,6 +40,7 @@ Test(xdp_slow, too_big_without_df_is_marked_to_be_fragmented)
 /* The tunnel takes what the public link takes, or there is DF: the kernel has nothing to do. */
 Test(xdp_slow, fragments_of_a_whole_address_that_must_fit_need_no_kernel)
 {
+	about_outer_header();
 	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true, .mtu = 1500);
 	uint32_t narrow = given_binding(HOST_B, PUB_2, .whole = true);
 	struct pkt later = pkt(from_router, IP(.frag = 64, .proto = 17), bytes(32));
@@ -224,6 +225,7 @@ Test(xdp_slow, what_was_not_sent_here_is_lost)
 
 Test(xdp_slow, what_is_still_too_big_does_not_go_around_again)
 {
+	about_outer_header();
 	given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt big = pkt(from_router, IP(), udp(53, 4003), bytes(1453));
 
@@ -234,6 +236,7 @@ Test(xdp_slow, what_is_still_too_big_does_not_go_around_again)
 
 Test(xdp_slow, a_reassembled_tunnel_packet_is_opened)
 {
+	about_outer_header();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
 	struct pkt want =
@@ -260,6 +263,7 @@ Test(xdp_slow, a_reassembled_tunnel_packet_obeys_the_same_rules)
 
 Test(xdp_slow, a_reassembled_tunnel_packet_that_must_be_fragmented_goes_up_opened)
 {
+	about_outer_header();
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
 	struct pkt in = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1600));
 	struct pkt want = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53),

@@ -81,13 +81,19 @@ static void make_devices(void)
 
 bool has_ethernet(void)
 {
-	return gateway_mode() != GATEWAY_L3;
+	return gateway_mode() < GATEWAY_L3;
 }
 
 void about_ethernet(void)
 {
 	if (!has_ethernet())
 		cr_skip_test("about Ethernet");
+}
+
+void about_outer_header(void)
+{
+	if (gateway_mode() == GATEWAY_L2TP)
+		cr_skip_test("about the outer header");
 }
 
 void given_neighbour(const char *neigh)
@@ -223,7 +229,7 @@ void gateway_up(void)
 	cr_assert_eq(gw.dp->ops->addr_add(gw.dp, 2, PUB_IDLE, 0), 0);
 	given_policy(0);
 	given_rsipd(true);
-	if (gw.mode == GATEWAY_L3)
+	if (!has_ethernet())
 		gateway_tun_attach(&gw);
 }
 
@@ -308,9 +314,16 @@ static uint16_t longest_inner(__be32 host, uint8_t tunnel)
 	return (uint16_t)(1480 - (tunnel == 2 ? 4 : 0) - (RSIP_HOST6_IS(host) ? 20 : 0));
 }
 
+static uint8_t tunnel_of(const struct given *g)
+{
+	if (g->tunnel)
+		return g->tunnel;
+	return gw.mode == GATEWAY_L2TP && !RSIP_HOST6_IS(g->host) ? RSIP_TUNNEL_L2TP : RSIP_TUNNEL_IPIP;
+}
+
 uint32_t gateway_bind(const struct given *g)
 {
-	uint8_t tunnel = g->tunnel ? g->tunnel : 1;
+	uint8_t tunnel = tunnel_of(g);
 	struct rsip_dp_binding b = { .rec = {
 					     .expires_ns = expiry_of(g),
 					     .nexthop = g->no_nexthop ? 0 : nexthop_of(g->host),
@@ -350,6 +363,8 @@ uint32_t gateway_bind(const struct given *g)
 		b.spis.range_cnt++;
 	}
 	b.spis.range = range;
+	if (tunnel == RSIP_TUNNEL_L2TP)
+		gateway_tun_session(&gw, &b.rec);
 	err = gw.dp->ops->bind_install(gw.dp, &b, &slot);
 	cr_assert_eq(err, 0, "cannot install the binding: %s", strerror(-err));
 	cr_assert_lt(slot, GATEWAY_BINDINGS);
@@ -468,7 +483,7 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 	static uint8_t passed[sizeof(ran.data)];
 	int err;
 
-	if (gw.mode == GATEWAY_L3 && len > ETH_HLEN) {
+	if (!has_ethernet() && len > ETH_HLEN) {
 		gateway_tun_run(iface, &ran, data, len, turned_back);
 		return &ran;
 	}
@@ -492,6 +507,8 @@ static const struct ran *run_slow(const struct expect *want, const uint8_t *data
 				 .mark = want->with_mark };
 
 	run_tc(gw.fd_tc_slow, ctx, &ran, data, len);
+	if (!has_ethernet() && want->want)
+		gateway_tun_slow(&ran, want->want->data, want->want->len);
 	if (!has_ethernet()) /* the kernel takes the header off where it leaves */
 		memcpy(ran.data, want->want ? want->want->data : data, 12);
 	return &ran;

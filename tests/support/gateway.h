@@ -19,6 +19,7 @@
 #include "dataplane.h"
 #include "pkt.h"
 #include "rsip/reasons.h"
+#include "rsip/wire.h"
 
 /* Indices of the interfaces in rsip_ifaces, and the programs on them. */
 enum { IF_PUB = 1, IF_PRIV = 2, IF_PRIV2 = 3, IF_SLOW = 4, IF_CNT = 5 };
@@ -28,6 +29,8 @@ void gateway_down(void); /* .fini */
 bool has_ethernet(void); /* the interfaces, in this mode */
 /* First in a case that is about Ethernet: is not tried where there is none (tests/run names it). */
 void about_ethernet(void);
+/* The same, about the header of the tunnel, which L2TP's is not ours to write; or about an MTU that has room for it. */
+void about_outer_header(void);
 struct rsip_dataplane *gateway_dp(void);
 struct bpf_object;
 struct bpf_object *gateway_object(bool tc); /* to look into: the XDP programs, or the TC programs; not loaded */

@@ -47,9 +47,12 @@ enum gateway_mode gateway_mode(void)
 {
 	const char *mode = getenv("RSIP_TEST_MODE");
 
-	if (mode && !strcmp(mode, "l3"))
-		return GATEWAY_L3;
-	return mode && !strcmp(mode, "tc") ? GATEWAY_TC : GATEWAY_XDP;
+	static const char *const name[] = { "xdp", "tc", "l3", "l2tp" };
+
+	for (int i = GATEWAY_TC; mode && i <= GATEWAY_L2TP; i++)
+		if (!strcmp(mode, name[i]))
+			return (enum gateway_mode)i;
+	return GATEWAY_XDP;
 }
 
 struct rsip_config gateway_config(void)

@@ -32,8 +32,11 @@ struct gateway_copy {
 	struct gateway_named prog[16];
 };
 
-/* RSIP_TEST_MODE: xdp, or none; tc: the TC programs are alone on a device; l3: and that has no Ethernet header. */
-enum gateway_mode { GATEWAY_XDP, GATEWAY_TC, GATEWAY_L3 };
+/*
+ * RSIP_TEST_MODE: xdp, or none; tc: the TC programs are alone on a device; l3: and that has no Ethernet header; l2tp: nor
+ * have the sessions by which hosts come that would come in IP-IP.
+ */
+enum gateway_mode { GATEWAY_XDP, GATEWAY_TC, GATEWAY_L3, GATEWAY_L2TP };
 enum gateway_mode gateway_mode(void);
 
 /* The configuration that all copies have. */

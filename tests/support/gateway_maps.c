@@ -48,6 +48,7 @@ int gateway_load(struct gateway *gw)
 	gw->fd_tc_priv = take_prog(gw, "rsip_tc_priv", &err);
 	gw->fd_tc_pub_l3 = take_prog(gw, "rsip_tc_pub_l3", &err);
 	gw->fd_tc_priv_l3 = take_prog(gw, "rsip_tc_priv_l3", &err);
+	gw->fd_tc_ppp = take_prog(gw, "rsip_tc_ppp", &err);
 	gw->fd_tc_slow = take_prog(gw, "rsip_tc_slow", &err);
 	if (!err && bpf_map_update_elem(gw->fd[RSIP_DP_CONFIG], &zero, &conf, BPF_ANY))
 		err = -errno;
@@ -86,6 +87,7 @@ void gateway_unload(struct gateway *gw)
 	let_go(gw->fd_tc_priv);
 	let_go(gw->fd_tc_pub_l3);
 	let_go(gw->fd_tc_priv_l3);
+	let_go(gw->fd_tc_ppp);
 	let_go(gw->fd_tc_slow);
 	if (gw->object)
 		rsip_xdp_bpf__destroy(gw->object);

@@ -20,7 +20,7 @@ struct gateway {
 	int fd_ifaces, fd_iftab, fd_devs;
 	int fd_pub, fd_priv; /* XDP programs */
 	int fd_explain;
-	int fd_tc_pub, fd_tc_priv, fd_tc_pub_l3, fd_tc_priv_l3, fd_tc_slow;
+	int fd_tc_pub, fd_tc_priv, fd_tc_pub_l3, fd_tc_priv_l3, fd_tc_ppp, fd_tc_slow;
 	uint32_t ifindex[IF_CNT];
 	uint32_t binds; /* installed so far: the next bind ID */
 	struct rsip_dataplane *dp;

@@ -13,6 +13,7 @@
 
 struct gateway;
 struct ran;
+struct rsip_binding;
 
 /* In the test's network namespace: makes the devices.  0 or negative errno (-ENOENT: this kernel has no TUN). */
 int gateway_tun_make(void);
@@ -21,10 +22,22 @@ int gateway_tun_make(void);
 void gateway_tun_attach(const struct gateway *gw);
 
 /*
+ * RSIP_TEST_MODE=l2tp: the host of this record, which is in L2TP, has a session, as PPP has it on a device of its own.  What comes
+ * from the host in IP-IP goes in there without the outer header; what comes out of it gets the one that IP-IP would have.
+ */
+void gateway_tun_session(const struct gateway *gw, const struct rsip_binding *rec);
+
+/*
  * Runs a frame of Ethernet, without its header, through the interface.  ran has what came out, in front of it the header
  * that it would have between the cast's stations, with the source address of the device that it came out of.
  * turned: how many packets were answered in place so far.
  */
 void gateway_tun_run(int iface, struct ran *ran, const uint8_t *data, uint32_t len, uint64_t (*turned)(void));
+
+/*
+ * The same for what rsip_tc_slow, in a test run, sends into a session: the outer header that IP-IP would have, where one is wanted to
+ * a host that has a session.
+ */
+void gateway_tun_slow(struct ran *ran, const uint8_t *want, uint32_t len);
 
 #endif
