@@ -126,12 +126,19 @@ static void show_failure_json(int result, const char *words)
 	cJSON_Delete(obj);
 }
 
+bool rsip_has_died(int result, const cJSON *answer)
+{
+	return !answer && (result == -ENOENT || result == -ECONNREFUSED || result == -ECONNRESET || result == -EPIPE ||
+			   result == -EPROTO);
+}
+
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer)
 {
 	bool none = result == -ENOENT || result == -ECONNREFUSED;
 	const char *text = answer ? rsip_json_get_string(answer, "text", "?")
 			   : none ? "no client is running (start it with `rsip-client up`)"
-				  : strerror(-result);
+			   : rsip_has_died(result, NULL) ? "the client has ended while it was asked (its log says why)"
+							 : strerror(-result);
 
 	if (cli->json)
 		show_failure_json(none ? RSIP_CTL_EMPTY : result < 0 ? RSIP_CTL_ERROR : result, text);

@@ -140,8 +140,8 @@ int rsip_cmd_down(struct rsip_cli *cli)
 	int result = rsip_ask(cli->set.socket, "shutdown", NULL, &answer, NULL);
 	int status;
 
-	if (result == -ENOENT || result == -ECONNREFUSED)
-		return down_after_death(cli, result);
+	if (rsip_has_died(result, answer))
+		return down_after_death(cli, result == -ENOENT ? result : -ECONNREFUSED);
 	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
 	cJSON_Delete(answer);
 	return status;

@@ -56,6 +56,8 @@ int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **
 void rsip_show_status(const cJSON *answer, bool json);
 /* Shows one of its bindings, or what lease-add answered. */
 void rsip_show_binding(const cJSON *binding);
+/* Of what rsip_ask() returned: nobody is there, or whoever was has gone without a word. */
+bool rsip_has_died(int result, const cJSON *answer);
 void rsip_show_strongswan(const cJSON *obj);
 /* Reports a failed rsip_ask() in words or as JSON; returns the exit status. */
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer);

@@ -70,4 +70,19 @@ for place in namespace host; do
 	done
 	check_eq "$place: of $tried points, those after which something was wrong" "$bad" ""
 done
+
+# killed while `down` asks it: the connection breaks without an answer (here in the hands of one who stands in for it)
+host_up hosta --ports 4
+pkill -KILL -f "rsip-client up .*--state-dir $DIR"
+started hosta dying.log "$PY" -c "
+import os, socket
+s = socket.socket(socket.AF_UNIX)
+os.unlink('$DIR/client.sock'); s.bind('$DIR/client.sock'); s.listen()
+print('ready', flush=True)
+c, _ = s.accept()
+c.recv(1) # the rest stays unread: a reset"
+check "killed while down asks it: down does it in its name" client hosta down
+machine >$LAB/after
+check "and the host is what it was" diff - $LAB/after <<<"$before"
+check_eq "no binding is left" "$(bindings)" ""
 lab_end
