@@ -18,6 +18,7 @@ check_eq "host A leases ports 80 and 2222 for services" \
 
 mkdir -p $LAB/www && seq 20000 >$LAB/www/numbers
 start peer iperf.log iperf3 -s -p 5201
+wait_for 10 listens peer 5201
 serve peer
 fetch() { inside hosta curl -sS --max-time 10 "http://$PEER/numbers" | cmp - $LAB/www/numbers; }
 check "curl" fetch

@@ -27,12 +27,21 @@ sleep 1
 on hosta ip addr add $HOSTA/24 dev eth0 && back
 sleep 4
 check "the same address again, a second later" works
+check_eq "that is no change" "$(now_is client-id)" "$id"
+# As while a manager is at work.  Where the machine is so busy that the other way stands for longer, it may be one: once more.
 on hosta ip addr add 10.99.0.31/32 dev lo
-on hosta ip route add $GW_PRIV/32 dev eth0 src 10.99.0.31 # as while a manager is at work
-sleep 1.5
-on hosta ip route del $GW_PRIV/32
-sleep 2.5
-check_eq "neither that, nor a way of a second and a half, is a change" "$(now_is client-id)" "$id"
+for i in 1 2 3 4 5; do
+	wait_for 10 from $HOSTA eth0
+	id=$(now_is client-id)
+	start=$(date +%s%N)
+	on hosta ip route add $GW_PRIV/32 dev eth0 src 10.99.0.31
+	sleep 1
+	on hosta ip route del $GW_PRIV/32
+	stood=$((($(date +%s%N) - start) / 1000000))
+	sleep 3
+	[ $stood -ge 2400 ] || break
+done
+check_eq "nor is a way that stands for a second" "$(now_is client-id), $([ $stood -lt 2400 ] && echo soon gone)" "$id, soon gone"
 
 on hosta ip link set eth0 down
 no_way() { [ "$(now_is no-way)" = True ] && client hosta status | grep -q "no way to it"; }
