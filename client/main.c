@@ -154,7 +154,7 @@ static void show_command_help(const struct command *c)
 {
 	const struct own_option *own;
 
-	printf("usage: rsip-client %s [options] %s\n%s\n\n", c->name, c->args, c->help);
+	printf("usage: rsip-client %s [options]%s%s\n%s\n\n", c->name, *c->args ? " " : "", c->args, c->help);
 	for (size_t i = 0; i < rsip_setting_count; i++) {
 		const struct rsip_setting *s = &rsip_setting_table[i];
 		char left[40];

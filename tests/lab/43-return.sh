@@ -57,12 +57,15 @@ kill "$held"
 check "the connection ends: back to the first" wait_for 30 serves $GW_PRIV $POOL
 given_back() { [ -z "$(bindings2)" ] && [ "$(ctl2 --json clients | js 'len(d["clients"])')" = 0 ]; }
 check "and the second has everything back" wait_for 5 given_back
+fds() { ls "/proc/$(pgrep -f "rsip-client up .*--state-dir $LAB/client-hosta")/fd" | wc -l; }
+before=$(fds)
 client hosta move $GW2_PRIV
 check "the operator moves it" wait_for 10 serves $GW2_PRIV $POOL2
 client hosta move
 check "and back" wait_for 10 serves $GW_PRIV $POOL
 check "to what is no gateway of its: not" eval '! client hosta move 10.1.2.3 2>$LAB/move.log && grep -q "not one of" $LAB/move.log'
 check "each time all is given back" wait_for 5 given_back
+check "and the client has no more descriptors than before" wait_for 5 eval '[ "$(fds)" -le "$before" ]'
 client hosta down
 check_eq "no binding is left at either" "$(bindings; bindings2)" ""
 lab_end
