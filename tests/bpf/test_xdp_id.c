@@ -18,7 +18,7 @@ static bool in_tc(void)
 {
 	const char *mode = getenv("RSIP_TEST_MODE");
 
-	return mode && !strcmp(mode, "tc");
+	return mode && strcmp(mode, "xdp") != 0;
 }
 
 static uint16_t id_of(struct pkt in)
