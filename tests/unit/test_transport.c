@@ -180,17 +180,22 @@ Test(transport, more_than_can_be_served_is_not_served_late)
 
 Test(transport, while_more_comes_than_can_be_served_the_kernel_drops_new_hosts)
 {
+	unsigned int heard;
+
 	t.receive = slow_echo;
 	late_crowd = 3;
 	crowd(RSIP_MSG_REGISTER_REQUEST, 70);
 	turn();
-	cr_assert_eq(registers, 70, "those that came before");
-	cr_assert_eq(queries, 3, "hosts that are there are heard");
+	/* on a machine that is busy with others, too, some have waited for too long */
+	heard = registers + queries + t.stats.udp_stale;
+	cr_assert_eq(heard, 73, "those that came before, and hosts that are there: %u", heard);
+	cr_assert_leq(registers, 70);
+	cr_assert_leq(queries, 3);
 	rsip_udp_count_lost(udp);
 	cr_assert_eq(t.stats.udp_lost, 3, "new ones come again");
 	crowd(RSIP_MSG_REGISTER_REQUEST, 3);
 	turn();
-	cr_assert_eq(registers, 73, "and then they are heard");
+	cr_assert_eq(registers + queries + t.stats.udp_stale, heard + 3, "and then they are heard");
 }
 
 Test(transport, a_moment_without_cpu_time_loses_nothing)
@@ -348,16 +353,18 @@ static void wait_ms(int ms)
 Test(transport, an_idle_connection_is_closed)
 {
 	uint8_t msg[] = {1, 2, 0, 4}, got[10];
+	uint64_t since;
 	int fd;
 
 	conf.tcp_idle_s = 1;
 	fd = host_socket(SOCK_STREAM, 1);
 	send(fd, msg, sizeof(msg), 0);
+	since = rsip_now_ns();
 	cr_assert_eq(collect(fd, got, sizeof(got)), 4);
-	wait_ms(500);
-	cr_assert_eq(t.stats.tcp_open, 1);
-	wait_ms(1000);
+	while (t.stats.tcp_open && rsip_now_ns() - since < 20 * RSIP_NS_PER_S)
+		wait_ms(20);
 	cr_assert_eq(t.stats.tcp_open, 0);
+	cr_assert_geq(rsip_now_ns() - since, 900000000, "not before it was idle for so long");
 	cr_assert_eq(t.stats.tcp_idle_closed, 1);
 	cr_assert_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), 0);
 	close(fd);
