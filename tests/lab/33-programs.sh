@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Programs as people use them, on a leased address: curl, ssh both ways, iperf3, dig with a resolv.conf of its own, a web
-# server that the peer calls on a port leased with LISTEN; and WireGuard between two hosts behind two gateways, each with
-# one leased UDP port, which reach each other directly, without a relay or STUN.  One host leases from both gateways, and
-# the first gateway from the second.
+# server that the peer calls on a port leased with LISTEN.  One host leases from two gateways, and the first gateway from
+# the second.
 . "$(dirname "$0")/lib.sh"
 . "$LAB_SRC/gw2.sh"
 lab_enter "$@"
@@ -75,54 +74,6 @@ else
 	skip "ssh: dropbear-bin is missing"
 fi
 
-# ---- WireGuard between host B (first gateway) and host C (second gateway) ----
-wg_have() { command -v wg >/dev/null && { command -v wireguard-go >/dev/null || unshare -n ip link add wg0 type wireguard 2>/dev/null; }; }
-up() { # NODE GATEWAY OPTION...
-	client "$1" up --gateway "$2" "${@:3}" >"$LAB/client-$1.log" 2>&1 || lab_abort "$1: $(cat $LAB/client-$1.log)"
-}
-wg_start() { # NODE: the device wg-NODE, the kernel's or wireguard-go's
-	WG="the kernel's WireGuard"
-	inside "$1" ip link add wg-"$1" type wireguard 2>/dev/null && return
-	WG=wireguard-go
-	start "$1" wg-"$1".log "$BIN/rsip-client" exec --state-dir "$LAB/client-$1" -- \
-		env WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 wireguard-go --foreground wg-"$1"
-	WG_GO="${WG_GO:-} $STARTED"
-	wait_for 5 test -S /run/wireguard/wg-"$1".sock
-}
-# Its socket stays where it was made, on the leased address; the device goes to where the host's programs are.
-wg_up() { # NODE ADDRESS
-	inside "$1" wg set wg-"$1" listen-port "$(lease "$1" port)" private-key $LAB/wg-"$1".key &&
-		inside "$1" ip link set wg-"$1" netns "$(ns "$1")" &&
-		on "$1" ip addr add "$2/24" dev wg-"$1" && on "$1" ip link set wg-"$1" up
-}
-wg_peer() { # NODE OTHER ADDRESS ENDPOINT
-	on "$1" wg set wg-"$1" peer "$(wg pubkey <$LAB/wg-"$2".key)" allowed-ips "$3/32" endpoint "$4"
-}
-if wg_have; then
-	up hostb $GW_PRIV --ports 1 --ports-max 0
-	up hostc $GW2_PRIV --ports 1 --ports-max 0
-	capture peer
-	for h in hostb hostc; do
-		(umask 077; wg genkey >$LAB/wg-$h.key)
-		wg_start $h || not_ok "WireGuard on $h: $(tail -n 2 $LAB/wg-$h.log)"
-	done
-	check "host B: $WG on its one leased port" wg_up hostb 10.77.0.1
-	check "host C: $WG on its one leased port" wg_up hostc 10.77.0.2
-	wg_peer hostb hostc 10.77.0.2 "$(lease hostc addr):$(lease hostc port)"
-	wg_peer hostc hostb 10.77.0.1 "$(lease hostb addr):$(lease hostb port)"
-	check "host B reaches host C, behind another gateway, directly" on hostb ping -c 3 -i 0.3 -W 3 10.77.0.2
-	check "and host C host B" on hostc ping -c 3 -i 0.3 -W 3 10.77.0.1
-	captured
-	direct=$(seen peer proto=17 src="$(lease hostb addr)" sport="$(lease hostb port)" dst="$(lease hostc addr)" \
-		dport="$(lease hostc port)")
-	check_ge "packets from one leased port to the other" "$direct" 4
-	check_eq "all that went there did" "$(seen peer dst="$(lease hostc addr)")" "$direct"
-	# shellcheck disable=SC2086
-	if [ -n "${WG_GO:-}" ]; then stop $WG_GO; else for h in hostb hostc; do on $h ip link del wg-$h; done; fi
-else
-	skip "wireguard: wireguard-go and wireguard-tools are missing"
-fi
-
 # ---- a host that leases from two gateways at once ----
 second() { on hosta "$BIN/rsip-client" "$1" --state-dir $LAB/client-hosta-2 "${@:2}"; }
 second up --gateway $GW2_PRIV --device rsip1 --ports 8 >$LAB/client-hosta-2.log 2>&1 ||
@@ -140,7 +91,7 @@ check_eq "a client on the first gateway leases from the second" "$(lease gw addr
 check "and a program there uses it" inside gw curl -sS --max-time 5 -o /dev/null http://198.51.100.2/numbers
 check "the gateway's own hosts go on" fetch
 check "it goes" client gw down
-for h in hosta hostb hostc; do client $h down; done
+client hosta down
 check_eq "no binding is left at either gateway" "$(bindings; ctl2 --json bindings | fact bindings)" ""
 left() { on hosta ip -br link | grep -v -E '^(lo|eth0|eth1)'; on hosta tc qdisc | grep clsact; ls $LAB/client-host*/netns 2>/dev/null; }
 check_eq "nothing is left on host A" "$(left)" ""
