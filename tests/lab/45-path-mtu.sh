@@ -85,13 +85,13 @@ too_big=$(client far status --json | js 'd["tunnel"].get("counters", {}).get("in
 # ---- toward the host ---------------------------------------------------------------------------------------------------
 
 serve peer
-"$BIN/rsipctl" --socket $LAB/rsipd.sock events bindings >$LAB/events.log 2>&1 &
-EVENTS=$!
+started gw events.log "$PY" "$LAB_SRC/events.py" $LAB/rsipd.sock bindings
+EVENTS=$STARTED
 check "the host fetches 3 MB" inside far curl -sS --max-time 30 -o $LAB/got http://$PEER2/big
 check_eq "byte for byte" "$(sha256sum <$LAB/got)" "$sum"
 check_eq "the MTU of the path was learned" "$(bind_says mtu) $(bind_says mtu-learned)" "1380 True"
 check "rsipctl marks it" eval 'ctl bindings | grep -F "'$FAR'" | grep -q -F "1380 (path)"'
-check "who subscribed has heard of it" wait_for 3 grep -q path-mtu $LAB/events.log
+check "who subscribed has heard of it" wait_for 10 grep -q path-mtu $LAB/events.log
 kill $EVENTS
 check_eq "the message was believed once" "$(ctl --json stats | js 'd["protocol"]["pmtu-lowered"]')" 1
 
