@@ -150,6 +150,19 @@ static __always_inline int rsip_inbound_owner(const struct rsip_walk *walk, cons
 	return res;
 }
 
+/* To the first one's binding, which may be another of its pair's than the one that was found: the one for the remote. */
+static __always_inline void rsip_frags_follow(const struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	__u32 cpu = walk->cpu;
+	struct rsip_frag *frag;
+
+	if (!walk->forwarded || !ip->frag || ip->frag & RSIP_FRAG_OFFSET || !walk->in_slot)
+		return;
+	frag = bpf_map_lookup_elem(&rsip_frags, &cpu);
+	if (frag)
+		frag->slot = walk->in_slot;
+}
+
 /* On the slow-path device: what turned around inside, whose sender was judged when it came in. */
 static __always_inline int rsip_turned_around(const struct rsip_walk *walk)
 {
@@ -196,6 +209,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 		return res ? res : -RSIP_DROP_INTERNAL;
 	ip.seg = rsip_ctx_segment(walk->ctx, ip.len, ip.hlen, ip.proto, ip.off + ip.hlen);
 	res = rsip_to_host(walk, &ip, &key, res);
+	rsip_frags_follow(walk, &ip);
 	return res ? res : RSIP_TO_HOST;
 }
 

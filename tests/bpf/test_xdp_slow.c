@@ -189,6 +189,24 @@ Test(xdp_slow, later_fragments_follow_their_first)
 	expect_slow_tunnelled(later_b, later_at_b, b);
 }
 
+/* IKE is found by what the pair has learned, which names the binding that ends last; the remote says which one it is. */
+Test(xdp_slow, later_fragments_of_ike_follow_to_the_binding_for_their_remote)
+{
+	uint32_t one = given_binding(HOST_A, PUB_1, spis(0x1000, 4), .remote = REMOTE);
+	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), ike(7, 0, .flags = 0x08));
+	struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(500, 500), ike(7, 0, .flags = 0x08));
+	struct pkt first = pkt(from_router, IP(.mf = true, .id = 7), udp(500, 500), ike(7, 9, .flags = 0x20));
+	struct pkt later = pkt(from_router, IP(.frag = 5, .id = 7, .proto = 17), bytes(32));
+	struct pkt first_in =
+		pkt(to_host_a(.id = 7), IP(.mf = true, .id = 7), udp(500, 500), ike(7, 9, .flags = 0x20));
+	struct pkt later_in = pkt(to_host_a(.id = 7), IP(.frag = 5, .id = 7, .proto = 17), bytes(32));
+
+	given_binding(HOST_A, PUB_1, spis(0x2000, 4), .remote = REMOTE_2, .longer = true);
+	expect_sent(out, sent, one, and_claimed);
+	expect_slow_tunnelled(first, first_in, one);
+	expect_slow_tunnelled(later, later_in, one);
+}
+
 Test(xdp_slow, later_fragments_of_another_packet_are_lost)
 {
 	given_binding(HOST_A, PUB_1, ports(4000, 8));
