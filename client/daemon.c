@@ -314,6 +314,8 @@ static void start_session(struct rsip_daemon *d, bool resume)
 	resume = resume && rsip_inet_same(&d->state.local, &d->io.local) && rsip_inet_same(&d->state.gateway, &d->io.gateway) &&
 		 d->state.transport == kind && d->state.tunnel == d->session.tunnel &&
 		 (d->state.client_id || d->state.lease_cnt); /* else it had only begun */
+	if (!resume)
+		rsip_daemon_strongswan_forget(d);
 	if (!resume || !d->state.lease_cnt) {
 		rsip_daemon_add_wishes(d, now);
 		if (d->set.strongswan)
@@ -401,8 +403,10 @@ static void close_loop(struct rsip_daemon *d)
 	event_base_free(d->base);
 }
 
-static void run_loop(struct rsip_daemon *d)
+static void run_loop(struct rsip_daemon *d, bool have_state)
 {
+	start_session(d, have_state);
+	save(d);
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
 	rsip_daemon_reach(d, rsip_daemon_now());
 	watch_sockets(d);
@@ -418,6 +422,14 @@ static void run_loop(struct rsip_daemon *d)
 		event_del(d->sockets);
 	rsip_daemon_raze(d);
 	rsip_state_remove(d->set.state_dir);
+}
+
+/* Nobody could speak to us: only what our past has leased is for the next start, nothing of what we would have asked for. */
+static void take_back(struct rsip_daemon *d, bool have_state)
+{
+	rsip_daemon_raze(d);
+	if (!have_state)
+		rsip_state_remove(d->set.state_dir);
 }
 
 /* A service may be started before the network is: it waits, where who waits at a terminal is told. */
@@ -471,13 +483,11 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	if (!err) {
 		err = open_loop(d);
 		if (!err) {
-			start_session(d, have_state);
-			save(d);
 			err = rsip_control_open(d);
 			if (!err)
-				run_loop(d);
+				run_loop(d, have_state);
 			else
-				rsip_daemon_raze(d);
+				take_back(d, have_state);
 			rsip_control_close(d);
 			close_loop(d);
 		}

@@ -89,6 +89,8 @@ void rsip_daemon_wake(struct rsip_daemon *d);
 int rsip_daemon_strongswan_on(struct rsip_daemon *d, const struct rsip_settings *set);
 /* Removes the file and gives its leases back. */
 void rsip_daemon_strongswan_off(struct rsip_daemon *d);
+/* Removes the files that a past of ours wrote, of leases that are not taken up again; its state file may be gone, too. */
+void rsip_daemon_strongswan_forget(struct rsip_daemon *d);
 
 /* Ends at once, with exit status 1, and says why. */
 void rsip_daemon_give_up(struct rsip_daemon *d, const char *why);

@@ -65,6 +65,7 @@ static void note(struct rsip_daemon *d, const char *device)
 		early.own_arp = d->state.own_arp;
 		early.ports = d->state.ports;
 		early.own_qdisc = d->state.own_qdisc;
+		early.sw = d->state.sw; /* its file is still there */
 		early.transport = rsip_daemon_transport(d);
 		early.local = d->way.local;
 		early.gateway = d->way.gateway;
@@ -264,6 +265,7 @@ void rsip_daemon_clear(struct rsip_daemon *d)
 	if (d->state.table)
 		rsip_tunnel_rules_clear(d->state.table);
 	settings_back(d);
+	rsip_daemon_strongswan_forget(d);
 	rsip_tunnel_clear(d->state.device);
 	if (!open_place(d))
 		rsip_jail_close(&d->jail, true);

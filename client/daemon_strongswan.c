@@ -64,3 +64,12 @@ void rsip_daemon_strongswan_off(struct rsip_daemon *d)
 	}
 	d->dirty = true;
 }
+
+void rsip_daemon_strongswan_forget(struct rsip_daemon *d)
+{
+	struct rsip_strongswan unknown = {0}; /* of a power cut: nothing tells of it but its first line */
+
+	rsip_strongswan_close(&d->state.sw);
+	snprintf(unknown.dir, sizeof(unknown.dir), "%s", d->set.strongswan_dir);
+	rsip_strongswan_clean(&unknown, d->set.state_dir);
+}

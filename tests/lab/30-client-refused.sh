@@ -53,6 +53,12 @@ client hosta query 300.1.1.1 >$LAB/bad 2>&1
 check_eq "QUERY of what is no address" "$?" 1
 client hosta down || not_ok "hosta down: exit $?"
 check "down leaves nothing" untouched hosta
+told "a control socket that cannot be made" "cannot open the control socket.*No such file" \
+	client hosta up --gateway $GW_PRIV --ports 4 --socket $LAB/nowhere/client.sock
+check "leaves nothing, either" untouched hosta
+host_up hosta --ports 16 || not_ok "hosta: $(cat $LAB/client-hosta.log)"
+check_eq "nor are its wishes those of the next" "$(lease hosta port_cnt)" 16
+client hosta down || not_ok "hosta down: exit $?"
 
 # check: what up would do, without doing it
 echo '{ "gateway": [ "'$GW_PRIV'", "10.77.0.1" ], "listen": "80" }' >$LAB/good.json

@@ -103,11 +103,14 @@ machine() {
 	on hosta ip route show table all type unreachable
 	on hosta tc qdisc show dev eth0
 	on hosta sysctl net.ipv4.conf.all.arp_ignore net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports
-	ls $LAB/client-hosta | grep -v 'client\.\(lock\|log\|sock\)'
+	ls $LAB/client-hosta $LAB/drop | grep -v 'client\.\(lock\|log\|sock\)'
 }
+mkdir $LAB/drop
+charon="--strongswan yes --strongswan-dir $LAB/drop --strongswan-vici $LAB/no-charon"
 before=$(machine)
+# shellcheck disable=SC2086
 for place in host namespace; do
-	host_up hosta --ports 8 --place $place || not_ok "hosta, $place: $(cat $LAB/client-hosta.log)"
+	host_up hosta --ports 8 --place $place $charon || not_ok "hosta, $place: $(cat $LAB/client-hosta.log)"
 	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
 	on hosta ip addr flush dev eth0
 	check "$place: killed, no way to the gateway any more: down" client hosta down
@@ -119,7 +122,8 @@ for place in host namespace; do
 	wire hosta eth1 lan portd && on lan ip link set portd master br0 && plain lan portd && plain hosta eth1
 	on hosta ip addr add 10.99.0.2$((nth = nth + 1))/32 dev eth1
 	on hosta ip route replace $GW_PRIV/32 dev eth1 src 10.99.0.2$nth
-	host_up hosta --gateway $GW_PRIV --ports 8 --place $place || not_ok "hosta by eth1: $(cat $LAB/client-hosta.log)"
+	# shellcheck disable=SC2086
+	host_up hosta --gateway $GW_PRIV --ports 8 --place $place $charon || not_ok "hosta by eth1: $(cat $LAB/client-hosta.log)"
 	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
 	on hosta ip link del eth1
 	on hosta ip addr flush dev eth0
@@ -128,6 +132,26 @@ for place in host namespace; do
 	check "$place: and the host is what it was" diff - $LAB/after <<<"$before"
 	on hosta ip addr add $HOSTA/24 dev eth0 && back
 done
+
+# killed, and then it has another address: what was written for a charon goes with the leases, by down and by up
+# shellcheck disable=SC2086
+for how in down up; do
+	host_up hosta --ports 8 $charon || not_ok "hosta, before $how: $(cat $LAB/client-hosta.log)"
+	check_eq "a drop-in file" "$(ls $LAB/drop | wc -l)" 1
+	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	on hosta ip addr flush dev eth0
+	on hosta ip addr add 10.99.0.4$((nth = nth + 1))/24 dev eth0 && back
+	[ $how = down ] || host_up hosta --ports 8 || not_ok "hosta, another address: $(cat $LAB/client-hosta.log)"
+	check_eq "killed, another address, $how: no file of the old lease" "$([ $how = up ] || client hosta down; ls $LAB/drop)" ""
+done
+client hosta down
+# and after a power cut, of which not even a state file tells
+echo "# rsip-client --state-dir $LAB/client-hosta" >$LAB/drop/rsip-binding-1.conf
+host_up hosta --ports 8 --strongswan-dir $LAB/drop || not_ok "hosta, after a power cut: $(cat $LAB/client-hosta.log)"
+check_eq "after a power cut, up without strongSwan: no file of the old lease" "$(ls $LAB/drop)" ""
+client hosta down
+on hosta ip addr flush dev eth0
+on hosta ip addr add $HOSTA/24 dev eth0 && back
 
 # a service that is started before the network is
 on hosta ip addr flush dev eth0
