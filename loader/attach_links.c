@@ -57,25 +57,40 @@ static int make_links(struct rsip_attach *a, enum rsip_mode mode, int *fd)
 	return 0;
 }
 
+static int stop_collecting(struct rsip_attach *a, const char *name)
+{
+	for (int off = RSIP_OFFLOAD_GRO; off <= RSIP_OFFLOAD_LRO; off++) {
+		int err = rsip_undo_offload_off(&a->undo, name, (enum rsip_offload)off);
+
+		if (!err)
+			continue;
+		log_err("cannot switch %s off on %s, which generic XDP needs: %s (use "
+			"native mode or another interface)",
+			rsip_offload_name(off), name, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
 /*
- * Generic XDP runs after GRO and LRO: it would see packets longer than any MTU, and drop bulk TCP.
+ * Generic XDP runs after GRO and LRO: it would see packets longer than any MTU, and drop bulk TCP.  What a VLAN device gets, the
+ * device below it has put together.
  */
 static int prepare_generic(struct rsip_attach *a)
 {
-	for (uint32_t i = 0; i < a->cnt; i++) {
-		for (int off = RSIP_OFFLOAD_GRO; off <= RSIP_OFFLOAD_LRO; off++) {
-			int err = rsip_undo_offload_off(&a->undo, a->iface[i].name,
-							(enum rsip_offload)off);
+	char name[IF_NAMESIZE];
+	int err = 0;
 
-			if (!err)
-				continue;
-			log_err("cannot switch %s off on %s, which generic XDP needs: %s (use "
-				"native mode or another interface)",
-				rsip_offload_name(off), a->iface[i].name, strerror(-err));
-			return err;
+	for (uint32_t i = 0; i < a->cnt && !err; i++) {
+		uint32_t ifindex = a->iface[i].ifindex;
+
+		err = stop_collecting(a, a->iface[i].name);
+		while (!err && !rsip_netdev_below(ifindex, name)) {
+			err = stop_collecting(a, name);
+			ifindex = if_nametoindex(name);
 		}
 	}
-	return 0;
+	return err;
 }
 
 /* The programs for generic mode are loaded otherwise (object_constants.h): onto the same maps. */
