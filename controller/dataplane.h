@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "link.h"
 #include "rsip/maps.h"
 
 #define RSIP_PORTS_PER_BIND 255 /* RFC 3103 8.2: the number field is one byte */
@@ -117,8 +118,8 @@ struct rsip_dataplane_ops {
 	int (*iface_counters)(struct rsip_dataplane *dp, uint32_t iface, struct rsip_counters *sum);
 	/* Interfaces in use, at most max; returns how many. */
 	int (*ifaces)(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int max);
-	/* What an interface has become: its MAC address and MTU.  -ENODEV: it is none of ours. */
-	int (*iface_link)(struct rsip_dataplane *dp, uint32_t iface, const uint8_t mac[6], uint32_t mtu);
+	/* What an interface has become: its MAC address, a virtual router's on top of it, its MTU.  -ENODEV: it is none of ours. */
+	int (*iface_link)(struct rsip_dataplane *dp, uint32_t iface, const struct rsip_link *link);
 	int (*set_policy)(struct rsip_dataplane *dp, const struct rsip_policy *policy); /* route_gen is kept */
 	void (*routes_changed)(struct rsip_dataplane *dp); /* raises route_gen */
 	/* Do routes depend on more than the destination?  Then each packet asks the kernel. */

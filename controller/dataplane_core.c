@@ -200,16 +200,18 @@ int rsip_dataplane_iface(struct rsip_dataplane *dp, uint32_t index, struct rsip_
 }
 
 /* A packet that comes while the address is written finds neither: it goes to the kernel, as one for another machine. */
-static int op_iface_link(struct rsip_dataplane *dp, uint32_t iface, const uint8_t mac[6], uint32_t mtu)
+static int op_iface_link(struct rsip_dataplane *dp, uint32_t iface, const struct rsip_link *link)
 {
 	struct rsip_iface *rec;
 
 	if (!iface || iface >= RSIP_MAX_IFACES || !core(dp)->m.ifaces[iface].ifindex)
 		return -ENODEV;
 	rec = &core(dp)->m.ifaces[iface];
-	for (int i = 0; i < 6; i++)
-		__atomic_store_n(&rec->mac[i], mac[i], __ATOMIC_RELAXED);
-	__atomic_store_n(&rec->mtu, mtu, __ATOMIC_RELAXED);
+	for (int i = 0; i < 6; i++) {
+		__atomic_store_n(&rec->mac[i], link->mac[i], __ATOMIC_RELAXED);
+		__atomic_store_n(&rec->vmac[i], link->vmac[i], __ATOMIC_RELAXED);
+	}
+	__atomic_store_n(&rec->mtu, link->mtu, __ATOMIC_RELAXED);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "above.h"
 
 static int ask(int fd, struct ifreq *req, struct rsip_link *out)
 {
@@ -24,6 +25,7 @@ static int ask(int fd, struct ifreq *req, struct rsip_link *out)
 int rsip_link_read(uint32_t ifindex, struct rsip_link *out)
 {
 	struct ifreq req = { 0 };
+	struct rsip_above above;
 	int fd, err;
 
 	memset(out, 0, sizeof(*out));
@@ -34,5 +36,9 @@ int rsip_link_read(uint32_t ifindex, struct rsip_link *out)
 		return -errno;
 	err = ask(fd, &req, out);
 	close(fd);
+	if (!err)
+		err = rsip_above_read(ifindex, &above);
+	if (!err)
+		memcpy(out->vmac, above.vmac, sizeof(out->vmac));
 	return err;
 }

@@ -8,6 +8,7 @@
 struct rsip_link {
 	uint32_t mtu;
 	uint8_t mac[6]; /* 0: it has none (PPP, TUN) */
+	uint8_t vmac[6]; /* of a virtual router on top of it; 0: there is none */
 };
 
 /* Needs no privilege.  0, or negative errno: -ENODEV where it is gone. */

@@ -186,9 +186,17 @@ static void routes_are_stale(struct rsip_hops *nh)
 static void on_link(struct rsip_hops *nh, const struct nlmsghdr *msg)
 {
 	const struct ifinfomsg *link = mnl_nlmsg_get_payload(msg);
+	const struct nlattr *attr;
 
-	if (mnl_nlmsg_get_payload_len(msg) >= sizeof(*link))
-		nh->sink.link_changed(nh->sink.arg, (uint32_t)link->ifi_index);
+	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*link))
+		return;
+	nh->sink.link_changed(nh->sink.arg, (uint32_t)link->ifi_index);
+	/* a device on top of another (macvlan): what is below may take other frames from now on */
+	mnl_attr_for_each(attr, msg, sizeof(*link))
+	{
+		if (mnl_attr_get_type(attr) == IFLA_LINK && !mnl_attr_validate(attr, MNL_TYPE_U32))
+			nh->sink.link_changed(nh->sink.arg, mnl_attr_get_u32(attr));
+	}
 }
 
 static int on_event(const struct nlmsghdr *msg, void *arg)

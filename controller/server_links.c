@@ -39,17 +39,22 @@ static void compare(struct rsip_server *s, struct rsip_dp_iface *i)
 			NAME(i));
 	else if (err)
 		log_warn("cannot read interface %.*s: %s", NAME(i), strerror(-err));
-	if (err || (link.mtu == was.mtu && !memcmp(link.mac, was.mac, sizeof(was.mac))))
+	if (err || (link.mtu == was.mtu && !memcmp(link.mac, was.mac, sizeof(was.mac)) &&
+		    !memcmp(link.vmac, was.vmac, sizeof(was.vmac))))
 		return;
-	err = dp->ops->iface_link(dp, i->index, link.mac, link.mtu);
+	err = dp->ops->iface_link(dp, i->index, &link);
 	if (err) {
 		log_err("cannot tell the data plane what has become of interface %.*s: %s", NAME(i), strerror(-err));
 		return;
 	}
 	memcpy(i->rec.mac, link.mac, sizeof(link.mac));
+	memcpy(i->rec.vmac, link.vmac, sizeof(link.vmac));
 	i->rec.mtu = link.mtu;
 	if (memcmp(link.mac, was.mac, sizeof(was.mac)))
 		log_warn("the MAC address of interface %.*s has changed: the data plane follows", NAME(i));
+	if (memcmp(link.vmac, was.vmac, sizeof(was.vmac)))
+		log_info("a virtual router's device on top of interface %.*s has come, gone or changed: the data plane follows",
+			 NAME(i));
 	if (link.mtu != was.mtu)
 		mtu_changed(s, i, was.mtu);
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
+#include "above.h"
 #include "mnl.h"
 
 /* linux/netdev.h of 6.3 and later: the generic netlink family "netdev" */
@@ -24,64 +25,6 @@
 #define NETDEV_A_DEV_XDP_FEATURES 3
 
 /* ---- netlink ---------------------------------------------------- */
-
-/* What is on top of a device. */
-struct above {
-	uint32_t below;
-	bool vlan;
-	uint8_t vmac[6];
-};
-
-static void kind_seen(struct above *above, const char *kind, const struct nlattr *address)
-{
-	static const uint8_t vrrp[] = {0x00, 0x00, 0x5e, 0x00, 0x01};
-
-	if (!strcmp(kind, "vlan"))
-		above->vlan = true;
-	if (strcmp(kind, "macvlan") || !address || mnl_attr_get_payload_len(address) != sizeof(above->vmac) ||
-	    memcmp(mnl_attr_get_payload(address), vrrp, sizeof(vrrp)) != 0)
-		return;
-	memcpy(above->vmac, mnl_attr_get_payload(address), sizeof(above->vmac));
-}
-
-static int link_seen(const struct nlmsghdr *nlh, void *arg)
-{
-	const struct nlattr *attr, *info, *address = NULL;
-	struct above *above = arg;
-	const char *kind = "";
-	uint32_t below = 0;
-
-	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
-	{
-		if (mnl_attr_get_type(attr) == IFLA_LINK)
-			below = mnl_attr_get_u32(attr);
-		if (mnl_attr_get_type(attr) == IFLA_ADDRESS)
-			address = attr;
-		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
-			continue;
-		mnl_attr_for_each_nested(info, attr) if (mnl_attr_get_type(info) == IFLA_INFO_KIND) kind =
-			mnl_attr_get_str(info);
-	}
-	if (below == above->below)
-		kind_seen(above, kind, address);
-	return MNL_CB_OK;
-}
-
-static void read_above(struct rsip_netdev *dev)
-{
-	char buf[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct above above = {.below = dev->ifindex};
-	struct ifinfomsg *ifi;
-
-	nlh->nlmsg_type = RTM_GETLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	ifi->ifi_family = AF_UNSPEC;
-	rsip_mnl_ask(NETLINK_ROUTE, nlh, link_seen, &above);
-	dev->vlan_above = above.vlan;
-	memcpy(dev->vmac, above.vmac, sizeof(dev->vmac));
-}
 
 struct below {
 	uint32_t ifindex;
@@ -267,6 +210,7 @@ bool rsip_netdev_any_addr(uint32_t first, uint32_t last, __be32 *addr)
 int rsip_netdev_read(const char *name, struct rsip_netdev *dev)
 {
 	LIBBPF_OPTS(bpf_xdp_query_opts, query);
+	struct rsip_above above;
 	int err;
 
 	memset(dev, 0, sizeof(*dev));
@@ -279,7 +223,10 @@ int rsip_netdev_read(const char *name, struct rsip_netdev *dev)
 		err = read_addrs(dev);
 	if (err)
 		return err;
-	read_above(dev);
+	if (!rsip_above_read(dev->ifindex, &above)) {
+		dev->vlan_above = above.vlan;
+		memcpy(dev->vmac, above.vmac, sizeof(dev->vmac));
+	}
 	rsip_ethtool_driver(name, dev->driver, sizeof(dev->driver));
 	dev->rx_queues = rsip_ethtool_rx_queues(name);
 	for (int i = 0; i < RSIP_OFFLOADS; i++)

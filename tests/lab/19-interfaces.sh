@@ -78,6 +78,18 @@ check_eq "packets to these are taken, too: lost" "$(js 'd["lost"] + (d["received
 on gw ip link set priv1 mtu 1500
 check "the MTU rises again" wait_for 5 has_mtu $HOSTC 1480
 
+# A virtual router comes (keepalived's use_vmac) when all is attached, and goes.
+VMAC=00:00:5e:00:01:33
+lost_is() { [ "$(one hosta)" = "$1" ]; }
+on hosta ip neigh replace $GW_PRIV lladdr $VMAC dev eth0
+check_eq "nobody has the virtual router's MAC address: lost" "$(one hosta)" 1
+on gw ip link add link priv0 name vrrp0 address $VMAC type macvlan mode bridge && on gw ip link set vrrp0 up || not_ok "no macvlan"
+check "it comes: packets to its MAC address are taken" wait_for 5 lost_is 0
+on gw ip link del vrrp0
+check "it goes: they are not" wait_for 5 lost_is 1
+on hosta ip neigh del $GW_PRIV dev eth0
+check "those to the interface's own always" wait_for 5 lost_is 0
+
 HOST_GW=$GW_PRIV1 judge hostc other-interface priv1
 silent() { ! on peer "$PY" -c '
 import socket, sys

@@ -285,7 +285,7 @@ Test(engine_pmtu, an_interface_whose_mtu_changes_takes_its_hosts_along)
 {
 	uint32_t first = assigned(RSIP_TUNNEL_IPIP), second = assigned(RSIP_TUNNEL_GRE);
 	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
-	static const uint8_t mac[6] = { 2, 0, 0, 0, 2, 9 };
+	static const struct rsip_link link = { .mtu = 9000, .mac = { 2, 0, 0, 0, 2, 9 }, .vmac = { 0, 0, 0x5e, 0, 1, 51 } };
 
 	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 1, 1400), 0, "another interface");
 	cr_expect_eq(installed(first), 1480);
@@ -299,12 +299,13 @@ Test(engine_pmtu, an_interface_whose_mtu_changes_takes_its_hosts_along)
 	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 2, 9000), 0);
 	cr_expect_eq(rsip_lease_link_mtu(gw.lm, 2, 20), 0, "no room for a packet in the tunnel");
 
-	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 2, mac, 9000), 0);
+	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 2, &link), 0);
 	cr_assert_eq(gw.dp->ops->ifaces(gw.dp, iface, RSIP_MAX_IFACES), 2);
 	cr_expect_eq(iface[1].rec.mtu, 9000);
-	cr_expect_arr_eq(iface[1].rec.mac, mac, 6);
-	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 3, mac, 9000), -ENODEV);
-	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, RSIP_MAX_IFACES, mac, 9000), -ENODEV);
+	cr_expect_arr_eq(iface[1].rec.mac, link.mac, 6);
+	cr_expect_arr_eq(iface[1].rec.vmac, link.vmac, 6);
+	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, 3, &link), -ENODEV);
+	cr_expect_eq(gw.dp->ops->iface_link(gw.dp, RSIP_MAX_IFACES, &link), -ENODEV);
 }
 
 /* ---- hosts with IPv6 addresses: RFC 8201 -------------------------------------------------------------------------------- */
