@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The asking side of the control socket, and what people see of its answers. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -132,10 +134,29 @@ bool rsip_has_died(int result, const cJSON *answer)
 			   result == -EPROTO);
 }
 
+/* One that waits for the network has its lock, and no socket yet. */
+static bool is_waiting(const char *state_dir)
+{
+	char path[300];
+	bool locked;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/client.lock", state_dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	locked = flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+	close(fd);
+	return locked;
+}
+
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer)
 {
 	bool none = result == -ENOENT || result == -ECONNREFUSED;
 	const char *text = answer ? rsip_json_get_string(answer, "text", "?")
+			   : none && is_waiting(cli->set.state_dir)
+				   ? "a client has been started, but does not listen yet: it waits for the network (its log, or "
+				     "journalctl -u rsip-client, says for what)"
 			   : none ? "no client is running (start it with `rsip-client up`)"
 			   : rsip_has_died(result, NULL) ? "the client has ended while it was asked (its log says why)"
 							 : strerror(-result);

@@ -158,6 +158,7 @@ on hosta ip addr flush dev eth0
 start hosta client-hosta.log "$BIN/rsip-client" up --state-dir $LAB/client-hosta --foreground --ports 8
 service=$STARTED
 check "without an address a service waits" wait_for 5 grep -q "no default router.*waiting" $LAB/client-hosta.log
+check_eq "whoever asks it hears so" "$(client hosta status 2>&1 | grep -c 'does not listen yet: it waits for the network')" 1
 on hosta ip addr add $HOSTA/24 dev eth0 && back
 check "and goes on when there is one" wait_for 10 from $HOSTA eth0
 stop $service
