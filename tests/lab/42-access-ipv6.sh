@@ -65,8 +65,8 @@ try() { # TRANSPORT TUNNEL-TYPE MTU KIND [ADDRESS]
 	away "$what"
 }
 kind=bpf
-if on hosta ip link add t type ip6tnl mode ipip6 local $A6 remote $GW6 2>/dev/null; then
-	on hosta ip link del t
+if on hosta ip link add name try6 type ip6tnl mode ipip6 local $A6 remote $GW6 2>/dev/null; then
+	on hosta ip link del try6
 	kind=auto # the programs have their turn below
 fi
 try udp IP-IP 1460 $kind
