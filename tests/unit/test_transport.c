@@ -184,9 +184,16 @@ Test(transport, while_more_comes_than_can_be_served_the_kernel_drops_new_hosts)
 
 	t.receive = slow_echo;
 	late_crowd = 3;
-	crowd(RSIP_MSG_REGISTER_REQUEST, 70);
-	turn();
-	/* on a machine that is busy with others, too, some have waited for too long */
+	/*
+	 * On a machine that is busy with others, too, some have waited for too long; where all have that it is behind with,
+	 * nobody is heard meanwhile: once more.
+	 */
+	for (int i = 0; i < 20 && late_crowd; i++) {
+		registers = queries = 0;
+		t.stats.udp_stale = 0;
+		crowd(RSIP_MSG_REGISTER_REQUEST, 70);
+		turn();
+	}
 	heard = registers + queries + t.stats.udp_stale;
 	cr_assert_eq(heard, 73, "those that came before, and hosts that are there: %u", heard);
 	cr_assert_leq(registers, 70);
