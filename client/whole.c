@@ -16,6 +16,7 @@
 #include "log.h"
 
 #define AT_ONCE 64 /* packets: others wait, too */
+#define QUEUED_MAX 10000 /* packets: more than a socket's buffer holds */
 #define GRE_LEN 4
 #define BUF_LEN 65536
 
@@ -60,7 +61,7 @@ static int open_in(struct rsip_whole *w, const struct rsip_inet *local, int filt
 	if (setsockopt(w->in, SOL_SOCKET, SO_ATTACH_BPF, &filter, sizeof(filter)))
 		return -errno;
 	err = bind_to(w->in, local, w->cfg.nic);
-	while (!err && recv(w->in, w->buf, sizeof(w->buf), 0) >= 0)
+	for (int i = 0; i < QUEUED_MAX && !err && recv(w->in, w->buf, sizeof(w->buf), 0) >= 0; i++)
 		;
 	return err;
 }
