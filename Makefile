@@ -197,7 +197,7 @@ demo-soho demo-robo demo-roadwarrior: demo-%: deps
 FUZZ_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer -Iinclude -Ilib -Icontroller -Iclient -I$(O)/gen
 # of the host's program what needs neither the kernel nor an event loop
-FUZZ_CLIENT := $(addsuffix .c,$(addprefix client/,session registration answers leases messages authentic advice state locals portset demand charon))
+FUZZ_CLIENT := $(addsuffix .c,$(addprefix client/,session registration answers leases late messages authentic advice state locals portset demand charon))
 FUZZ_OBJS := $(patsubst %.c,$(O)/fuzz/obj/%.o,$(filter-out controller/main.c,$(call c_only,controller)) $(call c_only,lib) $(FUZZ_CLIENT))
 
 $(O)/fuzz/obj/%.o: %.c | $(SKELS)

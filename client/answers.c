@@ -174,6 +174,8 @@ void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, 
 		answered(s, &a, now);
 	else if (a.counter == 0)
 		of_its_own(s, &a, now);
+	else if (rsip_late_take(s, &a, now))
+		s->sink.changed(s->sink.ctx);
 	else
 		s->stats.ignored++;
 }

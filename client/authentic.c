@@ -66,7 +66,8 @@ bool rsip_session_is_genuine(struct rsip_session *s, const uint8_t *buf, size_t 
 		return true;
 	genuine = rsip_auth_find(buf, len, &auth) && auth.key_id == s->key.id;
 	if (genuine)
-		genuine = a->counter ? check_answer(s, buf, len) : check_unasked(s, &auth, buf, len);
+		genuine = a->counter ? check_answer(s, buf, len) || rsip_late_is_genuine(s, buf, len, a)
+				     : check_unasked(s, &auth, buf, len);
 	if (genuine)
 		a->auth_seq = auth.seq;
 	else

@@ -106,6 +106,7 @@ static void unanswered(struct rsip_session *s, uint64_t now)
 		rsip_lease_extend_later(lease, now);
 		break;
 	default:
+		rsip_late_expect(s, now);
 		rsip_lease_refused(s, lease, -ETIMEDOUT, now);
 	}
 	s->sink.changed(s->sink.ctx);

@@ -168,6 +168,15 @@ struct rsip_request {
 	uint8_t buf[RSIP_REQUEST_MAX];
 };
 
+/* An ASSIGN or LISTEN that was given up. */
+struct rsip_late {
+	uint32_t counter; /* 0: none */
+	uint8_t type;
+	uint8_t mac[RSIP_AUTH_MAC_LEN]; /* of it, where there is a key */
+	uint64_t until_ns;
+};
+#define RSIP_LATE_MAX 8
+
 struct rsip_session {
 	struct rsip_session_sink sink;
 	enum rsip_transport transport;
@@ -192,6 +201,8 @@ struct rsip_session {
 	uint64_t told_drop_ns; /* when the log last heard of packets that the gateway dropped */
 	unsigned int silent; /* requests in a row that nobody answered */
 	struct rsip_request req;
+	struct rsip_late late[RSIP_LATE_MAX];
+	unsigned int late_next;
 	struct rsip_query queries[RSIP_QUERIES_MAX];
 	struct rsip_lease leases[RSIP_LEASES_MAX];
 	struct {
@@ -308,6 +319,15 @@ void rsip_lease_extended(struct rsip_session *s, struct rsip_lease *lease, uint3
 void rsip_lease_lose(struct rsip_session *s, struct rsip_lease *lease, const char *why, bool again,
 		     uint64_t retry_ns);
 void rsip_lease_lose_all(struct rsip_session *s, const char *why, bool again, uint64_t retry_ns);
+
+/* ---- late.c: grants that nobody waits for any more ---- */
+
+/* The request on its way is given up; the gateway may grant it all the same. */
+void rsip_late_expect(struct rsip_session *s, uint64_t now_ns);
+/* Does it prove that the gateway answers such a request? */
+bool rsip_late_is_genuine(struct rsip_session *s, const uint8_t *buf, size_t len, const struct rsip_answer *a);
+/* If this grants one, it is given back; else false. */
+bool rsip_late_take(struct rsip_session *s, const struct rsip_answer *a, uint64_t now_ns);
 
 /* ---- messages.c: between the session and the wire ---- */
 

@@ -208,3 +208,32 @@ Test(client_auth, two_sessions_with_one_key_count_together)
 	cr_expect_eq(first.auth_sent, 90002, "the first goes on above it");
 	cr_expect_eq(s.auth_sent, own);
 }
+
+Test(client_auth, a_late_grant_must_prove_itself_too)
+{
+	struct rsip_message m;
+	uint8_t buf[2048];
+	uint64_t seq;
+	int len;
+
+	registered();
+	cr_assert_eq(last.type, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP);
+	m = grant_of(PUB_1, 600);
+	rsip_auth_add(&m, key.id, 2);
+	len = rsip_encode(&m, buf, sizeof(buf));
+	rsip_auth_sign(&key, RSIP_AUTH_FROM_GATEWAY, request + request_len - RSIP_AUTH_MAC_LEN, buf, len);
+	seq = sent_seq();
+	while (!s.stats.timeouts) {
+		now = rsip_session_due(&s);
+		tick();
+	}
+	buf[len - 1] ^= 1;
+	rsip_session_input(&s, buf, len, now);
+	cr_expect_eq(s.stats.unproven, 1);
+	buf[len - 1] ^= 1;
+	rsip_session_input(&s, buf, len, now);
+	tick();
+	cr_expect_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	cr_expect_eq(last.bind_id, BIND);
+	cr_expect_gt(sent_seq(), seq);
+}

@@ -312,3 +312,74 @@ Test(session, each_address_is_listed_once_and_only_while_it_is_held)
 	}
 	cr_assert_eq(rsip_session_addrs(&s, addrs), RSIP_LEASES_MAX);
 }
+
+/* A request that was given up after seven tries; its number. */
+static uint32_t given_up(void)
+{
+	uint32_t counter;
+
+	want_ports();
+	tick();
+	counter = last.counter;
+	cr_assert_eq(last.type, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP);
+	while (!s.stats.timeouts) {
+		now = rsip_session_due(&s);
+		tick();
+	}
+	s.leases[1].state = RSIP_LEASE_NONE; /* as after `rsip-client lease`: asked once */
+	return counter;
+}
+
+static struct rsip_message late_grant(uint32_t counter)
+{
+	struct rsip_message m;
+
+	last.type = RSIP_MSG_ASSIGN_REQUEST_RSAP_IP;
+	m = grant_of(PUB_1, 600);
+	m.counter = counter;
+	m.bind_id = BIND + 1;
+	return m;
+}
+
+/* A slow gateway grants what we no longer wait for: it would keep it for nobody. */
+Test(session, a_grant_that_comes_too_late_is_given_back, .init = leased)
+{
+	struct rsip_message m = late_grant(given_up());
+
+	sent = granted = 0;
+	now += 5 * S;
+	deliver(&m);
+	cr_assert_eq(granted, 0);
+	cr_assert_eq(sent, 1);
+	cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	cr_assert_eq(last.bind_id, BIND + 1);
+	m = from_gateway(RSIP_MSG_FREE_RESPONSE, last.counter);
+	m.bind_id = BIND + 1;
+	m.has |= RSIP_HAS_BIND_ID;
+	deliver(&m);
+	cr_assert_null(rsip_lease_find(&s, BIND + 1));
+	cr_assert_eq(lost, 0, "the other lease goes on");
+	m = late_grant(m.counter - 1);
+	sent = 0;
+	deliver(&m);
+	cr_assert_eq(sent, 0, "a copy of it is none");
+}
+
+Test(session, what_only_looks_like_a_late_grant_is_ignored, .init = leased)
+{
+	uint32_t counter = given_up();
+	struct rsip_message other = late_grant(counter), held = late_grant(counter), number = late_grant(counter + 7),
+			    old = late_grant(counter);
+
+	sent = 0;
+	other.client_id++;
+	deliver(&other);
+	held.bind_id = BIND;
+	deliver(&held);
+	deliver(&number);
+	now += 60 * S;
+	deliver(&old);
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		cr_assert_neq(s.leases[i].state, RSIP_LEASE_FREEING);
+	cr_assert_neq(last.type, RSIP_MSG_FREE_REQUEST);
+}
