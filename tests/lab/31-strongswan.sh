@@ -146,7 +146,7 @@ none() { [ "$(client hostb status --json | js '"strongswan" in d, [b for b in d[
 refused() { # FOLDER WHY
 	check_eq "$2: refused, with what to do" "$(strongswan hostb --strongswan-dir "$1" 2>&1 |
 		grep -c "cannot write $1/rsip-binding-[0-9]*.conf: $2: is strongSwan installed")" 1
-	check "$2: nothing stays" wait_for 5 none
+	check "$2: nothing stays" wait_for 20 none
 }
 refused $LAB/nowhere "No such file or directory"
 mkdir $LAB/drop-ro && mount -t tmpfs -o ro tmpfs $LAB/drop-ro
@@ -155,7 +155,7 @@ mount -o remount,rw $LAB/drop-ro
 check "host B, again in a folder of its own" strongswan hostb --strongswan-dir $LAB/drop-ro --strongswan-vici $LAB/no-charon
 mount -o remount,ro $LAB/drop-ro
 strongswan hostb --off
-check "a file that cannot be removed with its lease: the log says what that means" wait_for 5 \
+check "a file that cannot be removed with its lease: the log says what that means" wait_for 20 \
 	grep -q "cannot remove $LAB/drop-ro/.*: its SPIs and ports are not this host's any more" $LAB/client-hostb/client.log
 mount -o remount,rw $LAB/drop-ro
 check "the next one removes it" eval 'strongswan hostb --strongswan-dir $LAB/drop-ro --strongswan-vici $LAB/no-charon &&

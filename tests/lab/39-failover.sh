@@ -24,7 +24,7 @@ first_up() { # TRANSPORT
 }
 machine_gone() { # TRANSPORT
 	away down
-	check "$1: the machine is gone: the second gateway takes over" wait_for 30 serves $GW2_PRIV $POOL2
+	check "$1: the machine is gone: the second gateway takes over" wait_for 60 serves $GW2_PRIV $POOL2
 	check_eq "programs keep their namespace" "$(stat -L -c %i $LAB/client-hosta/netns)" "$holder"
 	check "status says why the first was left" eval 'client hosta status | grep -q "^  $GW_PRIV: left .* does not answer"'
 	check_eq "the second gateway has the one binding" "$(bindings2 | wc -l)" 1
@@ -51,7 +51,7 @@ check "and packets go on" works
 rsipd_start
 machine_gone udp
 away2 down
-check "the second is gone, too: back to the first" wait_for 30 serves $GW_PRIV $POOL
+check "the second is gone, too: back to the first" wait_for 60 serves $GW_PRIV $POOL
 away2 up
 rest
 first_up tcp

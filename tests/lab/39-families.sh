@@ -46,13 +46,13 @@ there_and_back() { # TRANSPORT TUNNEL-TYPE MTU MTU-OVER-IPV6
 	check_eq "$what: MTU of the programs' interface" "$(seen_mtu)" "$3"
 	inode=$(holder)
 	away down
-	check "$what: its machine is gone: at the IPv6 gateway" wait_for 30 serves $GW6 $POOL2
+	check "$what: its machine is gone: at the IPv6 gateway" wait_for 60 serves $GW6 $POOL2
 	check_eq "$what: MTU, and the same namespace" "$(seen_mtu) $(holder)" "$4 $inode"
 	check_eq "$what: the binding of an IPv6 host" "$(ctl2 --json bindings | js '[b["host"] for b in d["bindings"]]')" "['$HOST6']"
 	away up
 	[ "$1" = udp ] || [ "${LONG:-}" = 1 ] || { client hosta down; clean; return; }
 	away6 down
-	check "$what: that one is gone: at the IPv4 gateway again" wait_for 30 serves $GW_PRIV $POOL
+	check "$what: that one is gone: at the IPv4 gateway again" wait_for 60 serves $GW_PRIV $POOL
 	check_eq "$what: MTU, and the same namespace" "$(seen_mtu) $(holder)" "$3 $inode"
 	away6 up
 	check "$what: down" client hosta down
@@ -64,15 +64,15 @@ there_and_back tcp GRE 1476 1456
 # killed while at the second: goes on there, with what it had, whichever gateway is named first
 host_up hosta --gateway "$GW_PRIV,$GW6" --ports 8 || not_ok "hosta: $(cat $LAB/client-hosta.log)"
 check "the operator moves it to the IPv6 gateway" client hosta move $GW6
-check "which serves it" wait_for 10 serves $GW6 $POOL2
-check "and the first has everything back" wait_for 5 eval '[ -z "$(bindings)" ]'
+check "which serves it" wait_for 60 serves $GW6 $POOL2
+check "and the first has everything back" wait_for 20 eval '[ -z "$(bindings)" ]'
 had=$(bindings2)
 pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
 host_up hosta --gateway "$GW_PRIV,$GW6" --ports 8 || not_ok "hosta again: $(cat $LAB/client-hosta.log)"
 check "killed and started: it goes on where it was" serves $GW6 $POOL2
 check_eq "with the same binding" "$(bindings2)" "$had"
-check "and moves back" eval 'client hosta move $GW_PRIV && wait_for 10 serves $GW_PRIV $POOL'
+check "and moves back" eval 'client hosta move $GW_PRIV && wait_for 60 serves $GW_PRIV $POOL'
 check "down" client hosta down
 left() { bindings; bindings2; on hosta ip -br link | grep rsip; on hosta tc qdisc show | grep clsact; }
-check "nothing is left, there or here" wait_for 5 eval '[ -z "$(left)" ]'
+check "nothing is left, there or here" wait_for 20 eval '[ -z "$(left)" ]'
 lab_end

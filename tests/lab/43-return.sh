@@ -40,7 +40,7 @@ chmod 600 $LAB/key.json
 serve peer $LAB
 host_up hosta --config $LAB/key.json --gateway $GW_PRIV,$GW2_PRIV --ports 8 --query-every 1 --return-after 2 || not_ok "hosta: $(cat $LAB/client-hosta.log)"
 away down
-check "the first gateway is gone: at the second" wait_for 30 serves $GW2_PRIV $POOL2
+check "the first gateway is gone: at the second" wait_for 60 serves $GW2_PRIV $POOL2
 started_inside hosta held.log "$PY" -c "
 import socket, time
 s = socket.create_connection(('$PEER', 80))
@@ -52,20 +52,20 @@ answers_for() { [ "$(client hosta status --json | js "max(g.get('answers-for', 0
 check "it answers again for longer than it must, and nothing was sent for 10 s" wait_for 60 answers_for 12
 check_eq "but a connection is open: it stays" "$(used)" $GW2_PRIV
 check "status says so" eval 'client hosta status | grep -q "^  $GW_PRIV: left .*; answers again for .* s: back there after 2 s"'
-check "asking leaves nothing there" wait_for 5 eval '[ "$(ctl --json clients | js "len(d[\"clients\"])")" = 0 ]' # it may be at it
+check "asking leaves nothing there" wait_for 20 eval '[ "$(ctl --json clients | js "len(d[\"clients\"])")" = 0 ]' # it may be at it
 kill "$held"
-check "the connection ends: back to the first" wait_for 30 serves $GW_PRIV $POOL
+check "the connection ends: back to the first" wait_for 60 serves $GW_PRIV $POOL
 given_back() { [ -z "$(bindings2)" ] && [ "$(ctl2 --json clients | js 'len(d["clients"])')" = 0 ]; }
-check "and the second has everything back" wait_for 5 given_back
+check "and the second has everything back" wait_for 20 given_back
 fds() { ls "/proc/$(pgrep -f "rsip-client up .*--state-dir $LAB/client-hosta")/fd" | wc -l; }
 before=$(fds)
 client hosta move $GW2_PRIV
-check "the operator moves it" wait_for 10 serves $GW2_PRIV $POOL2
+check "the operator moves it" wait_for 60 serves $GW2_PRIV $POOL2
 client hosta move
-check "and back" wait_for 10 serves $GW_PRIV $POOL
+check "and back" wait_for 60 serves $GW_PRIV $POOL
 check "to what is no gateway of its: not" eval '! client hosta move 10.1.2.3 2>$LAB/move.log && grep -q "not one of" $LAB/move.log'
-check "each time all is given back" wait_for 5 given_back
-check "and the client has no more descriptors than before" wait_for 5 eval '[ "$(fds)" -le "$before" ]'
+check "each time all is given back" wait_for 20 given_back
+check "and the client has no more descriptors than before" wait_for 20 eval '[ "$(fds)" -le "$before" ]'
 client hosta down
 check_eq "no binding is left at either" "$(bindings; bindings2)" ""
 lab_end
