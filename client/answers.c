@@ -10,6 +10,13 @@ static uint8_t answer_type(uint8_t request)
 	return request + 1; /* so numbered throughout RFC 3103 Appendix B and RFC 3104 Appendix C */
 }
 
+/* The gateway's own FREE may have come before it answered ours: then the slot is free, or wanted again. */
+static void freed(struct rsip_session *s, struct rsip_lease *lease, uint64_t now)
+{
+	if (lease->state == RSIP_LEASE_FREEING)
+		rsip_lease_freed(s, lease, now);
+}
+
 static void refused(struct rsip_session *s, const struct rsip_request *r,
 		    const struct rsip_answer *a, uint64_t now)
 {
@@ -22,7 +29,7 @@ static void refused(struct rsip_session *s, const struct rsip_request *r,
 		rsip_registration_out_of_step(s, now);
 		return;
 	case RSIP_ERR_BAD_BIND_ID:
-		if (lease && r->type != RSIP_MSG_FREE_REQUEST) {
+		if (r->type == RSIP_MSG_EXTEND_REQUEST) {
 			rsip_lease_lose(s, lease, "the gateway does not know it any more", true,
 					now);
 			return;
@@ -48,7 +55,7 @@ static void refused(struct rsip_session *s, const struct rsip_request *r,
 		break;
 	case RSIP_MSG_FREE_REQUEST: /* 306: it is free; what else it says, asking again does not
 				       help */
-		rsip_lease_freed(s, lease, now);
+		freed(s, lease, now);
 		break;
 	case RSIP_MSG_EXTEND_REQUEST:
 		rsip_lease_extend_later(lease, now);
@@ -59,6 +66,15 @@ static void refused(struct rsip_session *s, const struct rsip_request *r,
 	default:
 		rsip_lease_refused(s, lease, a->error, now);
 	}
+}
+
+/* Does the gateway know the registration that it gave us? */
+static void count_fruitless(struct rsip_session *s, const struct rsip_request *r, const struct rsip_answer *a)
+{
+	if (r->type == RSIP_MSG_REGISTER_REQUEST)
+		s->fruitless++;
+	else if (r->type != RSIP_MSG_DE_REGISTER_REQUEST && a->error != RSIP_ERR_REGISTER_FIRST && a->error != RSIP_ERR_BAD_CLIENT_ID)
+		s->fruitless = 0;
 }
 
 static bool is_over(const struct rsip_answer *a, uint64_t since, uint64_t now)
@@ -73,6 +89,7 @@ static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64
 	uint64_t since = r->first_ns; /* the gateway may have counted from the first copy */
 
 	s->silent = 0;
+	count_fruitless(s, r, a);
 	if (r->type == RSIP_MSG_DE_REGISTER_REQUEST)
 		rsip_registration_ended(s, "de-registered", now);
 	else if (s->state == RSIP_SESSION_ENDING)
@@ -88,7 +105,7 @@ static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64
 	else if (r->type == RSIP_MSG_EXTEND_REQUEST)
 		rsip_lease_extended(s, lease, a->understood ? a->lease_s : 1, since);
 	else if (r->type == RSIP_MSG_FREE_REQUEST)
-		rsip_lease_freed(s, lease, now);
+		freed(s, lease, now);
 	else if (r->type == RSIP_MSG_QUERY_REQUEST)
 		rsip_query_done(s, r->query, a->understood ? a : NULL, a->understood ? 0 : -EPROTO);
 	else if (is_over(a, since, now)) /* it waited while the machine slept */

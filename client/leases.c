@@ -272,16 +272,15 @@ static void prefer_the_same(struct rsip_lease *lease)
 void rsip_lease_lose(struct rsip_session *s, struct rsip_lease *lease, const char *why, bool again,
 		     uint64_t retry_ns)
 {
-	bool used = lease->state == RSIP_LEASE_HELD;
-
 	if (lease->state == RSIP_LEASE_FREEING) {
 		rsip_lease_freed(s, lease, retry_ns);
 		return;
 	}
+	if (lease->state != RSIP_LEASE_HELD) /* lost already */
+		return;
 	lease->state = again ? RSIP_LEASE_WANTED : RSIP_LEASE_NONE;
 	lease->act_ns = retry_ns;
-	if (used)
-		s->sink.lost(s->sink.ctx, lease, why);
+	s->sink.lost(s->sink.ctx, lease, why);
 	if (again)
 		prefer_the_same(lease);
 	lease->bind_id = 0;

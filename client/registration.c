@@ -4,6 +4,8 @@
 #include "log.h"
 #include "session.h"
 
+#define RSIP_FRUITLESS_MAX 4
+
 uint64_t rsip_session_some_of(struct rsip_session *s, uint32_t seconds)
 {
 	return seconds * RSIP_NS_PER_S / 2 +
@@ -37,11 +39,24 @@ void rsip_registration_lose(struct rsip_session *s, const char *why, uint64_t re
 	s->sink.changed(s->sink.ctx);
 }
 
+/*
+ * At once, as a rule.  But where two hosts have one address, or ours changes on the way, one registration undoes the other:
+ * then not at the speed of the network.
+ */
+static uint64_t register_again_ns(struct rsip_session *s, uint64_t now)
+{
+	unsigned int doublings = s->fruitless - RSIP_FRUITLESS_MAX;
+
+	if (s->fruitless < RSIP_FRUITLESS_MAX)
+		return now;
+	return now + rsip_session_some_of(s, doublings < 5 ? RSIP_BACKOFF_FIRST_S << doublings : RSIP_BACKOFF_MAX_S);
+}
+
 void rsip_registration_out_of_step(struct rsip_session *s, uint64_t now)
 {
 	s->stale_id =
 		s->client_id; /* 10.2.2: one DE-REGISTER with the old ID, whatever the answer */
-	rsip_registration_lose(s, "the gateway has lost our registration", now);
+	rsip_registration_lose(s, "the gateway has lost our registration", register_again_ns(s, now));
 }
 
 void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
@@ -83,6 +98,7 @@ void rsip_registration_found(struct rsip_session *s, const struct rsip_answer *a
 	s->client_id = 0;
 	s->stale_id = a->client_id;
 	s->state = RSIP_SESSION_DOWN;
+	s->act_ns = register_again_ns(s, now);
 }
 
 /* What another gateway cannot know: addresses, ports and SPIs that the first one chose. */
@@ -110,7 +126,7 @@ void rsip_session_move(struct rsip_session *s, const struct rsip_inet *local, co
 	s->local = *local;
 	s->gateway = *gateway;
 	s->stale_id = 0;
-	s->silent = 0;
+	s->silent = s->fruitless = 0;
 	s->auth_seen = 0; /* each gateway counts for itself */
 	s->resynced = s->told_plain = false;
 	s->local_policy = s->remote_policy = s->tunnels = s->methods = 0;

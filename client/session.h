@@ -200,6 +200,7 @@ struct rsip_session {
 	bool told_plain;	       /* the log knows that somebody answers without proof */
 	uint64_t told_drop_ns; /* when the log last heard of packets that the gateway dropped */
 	unsigned int silent; /* requests in a row that nobody answered */
+	unsigned int fruitless; /* registrations in a row that the gateway then did not know */
 	struct rsip_request req;
 	struct rsip_late late[RSIP_LATE_MAX];
 	unsigned int late_next;

@@ -67,6 +67,57 @@ Test(answers, a_binding_that_the_gateway_does_not_know_is_free, .init = leased)
 	cr_assert_eq(lost, 1);
 }
 
+/* The gateway takes back what we are giving back: the wish behind it stays, whatever our own FREE is answered. */
+Test(answers, a_free_that_crosses_the_gateways_loses_no_wish, .init = begin)
+{
+	struct rsip_message m;
+
+	refuse_use = -EADDRINUSE;
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	m = grant_of(PUB_1, 600);
+	deliver(&m);
+	cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	m = from_gateway(RSIP_MSG_FREE_RESPONSE, 0);
+	m.bind_id = BIND;
+	m.has |= RSIP_HAS_BIND_ID;
+	deliver(&m);
+	cr_assert_eq(s.leases[0].state, RSIP_LEASE_WANTED);
+	answer_error(RSIP_ERR_BAD_BIND_ID, CLIENT);
+	cr_assert(!s.req.active);
+	cr_assert_eq(s.leases[0].state, RSIP_LEASE_WANTED, "it is still wanted");
+	refuse_use = 0;
+}
+
+/* The same of an EXTEND: what is preferred was noted when the binding went. */
+Test(answers, an_extend_that_crosses_the_gateways_free_keeps_the_preference, .init = extending)
+{
+	struct rsip_message m = from_gateway(RSIP_MSG_FREE_RESPONSE, 0);
+	uint64_t due;
+
+	m.bind_id = BIND;
+	m.has |= RSIP_HAS_BIND_ID;
+	deliver(&m);
+	due = s.leases[0].act_ns;
+	answer_error(RSIP_ERR_BAD_BIND_ID, CLIENT);
+	cr_assert_eq(s.leases[0].state, RSIP_LEASE_WANTED);
+	cr_assert_eq(s.leases[0].want.addr, PUB_1);
+	cr_assert_eq(s.leases[0].act_ns, due, "no sooner than it was to be");
+}
+
+/* 306 is about a binding; to who asks for one it is a refusal as any other. */
+Test(answers, a_request_for_a_binding_that_is_called_unknown_is_not_repeated_at_once, .init = begin)
+{
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	answer_error(RSIP_ERR_BAD_BIND_ID, CLIENT);
+	cr_assert(!s.req.active);
+	cr_assert_eq(failed, 1);
+	cr_assert_geq(s.leases[0].act_ns, now + 10 * S);
+}
+
 Test(answers, a_wish_of_one_time_ends_with_its_refusal, .init = leased)
 {
 	const struct rsip_want want = {.method = RSIP_METHOD_RSAP_IP, .ports = 4};

@@ -59,6 +59,30 @@ Test(session, after_301_one_de_register_then_all_anew_with_the_same_wish, .init 
 	cr_assert_eq(last.local_ports.form, RSIP_FORM_ANY);
 }
 
+/* Two hosts with one address, or an address that changes on the way: each undoes the other's registration. */
+Test(session, registrations_that_come_to_nothing_are_not_repeated_at_the_speed_of_the_network, .init = begin)
+{
+	unsigned int registered = 0;
+
+	want_ports();
+	for (int i = 0; i < 100; i++) { /* answers come at once */
+		tick();
+		if (!s.req.active)
+			break;
+		if (last.type == RSIP_MSG_REGISTER_REQUEST) {
+			registered++;
+			answer_register(CLIENT + registered);
+		} else {
+			answer_error(RSIP_ERR_REGISTER_FIRST, last.client_id);
+		}
+	}
+	cr_assert_leq(registered, 6, "%u times", registered);
+	cr_assert_geq(rsip_session_due(&s), now + S);
+	now = rsip_session_due(&s);
+	tick();
+	cr_assert(s.req.active, "but it goes on");
+}
+
 Test(session, after_302_the_forgotten_registration_is_ended, .init = begin)
 {
 	struct rsip_message m;
