@@ -132,8 +132,8 @@ static __always_inline void rsip_capture_end(const struct rsip_walk *walk, int a
 
 	if (!c || !c->wanted)
 		return;
-	if (rsip_behind_xdp && res >= 0 && res <= RSIP_PASS_LAST && !walk->slow)
-		return; /* XDP has shown it */
+	if (res >= 0 && res <= RSIP_PASS_LAST && rsip_xdp_has_seen(walk))
+		return; /* and shown it */
 	if (res == RSIP_PASS_TC)
 		return; /* the TC program behind will show it */
 	if (rsip_cap_bind && c->in.bind[0] != rsip_cap_bind && c->in.bind[1] != rsip_cap_bind)

@@ -3,6 +3,12 @@
 #ifndef RSIP_BPF_VERDICT_H
 #define RSIP_BPF_VERDICT_H
 
+/* XDP was before us: not on the slow path's device, nor on a PPP interface, the only one without Ethernet header beside XDP. */
+static __always_inline bool rsip_xdp_has_seen(const struct rsip_walk *walk)
+{
+	return rsip_behind_xdp && walk->l2 && !walk->slow;
+}
+
 #include "capture.h"
 
 /*
@@ -126,8 +132,8 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 	}
 	if (res == RSIP_ANSWER_ERROR)
 		rsip_count_drop(c, walk->why);
-	if (rsip_behind_xdp && res <= RSIP_PASS_LAST && !walk->slow)
-		return action; /* XDP has counted it */
+	if (res <= RSIP_PASS_LAST && rsip_xdp_has_seen(walk))
+		return action; /* and counted it */
 	rsip_count_end(walk, c, res);
 	if (res != RSIP_ANSWER_ERROR && res != RSIP_PASS_TC)
 		rsip_count_binding(walk);
