@@ -5,9 +5,11 @@
   udpseq.py echo PORT [COUNT_FILE]           sends each datagram back to where it came from
   udpseq.py run DST PORT RATE COUNT [BIND [SIZE]]
       COUNT datagrams at RATE a second (COUNT 0: until SIGTERM), from port BIND (0: any), of SIZE bytes (208); waits for the
-      last echoes; prints "ready", then a JSON object: sent received lost doubled gap_ms sport
+      last echoes; prints "ready", then a JSON object: sent received lost doubled gap_ms sport refused
+      (errors of the kernel that took a datagram in sending; such a one is sent, and lost)
 """
 import collections
+import errno
 import json
 import os
 import select
@@ -47,6 +49,7 @@ def run(dst, port, rate, total, bind=0, size=208):
         sock.bind(("", bind))
     sock.setblocking(False)
     pad, sent, seen, doubled, gap = b"x" * (size - 8), 0, set(), 0, 0.0
+    refused = []
     start = last_echo = time.monotonic()
     end, waiting = None, collections.deque()
     while end is None or (time.monotonic() < end and len(seen) < sent):
@@ -59,7 +62,10 @@ def run(dst, port, rate, total, bind=0, size=208):
                 sock.sendto(struct.pack("!Q", sent) + pad, (dst, port))
             except BlockingIOError:  # what it sent before has not left yet
                 break
-            waiting.append((sent, now))
+            except OSError as e:  # no SA that it could go into, at this moment
+                refused.append(errno.errorcode.get(e.errno, str(e)))
+            else:
+                waiting.append((sent, now))
             sent += 1
             if sent == 1:
                 print("ready", flush=True)
@@ -76,7 +82,7 @@ def run(dst, port, rate, total, bind=0, size=208):
         except BlockingIOError:
             pass
     print(json.dumps({"sent": sent, "received": len(seen), "lost": sent - len(seen), "doubled": doubled,
-                      "gap_ms": round(gap * 1000, 1), "sport": sock.getsockname()[1]}))
+                      "gap_ms": round(gap * 1000, 1), "sport": sock.getsockname()[1], "refused": refused}))
 
 
 if sys.argv[1] == "echo":

@@ -27,12 +27,13 @@ stream_start() {
 }
 # count_of KEY FILE: of udpseq.py's report; without one, too much
 count_of() { grep -o "\"$1\": [0-9]*" "$2" | grep -o '[0-9]*$' || echo 999999; }
-# stream_end: LOST is how many datagrams were lost or came twice
+# stream_end: LOST is how many datagrams were lost or came twice; 1 and a message where a sender has not said it
 stream_end() {
 	local h
 	# shellcheck disable=SC2086
 	stop $streams
 	LOST=0
+	for h in $HOSTS; do grep -q '"lost"' "$LAB/stream-$h" || { echo "$h's sender ended without a report: $(tail -n 1 "$LAB/stream-$h")"; LOST=999999; return 1; }; done
 	for h in $HOSTS; do LOST=$((LOST + $(count_of lost "$LAB/stream-$h") + $(count_of doubled "$LAB/stream-$h"))); done
 }
 RATE=$([ "${RSIP_VM:-}" = 1 ] && echo 5 || echo 50) # datagrams a second: an emulated CPU has other things to do
@@ -54,7 +55,7 @@ lossless() {
 	[ "$IKE" = 2 ] || before=$(refused)
 	stream_start || return 1
 	"$@" || rc=$?
-	stream_end
+	stream_end || return 1
 	[ $rc = 0 ] || return 1
 	if [ "$IKE" = 1 ]; then
 		before=$(($(refused) - before))
