@@ -7,6 +7,7 @@
 
 #define RSIP_TC_UNSPEC (-1)
 #define RSIP_TC_SHOT 2
+#define RSIP_TC_STOLEN 4
 #define RSIP_TC_REDIRECT 7
 
 #define RSIP_CTX_IS_XDP false

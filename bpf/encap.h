@@ -144,7 +144,8 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 /* Over which access network does the packet come, over which does it go: RSIP_FROM_IP6, RSIP_TO_IP6.  host: 0 for none. */
 static __always_inline __u32 rsip_over_ip6(const struct rsip_walk *walk, __be32 host)
 {
-	return (RSIP_HOST6_IS(walk->tunnel_src) ? RSIP_FROM_IP6 : 0) | (RSIP_HOST6_IS(host) ? RSIP_TO_IP6 : 0);
+	/* what the slow path brings has been made IPv4 before */
+	return (RSIP_HOST6_IS(walk->tunnel_src) && !walk->slow ? RSIP_FROM_IP6 : 0) | (RSIP_HOST6_IS(host) ? RSIP_TO_IP6 : 0);
 }
 
 /*

@@ -70,6 +70,8 @@ RSIP_HASH(rsip_ident_ring, __u32, struct rsip_ident_ring, 1024);
 RSIP_ARRAY(rsip_counters, struct rsip_counters, RSIP_MAX_IFACES);
 /* Whose is the packet that the kernel fragments right now?  packets. */
 RSIP_ARRAY(rsip_frags, struct rsip_frag, 1);
+/* What is there of the tunnel packet whose fragments come right now?  packets. */
+RSIP_ARRAY(rsip_gather, struct rsip_gather, 1);
 /* How many ICMP errors may we still make?  packets. */
 RSIP_ARRAY(rsip_icmp_rate, struct rsip_bucket, 1);
 /* Route and neighbour of a public destination, a cache for each CPU.  packets. */

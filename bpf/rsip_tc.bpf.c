@@ -14,6 +14,7 @@
 #include "maps.h"
 #include "ctx_tc.h"
 #include "walk.h"
+#include "gather.h"
 
 SEC("tc")
 int rsip_tc_pub(struct __sk_buff *ctx)
@@ -65,17 +66,22 @@ int rsip_tc_slow(struct __sk_buff *ctx)
 {
 	struct rsip_walk walk = { .ctx = ctx, .l2 = RSIP_ETH_LEN, .slow = true };
 	__u32 mark = ctx->mark;
-	int res = RSIP_PASS;
+	int res = RSIP_PASS, gathered = 0;
 
 	walk.iface = rsip_iface_find(ctx->ingress_ifindex);
 	walk.row = rsip_iface_find(ctx->ifindex);
 	walk.forwarded = mark == RSIP_MARK_POOL;
 	ctx->mark = 0;
+	rsip_ctx_pull(ctx);
+	if (mark == RSIP_MARK_TUNNEL)
+		gathered = rsip_gather_add(ctx, walk.l2);
+	if (gathered == RSIP_GATHER_HELD)
+		return RSIP_TC_STOLEN; /* the kernel goes on with the next piece: after a drop it would not */
 	rsip_walk_start(&walk);
 	if (mark == RSIP_MARK_POOL)
 		res = rsip_inbound(&walk);
 	else if (mark == RSIP_MARK_TUNNEL)
-		res = rsip_outbound(&walk);
+		res = gathered ? gathered : rsip_outbound(&walk);
 	if (res == RSIP_PASS && walk.mark != RSIP_MARK_KERNEL)
 		res = -RSIP_DROP_STRAY;
 	return rsip_verdict(&walk, res);

@@ -56,6 +56,7 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		{"rsip_counters", c->cpus * (uint64_t)RSIP_MAX_IFACES},
 		{"rsip_nexthops", c->cpus * (uint64_t)RSIP_NEXTHOPS},
 		{"rsip_frags", c->cpus},
+		{"rsip_gather", c->cpus},
 		{"rsip_icmp_rate", c->cpus},
 		{"rsip_scratch", c->cpus},
 		{"rsip_cookies", max_cookies},

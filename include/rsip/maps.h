@@ -11,7 +11,7 @@
  *            rsip_hosts6 rsip_host6_tab; mac and mtu in rsip_ifaces, when a device changes after attach
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
- *            rsip_icmp_rate rsip_scratch
+ *            rsip_gather rsip_icmp_rate rsip_scratch
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -35,7 +35,7 @@
 #define RSIP_SWAP32(word) (word)
 #endif
 
-#define RSIP_LAYOUT_VERSION 14
+#define RSIP_LAYOUT_VERSION 15
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
@@ -537,6 +537,23 @@ struct rsip_frag {
 	__u32 slot; /* 0: the first was dropped */
 };
 _Static_assert(sizeof(struct rsip_frag) == 16, "rsip_frag");
+
+/*
+ * rsip_gather: array of cpus.  A tunnel packet comes to the slow-path device in fragments, too: the kernel puts it together and
+ * takes it apart again to send it there, as it came but in order and one after the other.
+ */
+#define RSIP_GATHER_ALL 12288 /* longest payload of a tunnel packet in fragments; the kernel's programs may write 16,000 */
+#define RSIP_GATHER_ONE 16384 /* and of one of them; a power of two */
+struct rsip_gather {
+	__be32 saddr;
+	__be32 daddr;
+	__be16 id;
+	__u8 proto;
+	__u8 pad;
+	__u32 len; /* bytes there are; 0: it waits for a first one */
+	__u8 data[RSIP_GATHER_ALL + RSIP_GATHER_ONE];
+};
+_Static_assert(sizeof(struct rsip_gather) == 16 + RSIP_GATHER_ALL + RSIP_GATHER_ONE, "rsip_gather");
 
 /* rsip_icmp_rate: array of cpus; the token bucket of ICMP errors that we make. */
 #define RSIP_ICMP_PER_S 1000

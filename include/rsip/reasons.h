@@ -66,7 +66,7 @@
 	X(STRAY, "stray", "on the slow-path device without having been sent there")             \
 	X(IDENT_TAKEN, "ident-taken", "an ICMP query whose identifier another host of the address uses") \
 	X(IDENT_LIMIT, "ident-limit", "no room to remember another ICMP query's identifier") \
-	X(OUTER_FRAGMENT, "outer-fragment", "a fragment of a tunnel packet over IPv6 (RFC 2473 7.2: the inner one is fragmented)") \
+	X(OUTER_FRAGMENT, "outer-fragment", "a fragment of a tunnel packet over IPv6 from a source that nobody registered") \
 	X(NO_SESSION, "no-session", "its host has no L2TP session at the moment")
 
 enum rsip_counter {

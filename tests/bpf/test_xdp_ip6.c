@@ -194,17 +194,6 @@ Test(xdp_ip6, what_is_not_for_the_tunnels_end_is_the_kernels)
 	expect_passed(from_public, IF_PUB);
 }
 
-Test(xdp_ip6, fragments_of_a_tunnel_packet)
-{
-	struct pkt first = pkt(from_host6_a(.proto = 44), raw("\x04\0\0\x01\0\0\0\x09", 8), ip4(PUB_1, REMOTE), udp(4003, 53));
-	struct pkt later = pkt(from_host6_a(.proto = 44), raw("\x04\0\x05\0\0\0\0\x09", 8), bytes(40));
-	struct pkt of_rsip = pkt(from_host6_a(.proto = 44), raw("\x11\0\0\x01\0\0\0\x09", 8), bytes(64));
-
-	expect_dropped(first, IF_PRIV, OUTER_FRAGMENT);
-	expect_dropped(later, IF_PRIV, OUTER_FRAGMENT);
-	expect_passed(of_rsip, IF_PRIV);
-}
-
 Test(xdp_ip6, headers_that_contradict_themselves)
 {
 	struct pkt version = pkt(from_host6_a(.version = 4), ip4(PUB_1, REMOTE), udp(4003, 53));

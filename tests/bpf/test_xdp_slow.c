@@ -267,6 +267,82 @@ Test(xdp_slow, a_reassembled_tunnel_packet_is_opened)
 			       { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&want) } });
 }
 
+/* The kernel has put it together, and takes it apart again on its way here. */
+#define IN_PIECES(off, n, ...) pkt(from_host_a(.proto = 4, .frag = (off) / 8, __VA_ARGS__), raw(whole.data + 34 + (off), n))
+#define expect_piece(in, ...)                                                                                          \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL, .action = XDP_DROP, ##__VA_ARGS__)
+#define expect_held(in) expect_piece(in)
+#define expect_piece_lost(in) expect_piece(in, .counts = { { RSIP_DROP_FRAGMENT_LOST, 1 } })
+#define expect_gathered(in, out)                                                                                       \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL, .action = XDP_REDIRECT,       \
+		   .want = &(out), .out_slot = 1, .bytes = outer_len(&(out)),                                          \
+		   .counts = { { RSIP_CNT_DECAPSULATED, 1 }, { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&(out)) } })
+
+Test(xdp_slow, a_tunnel_packet_in_pieces_is_put_together)
+{
+	about_outer_header();
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt whole = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
+	struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), bytes(1400));
+	struct pkt first = IN_PIECES(0, 600, .mf = true), middle = IN_PIECES(600, 600, .mf = true);
+	struct pkt last = IN_PIECES(1200, 228), other_last = IN_PIECES(600, 828);
+
+	cr_assert_eq(whole.len, 34 + 1428);
+	for (int twice = 0; twice < 2; twice++) {
+		expect_held(first);
+		expect_held(middle);
+		expect_gathered(last, sent);
+		expect_held(first);
+		expect_gathered(other_last, sent);
+	}
+}
+
+Test(xdp_slow, pieces_of_options_and_of_odd_length)
+{
+	about_outer_header();
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt whole = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(801));
+	struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), bytes(801));
+	struct pkt first = IN_PIECES(0, 600, .mf = true, .options = "\1\1\1\1", .options_len = 4);
+	struct pkt last = IN_PIECES(600, 229), with_options = IN_PIECES(600, 229, .options = "\x94\4\0\0", .options_len = 4);
+
+	expect_held(first);
+	expect_gathered(last, sent);
+	expect_held(first);
+	expect_gathered(with_options, sent);
+}
+
+Test(xdp_slow, pieces_of_another_packet_or_out_of_order_are_lost)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt whole = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
+	struct pkt first = IN_PIECES(0, 600, .mf = true), last = IN_PIECES(600, 828), end = IN_PIECES(1200, 228);
+	struct pkt id = IN_PIECES(600, 828, .id = 1);
+	struct pkt proto = pkt(from_host_a(.proto = 47, .frag = 75), raw(whole.data + 634, 828));
+	struct pkt other = pkt(from_host_b(.proto = 4, .frag = 75), raw(whole.data + 634, 828));
+	expect_piece_lost(last);
+	for (int i = 0; i < 4; i++) {
+		const struct pkt *wrong[] = { &end, &id, &proto, &other };
+
+		expect_held(first);
+		expect_piece_lost(*wrong[i]);
+		expect_piece_lost(last); /* what was held is forgotten */
+	}
+}
+
+Test(xdp_slow, pieces_of_more_than_there_is_room_for)
+{
+	struct pkt last = pkt(from_host_a(.proto = 4, .frag = 1500), bytes(289));
+
+	for (uint16_t off = 0; off < 12000; off += 3000) {
+		struct pkt piece = pkt(from_host_a(.proto = 4, .mf = true, .frag = off / 8), bytes(3000));
+
+		expect_held(piece);
+	}
+	expect_piece(last, .counts = { { RSIP_DROP_TOO_BIG, 1 } });
+	expect_piece_lost(last);
+}
+
 Test(xdp_slow, a_reassembled_tunnel_packet_obeys_the_same_rules)
 {
 	given_binding(HOST_A, PUB_1, ports(4000, 8));

@@ -69,6 +69,37 @@ on hosta "$PY" $LAB/pose.py 6 $POOL "$port_a" $PEER $GW6 2001:db8:1::66 || not_o
 check "so is one from an IPv6 address that nobody registered" wait_for 5 stat_is not-owner 1
 on hosta ip -6 addr del 2001:db8:1::66/64 dev eth0
 
+# fragments of tunnel packets, made by the kernel of host A: the path is said to take 1,280 bytes
+cat >$LAB/pieces.py <<'EOT'
+import socket, sys
+import packets
+local, port, peer, gw, source = sys.argv[1:6]
+sizes = [int(n) for n in sys.argv[6:]]
+s = socket.socket(socket.AF_INET6 if ":" in gw else socket.AF_INET, socket.SOCK_RAW, 4)
+s.bind((source, 0))
+for size in sizes:
+    for i in range(20):
+        text = (b"%d of %d" % (i, size)).ljust(size, b".")
+        s.sendto(packets.udp(local, port, peer, 9, text, ident=100 + i), (gw, 0))
+EOT
+started peer sunk.log "$PY" "$LAB_SRC/frags.py" sink 9
+on hosta ip -6 route replace $GW6 dev eth0 mtu 1280
+was=$(stat_of fragment-passed)
+on hosta "$PY" $LAB/pieces.py $POOL "$port_a" $PEER $GW6 $HOST6 1300 4000 || not_ok "host A cannot send"
+check "20 packets in two fragments arrive" wait_for 5 eval '[ "$(grep -cx "1300 bytes" $LAB/sunk.log)" = 20 ]'
+check "and 20 of 4,000 bytes, unchanged, which leave in fragments of IPv4" \
+	wait_for 5 eval '[ "$(grep -x "[0-9]* of 4000" $LAB/sunk.log | sort -u | wc -l)" = 20 ]'
+check_eq "each was in two fragments, or in four" "$(($(stat_of fragment-passed) - was))" $((20 * 2 + 20 * 4))
+on hostb sysctl -qw net.ipv4.ip_no_pmtu_disc=1
+on hostb "$PY" $LAB/pieces.py $POOL "$(lease hostb port)" $PEER $GW_PRIV $HOSTB 3000 || not_ok "host B cannot send"
+on hostb sysctl -qw net.ipv4.ip_no_pmtu_disc=0
+check "and 20 of host B's, over IPv4" wait_for 5 eval '[ "$(grep -cx "3000 bytes" $LAB/sunk.log)" = 20 ]'
+on hosta ip -6 addr add 2001:db8:1::66/64 dev eth0 nodad
+on hosta "$PY" $LAB/pieces.py $POOL "$port_a" $PEER $GW6 2001:db8:1::66 1300 4000 || not_ok "host A cannot send"
+check "of a source that nobody registered none are kept" wait_for 5 stat_is outer-fragment $((20 * 2 + 20 * 4))
+on hosta ip -6 addr del 2001:db8:1::66/64 dev eth0
+on hosta ip -6 route del $GW6 dev eth0 mtu 1280
+
 # rsipd is killed, then the data plane is gone, too: the store has whose the handle is
 bind=$(binding $HOST6 bind-id)
 kill -KILL $RSIPD && wait $RSIPD 2>/dev/null

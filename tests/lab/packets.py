@@ -19,5 +19,5 @@ def ip(src, dst, proto, body, tos=0, ident=7):
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
 
 
-def udp(src, sport, dst, dport, text, tos=0):
-    return ip(src, dst, 17, struct.pack("!HHHH", int(sport), int(dport), 8 + len(text), 0) + text, tos)
+def udp(src, sport, dst, dport, text, tos=0, ident=7):
+    return ip(src, dst, 17, struct.pack("!HHHH", int(sport), int(dport), 8 + len(text), 0) + text, tos, ident)

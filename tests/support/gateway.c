@@ -405,6 +405,7 @@ static uint32_t as_xdp(uint32_t action, bool turned_back)
 	case TC_ACT_UNSPEC:
 		return XDP_PASS;
 	case TC_ACT_SHOT:
+	case TC_ACT_STOLEN: /* kept for later: nothing is counted */
 		return XDP_DROP;
 	case TC_ACT_REDIRECT:
 		return turned_back ? XDP_TX : XDP_REDIRECT;

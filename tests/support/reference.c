@@ -424,11 +424,16 @@ static int read_six(const struct reference *ref, int iface, const struct pkt *in
 			     .tos = (uint8_t)(at[0] << 4 | at[1] >> 4),
 			     .src = memcmp(at + 8, HOST6_A, 16) ? 0 : ref->six};
 	next = outer->proto;
-	if (next == 44 || next == 60) {
+	if (next == 44 && avail >= 41 && (is_tunnel(ref, at[40]) || (at[40] == 60 && outer->src))) {
+		outer->hlen = 48;
+		outer->fragment = true;
+		if (at[0] >> 4 != 6 || outer->len > avail || outer->len < outer->hlen)
+			return RSIP_DROP_MALFORMED;
+		return outer->src ? 0 : RSIP_DROP_OUTER_FRAGMENT;
+	}
+	if (next == 60) {
 		if (avail < 44 || !is_tunnel(ref, at[40]))
 			return -1;
-		if (next == 44)
-			return RSIP_DROP_OUTER_FRAGMENT;
 		if (at[41] || at[42] != 4)
 			return -1;
 		outer->hlen = 48;
@@ -437,6 +442,34 @@ static int read_six(const struct reference *ref, int iface, const struct pkt *in
 	if (!is_tunnel(ref, outer->proto))
 		return -1;
 	return at[0] >> 4 != 6 || outer->len > avail || outer->len < outer->hlen ? RSIP_DROP_MALFORMED : 0;
+}
+
+/* A fragment over IPv6 goes up as one over IPv4, from the host's handle, so that the kernel has one reassembly for both. */
+static void put_fragment(struct pkt *out, int iface, const struct pkt *in, const struct ip *outer)
+{
+	__be32 us = iface == IF_PRIV ? GW_PRIV : GW_PRIV2;
+	const uint8_t *f = outer->at + 40;
+	uint8_t *ip = out->data + 14;
+	uint32_t behind = in->len - 14 - 48;
+
+	memcpy(out->data, in->data, 12);
+	memcpy(out->data + 12, "\x08", 2);
+	memset(ip, 0, 20);
+	ip[0] = 0x45;
+	ip[1] = outer->tos;
+	ip[2] = (uint8_t)((outer->len - 28) >> 8);
+	ip[3] = (uint8_t)(outer->len - 28);
+	ip[4] = f[4] ^ f[6];
+	ip[5] = f[5] ^ f[7];
+	ip[6] = (uint8_t)(f[2] >> 3 | (f[3] & 1) << 5);
+	ip[7] = (uint8_t)(f[2] << 5 | f[3] >> 3);
+	ip[8] = 64;
+	ip[9] = f[0];
+	memcpy(ip + 12, &outer->src, 4);
+	memcpy(ip + 16, &us, 4);
+	sum_header(ip);
+	memcpy(ip + 20, outer->at + 48, behind);
+	out->len = 14 + 20 + behind;
 }
 
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
@@ -456,6 +489,8 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		return drop(res, why);
 	if (outer.fragment) {
 		res->mark = RSIP_MARK_TUNNEL;
+		if (in->data[12] != 8)
+			put_fragment(&res->out, iface, in, &outer);
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
 	}
 	if (outer.proto == 47) {
