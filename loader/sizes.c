@@ -64,9 +64,12 @@ int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t ma
 		 * a quarter more than the live ones can be: void claims go only when rsipd sweeps
 		 */
 		{"rsip_ike_peers", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_IKE_PEERS_MAX},
-		/* memory is taken as they are used; their caps keep one host from taking all */
-		{"rsip_idents", c->max_bindings / 8 + 4096ULL},
-		{"rsip_ident_ring", c->max_bindings / 32 + 1024ULL},
+		/*
+		 * memory is taken as they are used; the caps of one host's (64 bindings, RSIP_IDENTS_MAX each) are an
+		 * eighth of the least
+		 */
+		{"rsip_idents", c->max_bindings / 8 + 32768ULL},
+		{"rsip_ident_ring", c->max_bindings / 16 + 16384ULL},
 		{"rsip_spis_out", (c->max_learned + c->max_learned / 4 + 1ULL) * RSIP_SPI_OUT_MAX},
 	};
 

@@ -71,6 +71,19 @@ Test(loader_sizes, full_tables_are_a_quarter_to_a_half_full)
 	}
 }
 
+/* Who pings holds a place for a minute or two, and one host that holds its bindings' caps (64 of 64) must not hold them all. */
+Test(loader_sizes, a_site_can_ping_at_once)
+{
+	static const uint32_t cnt[] = { 1000, 16384, 65536, 1000000 };
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(cnt); i++) {
+		rsip_sizes_compute(cnt[i], 8, 100, 4, &config);
+		cr_expect_geq(entries("rsip_ident_ring"), cnt[i] < 16384 ? cnt[i] : 16384, "%u", cnt[i]);
+		cr_expect_geq(entries("rsip_idents"), 8 * 64 * RSIP_IDENTS_MAX, "%u", cnt[i]);
+		cr_expect_geq(entries("rsip_idents"), entries("rsip_ident_ring"), "%u", cnt[i]);
+	}
+}
+
 Test(loader_sizes, more_cpus_than_a_map_can_hold_is_an_error)
 {
 	uint32_t n;
