@@ -152,6 +152,8 @@ enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it
 void rsip_daemon_hear_tunnel(struct rsip_daemon *d);
 /* Another tunnel in place of the one there is: over d->way.  0 or a negative errno (said). */
 int rsip_daemon_retunnel(struct rsip_daemon *d);
+/* Beside the host's other addresses: no ARP request for a leased one is answered (RFC 3102 3.1). */
+void rsip_daemon_silence_arp(struct rsip_daemon *d);
 void rsip_daemon_raze(struct rsip_daemon *d);
 /* As the state file has it; for who only undoes. */
 void rsip_daemon_old_way(struct rsip_daemon *d);

@@ -89,7 +89,7 @@ static void note_beginning(void *arg)
 	note(d, d->set.device);
 }
 
-static void silence_arp(struct rsip_daemon *d)
+void rsip_daemon_silence_arp(struct rsip_daemon *d)
 {
 	int err = rsip_tunnel_arp_ignore();
 
@@ -98,6 +98,7 @@ static void silence_arp(struct rsip_daemon *d)
 		note_beginning(d);
 		err = rsip_tunnel_set_arp_ignore(1);
 		d->state.own_arp = !err;
+		d->dirty = true;
 	}
 	if (err < 0)
 		log_warn("cannot keep this host from answering ARP requests for leased addresses: "
@@ -186,7 +187,7 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 		return err;
 	}
 	if (d->jail.shared)
-		silence_arp(d);
+		rsip_daemon_silence_arp(d);
 	else
 		err = rsip_guard_open(&d->jail, &d->guard);
 	if (err)
@@ -256,7 +257,8 @@ static void settings_back(struct rsip_daemon *d)
 	if (*d->state.ports.range && rsip_jail_ports_back(&d->state.ports))
 		log_warn("cannot set the ports of programs back: do it: sysctl -w net.ipv4.ip_local_port_range='%s'",
 			 d->state.ports.range);
-	if (d->state.own_arp && rsip_tunnel_set_arp_ignore(0))
+	/* who has set it to something else meanwhile knows why */
+	if (d->state.own_arp && rsip_tunnel_arp_ignore() == 1 && rsip_tunnel_set_arp_ignore(0))
 		log_warn("cannot switch answers to ARP requests on again: do it: sysctl -w net.ipv4.conf.all.arp_ignore=0");
 }
 

@@ -79,6 +79,8 @@ static void mend(struct rsip_daemon *d)
 
 	if (err)
 		log_warn("cannot put our policy rules back: %s", strerror(-err));
+	if (d->jail.shared) /* another client beside us that ended has set it back */
+		rsip_daemon_silence_arp(d);
 	rsip_tunnel_fit(d->tunnel);
 }
 

@@ -90,6 +90,12 @@ check "a client that was killed: its address still works" eval 'port=$(sed -n "s
 check "down in its name" client hosta down
 as_before
 
+host_up hosta --place host --ports 8 || not_ok "hosta once more: $(cat $LAB/client-hosta.log)"
+on hosta sysctl -qw net.ipv4.conf.all.arp_ignore=2
+client hosta down
+check_eq "what somebody has set meanwhile stays" "$(on hosta sysctl -n net.ipv4.conf.all.arp_ignore)" 2
+on hosta sysctl -qw net.ipv4.conf.all.arp_ignore=0
+
 host_up hosta --place host --whole-address yes || not_ok "a whole address: $(cat $LAB/client-hosta.log)"
 start hosta web-a.log "$PY" -m http.server 8080 --bind $WHOLE --directory $LAB/www
 call() { on peer curl -sS --max-time 2 "http://$WHOLE:8080/numbers" | cmp - $LAB/www/numbers; }

@@ -91,8 +91,9 @@ pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
 check "after a kill: the default router is still found" host_default
 ours() { on hosta ip rule | grep -c '^455[5-8]:'; }
 check_eq "four rules are ours" "$(ours)" 4
+on hosta sysctl -qw net.ipv4.conf.all.arp_ignore=0                  # as another client does when it ends
 for n in 4555 4556 4557 4558; do on hosta ip rule del pref $n; done # as a network manager may
-restored() { [ "$(ours)" = 4 ]; }
+restored() { [ "$(ours) $(on hosta sysctl -n net.ipv4.conf.all.arp_ignore)" = "4 1" ]; }
 check "somebody takes them away: they come back" wait_for 5 restored
 check "down" client hosta down
 
