@@ -38,7 +38,7 @@ bool rsip_late_is_genuine(struct rsip_session *s, const uint8_t *buf, size_t len
 static struct rsip_lease *free_slot(struct rsip_session *s)
 {
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
-		if (s->leases[i].state == RSIP_LEASE_NONE)
+		if (s->leases[i].state == RSIP_LEASE_NONE && !(s->req.active && s->req.lease == i))
 			return &s->leases[i];
 	return NULL;
 }

@@ -365,6 +365,30 @@ Test(session, a_grant_that_comes_too_late_is_given_back, .init = leased)
 	cr_assert_eq(sent, 0, "a copy of it is none");
 }
 
+/* The slot of a wish that was dropped while its request is on its way is not free: its answer is still to come. */
+Test(session, a_late_grant_takes_no_slot_that_an_answer_is_to_come_for, .init = leased)
+{
+	struct rsip_message m, late = late_grant(given_up());
+	uint32_t counter;
+
+	want_ports();
+	tick();
+	cr_assert_eq(s.req.lease, 1);
+	counter = last.counter;
+	rsip_session_drop(&s, 1);
+	deliver(&late);
+	m = late_grant(counter);
+	m.bind_id = BIND + 2;
+	granted = 0;
+	deliver(&m);
+	cr_assert_eq(granted, 0, "nobody wants it");
+	for (uint32_t bind = BIND + 1; bind <= BIND + 2; bind++) {
+		const struct rsip_lease *l = rsip_lease_find(&s, bind);
+
+		cr_assert(l && l->state == RSIP_LEASE_FREEING, "%u is given back", bind);
+	}
+}
+
 Test(session, what_only_looks_like_a_late_grant_is_ignored, .init = leased)
 {
 	uint32_t counter = given_up();
