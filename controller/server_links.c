@@ -21,8 +21,8 @@ static void mtu_changed(struct rsip_server *s, const struct rsip_dp_iface *i, ui
 
 	if (i->rec.role == RSIP_ROLE_PRIVATE && s->ctl_ctx.lm)
 		cnt = rsip_lease_link_mtu(s->ctl_ctx.lm, (uint16_t)i->index, mtu);
-	log_warn("the MTU of interface %.*s was %u and is %u: %u bindings follow; what the kernel fragments for us has that of "
-		 "rsip-loader attach (detach and attach anew)",
+	log_warn("the MTU of interface %.*s was %u and is %u: %u bindings follow; what the kernel fragments for us has the "
+		 "old one (run rsip-loader upgrade, which loses no packet)",
 		 NAME(i), was, i->rec.mtu, cnt);
 }
 

@@ -192,30 +192,9 @@ int rsip_attach_links(struct rsip_attach *a)
 	return err ? err : note_features(a);
 }
 
-#define IP6_MTU_MIN 1280 /* RFC 8200 5 */
-
-/*
- * What the kernel fragments for us must fit on the way to any host, since fragments are not fragmented for a second time: over
- * IPv6 nobody does that on the way, and a path may take as little as every link must.
- */
-static uint32_t takes_of(const struct rsip_iface *iface)
-{
-	return iface->endpoint6[0] && iface->mtu > IP6_MTU_MIN ? IP6_MTU_MIN : iface->mtu;
-}
-
-static uint32_t narrowest_private(const struct rsip_attach *a)
-{
-	uint32_t mtu = UINT32_MAX;
-
-	for (uint32_t i = 0; i < a->cnt; i++)
-		if (a->iface[i].role == RSIP_ROLE_PRIVATE && takes_of(&a->iface[i]) < mtu)
-			mtu = takes_of(&a->iface[i]);
-	return mtu;
-}
-
 int rsip_attach_tc(struct rsip_attach *a)
 {
-	int err = rsip_slow_make(&a->undo, narrowest_private(a), &a->slow);
+	int err = rsip_slow_make(&a->undo, rsip_slow_takes(a->iface, a->cnt), &a->slow);
 
 	if (!err)
 		err = rsip_object_add_iface(a->object, a->cnt + 1, &a->slow);

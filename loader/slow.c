@@ -119,6 +119,32 @@ static int make_rules(struct rsip_undo_log *log)
 
 /* ---- the device ---------------------------------------------------- */
 
+#define IP6_MTU_MIN 1280 /* RFC 8200 5 */
+
+static uint32_t takes_of(const struct rsip_iface *iface)
+{
+	return iface->endpoint6[0] && iface->mtu > IP6_MTU_MIN ? IP6_MTU_MIN : iface->mtu;
+}
+
+uint32_t rsip_slow_takes(const struct rsip_iface *iface, uint32_t cnt)
+{
+	uint32_t mtu = UINT32_MAX;
+
+	for (uint32_t i = 0; i < cnt; i++)
+		if (iface[i].role == RSIP_ROLE_PRIVATE && takes_of(&iface[i]) < mtu)
+			mtu = takes_of(&iface[i]);
+	return mtu;
+}
+
+int rsip_slow_follow(uint32_t mtu)
+{
+	int err = rsip_rtnl_default_route(if_nametoindex(RSIP_SLOW_NAME), TABLE_POOL, mtu - RSIP_SLOW_OVERHEAD);
+
+	if (err)
+		log_err("cannot set the MTU of the route out of %s: %s", RSIP_SLOW_NAME, strerror(-err));
+	return err;
+}
+
 static int make_device(struct rsip_undo_log *log, uint32_t mtu)
 {
 	uint32_t ifindex;

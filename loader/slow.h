@@ -24,6 +24,12 @@
 #define RSIP_SLOW_OVERHEAD 52
 
 /*
+ * What the narrowest way to a host takes.  The kernel's fragments must fit on the way to any of them, since fragments are not
+ * fragmented for a second time: over IPv6 nobody does that on the way, and a path may take as little as every link must.
+ */
+uint32_t rsip_slow_takes(const struct rsip_iface *iface, uint32_t cnt);
+
+/*
  * Makes the device, routes, rules and nftables table, each noted first.  mtu: what the
  * narrowest way to a host takes.  0 or negative errno (said); iface is filled for rsip_ifaces.
  */
@@ -32,6 +38,9 @@ int rsip_slow_make(struct rsip_undo_log *log, uint32_t mtu, struct rsip_iface *i
 int rsip_slow_restore(const char *name, const char *old);
 /* Is this entry the slow path's? */
 bool rsip_slow_is_entry(const char *name);
+
+/* That has changed since: the route follows.  0 or negative errno (said). */
+int rsip_slow_follow(uint32_t mtu);
 
 /* Makes again what somebody has taken away of it meanwhile.  0 or negative errno (said). */
 int rsip_slow_mend(void);

@@ -16,6 +16,7 @@
 #include "pins.h"
 #include "plane.h"
 #include "ppp.h"
+#include "slow.h"
 #include "tc.h"
 
 static int update_link(const char *folder, const struct rsip_iface *iface, int prog)
@@ -201,6 +202,27 @@ static int read_attached(const char *folder, struct rsip_plane *p)
 	return err;
 }
 
+/* rsipd follows MTUs that change, but may not change a route. */
+static int follow_mtus(struct rsip_plane *p, const struct rsip_xdp_bpf *object)
+{
+	uint32_t mtu = rsip_slow_takes(p->iface, p->iface_cnt);
+	int err = 0;
+
+	for (uint32_t i = 0; i < p->iface_cnt && !err; i++) {
+		struct rsip_iface *slow = &p->iface[i];
+
+		if (slow->role != RSIP_ROLE_SLOW || slow->mtu == mtu - RSIP_SLOW_OVERHEAD)
+			continue;
+		err = rsip_slow_follow(mtu);
+		slow->mtu = mtu - RSIP_SLOW_OVERHEAD;
+		if (!err)
+			err = rsip_object_write_iface(object, p->index[i], slow);
+		if (!err)
+			log_info("what the kernel fragments fits into %u bytes now", slow->mtu);
+	}
+	return err;
+}
+
 static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane *p)
 {
 	struct rsip_moved moved = {.cnt = 0};
@@ -221,6 +243,8 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 		err = rsip_object_tc_pin(tc, o->pin_path);
 	if (!err)
 		err = rsip_ppp_upgrade(o->pin_path, rsip_object_tc_session_prog(tc));
+	if (!err)
+		err = follow_mtus(p, object);
 	if (!err && was != RSIP_LAYOUT_VERSION)
 		log_info("map layout %u is now %u: restart rsipd, which goes on in the new one (%u maps made anew)",
 			 was, RSIP_LAYOUT_VERSION, moved.cnt);

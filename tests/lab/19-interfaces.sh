@@ -75,8 +75,14 @@ check "MTU of one LAN" wait_for 5 has_mtu $HOSTC 1380
 check "and not of the other" has_mtu $HOSTA 1480
 inside hosta "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 200 50 >$LAB/seq.json
 check_eq "packets to these are taken, too: lost" "$(js 'd["lost"] + (d["received"] != 50)' <$LAB/seq.json)" 0
+slow_mtu() { on gw ip -j route show table 21075 | js 'd[0]["metrics"][0]["mtu"]'; }
+check_eq "what the kernel fragments has the MTU of attach" "$(slow_mtu)" 1448
+check "upgrade" loader upgrade --pin-path "$PIN"
+check_eq "what the kernel fragments fits the narrower LAN, too" "$(slow_mtu)" 1348
 on gw ip link set priv1 mtu 1500
 check "the MTU rises again" wait_for 5 has_mtu $HOSTC 1480
+check "upgrade" loader upgrade --pin-path "$PIN"
+check_eq "and with it the kernel's" "$(slow_mtu)" 1448
 
 # A virtual router comes (keepalived's use_vmac) when all is attached, and goes.
 VMAC=00:00:5e:00:01:33
