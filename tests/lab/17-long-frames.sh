@@ -53,4 +53,22 @@ check_ge "in frames longer than a page: bytes each" "$(average pub0)" 4097
 check_eq "nothing was dropped" "$(drops)" 0
 check_le "and nothing but ARP was passed as none of ours: bytes" \
 	"$(ctl --json stats | js '[i["events"]["passed-bytes"] for i in d["interfaces"] if i["name"] == "pub0"][0]')" 500
+
+# ---- the public side takes 1,500 bytes only, and the peer hides it: it announces segments of 8,960 --------------------------
+
+mtu gw 1500 pub0 && on peer ip route replace 203.0.113.0/24 dev eth0 src $PEER mtu lock 1500 advmss 8960 || lab_abort "cannot make it narrow"
+narrow() { [ "$(ctl --json status | js '[i["mtu"] for i in d["interfaces"] if i["name"] == "pub0"][0]')" = 1500 ]; }
+check "rsipd sees that the public side is narrow now" wait_for 5 narrow
+started peer taken.log "$PY" "$LAB_SRC/carry.py" take 81
+head -c 2000000 $LAB/www/big >$LAB/www/part
+told() { inside "$1" ping -n -c 1 -W 1 -M do -s 8000 $PEER 2>&1 | grep 'mtu[ =]*1500'; }
+for h in hosta hostb; do
+	before=$(stat_of icmp-sent)
+	check "$h sends 2 MB in segments that fit" inside $h "$PY" "$LAB_SRC/carry.py" give $PEER 81 $LAB/www/part 30
+	check_ge "because the gateway told it in its tunnel (RFC 1191): messages" $(($(stat_of icmp-sent) - before)) 1
+	check "$h: a ping of 8,000 bytes with DF is told, too" wait_for 5 told $h
+	check_eq "$h: datagrams of 8,000 bytes, in fragments that fit, and back: lost" "$(ask $h 8000)" 0
+	check "$h fetches it" inside $h curl -sS --max-time 60 -o $LAB/got http://$PEER/part
+	check "byte for byte" cmp $LAB/got $LAB/www/part
+done
 lab_end
