@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Commands about clients and bindings. */
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -119,6 +120,17 @@ static void add_endpoint(const struct rsip_ctl_call *call, cJSON *obj, const str
 		cJSON_AddStringToObject(obj, "endpoint", rsip_ip6(rec.endpoint6));
 }
 
+/* The PPP interface that its packets come by; "" while there is none. */
+static void add_session(const struct rsip_ctl_call *call, cJSON *obj, const struct rsip_lease_client *c)
+{
+	char name[IF_NAMESIZE] = "";
+	uint32_t ifindex = call->ctx->dp->ops->session(call->ctx->dp, c->host);
+
+	if (!ifindex || !if_indextoname(ifindex, name))
+		*name = '\0';
+	cJSON_AddStringToObject(obj, "session", name);
+}
+
 cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_lease_client *c,
 			  const struct rsip_lease_bind *b)
 {
@@ -140,6 +152,8 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	rsip_json_add_u64(obj, "mtu", b->mtu);
 	cJSON_AddBoolToObject(obj, "mtu-learned", b->mtu_learned);
 	add_endpoint(call, obj, c, b);
+	if (b->tunnel == RSIP_TUNNEL_L2TP)
+		add_session(call, obj, c);
 	rsip_json_add_u64(obj, "age", seconds_since(call->now_ns, b->start_ns));
 	rsip_json_add_u64(obj, "expires-in", seconds_since(b->expires_ns, call->now_ns));
 	add_counters(call, obj, b->slot);

@@ -141,6 +141,8 @@ struct rsip_dataplane_ops {
 	 */
 	int (*explain)(struct rsip_dataplane *dp, struct rsip_explain *x);
 	void (*events)(struct rsip_dataplane *dp, rsip_dp_event_fn fn, void *arg);
+	/* The PPP interface of a host in L2TP (maps.h, rsip_ppp_of); 0: it has no session. */
+	uint32_t (*session)(struct rsip_dataplane *dp, __be32 host);
 
 	void (*close)(struct rsip_dataplane *dp); /* forgets; what is installed goes on forwarding */
 };

@@ -37,6 +37,7 @@ struct bpf_dp {
 	struct ring_buffer *ring; /* rsip_events */
 	int ring_fd; /* our own descriptor of it */
 	int explain_fd; /* program; -1: none */
+	int sessions_fd; /* rsip_ppp_of; -1: nobody asks */
 	rsip_dp_event_fn event_fn; /* while the ring is read */
 	void *event_arg;
 };
@@ -150,6 +151,26 @@ int rsip_dataplane_explain_with(struct rsip_dataplane *dp, int fd)
 	return d->explain_fd < 0 ? -errno : 0;
 }
 
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+static uint32_t bpf_session(void *core, __be32 host)
+{
+	struct bpf_dp *d = core;
+	uint32_t ifindex = 0;
+
+	return d->sessions_fd < 0 || bpf_map_lookup_elem(d->sessions_fd, &host, &ifindex) ? 0 : ifindex;
+}
+
+int rsip_dataplane_sessions_with(struct rsip_dataplane *dp, int fd)
+{
+	struct bpf_dp *d = (struct bpf_dp *)dp;
+
+	if (d->sessions_fd >= 0)
+		close(d->sessions_fd);
+	d->sessions_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return d->sessions_fd < 0 ? -errno : 0;
+}
+
 static void bpf_sweep(void *core, uint64_t now_ns)
 {
 	struct bpf_dp *d = core;
@@ -174,6 +195,8 @@ static void bpf_release(void *core)
 		close(d->ring_fd);
 	if (d->explain_fd >= 0)
 		close(d->explain_fd);
+	if (d->sessions_fd >= 0)
+		close(d->sessions_fd);
 	free(d);
 }
 
@@ -182,6 +205,7 @@ static const struct rsip_dp_back bpf_back = {
 	.sweep = bpf_sweep,
 	.events_fd = bpf_events_fd,
 	.explain = bpf_explain,
+	.session = bpf_session,
 	.events = bpf_events,
 	.release = bpf_release,
 };
@@ -310,7 +334,7 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 	if (!d)
 		return refuse(why, why_len, -ENOMEM, "out of memory");
 	d->core.back = &bpf_back;
-	d->ring_fd = d->explain_fd = -1;
+	d->ring_fd = d->explain_fd = d->sessions_fd = -1;
 	for (int i = 0; i < RSIP_DP_HASHES; i++)
 		d->sweep.fd[i] = -1;
 	err = read_config(d, fd[RSIP_DP_CONFIG], why, why_len);
@@ -392,15 +416,17 @@ static int open_pin(const char *folder, const char *name, char *why, size_t why_
 	return fd;
 }
 
-static int open_explain(const char *pin_path, struct rsip_dataplane *dp, char *why, size_t why_len)
+/* For operators' questions only. */
+static int keep(const char *pin_path, const char *name, int (*with)(struct rsip_dataplane *dp, int fd),
+		struct rsip_dataplane *dp, char *why, size_t why_len)
 {
-	int fd = open_pin(pin_path, "prog_explain", why, why_len), err;
+	int fd = open_pin(pin_path, name, why, why_len), err;
 
 	if (fd < 0)
 		return fd;
-	err = rsip_dataplane_explain_with(dp, fd);
+	err = with(dp, fd);
 	close(fd);
-	return err ? refuse(why, why_len, err, "cannot keep program prog_explain: %s", strerror(-err)) : 0;
+	return err ? refuse(why, why_len, err, "cannot keep %s: %s", name, strerror(-err)) : 0;
 }
 
 int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char *why,
@@ -421,7 +447,9 @@ int rsip_dataplane_open(const char *pin_path, struct rsip_dataplane **out, char 
 		close(fd[--opened]);
 	if (err)
 		return err;
-	err = open_explain(pin_path, *out, why, why_len);
+	err = keep(pin_path, "prog_explain", rsip_dataplane_explain_with, *out, why, why_len);
+	if (!err)
+		err = keep(pin_path, "rsip_ppp_of", rsip_dataplane_sessions_with, *out, why, why_len);
 	if (err)
 		(*out)->ops->close(*out);
 	return err;

@@ -45,5 +45,7 @@ int rsip_dataplane_from_fds(const int fd[RSIP_DP_MAPS], struct rsip_dataplane **
 
 /* The program rsip_explain; fd stays the caller's.  0 or negative errno. */
 int rsip_dataplane_explain_with(struct rsip_dataplane *dp, int fd);
+/* The same with the map rsip_ppp_of. */
+int rsip_dataplane_sessions_with(struct rsip_dataplane *dp, int fd);
 
 #endif

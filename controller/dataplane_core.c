@@ -326,6 +326,11 @@ static int op_explain(struct rsip_dataplane *dp, struct rsip_explain *x)
 	return core(dp)->back->explain(core(dp), x);
 }
 
+static uint32_t op_session(struct rsip_dataplane *dp, __be32 host)
+{
+	return core(dp)->back->session(core(dp), host);
+}
+
 static int op_events_fd(struct rsip_dataplane *dp)
 {
 	return core(dp)->back->events_fd(core(dp));
@@ -372,6 +377,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.housekeep = op_housekeep,
 	.events_fd = op_events_fd,
 	.explain = op_explain,
+	.session = op_session,
 	.events = op_events,
 	.close = op_close,
 };

@@ -53,6 +53,13 @@ static int mem_explain(void *core, struct rsip_explain *x)
 	return -EOPNOTSUPP;
 }
 
+static uint32_t mem_session(void *core, __be32 host)
+{
+	(void)core;
+	(void)host;
+	return 0;
+}
+
 static int mem_events_fd(void *core)
 {
 	(void)core;
@@ -90,6 +97,7 @@ static const struct rsip_dp_back mem_back = {
 	.sweep = mem_sweep,
 	.events_fd = mem_events_fd,
 	.explain = mem_explain,
+	.session = mem_session,
 	.events = mem_events,
 	.release = mem_release,
 };

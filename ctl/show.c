@@ -247,8 +247,9 @@ static void bind_row(struct table *t, const cJSON *b)
 	table_cell(t, 3, "%s%s%s%s", str(b, "method"),
 		   cJSON_IsTrue(sub(b, "listen")) ? " listen" : "", sub(b, "remote") ? " to " : "",
 		   str(b, "remote"));
-	table_cell(t, 4, "%s %llu%s", str(b, "tunnel"), (unsigned long long)num(b, "mtu"),
-		   cJSON_IsTrue(sub(b, "mtu-learned")) ? " (path)" : "");
+	table_cell(t, 4, "%s %llu%s%s%s", str(b, "tunnel"), (unsigned long long)num(b, "mtu"),
+		   cJSON_IsTrue(sub(b, "mtu-learned")) ? " (path)" : "", sub(b, "session") ? " " : "",
+		   sub(b, "session") && !*str(b, "session") ? "(no session)" : str(b, "session"));
 	table_cell(t, 5, "%s", text_list(sub(b, "ports"), 3));
 	table_cell(t, 6, "%s", text_list(sub(b, "spis"), 2));
 	table_cell(t, 7, "%s", text_count((double)num(b, "in-packets")));

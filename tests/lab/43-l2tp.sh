@@ -137,7 +137,12 @@ dials_in() { # NODE PORT ADDRESS: not in a subshell, whose children we could not
 	if tunnelled "$1" "$2" >$LAB/dial.log 2>&1; then ok "$1 dials in"; else not_ok "$1 dials in: $(tail -n 2 $LAB/dial.log)"; fi
 	check "$1: its interface is the session" wait_for 10 up "$3" || give_up
 }
+session_of() { ctl --json bindings | js "[b['session'] for b in d['bindings'] if b['host'] == '$1'][0]"; }
+check_eq "rsipctl shows that host A has no session" "$(session_of $HOSTA) $(ctl bindings | grep -c '(no session)')" " 2"
 dials_in hosta "$A" $HOSTA
+check_eq "and then by which interface it comes" "$(session_of $HOSTA)" \
+	"$(loader status --pin-path "$PIN" --json | js "[s['name'] for s in d['sessions'] if s['host'] == '$HOSTA'][0]")"
+check_ge "in its table, too" "$(ctl bindings | grep -c "L2TP [0-9]* $(session_of $HOSTA)")" 1
 dials_in hostb "$B" $HOSTB
 loader status --pin-path "$PIN" --json | js 'd["sessions"]' | sed 's/^/    /'
 
