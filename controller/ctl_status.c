@@ -173,6 +173,8 @@ static void add_interfaces(struct rsip_ctl_call *call, uint32_t tunnels)
 		rsip_json_add_u64(obj, "ifindex", iface[i].rec.ifindex);
 		rsip_json_add_u64(obj, "mtu", iface[i].rec.mtu);
 		rsip_json_add_mac(obj, "mac", iface[i].rec.mac);
+		if (call->ctx->dp->ops->iface_gone(call->ctx->dp, iface[i].rec.ifindex))
+			cJSON_AddBoolToObject(obj, "gone", true);
 		if (iface[i].rec.role == RSIP_ROLE_PRIVATE)
 			add_endpoints(obj, &iface[i].rec, tunnels);
 		cJSON_AddItemToArray(list, obj);

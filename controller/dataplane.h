@@ -143,6 +143,8 @@ struct rsip_dataplane_ops {
 	void (*events)(struct rsip_dataplane *dp, rsip_dp_event_fn fn, void *arg);
 	/* The PPP interface of a host in L2TP (maps.h, rsip_ppp_of); 0: it has no session. */
 	uint32_t (*session)(struct rsip_dataplane *dp, __be32 host);
+	/* Has the device of this number been deleted (and perhaps made again, with another)? */
+	bool (*iface_gone)(struct rsip_dataplane *dp, uint32_t ifindex);
 
 	void (*close)(struct rsip_dataplane *dp); /* forgets; what is installed goes on forwarding */
 };

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/membarrier.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,6 +152,13 @@ int rsip_dataplane_explain_with(struct rsip_dataplane *dp, int fd)
 	return d->explain_fd < 0 ? -errno : 0;
 }
 
+static bool bpf_iface_gone(uint32_t ifindex)
+{
+	char name[IF_NAMESIZE];
+
+	return !if_indextoname(ifindex, name);
+}
+
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 static uint32_t bpf_session(void *core, __be32 host)
@@ -206,6 +214,7 @@ static const struct rsip_dp_back bpf_back = {
 	.events_fd = bpf_events_fd,
 	.explain = bpf_explain,
 	.session = bpf_session,
+	.iface_gone = bpf_iface_gone,
 	.events = bpf_events,
 	.release = bpf_release,
 };

@@ -331,6 +331,11 @@ static uint32_t op_session(struct rsip_dataplane *dp, __be32 host)
 	return core(dp)->back->session(core(dp), host);
 }
 
+static bool op_iface_gone(struct rsip_dataplane *dp, uint32_t ifindex)
+{
+	return core(dp)->back->iface_gone(ifindex);
+}
+
 static int op_events_fd(struct rsip_dataplane *dp)
 {
 	return core(dp)->back->events_fd(core(dp));
@@ -378,6 +383,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.events_fd = op_events_fd,
 	.explain = op_explain,
 	.session = op_session,
+	.iface_gone = op_iface_gone,
 	.events = op_events,
 	.close = op_close,
 };

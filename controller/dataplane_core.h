@@ -100,6 +100,7 @@ struct rsip_dp_back {
 	int (*events_fd)(void *core);
 	int (*explain)(void *core, struct rsip_explain *x);
 	uint32_t (*session)(void *core, __be32 host);
+	bool (*iface_gone)(uint32_t ifindex);
 	void (*events)(void *core, rsip_dp_event_fn fn, void *arg);
 	void (*release)(void *core); /* unmaps or frees; core itself too */
 };

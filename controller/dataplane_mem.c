@@ -60,6 +60,12 @@ static uint32_t mem_session(void *core, __be32 host)
 	return 0;
 }
 
+static bool mem_iface_gone(uint32_t ifindex)
+{
+	(void)ifindex;
+	return false;
+}
+
 static int mem_events_fd(void *core)
 {
 	(void)core;
@@ -98,6 +104,7 @@ static const struct rsip_dp_back mem_back = {
 	.events_fd = mem_events_fd,
 	.explain = mem_explain,
 	.session = mem_session,
+	.iface_gone = mem_iface_gone,
 	.events = mem_events,
 	.release = mem_release,
 };

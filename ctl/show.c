@@ -52,7 +52,7 @@ static void print_interfaces(const cJSON *list)
 	cJSON_ArrayForEach (item, list) {
 		table_next(&t);
 		table_cell(&t, 0, "%s", str(item, "name"));
-		table_cell(&t, 1, "%s", str(item, "role"));
+		table_cell(&t, 1, "%s%s", str(item, "role"), cJSON_IsTrue(sub(item, "gone")) ? " (gone)" : "");
 		table_cell(&t, 2, "%llu", (unsigned long long)num(item, "mtu"));
 		table_cell(&t, 3, "%s", str(item, "endpoint"));
 		table_cell(&t, 4, "%s", tunnel_mtus(item, "tunnel-mtu", buf, sizeof(buf)));

@@ -101,4 +101,16 @@ silent() { ! on peer "$PY" -c '
 import socket, sys
 s = socket.create_connection((sys.argv[1], 4555), 1)' "$1" 2>/dev/null; }
 for a in 192.0.2.1 $GW_PRIV $GW_PRIV1; do check "from the public side nobody answers at $a, port 4555" silent $a; done
+
+# A device is deleted and made again: nothing of ours is on the new one, and whoever looks sees it.
+gone() { ctl --json status | js "' '.join(i['name'] for i in d['interfaces'] if i.get('gone'))"; }
+check_eq "no interface is gone" "$(gone)" ""
+on gw ip link del pub1 && on gw ip link add name pub1 type veth peer name pub1x
+check "rsipd says so" wait_for 5 grep -q "interface pub1 is gone" $LAB/rsipd.log
+check_eq "rsipctl shows it" "$(gone) $(ctl status | grep -c 'public (gone)')" "pub1 1"
+check_eq "rsip-loader, too" "$(loader status --pin-path "$PIN" --json | js "[i['attached'] for i in d['interfaces'] if i['name'] == 'pub1']")" "[False]"
+check_eq "the others go on: lost" "$(one hosta)" 0
+kill $RSIPD && wait $RSIPD
+check "detach and attach take it in again" eval 'loader detach --pin-path "$PIN" && loader attach --config $LAB/rsipd.json'
+check_eq "it is attached" "$(loader status --pin-path "$PIN" --json | js "[i['attached'] for i in d['interfaces'] if i['name'] == 'pub1']")" "[True]"
 lab_end
