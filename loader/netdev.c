@@ -47,7 +47,7 @@ static int itself_seen(const struct nlmsghdr *nlh, void *arg)
 		mnl_attr_for_each_nested(info, attr) if (mnl_attr_get_type(info) == IFLA_INFO_KIND) below->stacked =
 			!strcmp(mnl_attr_get_str(info), "vlan") || !strcmp(mnl_attr_get_str(info), "macvlan");
 	}
-	return MNL_CB_OK;
+	return MNL_CB_STOP;
 }
 
 int rsip_netdev_below(uint32_t ifindex, char name[IF_NAMESIZE])
