@@ -44,17 +44,17 @@ static __always_inline int rsip_arp(const struct rsip_walk *walk)
 {
 	struct ethhdr *eth = rsip_data(walk->ctx);
 	struct rsip_arp *arp = (void *)(eth + 1);
-	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_iface *iface = walk->in;
 	__be32 sender, target;
 
-	if ((void *)(arp + 1) > rsip_data_end(walk->ctx) || !iface || !rsip_arp_is_request(arp))
+	if ((void *)(arp + 1) > rsip_data_end(walk->ctx) || !rsip_arp_is_request(arp))
 		return RSIP_PASS;
-	if (!(eth->h_dest[0] & 1) && !rsip_eth_to_us(walk, iface))
+	if (!(eth->h_dest[0] & 1) && !rsip_eth_to_us(walk))
 		return RSIP_PASS;
 	__builtin_memcpy(&sender, arp->sender, 4);
 	__builtin_memcpy(&target, arp->target, 4);
 	/* Who announces a pool address as its own asks nothing. */
-	if (rsip_addr_find(target) == RSIP_NO_ADDR || rsip_addr_find(sender) != RSIP_NO_ADDR)
+	if (rsip_addr_find(walk->policy, target) == RSIP_NO_ADDR || rsip_addr_find(walk->policy, sender) != RSIP_NO_ADDR)
 		return RSIP_PASS;
 	rsip_arp_answer(eth, arp, iface->mac);
 	return RSIP_ANSWER_ARP;

@@ -7,11 +7,9 @@
 #define RSIP_BPF_DSCP_H
 
 /* The policy's word that all settings are in: one load, of a line that every packet reads. */
-static __always_inline __u32 rsip_dscp_word(void)
+static __always_inline __u32 rsip_dscp_word(const struct rsip_policy *policy)
 {
-	struct rsip_policy *policy = rsip_policy_get();
-
-	return policy ? RSIP_READ(policy->flags) & RSIP_DSCP_ANY : 0;
+	return RSIP_READ(policy->flags) & RSIP_DSCP_ANY;
 }
 
 static __always_inline __u8 rsip_dscp_put(__u8 tos, __u32 dscp)
@@ -20,9 +18,9 @@ static __always_inline __u8 rsip_dscp_put(__u8 tos, __u32 dscp)
 }
 
 /* Toward a host: the inner byte in the lower half, the outer one in the upper half. */
-static __always_inline __u16 rsip_dscp_encap(__u8 tos)
+static __always_inline __u16 rsip_dscp_encap(const struct rsip_policy *policy, __u8 tos)
 {
-	__u32 word = rsip_dscp_word();
+	__u32 word = rsip_dscp_word(policy);
 	__u8 outer;
 
 	if (word & RSIP_DSCP_IN_SET)
@@ -32,9 +30,9 @@ static __always_inline __u16 rsip_dscp_encap(__u8 tos)
 }
 
 /* From a host: the inner byte, whose ECN field is done. */
-static __always_inline __u8 rsip_dscp_decap(__u8 outer_tos, __u8 tos)
+static __always_inline __u8 rsip_dscp_decap(const struct rsip_policy *policy, __u8 outer_tos, __u8 tos)
 {
-	__u32 word = rsip_dscp_word();
+	__u32 word = rsip_dscp_word(policy);
 
 	if (word & RSIP_DSCP_OUT_SET)
 		return rsip_dscp_put(tos, word >> RSIP_DSCP_OUT_SHIFT);

@@ -165,15 +165,15 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 
 	if (res)
 		return res;
-	if (rsip_ctx_cut_front(ctx, delta, walk->l2, over))
+	if (rsip_ctx_cut_front(ctx, delta, rsip_l2(walk), over))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	outer = (void *)(eth + 1);
 	inner = (void *)outer + front;
 	if ((void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	tos = rsip_dscp_encap(ip->tos);
-	rsip_inner_update(inner, (__u8)tos, walk->forwarded);
+	tos = rsip_dscp_encap(walk->policy, ip->tos);
+	rsip_inner_update(inner, (__u8)tos, rsip_is_forwarded(walk));
 	rsip_eth_write(eth, hop);
 	if (over & RSIP_TO_IP6) {
 		eth->h_proto = bpf_htons(RSIP_ETH_IPV6);
@@ -194,7 +194,7 @@ static __always_inline int rsip_strip(const struct rsip_walk *walk, const struct
 
 	if (res)
 		return res;
-	if (rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, walk->l2, rsip_over_ip6(walk, 0)))
+	if (rsip_ctx_cut_front(ctx, (int)ip->off - RSIP_ETH_LEN, rsip_l2(walk), rsip_over_ip6(walk, 0)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
@@ -226,21 +226,21 @@ static __always_inline int rsip_decap(const struct rsip_walk *walk, const struct
  */
 static __always_inline int rsip_decap_to_kernel(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
-	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_iface *iface = walk->in;
 	struct rsip_ctx *ctx = walk->ctx;
 	struct rsip_hop hop = {};
 	struct ethhdr *eth;
 	struct iphdr *inner;
 
-	if (!iface || rsip_trim(ctx, ip, 0))
+	if (rsip_trim(ctx, ip, 0))
 		return -RSIP_DROP_INTERNAL;
-	if (ip->off > walk->l2 && rsip_ctx_cut_up(ctx, (int)(ip->off - walk->l2), rsip_over_ip6(walk, 0)))
+	if (ip->off > rsip_l2(walk) && rsip_ctx_cut_up(ctx, (int)(ip->off - rsip_l2(walk)), rsip_over_ip6(walk, 0)))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
-	inner = (void *)eth + walk->l2;
+	inner = (void *)eth + (rsip_l2(walk) & 0xf); /* 0 or 14: said for the verifier */
 	if ((void *)(eth + 1) > rsip_data_end(ctx) || (void *)inner + RSIP_IP_LEN > rsip_data_end(ctx))
 		return -RSIP_DROP_INTERNAL;
-	if (walk->l2) {
+	if (rsip_l2(walk)) {
 		__builtin_memcpy(hop.dst_mac, iface->mac, 6);
 		__builtin_memcpy(hop.src_mac, eth->h_source, 6);
 		rsip_eth_write(eth, &hop);

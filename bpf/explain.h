@@ -69,7 +69,8 @@ static __always_inline int rsip_explain_binding(struct rsip_explain *x, struct r
 
 static __always_inline int rsip_explain_packet(struct rsip_explain *x)
 {
-	__u32 addr_index = rsip_addr_find(x->local);
+	struct rsip_policy *policy = rsip_policy_get();
+	__u32 addr_index = policy ? rsip_addr_find(policy, x->local) : RSIP_NO_ADDR;
 	struct rsip_key key = {};
 	int res;
 

@@ -19,11 +19,9 @@
 #define RSIP_GRE_VERSION 0x0007
 
 /* Is GRE that comes to a tunnel endpoint a host's?  Else it is the machine's own. */
-static __always_inline bool rsip_gre_wanted(void)
+static __always_inline bool rsip_gre_wanted(const struct rsip_policy *policy)
 {
-	struct rsip_policy *policy = rsip_policy_get();
-
-	return policy && policy->flags & RSIP_POLICY_GRE;
+	return policy->flags & RSIP_POLICY_GRE;
 }
 
 /*

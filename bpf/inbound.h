@@ -23,7 +23,7 @@ static __always_inline int rsip_too_long(const struct rsip_walk *walk, const str
 {
 	if (!ip->df && ip->seg <= rsip_link_mtu(rec))
 		return 0;
-	if (!ip->df && !walk->forwarded)
+	if (!ip->df && !rsip_is_forwarded(walk))
 		return RSIP_PASS_SLOW;
 	return rsip_is_many(walk, ip) ? RSIP_PASS_TC : -RSIP_DROP_TOO_BIG;
 }
@@ -42,7 +42,7 @@ __noinline int rsip_link_may_not_fit(__u32 iface, __u32 mtu)
 
 static __always_inline bool rsip_frags_may_not_fit(const struct rsip_walk *walk, const struct rsip_ip *ip, __u32 mtu)
 {
-	return ip->frag && !ip->df && !walk->forwarded && rsip_link_may_not_fit(walk->iface, mtu);
+	return ip->frag && !ip->df && !rsip_is_forwarded(walk) && rsip_link_may_not_fit(walk->iface, mtu);
 }
 
 /* Does it fit into the tunnel, and where does that go: hop, walk->out_iface.  As rsip_to_host(). */
@@ -98,7 +98,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	err = rsip_remote_check(rec, key);
 	if (err)
 		return err;
-	if (ip->ttl <= 1 && !walk->forwarded)
+	if (ip->ttl <= 1 && !rsip_is_forwarded(walk))
 		return -RSIP_DROP_TTL_EXCEEDED;
 	if (RSIP_CTX_IS_XDP && rec->tunnel == RSIP_TUNNEL_L2TP)
 		return RSIP_PASS_TC; /* XDP has no way into a PPP interface */
@@ -130,7 +130,7 @@ static __always_inline int rsip_inbound_owner(const struct rsip_walk *walk, cons
 	__u32 cpu = walk->cpu;
 	int res;
 
-	if (!walk->forwarded || !ip->frag)
+	if (!rsip_is_forwarded(walk) || !ip->frag)
 		return rsip_demux_or_kernel(key, addr_index);
 	frag = bpf_map_lookup_elem(&rsip_frags, &cpu);
 	if (!frag)
@@ -156,7 +156,7 @@ static __always_inline void rsip_frags_follow(const struct rsip_walk *walk, cons
 	__u32 cpu = walk->cpu;
 	struct rsip_frag *frag;
 
-	if (!walk->forwarded || !ip->frag || ip->frag & RSIP_FRAG_OFFSET || !walk->in_slot)
+	if (!rsip_is_forwarded(walk) || !ip->frag || ip->frag & RSIP_FRAG_OFFSET || !walk->in_slot)
 		return;
 	frag = bpf_map_lookup_elem(&rsip_frags, &cpu);
 	if (frag)
@@ -166,9 +166,7 @@ static __always_inline void rsip_frags_follow(const struct rsip_walk *walk, cons
 /* On the slow-path device: what turned around inside, whose sender was judged when it came in. */
 static __always_inline int rsip_turned_around(const struct rsip_walk *walk)
 {
-	struct rsip_iface *iface = walk->forwarded ? rsip_iface_get(walk->iface) : NULL;
-
-	return iface && iface->role == RSIP_ROLE_PRIVATE;
+	return rsip_is_forwarded(walk) && walk->in->role == RSIP_ROLE_PRIVATE;
 }
 
 /* IPv4 to an address of a pool. */
@@ -183,11 +181,11 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 		return res;
 	walk->inner_off = ip.off;
 	walk->asked = ip.daddr;
-	res = rsip_turned_around(walk) ? 0 : rsip_src_check(ip.saddr);
+	res = rsip_turned_around(walk) ? 0 : rsip_src_check(walk->policy, ip.saddr);
 	if (res)
 		return res;
 	walk->mark = RSIP_MARK_POOL; /* should the kernel get it */
-	if (ip.frag && !walk->forwarded && !rsip_addr_whole(addr_index))
+	if (ip.frag && !rsip_is_forwarded(walk) && !rsip_addr_whole(addr_index))
 		return RSIP_PASS_FRAGMENT; /* RFC 3102 3.1: the kernel reassembles */
 	rsip_key_read(walk->ctx, &ip, &key);
 	if (key.kind == RSIP_KEY_ICMP)
@@ -196,7 +194,7 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	key.now_s = rsip_now_s(walk->cpu);
 	res = rsip_inbound_owner(walk, &ip, &key, addr_index);
 	if (res == RSIP_FRAG_KERNEL) {
-		walk->mark = walk->forwarded ? RSIP_MARK_KERNEL : 0;
+		walk->mark = rsip_is_forwarded(walk) ? RSIP_MARK_KERNEL : 0;
 		return RSIP_PASS;
 	}
 	if (res == -RSIP_DROP_ICMP_QUERY && !ip.frag) {
@@ -223,10 +221,10 @@ static __always_inline int rsip_inbound(struct rsip_walk *walk)
 		return rsip_arp(walk);
 	if (type != RSIP_ETH_IPV4 || !rsip_ip_dst(walk, &dst))
 		return rsip_unread(walk);
-	addr_index = rsip_addr_find(dst);
-	if (addr_index == RSIP_NO_ADDR && !rsip_net_private(dst))
+	addr_index = rsip_addr_find(walk->policy, dst);
+	if (addr_index == RSIP_NO_ADDR && !rsip_net_private(walk->policy, dst))
 		return RSIP_PASS;
-	if (!rsip_eth_to_us(walk, rsip_iface_get(walk->iface)))
+	if (!rsip_eth_to_us(walk))
 		return RSIP_PASS;
 	return addr_index != RSIP_NO_ADDR ? rsip_inbound_pool(walk, addr_index) : -RSIP_DROP_DST_PRIVATE;
 }

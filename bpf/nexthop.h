@@ -62,11 +62,9 @@ static __always_inline int rsip_host_lookup(struct rsip_ctx *ctx, const struct r
 }
 
 /* Does rsipd keep the bindings' next hops right? */
-static __always_inline bool rsip_hops_kept(__u64 now)
+static __always_inline bool rsip_hops_kept(const struct rsip_policy *policy, __u64 now)
 {
-	struct rsip_policy *policy = rsip_policy_get();
-
-	return policy && now < RSIP_READ(policy->alive_ns) + RSIP_ALIVE_NS;
+	return now < RSIP_READ(policy->alive_ns) + RSIP_ALIVE_NS;
 }
 
 static __always_inline int rsip_host_hop(const struct rsip_walk *walk, const struct rsip_binding *rec,
@@ -75,7 +73,7 @@ static __always_inline int rsip_host_hop(const struct rsip_walk *walk, const str
 	union rsip_nexthop next = { .word = RSIP_READ(rec->nexthop) };
 	struct rsip_iface *iface;
 
-	if (!next.word || !rsip_hops_kept(walk->now)) {
+	if (!next.word || !rsip_hops_kept(walk->policy, walk->now)) {
 		int err = rsip_host_lookup(walk->ctx, rec, hop);
 
 		if (!err || !next.word)
@@ -154,10 +152,9 @@ static __always_inline int rsip_route_lookup(struct rsip_walk *walk, const struc
 /* 0, RSIP_PASS_SLOW (the kernel must resolve the neighbour) or -RSIP_DROP_*. */
 static __always_inline int rsip_route(struct rsip_walk *walk, const struct rsip_ip *ip, struct rsip_hop *hop)
 {
-	struct rsip_policy *policy = rsip_policy_get();
 	struct rsip_nexthop_entry *cache =
-		policy && policy->flags & RSIP_POLICY_RULES ? NULL : rsip_nexthop_place(walk, ip->daddr);
-	__u32 route_gen = policy ? RSIP_READ(policy->route_gen) : 0;
+		walk->policy->flags & RSIP_POLICY_RULES ? NULL : rsip_nexthop_place(walk, ip->daddr);
+	__u32 route_gen = RSIP_READ(walk->policy->route_gen);
 	struct rsip_iface *out;
 
 	if (!cache || cache->dst != ip->daddr || cache->route_gen != route_gen ||

@@ -79,7 +79,7 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 		res = RSIP_PASS_SLOW;
 	if (res == -RSIP_DROP_TOO_BIG && rsip_is_many(walk, ip))
 		res = RSIP_PASS_TC;
-	if (res > 0 && walk->slow)
+	if (res > 0 && rsip_is_slow(walk))
 		walk->mark = RSIP_MARK_KERNEL; /* it comes by our programs once more, opened */
 	if (res)
 		return res < 0 ? res : rsip_to_kernel(walk, ip, res);
@@ -92,7 +92,7 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const struct rsip_ip *outer,
 					       const struct rsip_ip *ip, struct rsip_key *key)
 {
-	__u32 addr_index = rsip_addr_find(ip->saddr);
+	__u32 addr_index = rsip_addr_find(walk->policy, ip->saddr);
 	struct rsip_binding *rec;
 	int slot, err;
 
@@ -113,7 +113,7 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	rsip_capture_found(walk, rec);
 	err = rsip_owner_check(walk, rec, key, outer->saddr, outer->daddr);
 	if (!err)
-		err = rsip_dst_check(ip->daddr, outer->daddr);
+		err = rsip_dst_check(walk->policy, ip->daddr, outer->daddr);
 	return err ? err : slot;
 }
 
@@ -134,13 +134,13 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
 	walk->out_slot = slot;
-	dst_index = rsip_addr_find(ip->daddr);
+	dst_index = rsip_addr_find(walk->policy, ip->daddr);
 	err = rsip_owner_learn(walk, ip, rec, &key, dst_index != RSIP_NO_ADDR);
 	if (!err)
 		err = rsip_ecn_decap(outer->tos, &ip->tos);
 	if (err)
 		return err;
-	ip->tos = rsip_dscp_decap(outer->tos, ip->tos);
+	ip->tos = rsip_dscp_decap(walk->policy, outer->tos, ip->tos);
 	walk->tunnel_src = outer->saddr;
 	walk->tunnel_dst = outer->daddr;
 	walk->inner_off = ip->off;
@@ -183,14 +183,14 @@ static __always_inline __u32 rsip_outer_hlen(const struct rsip_ip *outer)
 /* Bytes of tunnel header behind the outer IP header; 0: the packet is not ours; else -RSIP_DROP_*. */
 static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rsip_ip *outer)
 {
-	__u32 off = walk->l2 + rsip_outer_hlen(outer), avail = outer->len - outer->hlen;
+	__u32 off = rsip_l2(walk) + rsip_outer_hlen(outer), avail = outer->len - outer->hlen;
 	__be32 *plain = rsip_data(walk->ctx) + off;
 	int len;
 
 	if (avail >= RSIP_GRE_LEN && (void *)(plain + 1) <= rsip_data_end(walk->ctx) && *plain == RSIP_GRE_PLAIN)
 		return RSIP_GRE_LEN; /* most have no options, and a call is dear */
 	len = rsip_gre_read(walk->ctx, off, avail);
-	if (!len && walk->slow && !RSIP_HOST6_IS(outer->saddr)) /* reassembled on suspicion: the machine's own */
+	if (!len && rsip_is_slow(walk) && !RSIP_HOST6_IS(outer->saddr)) /* reassembled on suspicion: the machine's own */
 		walk->mark = RSIP_MARK_KERNEL;
 	return len;
 }
@@ -198,25 +198,24 @@ static __always_inline int rsip_gre_open(struct rsip_walk *walk, const struct rs
 /* 0, RSIP_PASS where it is not for our end of the tunnels, RSIP_PASS_TC or -RSIP_DROP_*. */
 static __always_inline int rsip_outer_read(struct rsip_walk *walk, struct rsip_ip *outer)
 {
-	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_iface *iface = walk->in;
 	__be32 dst;
 
-	if (!iface || !iface->endpoint)
+	if (!iface->endpoint)
 		return RSIP_PASS;
 	if (!rsip_ip_dst(walk, &dst))
 		return rsip_unread(walk);
-	if ((dst != iface->endpoint && !rsip_is_endpoint(dst)) || !rsip_eth_to_us(walk, iface))
+	if ((dst != iface->endpoint && !rsip_is_endpoint(dst)) || !rsip_eth_to_us(walk))
 		return RSIP_PASS;
-	barrier_var(walk->ctx); /* the verifier wants the offsets of its fields in the loads themselves */
 	return rsip_ip_read_first(walk, outer);
 }
 
 /* The same of IPv6. */
 static __always_inline int rsip_outer6_read(const struct rsip_walk *walk, struct rsip_ip *outer)
 {
-	int len = rsip_ip6_read(walk->ctx, walk->iface, walk->l2, outer);
+	int len = rsip_ip6_read(walk->ctx, walk->iface, rsip_l2(walk), outer);
 
-	if (!rsip_eth_to_us(walk, rsip_iface_get(walk->iface)))
+	if (!rsip_eth_to_us(walk))
 		return RSIP_PASS;
 	if (!len && outer->proto == RSIP_PROTO_ICMP6)
 		rsip_pmtu6_look(walk);
@@ -225,8 +224,8 @@ static __always_inline int rsip_outer6_read(const struct rsip_walk *walk, struct
 	if (len < 0)
 		return len;
 	outer->hlen = len;
-	outer->off = walk->l2;
-	if (RSIP_CTX_IS_XDP && outer->len + walk->l2 > rsip_frame_first(walk->ctx) &&
+	outer->off = rsip_l2(walk);
+	if (RSIP_CTX_IS_XDP && outer->len + rsip_l2(walk) > rsip_frame_first(walk->ctx) &&
 	    !rsip_frame_whole(walk->ctx, RSIP_HEADERS_MAX))
 		return RSIP_PASS_TC;
 	return 0;
@@ -259,7 +258,7 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	if (outer.proto != RSIP_PROTO_IPIP) {
 		if (outer.proto == RSIP_PROTO_ICMP && !err)
 			rsip_pmtu_look(walk, &outer);
-		if (outer.proto != RSIP_PROTO_GRE || !rsip_gre_wanted())
+		if (outer.proto != RSIP_PROTO_GRE || !rsip_gre_wanted(walk->policy))
 			return RSIP_PASS;
 		walk->tunnel = RSIP_TUNNEL_GRE;
 	}
@@ -284,7 +283,7 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 			return more ? more : RSIP_PASS;
 		more &= RSIP_GRE_MASK;
 	}
-	err = rsip_ip_read(walk->ctx, walk->l2 + rsip_outer_hlen(&outer) + more, outer.len - outer.hlen - more, &inner);
+	err = rsip_ip_read(walk->ctx, rsip_l2(walk) + rsip_outer_hlen(&outer) + more, outer.len - outer.hlen - more, &inner);
 	if (err)
 		return err;
 	return rsip_outbound_inner(walk, &outer, &inner);
@@ -297,11 +296,11 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
  */
 static __always_inline int rsip_untunnelled(struct rsip_walk *walk, int res)
 {
-	struct iphdr *h = rsip_data(walk->ctx) + (walk->l2 & 0xf); /* 0 or 14: said for the verifier */
+	struct iphdr *h = rsip_data(walk->ctx) + (rsip_l2(walk) & 0xf); /* 0 or 14: said for the verifier */
 
 	if (res != RSIP_PASS || rsip_eth_type(walk) != RSIP_ETH_IPV4 || (void *)(h + 1) > rsip_data_end(walk->ctx))
 		return res;
-	if (rsip_addr_find(h->saddr) == RSIP_NO_ADDR)
+	if (rsip_addr_find(walk->policy, h->saddr) == RSIP_NO_ADDR)
 		return res;
 	return RSIP_CTX_IS_XDP ? RSIP_PASS_TC : -RSIP_DROP_SRC_SPOOFED;
 }

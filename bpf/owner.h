@@ -117,11 +117,10 @@ static __always_inline bool rsip_mac_equal(const __u8 *a, const __u8 *b)
 static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const struct rsip_binding *rec,
 					    const struct rsip_key *key, __be32 host, __be32 endpoint)
 {
-	struct rsip_policy *policy = rsip_policy_get();
 	union rsip_nexthop hop = { .word = RSIP_READ(rec->nexthop) };
 	struct ethhdr *eth = rsip_data(walk->ctx);
 
-	if (!policy || (void *)(eth + 1) > rsip_data_end(walk->ctx))
+	if ((void *)(eth + 1) > rsip_data_end(walk->ctx))
 		return -RSIP_DROP_INTERNAL;
 	if (rec->local != key->local || RSIP_READ(rec->expires_ns) <= walk->now)
 		return -RSIP_DROP_EXPIRED;
@@ -134,7 +133,7 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 		return -RSIP_DROP_WRONG_TUNNEL;
 	if (rec->endpoint != endpoint && !key->by_pair && walk->tunnel != RSIP_TUNNEL_L2TP)
 		return -RSIP_DROP_WRONG_TUNNEL;
-	if (walk->l2 && policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
+	if (rsip_l2(walk) && walk->policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
 		return -RSIP_DROP_WRONG_MAC;
 	return rsip_remote_check(rec, key);
 }

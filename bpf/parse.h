@@ -49,6 +49,8 @@ struct rsip_ip {
 /* What a walk carries along, and what the verdict reads. */
 struct rsip_walk {
 	struct rsip_ctx *ctx;
+	struct rsip_policy *policy; /* rsip_policy's one record: looked up once */
+	struct rsip_iface *in; /* that of iface */
 	__u64 now; /* CLOCK_MONOTONIC, a tick coarse; read when a binding is reached */
 	__u32 cpu;
 	__u32 iface; /* of arrival */
@@ -74,6 +76,22 @@ struct rsip_walk {
 	bool forwarded; /* there the kernel has taken the TTL down, and made fragments that fit */
 };
 
+/* What is the same for all that XDP sees is a constant there, and costs nothing. */
+static __always_inline __u32 rsip_l2(const struct rsip_walk *walk)
+{
+	return RSIP_CTX_IS_XDP ? RSIP_ETH_LEN : walk->l2;
+}
+
+static __always_inline bool rsip_is_slow(const struct rsip_walk *walk)
+{
+	return !RSIP_CTX_IS_XDP && walk->slow;
+}
+
+static __always_inline bool rsip_is_forwarded(const struct rsip_walk *walk)
+{
+	return !RSIP_CTX_IS_XDP && walk->forwarded;
+}
+
 /*
  * EtherType in host order; 0 for what is too short, is of a VLAN, or came as broadcast or multicast and carries
  * IP.  A tag in the frame is the EtherType of one; both kinds belong to another interface.
@@ -86,7 +104,7 @@ static __always_inline __u16 rsip_eth_type(const struct rsip_walk *walk)
 
 	if (rsip_ctx_tagged(ctx))
 		return 0;
-	if (!walk->l2)
+	if (!rsip_l2(walk))
 		return rsip_ctx_type(ctx);
 	if ((void *)(eth + 1) > rsip_data_end(ctx))
 		return 0;
@@ -167,29 +185,27 @@ static __always_inline int rsip_ip_read_first(const struct rsip_walk *walk, stru
 	struct iphdr *h;
 	__u32 avail;
 
-	barrier_var(ctx); /* the verifier wants the offsets of its fields in the loads themselves */
-	h = rsip_data(ctx) + walk->l2;
-	avail = rsip_frame_first(ctx) - walk->l2;
+	h = rsip_data(ctx) + rsip_l2(walk);
+	avail = rsip_frame_first(ctx) - rsip_l2(walk);
 	if (RSIP_CTX_IS_XDP && (void *)h + RSIP_IP_LEN <= rsip_data_end(ctx) && bpf_ntohs(h->tot_len) > avail) {
 		avail = rsip_frame_whole(ctx, RSIP_HEADERS_MAX);
 		if (!avail)
 			return RSIP_PASS_TC;
-		avail -= walk->l2;
+		avail -= rsip_l2(walk);
 	}
-	barrier_var(ctx); /* here, too */
-	return rsip_ip_read(ctx, walk->l2, avail, ip);
+	return rsip_ip_read(ctx, rsip_l2(walk), avail, ip);
 }
 
 /* A packet that is none of ours, or that XDP cannot see: the TC program behind can. */
 static __always_inline int rsip_unread(const struct rsip_walk *walk)
 {
-	return RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, walk->l2 + RSIP_IP_LEN) ? RSIP_PASS_TC : RSIP_PASS;
+	return RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, rsip_l2(walk) + RSIP_IP_LEN) ? RSIP_PASS_TC : RSIP_PASS;
 }
 
 /* Only the destination, of a header that may be anything: is it for us at all? */
 static __always_inline bool rsip_ip_dst(const struct rsip_walk *walk, __be32 *dst)
 {
-	struct iphdr *h = rsip_data(walk->ctx) + walk->l2;
+	struct iphdr *h = rsip_data(walk->ctx) + rsip_l2(walk);
 
 	if ((void *)h + RSIP_IP_LEN > rsip_data_end(walk->ctx))
 		return false;

@@ -180,8 +180,8 @@ __noinline int rsip_pmtu6_report(struct rsip_ctx *ctx, __u32 off, __u32 iface_in
 
 static __always_inline void rsip_pmtu6_look(const struct rsip_walk *walk)
 {
-	if (!rsip_behind_xdp && rsip_pmtu6_due(walk->ctx, walk->l2))
-		rsip_pmtu6_report(walk->ctx, walk->l2, walk->iface);
+	if (!rsip_behind_xdp && rsip_pmtu6_due(walk->ctx, rsip_l2(walk)))
+		rsip_pmtu6_report(walk->ctx, rsip_l2(walk), walk->iface);
 }
 
 /* ICMP that came to a tunnel endpoint of ours.  It is the kernel's all the same. */
@@ -189,8 +189,8 @@ static __always_inline void rsip_pmtu_look(const struct rsip_walk *walk, const s
 {
 	if (rsip_behind_xdp || ip->frag)
 		return; /* XDP has seen it */
-	if (rsip_pmtu_due(walk->ctx, walk->l2 + ip->hlen, ip->len - ip->hlen))
-		rsip_pmtu_report(walk->ctx, walk->l2, ip->hlen, ip->len, walk->iface);
+	if (rsip_pmtu_due(walk->ctx, rsip_l2(walk) + ip->hlen, ip->len - ip->hlen))
+		rsip_pmtu_report(walk->ctx, rsip_l2(walk), ip->hlen, ip->len, walk->iface);
 }
 
 #endif

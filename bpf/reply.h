@@ -217,16 +217,16 @@ static __always_inline __be32 rsip_reply_source(const struct rsip_walk *walk, co
  */
 static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 {
-	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_iface *iface = walk->in;
 	struct rsip_reply r = {};
 	int made;
 
-	if ((res != -RSIP_DROP_TOO_BIG && res != -RSIP_DROP_TTL_EXCEEDED) || walk->slow || !iface)
+	if ((res != -RSIP_DROP_TOO_BIG && res != -RSIP_DROP_TTL_EXCEEDED) || rsip_is_slow(walk))
 		return res;
 	if (RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, walk->inner_off + RSIP_REPLY_MAX))
 		return RSIP_PASS_TC;
 	r.off = walk->inner_off;
-	r.l2 = walk->l2;
+	r.l2 = rsip_l2(walk);
 	r.src = rsip_reply_source(walk, iface);
 	r.host = walk->tunnel_src;
 	r.endpoint = walk->tunnel_dst;
@@ -258,17 +258,17 @@ static __always_inline void rsip_reply_turn(struct iphdr *h, __be32 from, __be32
  */
 static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
-	struct rsip_iface *iface = rsip_iface_get(walk->iface);
+	struct rsip_iface *iface = walk->in;
 	__u32 off = (ip->off + ip->hlen) & 0xff;
 	struct ethhdr *eth = rsip_data(walk->ctx);
 	struct iphdr *h, *outer;
 	struct rsip_hop hop;
 	__be16 *icmp;
 
-	outer = (void *)eth + walk->l2;
+	outer = (void *)eth + rsip_l2(walk);
 	h = (void *)eth + (ip->off & 0x7f);
 	icmp = (void *)eth + off;
-	if (!iface || walk->slow || (void *)(eth + 1) > rsip_data_end(walk->ctx) ||
+	if (rsip_is_slow(walk) || (void *)(eth + 1) > rsip_data_end(walk->ctx) ||
 	    (void *)(outer + 1) > rsip_data_end(walk->ctx) || (void *)(h + 1) > rsip_data_end(walk->ctx) ||
 	    (void *)(icmp + 4) > rsip_data_end(walk->ctx))
 		return 0;
@@ -279,7 +279,7 @@ static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const s
 	rsip_reply_turn(h, ip->daddr, ip->saddr);
 	if (walk->tunnel_src && !RSIP_HOST6_IS(walk->tunnel_src) && walk->tunnel != RSIP_TUNNEL_L2TP)
 		rsip_reply_turn(outer, walk->tunnel_dst, walk->tunnel_src);
-	if (walk->l2) {
+	if (rsip_l2(walk)) {
 		__be16 type = eth->h_proto;
 
 		__builtin_memcpy(hop.dst_mac, eth->h_source, 6);
@@ -287,7 +287,7 @@ static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const s
 		rsip_eth_write(eth, &hop);
 		eth->h_proto = type;
 	}
-	if (RSIP_HOST6_IS(walk->tunnel_src) && rsip_ip6_turn(walk->ctx, walk->l2))
+	if (RSIP_HOST6_IS(walk->tunnel_src) && rsip_ip6_turn(walk->ctx, rsip_l2(walk)))
 		return -RSIP_DROP_INTERNAL;
 	return RSIP_ANSWER_ECHO;
 }

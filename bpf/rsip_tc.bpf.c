@@ -77,7 +77,8 @@ int rsip_tc_slow(struct __sk_buff *ctx)
 		gathered = rsip_gather_add(ctx, walk.l2);
 	if (gathered == RSIP_GATHER_HELD)
 		return RSIP_TC_STOLEN; /* the kernel goes on with the next piece: after a drop it would not */
-	rsip_walk_start(&walk);
+	if (!rsip_walk_start(&walk))
+		return RSIP_ACT_DROP;
 	if (mark == RSIP_MARK_POOL)
 		res = rsip_inbound(&walk);
 	else if (mark == RSIP_MARK_TUNNEL)

@@ -39,7 +39,7 @@ static __always_inline int rsip_session_hop(struct rsip_walk *walk, const struct
 	if (!session || session->host != host)
 		return -RSIP_DROP_NO_SESSION;
 	walk->out_iface = RSIP_OUT_IFINDEX | ifindex;
-	if (walk->forwarded)
+	if (rsip_is_forwarded(walk))
 		walk->mtu = 0xffff;
 	else if (session->mtu < walk->mtu)
 		walk->mtu = session->mtu;

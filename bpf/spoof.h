@@ -16,26 +16,22 @@ __noinline int rsip_eth_virtual(struct rsip_ctx *ctx, __u32 index)
  * XDP and TC see what is addressed to others, too, where the interface is promiscuous or a switch floods: the kernel drops
  * it later (PACKET_OTHERHOST), or a device on top takes it.  The slow path's device has our own frames.
  */
-static __always_inline bool rsip_eth_to_us(const struct rsip_walk *walk, const struct rsip_iface *iface)
+static __always_inline bool rsip_eth_to_us(const struct rsip_walk *walk)
 {
 	struct ethhdr *eth = rsip_data(walk->ctx);
 	__u32 other = 1;
 
-	if (!walk->l2 || walk->slow)
+	if (!rsip_l2(walk) || rsip_is_slow(walk))
 		return true;
-	if (iface && (void *)(eth + 1) <= rsip_data_end(walk->ctx))
-		other = !rsip_mac_equal(eth->h_dest, iface->mac);
+	if ((void *)(eth + 1) <= rsip_data_end(walk->ctx))
+		other = !rsip_mac_equal(eth->h_dest, walk->in->mac);
 	barrier_var(other); /* one branch, not three: each is a path for the verifier */
 	return !other || rsip_eth_virtual(walk->ctx, walk->iface);
 }
 
 /* 1: inside one of the private networks of the configuration. */
-static __always_inline int rsip_net_private(__be32 addr)
+static __always_inline int rsip_net_private(const struct rsip_policy *policy, __be32 addr)
 {
-	struct rsip_policy *policy = rsip_policy_get();
-
-	if (!policy)
-		return 0;
 	for (__u32 i = 0; i < RSIP_MAX_NETS; i++) {
 		if (i >= policy->net_cnt)
 			break;
@@ -67,25 +63,25 @@ static __always_inline __u8 rsip_first_byte(__be32 addr)
 }
 
 /* From the public side: a source that nobody there can have. */
-static __always_inline int rsip_src_check(__be32 src)
+static __always_inline int rsip_src_check(const struct rsip_policy *policy, __be32 src)
 {
 	__u8 first = rsip_first_byte(src);
 
 	if (first == 0 || first == 127 || first >= 224)
 		return -RSIP_DROP_SRC_SPOOFED;
-	if (rsip_addr_find(src) != RSIP_NO_ADDR || rsip_net_private(src))
+	if (rsip_addr_find(policy, src) != RSIP_NO_ADDR || rsip_net_private(policy, src))
 		return -RSIP_DROP_SRC_SPOOFED;
 	return 0;
 }
 
 /* From a host: a destination that neither leaves by a public interface nor is leased. */
-static __always_inline int rsip_dst_check(__be32 dst, __be32 endpoint)
+static __always_inline int rsip_dst_check(const struct rsip_policy *policy, __be32 dst, __be32 endpoint)
 {
 	__u8 first = rsip_first_byte(dst);
 
 	if (first >= 224 && first < 240)
 		return -RSIP_DROP_MULTICAST;
-	if (first == 0 || first == 127 || first >= 240 || dst == endpoint || rsip_net_private(dst))
+	if (first == 0 || first == 127 || first >= 240 || dst == endpoint || rsip_net_private(policy, dst))
 		return -RSIP_DROP_DST_UNALLOWED;
 	return 0;
 }

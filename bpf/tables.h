@@ -63,13 +63,12 @@ static __always_inline __u32 rsip_addr_in_bucket(__u32 bucket, __be32 addr)
 }
 
 /* Index of a pool address, or RSIP_NO_ADDR.  Most addresses asked for are far from the pools. */
-static __always_inline __u32 rsip_addr_find(__be32 addr)
+static __always_inline __u32 rsip_addr_find(const struct rsip_policy *policy, __be32 addr)
 {
-	struct rsip_policy *policy = rsip_policy_get();
 	__u32 number = bpf_ntohl(addr), index;
 	__u64 hash;
 
-	if (!policy || !addr || number < RSIP_READ(policy->pool_first) || number > RSIP_READ(policy->pool_last))
+	if (!addr || number < RSIP_READ(policy->pool_first) || number > RSIP_READ(policy->pool_last))
 		return RSIP_NO_ADDR;
 	hash = rsip_hash(RSIP_ADDR_KEY(addr), rsip_seed);
 	index = rsip_addr_in_bucket(rsip_bucket1(hash, rsip_addr_mask), addr);

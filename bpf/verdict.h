@@ -17,9 +17,7 @@ static __always_inline bool rsip_xdp_has_seen(const struct rsip_walk *walk)
  */
 static __always_inline bool rsip_is_many(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
-	struct rsip_iface *iface = RSIP_CTX_IS_XDP ? bpf_map_lookup_elem(&rsip_ifaces, &walk->iface) : NULL;
-
-	return iface && ip->len > iface->mtu;
+	return RSIP_CTX_IS_XDP && ip->len > walk->in->mtu;
 }
 
 /* Bytes of a frame behind its Ethernet header, as all byte counters have it. */
@@ -27,7 +25,7 @@ static __always_inline __u32 rsip_passed_len(const struct rsip_walk *walk)
 {
 	__u32 len = rsip_frame_len(walk->ctx);
 
-	return len > walk->l2 ? len - walk->l2 : 0;
+	return len > rsip_l2(walk) ? len - rsip_l2(walk) : 0;
 }
 
 static __always_inline void rsip_count_binding(const struct rsip_walk *walk)
@@ -97,9 +95,9 @@ static __always_inline void rsip_count_drop(struct rsip_counters *c, int err)
 /* What the kernel gets, it gets with the mark that says what to do. */
 static __always_inline int rsip_pass(const struct rsip_walk *walk, int res)
 {
-	if (res != RSIP_PASS || walk->slow)
+	if (res != RSIP_PASS || rsip_is_slow(walk))
 		rsip_ctx_mark(walk->ctx, walk->mark);
-	return walk->slow ? rsip_ctx_up(walk->ctx, walk->iface) : RSIP_ACT_PASS;
+	return rsip_is_slow(walk) ? rsip_ctx_up(walk->ctx, walk->iface) : RSIP_ACT_PASS;
 }
 
 static __always_inline int rsip_act(const struct rsip_walk *walk, int res)
@@ -123,9 +121,11 @@ static __always_inline int rsip_verdict(const struct rsip_walk *walk, int res)
 	rsip_capture_end(walk, action, res);
 	if (!c)
 		return action;
-	c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
-	c->cnt[RSIP_CNT_IKE_GUESSED] += walk->guesses;
-	c->cnt[RSIP_CNT_ICMP_LIMITED] += walk->icmp_limited;
+	if (walk->claims | walk->guesses | walk->icmp_limited) {
+		c->cnt[RSIP_CNT_COOKIE_CLAIMED] += walk->claims;
+		c->cnt[RSIP_CNT_IKE_GUESSED] += walk->guesses;
+		c->cnt[RSIP_CNT_ICMP_LIMITED] += walk->icmp_limited;
+	}
 	if (res < 0) {
 		rsip_count_drop(c, res);
 		return action;

@@ -29,12 +29,18 @@
 #include "inbound.h"
 #include "outbound.h"
 
-/* What all walks begin with, once they know the interface. */
-static __always_inline void rsip_walk_start(struct rsip_walk *walk)
+/* What all walks begin with, once they know the interface.  false: there is no such interface. */
+static __always_inline bool rsip_walk_start(struct rsip_walk *walk)
 {
+	walk->policy = rsip_policy_get();
+	walk->in = rsip_iface_get(walk->iface);
+	if (!walk->policy || !walk->in)
+		return false;
+	asm volatile("" : : "r"(walk) : "memory"); /* where it stays: in registers, each branch would carry all of it along */
 	walk->cpu = bpf_get_smp_processor_id();
 	rsip_ctx_pull(walk->ctx);
 	rsip_capture_begin(walk);
+	return true;
 }
 
 /* false: this interface is none of ours. */
@@ -44,8 +50,7 @@ static __always_inline bool rsip_walk_begin(struct rsip_walk *walk)
 	if (!walk->iface)
 		return false;
 	walk->row = walk->iface;
-	rsip_walk_start(walk);
-	return true;
+	return rsip_walk_start(walk);
 }
 
 /* On an interface of the public realm. */
@@ -79,7 +84,8 @@ static __always_inline int rsip_walk_session(struct rsip_walk *walk)
 		return RSIP_ACT_PASS;
 	walk->iface = session->iface;
 	walk->row = session->iface;
-	rsip_walk_start(walk);
+	if (!rsip_walk_start(walk))
+		return RSIP_ACT_PASS;
 	return rsip_verdict(walk, rsip_reply_to(walk, rsip_outbound_l2tp(walk, session)));
 }
 
