@@ -19,6 +19,7 @@ const volatile __u32 rsip_pair_mask = 1;
 const volatile __u32 rsip_remote_mask = 1;
 const volatile __u32 rsip_host6_mask = 1;
 const volatile __u32 rsip_slots = 1; /* records in rsip_bindings, "none" included */
+const volatile __u32 rsip_slot_mask = 1; /* for RSIP_HOME_SLOT() */
 const volatile __u32 rsip_max_addrs = 1;
 const volatile __u32 rsip_learned_cnt = 1; /* records in rsip_learned, "none" included */
 const volatile __u64 rsip_seed = 0;

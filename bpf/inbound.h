@@ -190,6 +190,8 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	rsip_key_read(walk->ctx, &ip, &key);
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
+	if (key.kind == RSIP_KEY_PORTS)
+		rsip_home_fetch(walk->cpu, addr_index, key.local_port);
 	walk->now = rsip_now(walk->cpu);
 	key.now_s = rsip_now_s(walk->cpu);
 	res = rsip_inbound_owner(walk, &ip, &key, addr_index);

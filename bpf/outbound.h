@@ -99,6 +99,8 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	rsip_key_read(walk->ctx, ip, key);
 	if (addr_index == RSIP_NO_ADDR)
 		return -RSIP_DROP_LOCAL_ADDR_UNALLOWED;
+	if (key->kind == RSIP_KEY_PORTS)
+		rsip_home_fetch(walk->cpu, addr_index, key->local_port);
 	slot = rsip_owner(key, outer->saddr, addr_index);
 	if (slot <= 0)
 		return slot ? slot : -RSIP_DROP_INTERNAL;

@@ -300,4 +300,13 @@ static __always_inline struct rsip_binding *rsip_binding_fetch(__u32 cpu, __u32 
 	return rsip_binding_get(slot);
 }
 
+/* The same, before it is known whose the port is: where its binding lies, as a rule (RSIP_HOME_SLOT). */
+static __always_inline void rsip_home_fetch(__u32 cpu, __u32 addr_index, __u16 port)
+{
+	struct rsip_binding *rec = rsip_binding_fetch(cpu, RSIP_HOME_SLOT(addr_index, port, rsip_slot_mask));
+
+	if (rec)
+		(void)RSIP_READ(rec->expires_ns);
+}
+
 #endif

@@ -27,13 +27,21 @@ void rsip_dp_slot_retire(struct rsip_dp_core *c, uint32_t slot)
 	rsip_dp_numbers_drop(&c->slots, slot);
 }
 
+/* Its slot, where packets look for it first if that is free; 0: none is. */
+static uint32_t choose_slot(struct rsip_dp_core *c, const struct rsip_binding *rec, const struct rsip_dp_slot *res)
+{
+	uint32_t home = rsip_dp_ports_home(c, rec->addr_index, res);
+
+	return rsip_dp_numbers_has(&c->slots, home) ? home : rsip_dp_numbers_peek(&c->slots);
+}
+
 /* The pair's learned record, or a new one, which nothing names until the binding joins the pair. */
-static int find_learned(struct rsip_dp_core *c, struct rsip_binding *rec)
+static int find_learned(struct rsip_dp_core *c, struct rsip_binding *rec, uint32_t slot)
 {
 	rec->learned = rsip_dp_speaks_ike(rec) ? rsip_dp_learned_find(c, rec) : 0;
 	if (rec->learned || !rsip_dp_speaks_ike(rec))
 		return 0;
-	return rsip_dp_learned_take(c, rec, rsip_dp_numbers_peek(&c->slots), &rec->learned);
+	return rsip_dp_learned_take(c, rec, slot, &rec->learned);
 }
 
 static int publish(struct rsip_dp_core *c, uint32_t slot)
@@ -53,8 +61,8 @@ static int publish(struct rsip_dp_core *c, uint32_t slot)
 	return err;
 }
 
-/* Checks what can be known without a slot, and completes the record. */
-static int prepare(struct rsip_dp_core *c, struct rsip_binding *rec, const struct rsip_dp_slot *res)
+/* Checks what can be known without a slot, chooses one (0: none is free) and completes the record. */
+static int prepare(struct rsip_dp_core *c, struct rsip_binding *rec, const struct rsip_dp_slot *res, uint32_t *slot)
 {
 	const struct rsip_addr_entry *a = rsip_table_addr(&c->addrs, rec->local);
 
@@ -66,7 +74,8 @@ static int prepare(struct rsip_dp_core *c, struct rsip_binding *rec, const struc
 		return -EEXIST;
 	if (rsip_dp_res_taken(c, rec, res) || rsip_dp_listener_taken(c, rec))
 		return -EEXIST;
-	return find_learned(c, rec);
+	*slot = choose_slot(c, rec, res);
+	return find_learned(c, rec, *slot);
 }
 
 static void write_record(struct rsip_dp_core *c, uint32_t slot, const struct rsip_binding *rec)
@@ -111,10 +120,11 @@ int rsip_dp_bind_install(struct rsip_dataplane *dp, const struct rsip_dp_binding
 	err = rsip_dp_res_keep(&res, &b->ports, &b->spis);
 	if (err)
 		return err;
-	err = prepare(c, &rec, &res);
+	err = prepare(c, &rec, &res, &slot);
 	if (err)
 		goto out_res;
-	slot = rsip_dp_core_take(c, &c->slots);
+	if (!rsip_dp_numbers_take_this(&c->slots, slot))
+		slot = rsip_dp_core_take(c, &c->slots);
 	if (!slot) {
 		err = drop_learned_if_new(c, &rec, -ENOSPC);
 		goto out_res;

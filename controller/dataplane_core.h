@@ -41,6 +41,8 @@ rsip_dp_numbers_take(struct rsip_dp_numbers *n); /* 0: none; see rsip_dp_numbers
 bool rsip_dp_numbers_take_this(struct rsip_dp_numbers *n, uint32_t num);
 /* What rsip_dp_numbers_take() would answer. */
 uint32_t rsip_dp_numbers_peek(struct rsip_dp_numbers *n);
+/* Would rsip_dp_numbers_take_this() give it? */
+bool rsip_dp_numbers_has(const struct rsip_dp_numbers *n, uint32_t num);
 void rsip_dp_numbers_claim(struct rsip_dp_numbers *n, uint32_t num); /* start-up: is in use */
 bool rsip_dp_numbers_used(const struct rsip_dp_numbers *n, uint32_t num);
 void rsip_dp_numbers_drop(struct rsip_dp_numbers *n, uint32_t num); /* into limbo */
@@ -175,6 +177,8 @@ uint32_t *rsip_dp_block_word(const struct rsip_dp_core *c, uint32_t index, uint1
 uint32_t *rsip_dp_port_word(const struct rsip_dp_core *c, uint32_t index, uint16_t port);
 bool rsip_dp_ports_taken(const struct rsip_dp_core *c, uint32_t index, const struct rsip_dp_slot *s);
 void rsip_dp_ports_publish(struct rsip_dp_core *c, uint32_t index, uint32_t slot);
+/* Where packets look for it first (RSIP_HOME_SLOT): by its first whole block; 0: it has none. */
+uint32_t rsip_dp_ports_home(const struct rsip_dp_core *c, uint32_t index, const struct rsip_dp_slot *s);
 void rsip_dp_ports_withdraw(struct rsip_dp_core *c, uint32_t index, uint32_t slot);
 void rsip_dp_ports_clear(struct rsip_dp_core *c, uint32_t index); /* of an address that nobody can reach */
 /*

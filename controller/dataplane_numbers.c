@@ -47,9 +47,14 @@ uint32_t rsip_dp_numbers_peek(struct rsip_dp_numbers *n)
 	return n->fresh <= n->max ? n->fresh : n->free_head;
 }
 
+bool rsip_dp_numbers_has(const struct rsip_dp_numbers *n, uint32_t num)
+{
+	return num && num <= n->max && (n->state[num] == NUM_UNUSED || n->state[num] == NUM_FREE);
+}
+
 bool rsip_dp_numbers_take_this(struct rsip_dp_numbers *n, uint32_t num)
 {
-	if (!num || num > n->max || (n->state[num] != NUM_UNUSED && n->state[num] != NUM_FREE))
+	if (!rsip_dp_numbers_has(n, num))
 		return false;
 	if (n->state[num] == NUM_FREE)
 		queue_unlink(n, num);

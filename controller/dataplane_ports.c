@@ -64,6 +64,15 @@ void rsip_dp_ports_publish(struct rsip_dp_core *c, uint32_t index, uint32_t slot
 	}
 }
 
+uint32_t rsip_dp_ports_home(const struct rsip_dp_core *c, uint32_t index, const struct rsip_dp_slot *s)
+{
+	for (uint32_t i = 0; i < rsip_dp_res_port_cnt(s); i++)
+		if (part_len(s, i) > 1)
+			return RSIP_HOME_SLOT(index, rsip_dp_res_port_at(s, i),
+					      rsip_home_mask(c->config.max_bindings));
+	return 0;
+}
+
 static void withdraw_port(struct rsip_dp_core *c, uint32_t index, uint16_t port, uint32_t slot)
 {
 	uint32_t *word = rsip_dp_port_word(c, index, port);

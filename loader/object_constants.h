@@ -12,6 +12,7 @@
 		(object)->rodata->rsip_remote_mask = (config)->remote_buckets - 1;                 \
 		(object)->rodata->rsip_host6_mask = rsip_host6_buckets((config)->max_hosts6) - 1;          \
 		(object)->rodata->rsip_slots = (config)->max_bindings + 1;                         \
+		(object)->rodata->rsip_slot_mask = rsip_home_mask((config)->max_bindings);         \
 		(object)->rodata->rsip_max_addrs = (config)->max_addrs;                            \
 		(object)->rodata->rsip_learned_cnt = (config)->max_learned + 1;                    \
 		(object)->rodata->rsip_seed = (config)->hash_seed;                                 \

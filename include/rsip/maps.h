@@ -398,6 +398,22 @@ struct rsip_binding {
 _Static_assert(sizeof(struct rsip_binding) == 64, "rsip_binding");
 
 /*
+ * Where the binding that leases a whole block of ports lies, as a rule: in this slot, if it was free when it was installed.
+ * So a packet can have its record fetched while it still asks rsip_blocks, which alone says whose the port is.  mask:
+ * rsip_home_mask(max_bindings); 0, or more than max_bindings: such a block has no home.
+ */
+#define RSIP_HOME_SLOT(addr_index, port, mask) (((addr_index) << 10 | (port) >> RSIP_PORT_BLOCK_SHIFT) & (mask))
+
+static inline __u32 rsip_home_mask(__u32 max_bindings)
+{
+	__u32 mask = 1;
+
+	while (mask < max_bindings)
+		mask = mask << 1 | 1;
+	return mask;
+}
+
+/*
  * What was asked for: 0 an ASSIGN, LISTEN a LISTEN.  With IKE_500 or IKE_4500 beside it the listener has these
  * two UDP ports for its one remote only, and every host has them for all others: they count in res_cnt and are
  * not in rsip_ports.

@@ -344,6 +344,37 @@ Test(dataplane, a_learned_record_has_the_number_of_its_first_slot)
 	cr_expect_eq(c->m.learned[c->m.bindings[one].learned].host, HOST_B);
 }
 
+/* Packets fetch it while they still ask whose the port is (bpf/tables.h). */
+Test(dataplane, a_binding_of_a_whole_block_lies_where_packets_look_first)
+{
+	uint32_t home = RSIP_HOME_SLOT(0, 8 * 64, rsip_home_mask(c->config.max_bindings)), loose, slot;
+
+	cr_assert(home > 1 && home <= c->config.max_bindings);
+	loose = install_ports(HOST_A, 4000, 8, 10 * S);
+	cr_expect_neq(loose, home, "without a whole block it has no home");
+	slot = install_ports(HOST_A, 8 * 64, 64, 10 * S);
+	cr_expect_eq(slot, home);
+	dp->ops->bind_remove(dp, slot);
+	slot = install_ports(HOST_B, 8 * 64, 64, 10 * S);
+	cr_expect_neq(slot, home, "it rests until a grace period has passed");
+	dp->ops->bind_remove(dp, slot);
+	rsip_dp_core_grace(c);
+	slot = install_ports(HOST_B, 8 * 64 - 3, 67, 10 * S);
+	cr_expect_eq(slot, home, "the first whole block counts");
+}
+
+Test(dataplane, the_home_of_a_block_is_free_or_another_slot_is_taken)
+{
+	uint32_t max = c->config.max_bindings, mask = rsip_home_mask(max), last;
+
+	cr_expect(mask >= max && mask / 2 < max && !(mask & (mask + 1)));
+	last = install_ports(HOST_A, 8 * 64, 64, 10 * S);
+	dp->ops->bind_remove(dp, last);
+	rsip_dp_core_grace(c);
+	cr_assert(rsip_dp_numbers_take_this(&c->slots, last));
+	cr_expect_neq(install_ports(HOST_A, 8 * 64, 64, 10 * S), last);
+}
+
 Test(dataplane, a_learned_record_never_comes_back_with_an_old_generation)
 {
 	uint32_t slot = install_spis(HOST_A, 0x1000, 4, 20 * S), l = c->m.bindings[slot].learned;
