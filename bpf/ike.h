@@ -250,12 +250,12 @@ static __always_inline void rsip_claim_remember(__u32 learned, __be32 local, __u
 		rsip_claim_drop(&rsip_cookies, &old, mine);
 }
 
-/* The peer speaks under a claimed cookie: the claim outlives those that nobody has answered. */
+/* The peer speaks under a claimed cookie, not the one of last time: the claim outlives those that nobody has answered. */
 __noinline int rsip_claim_answered(__u32 learned, __u64 cookie)
 {
 	struct rsip_learned *l = rsip_learned_get(learned);
 
-	if (!l || !cookie || RSIP_READ(l->answered_newest) == cookie)
+	if (!l || !cookie)
 		return 0;
 	for (__u32 i = 0; i < RSIP_CLAIMS_MAX; i++) {
 		if (RSIP_READ(l->claims[i]) != cookie)

@@ -106,7 +106,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	err = rec->tunnel == RSIP_TUNNEL_L2TP ? rsip_way_l2tp(walk, ip, rec) : rsip_way(walk, ip, rec, &hop);
 	if (err)
 		return err;
-	rsip_ike_answered(key, rec->learned, walk->now);
+	rsip_ike_answered(key, rec->learned);
 	walk->guesses = key->guessed;
 	walk->in_slot = slot;
 	walk->bytes = ip->len;

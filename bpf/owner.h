@@ -232,7 +232,7 @@ static __always_inline int rsip_owner_learn(struct rsip_walk *walk, const struct
 	if (res < 0)
 		return res;
 	walk->claims += res;
-	rsip_peer_asked(key->remote, rec->learned, walk->now);
+	rsip_peer_asked(key->remote, rec->learned, key->now_s);
 	return 0;
 }
 

@@ -99,19 +99,21 @@ __noinline int rsip_peer_join(__be32 local, __be32 remote, __u64 mine, __u32 now
 	return __sync_val_compare_and_swap(&p->host[place], held, mine) == held;
 }
 
-/* The host's packet to an IKE peer. */
-__noinline int rsip_peer_asked(__be32 remote, __u32 learned, __u64 now)
+/* Is the peer another than the last one, or was that long ago?  seen: peer_asked or peer_answered. */
+static __always_inline bool rsip_peer_is_news(__u64 seen, __be32 remote, __u32 now_s)
+{
+	return (__be32)seen != remote || rsip_age_s(now_s, (__u32)(seen >> 32)) >= RSIP_PEER_NEWS_S;
+}
+
+/* The host's packet to an IKE peer, which is news. */
+__noinline int rsip_peer_asked_first(__be32 remote, __u32 learned, __u32 now_s)
 {
 	struct rsip_learned *l = rsip_learned_get(learned);
 	union rsip_claim_word mine = { .c.learned = learned };
-	__u32 now_s = now / RSIP_NS_PER_S, place;
-	__u64 seen;
+	__u32 place;
 	__be32 old;
 
 	if (!l || !l->gen)
-		return 0;
-	seen = RSIP_READ(l->peer_asked);
-	if ((__be32)seen == remote && rsip_age_s(now_s, (__u32)(seen >> 32)) < RSIP_PEER_NEWS_S)
 		return 0;
 	*(volatile __u64 *)&l->peer_asked = (__u64)now_s << 32 | remote;
 	mine.c.gen = RSIP_READ(l->gen);
@@ -124,20 +126,25 @@ __noinline int rsip_peer_asked(__be32 remote, __u32 learned, __u64 now)
 	return 0;
 }
 
-/* The peer's packet to a host, in an exchange that both know. */
-__noinline int rsip_peer_answered(__be32 remote, __u32 learned, __u64 now)
+/* The host's packet to an IKE peer.  Most are no news, and a call is dear. */
+static __always_inline void rsip_peer_asked(__be32 remote, __u32 learned, __u32 now_s)
+{
+	struct rsip_learned *l = rsip_learned_get(learned);
+
+	if (l && rsip_peer_is_news(RSIP_READ(l->peer_asked), remote, now_s))
+		rsip_peer_asked_first(remote, learned, now_s);
+}
+
+/* The peer's packet to a host, in an exchange that both know: it is news. */
+__noinline int rsip_peer_answered_first(__be32 remote, __u32 learned, __u32 now_s)
 {
 	struct rsip_learned *l = rsip_learned_get(learned);
 	union rsip_claim_word mine = { .c.learned = learned };
 	struct rsip_ike_peer_key key = { .remote = remote };
-	__u32 now_s = now / RSIP_NS_PER_S, live = 0;
 	struct rsip_ike_peer *p;
-	__u64 seen;
+	__u32 live = 0;
 
 	if (!l)
-		return 0;
-	seen = RSIP_READ(l->peer_answered);
-	if ((__be32)seen == remote && rsip_age_s(now_s, (__u32)(seen >> 32)) < RSIP_PEER_NEWS_S)
 		return 0;
 	*(volatile __u64 *)&l->peer_answered = (__u64)now_s << 32 | remote;
 	mine.c.gen = RSIP_READ(l->gen);
@@ -158,12 +165,19 @@ __noinline int rsip_peer_answered(__be32 remote, __u32 learned, __u64 now)
 }
 
 /* What a packet between a host and its IKE peer teaches, both halves of its header being known. */
-static __always_inline void rsip_ike_answered(const struct rsip_key *key, __u32 learned, __u64 now)
+static __always_inline void rsip_ike_answered(const struct rsip_key *key, __u32 learned)
 {
+	struct rsip_learned *l;
+
 	if (key->ike != RSIP_IKE_COOKIES || key->quoted || key->guessed || !key->icookie || !key->rcookie)
 		return;
-	rsip_claim_answered(learned, key->claimed);
-	rsip_peer_answered(key->remote, learned, now);
+	l = rsip_learned_get(learned);
+	if (!l)
+		return;
+	if (key->claimed && RSIP_READ(l->answered_newest) != key->claimed)
+		rsip_claim_answered(learned, key->claimed);
+	if (rsip_peer_is_news(RSIP_READ(l->peer_answered), key->remote, key->now_s))
+		rsip_peer_answered_first(key->remote, learned, key->now_s);
 }
 
 /* ---- guessing --------------------------------------------------------------------------------------------------- */
