@@ -136,10 +136,13 @@ static __always_inline bool make_frame(struct xdp_md *ctx)
 	if (data + BENCH_FRAME > (void *)(long)ctx->data_end)
 		return false;
 	__builtin_memcpy(data, job.frame, BENCH_FRAME);
-	if (job.tunnelled) {
+	if (job.tunnelled && job.tunnel == BENCH_IP6) {
+		*(__be32 *)(data + ETH_LEN + 20) = bpf_htonl(BENCH_HOST + w.i);
+		set_inner(data + ETH_LEN + BENCH_IP6_LEN, w);
+	} else if (job.tunnelled) {
 		set_addresses(data + ETH_LEN, bpf_htonl(BENCH_HOST + w.i),
 			      bpf_htonl(BENCH_ENDPOINT));
-		if (job.gre)
+		if (job.tunnel == BENCH_GRE)
 			set_inner(data + ETH_LEN + IP_LEN + GRE_LEN, w);
 		else
 			set_inner(data + ETH_LEN + IP_LEN, w);
@@ -234,20 +237,53 @@ static __always_inline bool floor_frame(struct xdp_md *ctx, int delta)
 	return true;
 }
 
+/* The same with an IPv6 header. */
+static __always_inline bool floor_frame6(struct xdp_md *ctx, int delta)
+{
+	void *data = (void *)(long)ctx->data;
+	struct ethhdr *eth = data;
+	struct ipv6hdr *ip = data + ETH_LEN;
+	__u16 len;
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
+		return false;
+	if (delta > 0 ? eth->h_proto != bpf_htons(0x86dd) : eth->h_proto != bpf_htons(0x0800))
+		return false;
+	len = bpf_ntohs(((struct iphdr *)ip)->tot_len);
+	if (bpf_xdp_adjust_head(ctx, delta))
+		return false;
+	data = (void *)(long)ctx->data;
+	eth = data;
+	ip = data + ETH_LEN;
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end)
+		return false;
+	__builtin_memcpy(eth->h_dest, "\x02\0\0\0\0\x01", 6);
+	__builtin_memcpy(eth->h_source, "\x02\0\0\0\0\x02", 6);
+	eth->h_proto = delta > 0 ? bpf_htons(0x0800) : bpf_htons(0x86dd);
+	if (delta > 0)
+		return true;
+	*ip = (struct ipv6hdr){.version = 6, .nexthdr = 4, .hop_limit = 64};
+	ip->payload_len = bpf_htons(len);
+	return true;
+}
+
+static __always_inline bool floor_tunnel(struct xdp_md *ctx, int sign)
+{
+	if (job.tunnel == BENCH_IP6)
+		return floor_frame6(ctx, sign * BENCH_IP6_LEN);
+	return floor_frame(ctx, sign * (job.tunnel == BENCH_GRE ? IP_LEN + GRE_LEN : IP_LEN));
+}
+
 SEC("xdp")
 int bench_floor_in(struct xdp_md *ctx)
 {
-	int front = job.gre ? IP_LEN + GRE_LEN : IP_LEN;
-
-	return floor_frame(ctx, -front) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
+	return floor_tunnel(ctx, -1) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
 }
 
 SEC("xdp")
 int bench_floor_out(struct xdp_md *ctx)
 {
-	int front = job.gre ? IP_LEN + GRE_LEN : IP_LEN;
-
-	return floor_frame(ctx, front) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
+	return floor_tunnel(ctx, 1) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
 }
 
 /* One line of memory for each binding, as far from the cache as the product's tables. */

@@ -124,7 +124,7 @@ int bench_learn(struct bench_gateway *gw)
 		uint64_t ns;
 		int err;
 
-		if (!c->tunnelled || c->gre || (c->kind != BENCH_IKE && c->kind != BENCH_ESP))
+		if (!c->tunnelled || c->tunnel != BENCH_IPIP || (c->kind != BENCH_IKE && c->kind != BENCH_ESP))
 			continue;
 		bench_job_fill(&gw->tools->bss->job, c, gw->n);
 		gw->tools->bss->job.in_turn = 1;

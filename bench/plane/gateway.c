@@ -97,7 +97,8 @@ static int describe(struct bench_gateway *gw, struct rsip_iface iface[2])
 				       .mtu = 1500,
 				       .name = "priv0",
 				       .mac = {2, 0, 0, 0, 2, 1},
-				       .endpoint = htonl(BENCH_ENDPOINT)};
+				       .endpoint = htonl(BENCH_ENDPOINT),
+				       .endpoint6 = {htonl(BENCH_NET6), 0, 0, htonl(BENCH_ENDPOINT)}};
 	gw->ifindex_pub = iface[0].ifindex = if_nametoindex("pub0");
 	gw->ifindex_priv = iface[1].ifindex = if_nametoindex("priv0");
 	gw->ifindex_pub_peer = if_nametoindex("pub0p");
@@ -118,6 +119,8 @@ static int load(struct bench_gateway *gw, uint32_t bindings)
 					  .mode = RSIP_MODE_NATIVE,
 					  .tunnels = RSIP_CONFIG_TUNNELS,
 					  .attached_ns = begin};
+	if (gw->tunnel == BENCH_IP6)
+		gw->config.max_hosts6 = bindings;
 	rsip_random(&gw->config.hash_seed, sizeof(gw->config.hash_seed));
 	rsip_sizes_compute(bindings, addrs, bindings, (uint32_t)libbpf_num_possible_cpus(),
 			   &gw->config);
@@ -150,6 +153,22 @@ static int open_dataplane(struct bench_gateway *gw)
 	return err;
 }
 
+/* The host of binding number i, as records have it: its address, or the handle for it. */
+static int host_of(struct bench_gateway *gw, uint32_t i, __be32 *host)
+{
+	const __be32 addr[4] = {htonl(BENCH_NET6), 0, 0, htonl(BENCH_HOST + i)};
+	uint32_t index;
+	int err;
+
+	*host = addr[3];
+	if (gw->tunnel != BENCH_IP6)
+		return 0;
+	err = gw->dp->ops->host6_add(gw->dp, (const uint8_t *)addr, &index);
+	if (!err)
+		*host = RSIP_HOST6_HANDLE(index);
+	return err;
+}
+
 /* Binding number i, as job.h has it. */
 static int install(struct bench_gateway *gw, uint32_t i, uint64_t expires_ns)
 {
@@ -158,18 +177,22 @@ static int install(struct bench_gateway *gw, uint32_t i, uint64_t expires_ns)
 	struct rsip_dp_binding b = {.rec = {.expires_ns = expires_ns,
 					    .nexthop = hop.word,
 					    .local = htonl(BENCH_POOL + i / BENCH_PER_ADDR),
-					    .host = htonl(BENCH_HOST + i),
-					    .endpoint = htonl(BENCH_ENDPOINT),
+					    .endpoint = gw->tunnel == BENCH_IP6 ? 0 : htonl(BENCH_ENDPOINT),
 					    .bind_id = i + 1,
 					    .client_id = i + 1,
 					    .iface = IFACE_PRIV,
-					    .mtu = gw->gre ? 1476 : 1480,
+					    .mtu = gw->tunnel == BENCH_IP6   ? 1460
+						   : gw->tunnel == BENCH_GRE ? 1476
+									     : 1480,
 					    .method = 3,
-					    .tunnel = gw->gre ? 2 : 1,
+					    .tunnel = gw->tunnel == BENCH_GRE ? 2 : 1,
 					    .transport = 1},
 				    .spis = {.range_cnt = 1, .range = &range}};
 	uint32_t slot;
+	int err = host_of(gw, i, &b.rec.host);
 
+	if (err)
+		return err;
 	for (uint16_t p = 0; p < BENCH_PORTS; p++)
 		b.ports.port[b.ports.cnt++] =
 			(uint16_t)(BENCH_PORT_FIRST + i % BENCH_PER_ADDR * BENCH_PORTS + p);
@@ -213,12 +236,12 @@ static int load_tools(struct bench_gateway *gw)
 	return 0;
 }
 
-int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, bool gre)
+int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, enum bench_tunnel tunnel)
 {
 	int err;
 
 	memset(gw, 0, sizeof(*gw));
-	gw->gre = gre;
+	gw->tunnel = tunnel;
 	err = load(gw, bindings);
 	if (!err)
 		err = open_dataplane(gw);

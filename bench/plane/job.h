@@ -24,12 +24,18 @@
 
 enum bench_kind { BENCH_PORTS_KIND, BENCH_ESP, BENCH_AH, BENCH_IKE, BENCH_IKE_LABEL, BENCH_PLAIN };
 
+enum bench_tunnel { BENCH_IPIP, BENCH_GRE, BENCH_IP6 }; /* IP6: IP-IP over an IPv6 access network */
+
+/* Addresses of IPv6 hosts and of our end: this, zeros, and the IPv4 address in the last four bytes. */
+#define BENCH_NET6 0x20010db8U
+#define BENCH_IP6_LEN 40
+
 struct bench_job {
 	__u8 frame[BENCH_FRAME]; /* complete but for what depends on the binding; IP checksums
 				    without it */
 	__u32 kind;		 /* enum bench_kind */
 	__u32 tunnelled;	 /* 0: from the public realm; 1: in the host's tunnel */
-	__u32 gre;		 /* 1: which is GRE; 0: IP-IP */
+	__u32 tunnel;		 /* enum bench_tunnel */
 	__u32 n;		 /* bindings */
 	__u32 remotes;		 /* a power of two, 4096 at most */
 	__u32 in_turn;		 /* 1: one binding after the other; 0: at random */

@@ -17,7 +17,7 @@ static struct options {
 	uint32_t columns[REPORT_COLUMNS];
 	int column_cnt;
 	int rounds;
-	bool json;
+	enum report_form form;
 	bool no_path;
 	const char *only; /* lines whose name contains this */
 } opt = {.columns = {1, 1000, 100000, 1000000}, .column_cnt = 4, .rounds = 25};
@@ -32,6 +32,7 @@ static const char usage[] =
 	"      --only TEXT      only lines whose name contains TEXT\n"
 	"      --no-path        without the veth path\n"
 	"  -j, --json           JSON to stdout\n"
+	"  -m, --markdown       the tables of docs/performance.md to stdout\n"
 	"  -h, --help           this text\n"
 	"Needs root; works in a network namespace of its own.  Progress goes to stderr.\n";
 
@@ -56,18 +57,35 @@ static int cost_of_line(struct bench_gateway *gw)
 	return err;
 }
 
+/* Teaching a million hosts' cookies takes a minute, which few of the lines need. */
+static bool learned_wanted(void)
+{
+	for (int i = 0; i < bench_case_cnt; i++)
+		if (bench_cases[i].kind != BENCH_PORTS_KIND && wanted(bench_cases[i].name))
+			return true;
+	return false;
+}
+
+static bool tunnel_wanted(enum bench_tunnel tunnel)
+{
+	for (int i = 0; i < bench_case_cnt; i++)
+		if (bench_cases[i].tunnel == tunnel && wanted(bench_cases[i].name))
+			return true;
+	return false;
+}
+
 static int costs(struct bench_gateway *gw)
 {
-	int err = gw->gre ? 0 : bench_learn(gw);
+	int err = gw->tunnel != BENCH_IPIP || !learned_wanted() ? 0 : bench_learn(gw);
 
-	if (!err && !gw->gre)
+	if (!err && gw->tunnel == BENCH_IPIP)
 		err = cost_of_line(gw);
 
 	for (int i = 0; i < bench_case_cnt && !err; i++) {
 		const struct bench_case *c = &bench_cases[i];
 		struct bench_cost cost;
 
-		if (c->gre != gw->gre || !wanted(c->name))
+		if (c->tunnel != gw->tunnel || !wanted(c->name))
 			continue;
 		err = bench_cost(gw, c, opt.rounds, &cost);
 		report_progress("%u bindings, %s: %.1f ns, floor %.1f ns", gw->n, c->name,
@@ -141,13 +159,28 @@ static int sizes(struct bench_gateway *gw)
 	return err;
 }
 
+/* The lines of a tunnel in which other bindings are leased. */
+static int other_tunnel(uint32_t bindings, enum bench_tunnel tunnel)
+{
+	struct bench_gateway gw;
+	int err;
+
+	if (!tunnel_wanted(tunnel))
+		return 0;
+	err = bench_gateway_open(&gw, bindings, tunnel);
+	if (!err)
+		err = costs(&gw);
+	bench_gateway_close(&gw);
+	return err;
+}
+
 static int column(uint32_t bindings)
 {
 	struct bench_gateway gw;
 	int err;
 
 	report_progress("%u bindings: loading", bindings);
-	err = bench_gateway_open(&gw, bindings, false);
+	err = bench_gateway_open(&gw, bindings, BENCH_IPIP);
 	if (err)
 		return err;
 	err = sizes(&gw);
@@ -158,10 +191,8 @@ static int column(uint32_t bindings)
 	bench_gateway_close(&gw);
 	if (err)
 		return err;
-	err = bench_gateway_open(&gw, bindings, true);
-	if (!err)
-		err = costs(&gw);
-	bench_gateway_close(&gw);
+	for (enum bench_tunnel t = BENCH_GRE; t <= BENCH_IP6 && !err; t++)
+		err = other_tunnel(bindings, t);
 	return err;
 }
 
@@ -185,10 +216,10 @@ static int parse(int argc, char **argv)
 	static const struct option longs[] = {{"bindings", 1, NULL, 'b'}, {"rounds", 1, NULL, 'r'},
 					      {"quick", 0, NULL, 'q'},	  {"only", 1, NULL, 'o'},
 					      {"no-path", 0, NULL, 'n'},  {"json", 0, NULL, 'j'},
-					      {"help", 0, NULL, 'h'},	  {0}};
+					      {"markdown", 0, NULL, 'm'}, {"help", 0, NULL, 'h'},	  {0}};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "b:r:qjh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "b:r:qjmh", longs, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			exit(0);
@@ -196,7 +227,9 @@ static int parse(int argc, char **argv)
 			opt.column_cnt = 2;
 			opt.rounds = 5;
 		} else if (c == 'j') {
-			opt.json = true;
+			opt.form = REPORT_JSON;
+		} else if (c == 'm') {
+			opt.form = REPORT_MARKDOWN;
 		} else if (c == 'n') {
 			opt.no_path = true;
 		} else if (c == 'o') {
@@ -222,6 +255,6 @@ int main(int argc, char **argv)
 	err = bench_namespace();
 	for (int i = 0; i < opt.column_cnt && !err; i++)
 		err = column(opt.columns[i]);
-	report_print(opt.json, opt.columns, opt.column_cnt);
+	report_print(opt.form, opt.columns, opt.column_cnt);
 	return err ? 1 : 0;
 }

@@ -8,11 +8,11 @@
 
 #define IN(name, kind, proto, sport, dport)                                                        \
 	{                                                                                          \
-		name, kind, false, proto, sport, dport, 0, 0, RSIP_CNT_ENCAPSULATED, false         \
+		name, kind, false, proto, sport, dport, 0, 0, RSIP_CNT_ENCAPSULATED, BENCH_IPIP        \
 	}
 #define OUT(name, kind, proto, sport, dport)                                                       \
 	{                                                                                          \
-		name, kind, true, proto, sport, dport, 0, 0, RSIP_CNT_DECAPSULATED, false          \
+		name, kind, true, proto, sport, dport, 0, 0, RSIP_CNT_DECAPSULATED, BENCH_IPIP         \
 	}
 
 const struct bench_case bench_cases[] = {
@@ -23,18 +23,20 @@ const struct bench_case bench_cases[] = {
 	IN("IKE in, claimed", BENCH_IKE, IPPROTO_UDP, 500, 500),
 	IN("IKE in, label", BENCH_IKE_LABEL, IPPROTO_UDP, 500, 500),
 	{"fragment in", BENCH_PORTS_KIND, false, IPPROTO_UDP, 443, 0, 0x2000, 0,
-	 RSIP_CNT_FRAGMENT_PASSED, false},
+	 RSIP_CNT_FRAGMENT_PASSED, BENCH_IPIP},
 	OUT("TCP out", BENCH_PORTS_KIND, IPPROTO_TCP, 0, 443),
 	OUT("UDP out", BENCH_PORTS_KIND, IPPROTO_UDP, 0, 443),
 	OUT("ESP out", BENCH_ESP, IPPROTO_ESP, 0, 0),
 	OUT("AH out", BENCH_AH, IPPROTO_AH, 0, 0),
 	OUT("IKE out, claimed", BENCH_IKE, IPPROTO_UDP, 500, 500),
 	{"fragment out", BENCH_PORTS_KIND, true, IPPROTO_UDP, 0, 443, 0x00b9, 0,
-	 RSIP_CNT_DECAPSULATED, false},
+	 RSIP_CNT_DECAPSULATED, BENCH_IPIP},
 	{"TCP out, 4096 remotes", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 4096,
-	 RSIP_CNT_DECAPSULATED, false},
-	{"TCP in, GRE", BENCH_PORTS_KIND, false, IPPROTO_TCP, 443, 0, 0, 0, RSIP_CNT_ENCAPSULATED, true},
-	{"TCP out, GRE", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 0, RSIP_CNT_DECAPSULATED, true},
+	 RSIP_CNT_DECAPSULATED, BENCH_IPIP},
+	{"TCP in, GRE", BENCH_PORTS_KIND, false, IPPROTO_TCP, 443, 0, 0, 0, RSIP_CNT_ENCAPSULATED, BENCH_GRE},
+	{"TCP out, GRE", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 0, RSIP_CNT_DECAPSULATED, BENCH_GRE},
+	{"TCP in, IPv6 access", BENCH_PORTS_KIND, false, IPPROTO_TCP, 443, 0, 0, 0, RSIP_CNT_ENCAPSULATED, BENCH_IP6},
+	{"TCP out, IPv6 access", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 0, RSIP_CNT_DECAPSULATED, BENCH_IP6},
 };
 const int bench_case_cnt = sizeof(bench_cases) / sizeof(bench_cases[0]);
 
@@ -68,6 +70,22 @@ static void put_ip(uint8_t *at, uint32_t len, uint8_t proto, uint16_t frag)
 	sum = (sum & 0xffff) + (sum >> 16);
 	word = (uint16_t)((sum & 0xffff) + (sum >> 16));
 	memcpy(at + 10, &word, 2);
+}
+
+/* To our end of the tunnels, from a host that the program puts in. */
+static void put_ip6(uint8_t *at, uint32_t len)
+{
+	memset(at, 0, BENCH_IP6_LEN);
+	at[0] = 6 << 4;
+	put16(at + 4, len - BENCH_IP6_LEN);
+	at[6] = IPPROTO_IPIP;
+	at[7] = 64;
+	for (int i = 8; i <= 24; i += 16) {
+		put16(at + i, BENCH_NET6 >> 16);
+		put16(at + i + 2, BENCH_NET6);
+	}
+	put16(at + 36, BENCH_ENDPOINT >> 16);
+	put16(at + 38, BENCH_ENDPOINT);
 }
 
 static void put_transport(uint8_t *at, uint32_t len, const struct bench_case *c)
@@ -107,10 +125,14 @@ void bench_job_fill(struct bench_job *job, const struct bench_case *c, uint32_t 
 	memset(job, 0, sizeof(*job));
 	memcpy(job->frame, macs[from_host], 12);
 	put16(job->frame + 12, 0x0800);
-	if (c->tunnelled) {
-		put_ip(job->frame + at, BENCH_FRAME - at, c->gre ? IPPROTO_GRE : IPPROTO_IPIP, 0);
+	if (c->tunnelled && c->tunnel == BENCH_IP6) {
+		put16(job->frame + 12, 0x86dd);
+		put_ip6(job->frame + at, BENCH_FRAME - at);
+		at += BENCH_IP6_LEN;
+	} else if (c->tunnelled) {
+		put_ip(job->frame + at, BENCH_FRAME - at, c->tunnel == BENCH_GRE ? IPPROTO_GRE : IPPROTO_IPIP, 0);
 		at += 20;
-		if (c->gre) {
+		if (c->tunnel == BENCH_GRE) {
 			put16(job->frame + at + 2, 0x0800);
 			at += 4;
 		}
@@ -120,7 +142,7 @@ void bench_job_fill(struct bench_job *job, const struct bench_case *c, uint32_t 
 	put_transport(job->frame + at, BENCH_FRAME - at, c);
 	job->kind = c->kind;
 	job->tunnelled = c->tunnelled;
-	job->gre = c->gre;
+	job->tunnel = c->tunnel;
 	job->n = n;
 	job->remotes = c->remotes ? c->remotes : BENCH_REMOTES;
 	job->random = 0x2545f4914f6cdd1dULL;

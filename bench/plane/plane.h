@@ -27,14 +27,14 @@ struct bench_gateway {
 	struct bench_bpf *tools;
 	uint32_t ifindex_pub, ifindex_priv, ifindex_pub_peer, ifindex_priv_peer;
 	uint32_t n; /* live bindings */
-	bool gre; /* which are leased in GRE, not in IP-IP */
+	enum bench_tunnel tunnel; /* in which they are leased */
 	uint64_t load_ns, install_ns, attach_ns;
 };
 
 /* ---- gateway.c ---- */
 int bench_namespace(void); /* once: network namespace, devices, one CPU */
-/* Loads, fills with bindings in IP-IP or GRE, times both. */
-int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, bool gre);
+/* Loads, fills with bindings in one kind of tunnel, times both. */
+int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, enum bench_tunnel tunnel);
 void bench_gateway_close(struct bench_gateway *gw);
 int bench_program(const struct bench_gateway *gw, bool tunnelled); /* the product's */
 int bench_attach(struct bench_gateway *gw); /* both programs on and off: gw->attach_ns */
@@ -50,7 +50,7 @@ struct bench_case {
 	uint16_t frag;
 	uint32_t remotes; /* 0: BENCH_REMOTES */
 	int counted;	  /* enum rsip_counter that each packet must raise */
-	bool gre;	  /* in GRE; else IP-IP */
+	enum bench_tunnel tunnel;
 };
 extern const struct bench_case bench_cases[];
 extern const int bench_case_cnt;

@@ -131,11 +131,57 @@ static void print_section(const char *section, const uint32_t *columns, int cnt)
 	}
 }
 
-void report_print(bool json, const uint32_t *columns, int cnt)
+/* ---- Markdown ---------------------------------------------------------------------------------- */
+
+static void print_count(uint32_t bindings)
 {
+	bool big = bindings >= 1000;
+	int zeros = 0;
+
+	for (; big && bindings % 10 == 0; bindings /= 10)
+		zeros++;
+	if (big)
+		printf(" %ue%d |", bindings, zeros);
+	else
+		printf(" %u |", bindings);
+}
+
+static void print_cell_markdown(const struct report_figure *f)
+{
+	if (!f)
+		printf(" - |");
+	else if (f->ratio > 0)
+		printf(" %.*f (%.0f) |", f->ratio < 1 ? 2 : f->ratio < 10 ? 1 : 0, f->ratio, f->value);
+	else
+		printf(" %.*f |", f->value < 10 ? 1 : 0, f->value);
+}
+
+static void print_section_markdown(const char *section, const uint32_t *columns, int cnt)
+{
+	printf("\n| %s |", section);
+	for (int c = 0; c < cnt; c++)
+		print_count(columns[c]);
+	printf("\n| --- |");
+	for (int c = 0; c < cnt; c++)
+		printf(" --- |");
+	putchar('\n');
+	for (size_t i = 0; i < figure_cnt; i++) {
+		if (strcmp(figures[i].section, section) || !first_of_line(i))
+			continue;
+		printf("| %s (%s) |", figures[i].what, figures[i].unit);
+		for (int c = 0; c < cnt; c++)
+			print_cell_markdown(find(&figures[i], columns[c]));
+		putchar('\n');
+	}
+}
+
+void report_print(enum report_form form, const uint32_t *columns, int cnt)
+{
+	void (*print)(const char *, const uint32_t *, int) =
+		form == REPORT_MARKDOWN ? print_section_markdown : print_section;
 	struct utsname u;
 
-	if (json)
+	if (form == REPORT_JSON)
 		return print_json();
 	uname(&u);
 	printf("%s, Linux %s; columns: live bindings; ratio (value)\n", cpu_model(), u.release);
@@ -145,6 +191,6 @@ void report_print(bool json, const uint32_t *columns, int cnt)
 		for (size_t j = 0; j < i; j++)
 			seen |= !strcmp(figures[j].section, figures[i].section);
 		if (!seen)
-			print_section(figures[i].section, columns, cnt);
+			print(figures[i].section, columns, cnt);
 	}
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Results: collected as they come, printed as one table, or as JSON. */
+/* Results: collected as they come, printed as one table, as JSON, or as docs/performance.md has them. */
 #ifndef RSIP_BENCH_REPORT_H
 #define RSIP_BENCH_REPORT_H
 
@@ -23,6 +23,7 @@ void report_add(const char *section, const char *what, uint32_t bindings, double
 		const char *unit, double ratio);
 /* What is going on, to stderr: a long run shows that it lives. */
 void report_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void report_print(bool json, const uint32_t *columns, int cnt);
+enum report_form { REPORT_TEXT, REPORT_JSON, REPORT_MARKDOWN };
+void report_print(enum report_form form, const uint32_t *columns, int cnt);
 
 #endif
