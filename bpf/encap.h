@@ -145,7 +145,7 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 static __always_inline __u32 rsip_over_ip6(const struct rsip_walk *walk, __be32 host)
 {
 	/* what the slow path brings has been made IPv4 before */
-	return (RSIP_HOST6_IS(walk->tunnel_src) && !walk->slow ? RSIP_FROM_IP6 : 0) | (RSIP_HOST6_IS(host) ? RSIP_TO_IP6 : 0);
+	return (RSIP_HOST6_IS(walk->tunnel_src) && !rsip_is_slow(walk) ? RSIP_FROM_IP6 : 0) | (RSIP_HOST6_IS(host) ? RSIP_TO_IP6 : 0);
 }
 
 /*

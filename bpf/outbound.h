@@ -236,7 +236,7 @@ static __always_inline int rsip_outer6_read(const struct rsip_walk *walk, struct
 /* What was over IPv6 has the tunnel encapsulation limit behind its fragment header: put together, it is behind the IP header. */
 static __always_inline void rsip_outer_options(const struct rsip_walk *walk, struct rsip_ip *outer)
 {
-	int len = rsip_ip6_options(walk->ctx, walk->l2 + rsip_outer_hlen(outer), &outer->proto);
+	int len = rsip_ip6_options(walk->ctx, rsip_l2(walk) + rsip_outer_hlen(outer), &outer->proto);
 
 	if (len == RSIP_IP6_OPTIONS && outer->len >= outer->hlen + RSIP_IP6_OPTIONS)
 		outer->hlen += RSIP_IP6_OPTIONS;
@@ -254,7 +254,7 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 		err = type == RSIP_ETH_IPV6 ? rsip_outer6_read(walk, &outer) : rsip_unread(walk);
 	if (err > 0)
 		return err;
-	if (walk->slow && outer.proto == RSIP_NEXT_OPTIONS && !err)
+	if (rsip_is_slow(walk) && outer.proto == RSIP_NEXT_OPTIONS && !err)
 		rsip_outer_options(walk, &outer);
 	walk->tunnel = RSIP_TUNNEL_IPIP;
 	if (outer.proto != RSIP_PROTO_IPIP) {
@@ -267,16 +267,16 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 	if (err)
 		return err;
 	if (type == RSIP_ETH_IPV4 && RSIP_HOST6_IS(outer.saddr)) {
-		if (!walk->slow)
+		if (!rsip_is_slow(walk))
 			return -RSIP_DROP_SRC_SPOOFED;
 		outer.daddr = 0; /* as that of IPv6 is: rsip_ip6_as_ip4() */
 	}
-	if (outer.frag && walk->slow)
+	if (outer.frag && rsip_is_slow(walk))
 		return -RSIP_DROP_FRAGMENT_LOST; /* gathered before: it would come around again */
 	if (outer.frag) {
 		walk->mark = RSIP_MARK_TUNNEL;
 		if (!RSIP_CTX_IS_XDP && type == RSIP_ETH_IPV6)
-			err = rsip_ip6_as_ip4(walk->ctx, walk->l2, walk->iface, outer.saddr);
+			err = rsip_ip6_as_ip4(walk->ctx, rsip_l2(walk), walk->iface, outer.saddr);
 		return err ? err : RSIP_PASS_FRAGMENT;
 	}
 	if (walk->tunnel == RSIP_TUNNEL_GRE) {

@@ -6,7 +6,7 @@
 /* XDP was before us: not on the slow path's device, nor on a PPP interface, the only one without Ethernet header beside XDP. */
 static __always_inline bool rsip_xdp_has_seen(const struct rsip_walk *walk)
 {
-	return rsip_behind_xdp && walk->l2 && !walk->slow;
+	return rsip_behind_xdp && rsip_l2(walk) && !rsip_is_slow(walk);
 }
 
 #include "capture.h"
