@@ -111,7 +111,7 @@ hosts_begin() {
 	for_each "$*" host_lease || return 1
 	for h; do
 		note_host "$h" || { echo "$h holds no lease"; return 1; }
-		inner_up "$h"
+		inner_up "$h" || { echo "$h: no way to the peer's inner address"; return 1; }
 		swan_host_conf "$h"
 	done
 	for_each "$*" charon_begin

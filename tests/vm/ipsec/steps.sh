@@ -284,8 +284,8 @@ recharge() {
 	charon_kill "$1" TERM
 	wait_for 20 eval "! grep -qsz '^STRONGSWAN_CONF=$LAB/ike-$1/' /proc/[0-9]*/environ" || charon_kill "$1"
 	rm -f "$LAB/ike-$1/vici"
-	inner_up "$1"
-	note_host "$1"
+	wait_for 30 note_host "$1" || { echo "$1 holds no lease"; return 1; }
+	wait_for 20 inner_up "$1" || { echo "$1: no way to the peer's inner address through its tunnel"; return 1; }
 	swan_host_conf "$1" # its transport selectors are ports of the new lease
 	charon_begin "$1" && swan_initiate "$1"
 }
