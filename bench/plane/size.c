@@ -25,7 +25,7 @@ static double map_bytes(const struct bench_gateway *gw, const char *name)
 void bench_size(const struct bench_gateway *gw, struct bench_size *out)
 {
 	double records = map_bytes(gw, "rsip_bindings"), counters = map_bytes(gw, "rsip_bind_cnt");
-	double tables = map_bytes(gw, "rsip_spis") + map_bytes(gw, "rsip_pairs");
+	double tables = map_bytes(gw, "rsip_spis") + map_bytes(gw, "rsip_pairs") + map_bytes(gw, "rsip_remotes");
 	double ports = map_bytes(gw, "rsip_blocks") + map_bytes(gw, "rsip_ports") + map_bytes(gw, "rsip_addr_info") +
 		       map_bytes(gw, "rsip_addrs");
 	double learned = map_bytes(gw, "rsip_learned") + map_bytes(gw, "rsip_cookies") +
