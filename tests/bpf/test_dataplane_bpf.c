@@ -52,6 +52,14 @@ static void pin_explain(const char *path)
 	close(fd);
 }
 
+static void pin_sessions(const char *path)
+{
+	int fd = gateway_map_named("rsip_ppp_of");
+
+	cr_assert_eq(bpf_obj_pin(fd, path), 0, "%s: %s", path, strerror(errno));
+	close(fd);
+}
+
 static void pin_all(void)
 {
 	char path[128];
@@ -62,6 +70,8 @@ static void pin_all(void)
 	}
 	snprintf(path, sizeof(path), "%s/prog_explain", pins);
 	pin_explain(path);
+	snprintf(path, sizeof(path), "%s/rsip_ppp_of", pins);
+	pin_sessions(path);
 }
 
 static void expect_refused(int err, const char *part)

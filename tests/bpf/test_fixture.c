@@ -30,10 +30,10 @@ static bool is_constant(const struct bpf_map *map)
 static void soil(const struct bpf_map *map, int fd)
 {
 	uint32_t first = 0, last = bpf_map__max_entries(map) - 1, lo = if_nametoindex("lo");
-	static char value[32768];
+	static char value[65536];
 	char key[64];
 
-	cr_assert_leq(bpf_map__value_size(map), sizeof(value));
+	cr_assert_leq(bpf_map__value_size(map), sizeof(value), "%s: %u bytes", bpf_map__name(map), bpf_map__value_size(map));
 	memset(value, 0xa5, sizeof(value));
 	memset(key, 0x5a, sizeof(key));
 	switch (bpf_map__type(map)) {
@@ -59,7 +59,7 @@ static void expect_empty(const struct bpf_map *map, int fd)
 {
 	enum bpf_map_type type = bpf_map__type(map);
 	uint32_t entries = bpf_map__max_entries(map);
-	static char value[32768];
+	static char value[65536];
 	char next[64];
 
 	if (type == BPF_MAP_TYPE_RINGBUF)
