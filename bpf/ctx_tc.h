@@ -212,6 +212,12 @@ static __always_inline int rsip_ctx_up(struct rsip_ctx *ctx, __u32 iface)
 	return in->ifindex ? (int)bpf_redirect(in->ifindex, BPF_F_INGRESS) : RSIP_ACT_DROP;
 }
 
+/* An IPv4 packet by the kernel's routes and neighbours. */
+static __always_inline int rsip_ctx_send(struct rsip_ctx *ctx, __u32 ifindex)
+{
+	return (int)bpf_redirect_neigh(ifindex, NULL, 0, 0);
+}
+
 static __always_inline int rsip_ctx_turn_back(struct rsip_ctx *ctx)
 {
 	return (int)bpf_redirect(RSIP_SKB_READ(ctx, ifindex), 0);

@@ -153,6 +153,12 @@ static __always_inline int rsip_ctx_up(struct rsip_ctx *ctx, __u32 iface)
 	return RSIP_ACT_DROP;
 }
 
+/* An IPv4 packet by the kernel's routes and neighbours: TC only. */
+static __always_inline int rsip_ctx_send(struct rsip_ctx *ctx, __u32 ifindex)
+{
+	return RSIP_ACT_DROP;
+}
+
 /* Sends the frame back out by the interface it came in. */
 static __always_inline int rsip_ctx_turn_back(struct rsip_ctx *ctx)
 {

@@ -113,7 +113,9 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 	return rsip_encap(walk, ip, rec, &hop);
 }
 
-#define RSIP_FRAG_KERNEL 0x7fffffff /* in place of a slot: the machine's own */
+/* in place of a slot */
+#define RSIP_FRAG_KERNEL 0x7fffffff /* the machine's own */
+#define RSIP_FRAG_ECHO 0x7ffffffe /* an echo request that the gateway answers */
 
 static __always_inline int rsip_demux_or_kernel(struct rsip_key *key, __u32 addr_index)
 {
@@ -150,17 +152,30 @@ static __always_inline int rsip_inbound_owner(const struct rsip_walk *walk, cons
 	return res;
 }
 
-/* To the first one's binding, which may be another of its pair's than the one that was found: the one for the remote. */
-static __always_inline void rsip_frags_follow(const struct rsip_walk *walk, const struct rsip_ip *ip)
+/* Those behind the first one go where it did: to slot, or RSIP_FRAG_ECHO. */
+static __always_inline void rsip_frags_follow(const struct rsip_walk *walk, const struct rsip_ip *ip, __u32 slot)
 {
 	__u32 cpu = walk->cpu;
 	struct rsip_frag *frag;
 
-	if (!rsip_is_forwarded(walk) || !ip->frag || ip->frag & RSIP_FRAG_OFFSET || !walk->in_slot)
+	if (!rsip_is_forwarded(walk) || !ip->frag || ip->frag & RSIP_FRAG_OFFSET || !slot)
 		return;
 	frag = bpf_map_lookup_elem(&rsip_frags, &cpu);
 	if (frag)
-		frag->slot = walk->in_slot;
+		frag->slot = slot;
+}
+
+/* A query to a shared address, or a later fragment of one that was answered.  As rsip_reply_echo(). */
+static __always_inline int rsip_inbound_query(const struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	int res;
+
+	if (!rsip_is_forwarded(walk))
+		return ip->frag ? 0 : rsip_reply_echo(walk, ip);
+	res = rsip_reply_echo_slow(walk, ip);
+	if (res)
+		rsip_frags_follow(walk, ip, RSIP_FRAG_ECHO);
+	return res;
 }
 
 /* On the slow-path device: what turned around inside, whose sender was judged when it came in. */
@@ -199,17 +214,17 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 		walk->mark = rsip_is_forwarded(walk) ? RSIP_MARK_KERNEL : 0;
 		return RSIP_PASS;
 	}
-	if (res == -RSIP_DROP_ICMP_QUERY && !ip.frag) {
-		int echo = rsip_reply_echo(walk, &ip);
+	if (res == -RSIP_DROP_ICMP_QUERY || res == RSIP_FRAG_ECHO) {
+		int echo = rsip_inbound_query(walk, &ip);
 
 		if (echo)
 			return echo;
 	}
-	if (res <= 0)
-		return res ? res : -RSIP_DROP_INTERNAL;
+	if (res <= 0 || res == RSIP_FRAG_ECHO)
+		return res < 0 ? res : -RSIP_DROP_INTERNAL;
 	ip.seg = rsip_ctx_segment(walk->ctx, ip.len, ip.hlen, ip.proto, ip.off + ip.hlen);
 	res = rsip_to_host(walk, &ip, &key, res);
-	rsip_frags_follow(walk, &ip);
+	rsip_frags_follow(walk, &ip, walk->in_slot); /* of a pair's bindings the one for the remote */
 	return res ? res : RSIP_TO_HOST;
 }
 

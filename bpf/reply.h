@@ -252,6 +252,33 @@ static __always_inline void rsip_reply_turn(struct iphdr *h, __be32 from, __be32
 	rsip_inner_ttl(h, RSIP_REPLY_TTL);
 }
 
+/* The ICMP message becomes the reply, if it is an echo request. */
+static __always_inline bool rsip_reply_icmp(__be16 *icmp)
+{
+	if (icmp[0] != bpf_htons(0x0800))
+		return false;
+	icmp[0] = 0;
+	rsip_csum_replace((__sum16 *)&icmp[1], bpf_htons(0x0800), 0);
+	return true;
+}
+
+/*
+ * On the slow path's device, from the public realm: a whole one or a fragment of one, of which the first has the ICMP header.  The
+ * others must have been seen to follow it.  As rsip_reply_echo().
+ */
+static __always_inline int rsip_reply_echo_slow(const struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	struct iphdr *h = rsip_data(walk->ctx) + (ip->off & 0x7f);
+	__be16 *icmp = rsip_data(walk->ctx) + ((ip->off + ip->hlen) & 0xff);
+
+	if (walk->in->role != RSIP_ROLE_PUBLIC || (void *)(h + 1) > rsip_data_end(walk->ctx))
+		return 0;
+	if (!(ip->frag & RSIP_FRAG_OFFSET) && ((void *)(icmp + 4) > rsip_data_end(walk->ctx) || !rsip_reply_icmp(icmp)))
+		return 0;
+	rsip_reply_turn(h, ip->daddr, ip->saddr);
+	return RSIP_ANSWER_ECHO;
+}
+
 /*
  * RFC 3102 6.2: an echo request to a shared address is the gateway's to answer; a host's goes back into its tunnel.
  * 0: not one.  RSIP_ANSWER_ECHO: the frame is the reply.
@@ -272,10 +299,8 @@ static __always_inline int rsip_reply_echo(const struct rsip_walk *walk, const s
 	    (void *)(outer + 1) > rsip_data_end(walk->ctx) || (void *)(h + 1) > rsip_data_end(walk->ctx) ||
 	    (void *)(icmp + 4) > rsip_data_end(walk->ctx))
 		return 0;
-	if (icmp[0] != bpf_htons(0x0800))
+	if (!rsip_reply_icmp(icmp))
 		return 0;
-	icmp[0] = 0;
-	rsip_csum_replace((__sum16 *)&icmp[1], bpf_htons(0x0800), 0);
 	rsip_reply_turn(h, ip->daddr, ip->saddr);
 	if (walk->tunnel_src && !RSIP_HOST6_IS(walk->tunnel_src) && walk->tunnel != RSIP_TUNNEL_L2TP)
 		rsip_reply_turn(outer, walk->tunnel_dst, walk->tunnel_src);

@@ -100,13 +100,21 @@ static __always_inline int rsip_pass(const struct rsip_walk *walk, int res)
 	return rsip_is_slow(walk) ? rsip_ctx_up(walk->ctx, walk->iface) : RSIP_ACT_PASS;
 }
 
+/* An answer to what had come in by walk->iface before the kernel put it together: the kernel knows the way back. */
+static __always_inline int rsip_answer_slow(const struct rsip_walk *walk)
+{
+	return walk->in->ifindex ? rsip_ctx_send(walk->ctx, walk->in->ifindex) : RSIP_ACT_DROP;
+}
+
 static __always_inline int rsip_act(const struct rsip_walk *walk, int res)
 {
 	if (res < 0)
 		return RSIP_ACT_DROP;
 	if (res <= RSIP_PASS_LAST)
 		return rsip_pass(walk, res);
-	return res <= RSIP_ANSWER_ERROR ? rsip_ctx_turn_back(walk->ctx) : rsip_ctx_redirect(walk->out_iface);
+	if (res > RSIP_ANSWER_ERROR)
+		return rsip_ctx_redirect(walk->out_iface);
+	return rsip_is_slow(walk) ? rsip_answer_slow(walk) : rsip_ctx_turn_back(walk->ctx);
 }
 
 /* res: enum rsip_end or -RSIP_DROP_*. */

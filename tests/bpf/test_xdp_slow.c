@@ -250,6 +250,55 @@ Test(xdp_slow, what_is_still_too_big_does_not_go_around_again)
 	expect_slow_dropped(big, RSIP_MARK_POOL, TOO_BIG);
 }
 
+/* ---- echo requests to a shared address (RFC 3102 6.2) ---------------------------------------- */
+
+#define expect_slow_echo(in, out)                                                                  \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PUB, .with_mark = RSIP_MARK_POOL,              \
+		   .action = XDP_TX, .want = &(out), .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } })
+/* n bytes of a whole message, from off on. */
+#define ASKED(off, n, ...) pkt(from_router, IP(.ttl = 63, .proto = 1, .frag = (off) / 8, __VA_ARGS__), raw(asked.data + 34 + (off), n))
+#define SAID(off, n, ...)                                                                          \
+	pkt(from_router, ip4(PUB_1, REMOTE, .proto = 1, .frag = (off) / 8, __VA_ARGS__), raw(said.data + 34 + (off), n))
+
+Test(xdp_slow, an_echo_request_put_together_is_answered)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt in = pkt(from_router, IP(.ttl = 63), echo_request(77), bytes(1400));
+	struct pkt want = pkt(from_router, ip4(PUB_1, REMOTE), echo_reply(77), bytes(1400));
+
+	expect_slow_echo(in, want);
+}
+
+/* Only the first has a checksum, of all of them: it changes by the difference. */
+Test(xdp_slow, an_echo_request_taken_apart_again_is_answered_piece_by_piece)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt asked = pkt(from_router, IP(), echo_request(77), bytes(1405));
+	struct pkt said = pkt(from_router, ip4(PUB_1, REMOTE), echo_reply(77), bytes(1405));
+	struct pkt first = ASKED(0, 800, .mf = true, .id = 7), first_back = SAID(0, 800, .mf = true, .id = 7);
+	struct pkt second = ASKED(800, 608, .mf = true, .id = 7), second_back = SAID(800, 608, .mf = true, .id = 7);
+	struct pkt last = ASKED(1408, 5, .id = 7), last_back = SAID(1408, 5, .id = 7);
+	struct pkt other = ASKED(1408, 5, .id = 8);
+
+	expect_slow_dropped(last, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_echo(first, first_back);
+	expect_slow_echo(second, second_back);
+	expect_slow_echo(last, last_back);
+	expect_slow_dropped(other, RSIP_MARK_POOL, FRAGMENT_LOST);
+}
+
+Test(xdp_slow, other_queries_in_pieces_and_those_of_nobody_are_not_answered)
+{
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt timestamp = pkt(from_router, IP(.mf = true, .id = 7), icmp(13, 0), bytes(40));
+	struct pkt later = pkt(from_router, IP(.frag = 6, .proto = 1, .id = 7), bytes(8));
+	struct pkt forged = pkt(from_router, ip4(PUB_2, PUB_1, .mf = true), echo_request(77), bytes(40));
+
+	expect_slow_dropped(timestamp, RSIP_MARK_POOL, ICMP_QUERY);
+	expect_slow_dropped(later, RSIP_MARK_POOL, FRAGMENT_LOST);
+	expect_slow_dropped(forged, RSIP_MARK_POOL, SRC_SPOOFED);
+}
+
 /* ---- tunnel packets that the kernel has reassembled ------------------------------------------ */
 
 Test(xdp_slow, a_reassembled_tunnel_packet_is_opened)

@@ -37,6 +37,15 @@ check_ge "the kernel counts overlaps as failures" \
 	"$(loader status --config $LAB/rsipd.json --json | js 'd["slow_path"]["reassembly"]["failures"]')" 1
 check_eq "no connection is tracked" "$(on gw cat /proc/sys/net/netfilter/nf_conntrack_count 2>/dev/null || echo 0)" 0
 
+# ---- pings to the shared address: the gateway's to answer (RFC 3102 6.2) -----------------------------------------------
+
+for size in 1473 3000 20000; do
+	check "an echo request of $size bytes, in fragments: answered with its data" \
+		on peer ping -n -q -c 2 -i 0.2 -W 5 -s $size $POOL
+done
+check_ge "and counted" "$(stat_of echo-answered)" 6
+check_eq "none is dropped as a query" "$(stat_of icmp-query)" 0
+
 # ---- from the hosts -------------------------------------------------------------------------------------------------------
 
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7

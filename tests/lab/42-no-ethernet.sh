@@ -66,6 +66,7 @@ check_ge "fragments took the slow path" "$(stat_of fragment-passed)" 100
 
 check "the gateway answers a ping to the shared address" on peer ping -n -q -c 2 -i 0.2 -W 2 $POOL
 check_eq "and no host has seen it" "$(stat_of echo-answered)" 2
+check "and one that comes in fragments" on peer ping -n -q -c 2 -i 0.2 -W 5 -s 3000 $POOL
 hops() { sed -n 's/^ *[0-9]* *\([0-9.]*\) .*/\1/p' "$1" | tr '\n' ' '; }
 for h in hosta hostc; do
 	run $h traceroute -n -q 1 -w 2 -N 2 -I $PEER >$LAB/trace-$h.log 2>&1
