@@ -180,7 +180,7 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 
 	if (!r || rsip_ip_read(ctx, r->off & 0xff, rsip_frame_len(ctx) - r->off, &ip))
 		return RSIP_REPLY_NONE;
-	if (!rsip_reply_due(ctx, &ip))
+	if (!rsip_reply_due(ctx, &ip) || (r->what == RSIP_ICMP_TOO_BIG && !ip.df))
 		return RSIP_REPLY_NONE;
 	if (!rsip_reply_allowed(r->host ? r->host : ip.saddr))
 		return RSIP_REPLY_LIMITED;
@@ -200,7 +200,7 @@ __noinline int rsip_reply_error(struct rsip_ctx *ctx, const struct rsip_reply *r
 /* Who speaks for the gateway: its public address; on a public interface that has none, the address asked for. */
 static __always_inline __be32 rsip_reply_source(const struct rsip_walk *walk, const struct rsip_iface *iface)
 {
-	struct rsip_iface *first_public = rsip_iface_get(1);
+	struct rsip_iface *first_public = rsip_iface_get(RSIP_FIRST_PUBLIC);
 
 	if (iface->role == RSIP_ROLE_PUBLIC && iface->endpoint)
 		return iface->endpoint;
@@ -208,12 +208,13 @@ static __always_inline __be32 rsip_reply_source(const struct rsip_walk *walk, co
 		return first_public->endpoint;
 	if (!walk->tunnel_src)
 		return walk->asked;
-	return walk->tunnel_dst ? walk->tunnel_dst : bpf_htonl(RSIP_DUMMY_ADDR);
+	return walk->tunnel_dst && !rsip_is_slow(walk) ? walk->tunnel_dst : bpf_htonl(RSIP_DUMMY_ADDR);
 }
 
 /*
  * A packet that is dropped as too big or for its TTL: its sender hears of it.  RSIP_ANSWER_ERROR, or why it was
- * dropped (res).  Not from the slow-path device: there is no way back from it, and the kernel has said what is due.
+ * dropped (res).  On the slow-path device the kernel has put it together, and knows neither what the host's path takes nor whose it
+ * is; there a host is told by a message from the public realm (rsip_answer_slow()), which is not in its tunnel yet.
  */
 static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 {
@@ -221,17 +222,17 @@ static __always_inline int rsip_reply_to(struct rsip_walk *walk, int res)
 	struct rsip_reply r = {};
 	int made;
 
-	if ((res != -RSIP_DROP_TOO_BIG && res != -RSIP_DROP_TTL_EXCEEDED) || rsip_is_slow(walk))
+	if (res != -RSIP_DROP_TOO_BIG && res != -RSIP_DROP_TTL_EXCEEDED)
 		return res;
 	if (RSIP_CTX_IS_XDP && !rsip_frame_whole(walk->ctx, walk->inner_off + RSIP_REPLY_MAX))
 		return RSIP_PASS_TC;
 	r.off = walk->inner_off;
 	r.l2 = rsip_l2(walk);
 	r.src = rsip_reply_source(walk, iface);
-	r.host = walk->tunnel_src;
+	r.host = rsip_is_slow(walk) ? 0 : walk->tunnel_src;
 	r.endpoint = walk->tunnel_dst;
 	r.iface = walk->iface;
-	r.front = walk->tunnel_src ? rsip_tunnel_front(walk->tunnel_src, walk->tunnel) : 0;
+	r.front = r.host ? rsip_tunnel_front(walk->tunnel_src, walk->tunnel) : 0;
 	r.what = res == -RSIP_DROP_TOO_BIG ? RSIP_ICMP_TOO_BIG : RSIP_ICMP_TTL;
 	r.mtu = res == -RSIP_DROP_TOO_BIG ? (__u16)walk->mtu : 0;
 	__builtin_memcpy(r.mac, iface->mac, 6);

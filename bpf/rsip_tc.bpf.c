@@ -83,6 +83,8 @@ int rsip_tc_slow(struct __sk_buff *ctx)
 		res = rsip_inbound(&walk);
 	else if (mark == RSIP_MARK_TUNNEL)
 		res = gathered ? gathered : rsip_outbound(&walk);
+	if (!gathered)
+		res = rsip_reply_to(&walk, res);
 	if (res == RSIP_PASS && walk.mark != RSIP_MARK_KERNEL)
 		res = -RSIP_DROP_STRAY;
 	return rsip_verdict(&walk, res);

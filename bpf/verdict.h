@@ -100,10 +100,19 @@ static __always_inline int rsip_pass(const struct rsip_walk *walk, int res)
 	return rsip_is_slow(walk) ? rsip_ctx_up(walk->ctx, walk->iface) : RSIP_ACT_PASS;
 }
 
-/* An answer to what had come in by walk->iface before the kernel put it together: the kernel knows the way back. */
+#define RSIP_FIRST_PUBLIC 1 /* index in rsip_ifaces: the loader begins with those */
+
+/*
+ * An answer to what had come in by walk->iface before the kernel put it together.  Public: the kernel knows the way back.  Private:
+ * the sender is a host, and what comes from the public realm finds its way to it, so it comes in there.
+ */
 static __always_inline int rsip_answer_slow(const struct rsip_walk *walk)
 {
-	return walk->in->ifindex ? rsip_ctx_send(walk->ctx, walk->in->ifindex) : RSIP_ACT_DROP;
+	if (!walk->in->ifindex)
+		return RSIP_ACT_DROP;
+	if (walk->in->role == RSIP_ROLE_PUBLIC)
+		return rsip_ctx_send(walk->ctx, walk->in->ifindex);
+	return rsip_ctx_up(walk->ctx, RSIP_FIRST_PUBLIC);
 }
 
 static __always_inline int rsip_act(const struct rsip_walk *walk, int res)

@@ -27,7 +27,7 @@ static const struct {
 } budget[] = {
 	{ "rsip_xdp_pub", 40000, 480 },	   { "rsip_xdp_priv", 100000, 480 }, { "rsip_explain", 30000, 480 },
 	{ "rsip_tc_pub", 80000, 480 },	   { "rsip_tc_priv", 350000, 480 },  { "rsip_tc_pub_l3", 80000, 480 },
-	{ "rsip_tc_priv_l3", 250000, 480 }, { "rsip_tc_slow", 250000, 480 }, { "rsip_cap_pub", 40000, 480 },
+	{ "rsip_tc_priv_l3", 250000, 480 }, { "rsip_tc_slow", 350000, 480 }, { "rsip_cap_pub", 40000, 480 },
 	{ "rsip_tc_ppp", 150000, 480 },
 	{ "rsip_cap_priv", 100000, 480 },
 };

@@ -226,6 +226,31 @@ Test(xdp_pmtu, fragments_that_the_kernel_made_for_the_link_go_on_too)
 		   .counts = { { RSIP_CNT_ENCAPSULATED, 1 }, { RSIP_CNT_ENCAPSULATED_BYTES, inner_len(&want) } });
 }
 
+/* The kernel has put it together and knows what its route takes, not what the host's path does; and the sender said DF. */
+#define expect_slow_answered(in, side, out)                                                                            \
+	expect_run(in, .iface = IF_SLOW, .from = side, .with_mark = RSIP_MARK_POOL, .action = XDP_TX,                  \
+		   .want = &(out), .counts = { { RSIP_CNT_ICMP_SENT, 1 }, { RSIP_DROP_TOO_BIG, 1 } })
+
+Test(xdp_pmtu, a_fragment_with_df_is_answered_from_the_slow_path)
+{
+	about_outer_header(); /* into L2TP it goes whole */
+	given_binding(HOST_B, PUB_2, ports(4000, 8));
+	given_path(1380, 0);
+	struct pkt first = pkt(from_router, ip4(REMOTE, PUB_1, .df = true, .mf = true, .ttl = 63),
+			       udp(53, 4003, .total_len = 3000), bytes(1448));
+	struct pkt later = pkt(from_router, ip4(REMOTE, PUB_1, .df = true, .mf = true, .frag = 182, .proto = 17), bytes(1456));
+	struct pkt answer = icmp_to_router(REMOTE, 3, 4, 1380, first, 548);
+	struct pkt turned = pkt(from_router, ip4(PUB_2, PUB_1, .df = true, .mf = true, .ttl = 63),
+				udp(4001, 4003, .total_len = 3000), bytes(1448));
+	struct pkt turned_answer = pkt(eth(MAC_GW_PRIV, MAC_GW_PUB), ip4(GW_PUB, PUB_2, .tos = 0xc0, .df = true),
+				       icmp(3, 4, .rest_lo = 1380), raw(turned.data + 14, 548));
+
+	expect_slow_answered(first, IF_PUB, answer);
+	expect_run(later, .iface = IF_SLOW, .from = IF_PUB, .with_mark = RSIP_MARK_POOL, .action = XDP_DROP,
+		   .counts = { { RSIP_DROP_TOO_BIG, 1 } });
+	expect_slow_answered(turned, IF_PRIV, turned_answer); /* it comes in again, for its host */
+}
+
 Test(xdp_pmtu, gre_has_four_bytes_less)
 {
 	uint32_t slot = given_path(1376, 2);

@@ -404,6 +404,32 @@ Test(xdp_slow, a_reassembled_tunnel_packet_obeys_the_same_rules)
 		   .action = XDP_DROP, .counts = { { RSIP_DROP_STRAY, 1 } });
 }
 
+/*
+ * Its sender hears what the next link takes, or that its TTL is gone: by a message from the public realm, which finds the host
+ * and its tunnel as all do.
+ */
+#define expect_slow_told(in, say, reason)                                                          \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,           \
+		   .action = XDP_TX, .want = &(say), .counts = { { RSIP_CNT_ICMP_SENT, 1 }, { RSIP_DROP_##reason, 1 } })
+#define SAY(t, c, m, about, at)                                                                    \
+	pkt(eth(MAC_GW_PRIV, MAC_GW_PUB), ip4(GW_PUB, PUB_1, .tos = 0xc0, .df = true),             \
+	    icmp(t, c, .rest_lo = m), raw((about).data + (at), 548))
+
+Test(xdp_slow, who_sent_a_reassembled_tunnel_packet_hears_why_it_is_dropped)
+{
+	about_outer_header();
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt big = pkt(from_host_a(), ip4(PUB_1, REMOTE, .df = true), udp(4003, 53), bytes(1600));
+	struct pkt late = pkt(from_host_a(), ip4(PUB_1, REMOTE, .ttl = 1), udp(4003, 53), bytes(1400));
+	struct pkt say_big = SAY(3, 4, 1500, big, 34), say_late = SAY(11, 0, 0, late, 34);
+	struct pkt told = pkt(to_host_a(.tos = 0xc0, .df = true), ip4(GW_PUB, PUB_1, .tos = 0xc0, .df = true, .ttl = 63),
+			      icmp(3, 4, .rest_lo = 1500), raw(big.data + 34, 548));
+
+	expect_slow_told(big, say_big, TOO_BIG);
+	expect_slow_told(late, say_late, TTL_EXCEEDED);
+	expect_tunnelled(say_big, told, slot);
+}
+
 Test(xdp_slow, a_reassembled_tunnel_packet_that_must_be_fragmented_goes_up_opened)
 {
 	about_outer_header();

@@ -54,6 +54,18 @@ check_eq "datagrams of 4,000 bytes from a host and back: lost" "$(ask hosta 20 4
 check_le "datagrams that fit the peer's link but not the tunnel: lost at most one, whose sender is told" "$(ask hostb 20 1470)" 1
 check_eq "datagrams of 60,000 bytes: lost" "$(ask hosta 5 60000)" 0
 
+# ---- what does not fit the way out: its sender is told, in its tunnel ------------------------------------------------------
+
+started_inside hosta hear.log "$PY" "$LAB_SRC/frags.py" hear
+heard() { # or once more: rsipd has to see the new MTU
+	on hosta "$PY" "$LAB_SRC/frags.py" tunnel eth0 "$(mac_of gw priv0)" $HOSTA $GW_PRIV $POOL "$A" $PEER 1400
+	sleep 0.2
+	grep -qx "1300 1400" $LAB/hear.log
+}
+on gw ip link set pub0 mtu 1300
+check "a tunnel packet in fragments, inside DF and 1,400 bytes, over a link of 1,300: its host hears of it" wait_for 10 heard
+on gw ip link set pub0 mtu 1500
+
 # ---- last, because what it leaves behind lives on for ipfrag_time --------------------------------------------------------
 
 before=$(on gw cat /proc/sys/net/ipv4/ipfrag_high_thresh)

@@ -4,6 +4,9 @@
 
   frags.py sink PORT                 prints "ready", then a line for each datagram: the text it begins with
   frags.py ask DST PORT COUNT SIZE   COUNT datagrams of SIZE bytes, one after the other, each awaited back; prints the lost
+  frags.py tunnel DEV MAC SRC DST LOCAL PORT PEER SIZE
+      from SRC to DST a tunnel packet in two fragments, inside a datagram of SIZE bytes with DF from LOCAL and PORT to PEER
+  frags.py hear                      prints "ready", then the MTU of each ICMP error that says one, and how long what it is about was
   frags.py send DEV MAC SRC DST PORT HOW COUNT TEXT [PORT TEXT]
       COUNT datagrams of 4,000 bytes (of each TEXT) in four fragments: forward, backward, shuffled, interleaved,
       overlap (the second fragment covers a part of the first), last-missing; flood: first fragments only
@@ -90,9 +93,38 @@ def send(dev, mac, src, dst, port, how, count, text, port2=None, text2=None):
             time.sleep(0.002)
 
 
+def header(src, dst, length, ident, word, proto):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, ident, word, 64, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:]
+
+
+def tunnel(dev, mac, src, dst, local, port, peer, size):
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+    sock.bind((dev, 0))
+    eth = bytes.fromhex(mac.replace(":", "")) + sock.getsockname()[4] + b"\x08\x00"
+    inner = header(local, peer, int(size) - 20, 5, 0x4000, 17)
+    inner += struct.pack("!HHHH", int(port), 9, int(size) - 20, 0) + bytes(int(size) - 28)
+    for off, end in ((0, 800), (800, len(inner))):
+        piece = inner[off:end]
+        sock.send(eth + header(src, dst, len(piece), 77, (0 if end == len(inner) else 0x2000) | off // 8, 4) + piece)
+
+
+def hear():
+    sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    print("ready", flush=True)
+    while True:
+        icmp = sock.recv(65535)[20:]
+        if icmp[:2] == b"\x03\x04" and checksum(icmp) == 0:
+            print(*struct.unpack("!HHH", icmp[6:12])[::2], flush=True)
+
+
 if sys.argv[1] == "sink":
     sink(int(sys.argv[2]))
 elif sys.argv[1] == "ask":
     ask(sys.argv[2], *[int(x) for x in sys.argv[3:]])
+elif sys.argv[1] == "tunnel":
+    tunnel(*sys.argv[2:])
+elif sys.argv[1] == "hear":
+    hear()
 else:
     send(*sys.argv[2:])
