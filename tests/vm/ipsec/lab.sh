@@ -327,7 +327,7 @@ scenario() { # NAME IKE SA PORTS HOSTS STEP...
 		return
 	fi
 	HOSTS_ALL=$HOSTS nodes="$HOSTS $PEER_HOST gw peer isp"
-	case " $STEPS " in *" dpd "*) DPD=4 ;; *" renew "* | *" gateway-reboot "* | *" expired "*) LEASE=$SHORT ;; esac
+	case " $STEPS " in *" dpd "*) DPD=4 ;; *" renew "* | *" gateway-replaced "* | *" expired "*) LEASE=$SHORT ;; esac
 	for h in $HOSTS $PEER_HOST; do add_host "$h" || lab_abort "cannot add $h"; done
 	traces_note $nodes
 	[ "$GATEWAY" != rsip ] || UNCLAIMED=$(unclaimed)

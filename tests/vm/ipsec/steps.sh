@@ -260,23 +260,36 @@ step_host-reboot() { # power off: no goodbye to anybody
 	rm -f "$LAB/ike-$h/vici"
 	hosts_begin "$h" && swan_initiate "$h" && note_leases && flows 20
 }
-step_gateway-reboot() { # everything it knew is gone; the hosts notice when they renew (RFC 3103 10.2.2)
+step_gateway-reboot() { # rsipd's file is all that is left of it: leases and SAs go on, and nobody at the hosts notices
+	local before
+	[ "$GATEWAY" = rsip ] || { nat_again; flows 30; return; }
+	before=$(bindings)
+	[ -n "$before" ] && gateway_again || return 1
+	[ "$(bindings)" = "$before" ] || { echo "other leases than before: $(bindings)"; return 1; }
+	flows 30 && renegotiate peer child && flows
+}
+step_gateway-replaced() { # by one that knows no lease; the hosts notice when they renew (RFC 3103 10.2.2)
 	local h
-	if [ "$GATEWAY" = rsip ]; then
-		stop "$RSIPD"
-		loader detach --config $LAB/rsipd.json >/dev/null 2>&1
-		sleep 1
-		loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || { cat $LAB/attach.log; return 1; }
-		rsipd_start
-		for h in $HOSTS; do wait_for 30 leases_again "$h" || { echo "$h does not lease again"; return 1; }; done
-		for h in $HOSTS; do recharge "$h" || { echo "$h: charon does not come back"; return 1; }; done
-		note_leases
-	else
-		on gw nft flush ruleset
-		on gw conntrack -F >/dev/null 2>&1
-		masquerade
-	fi
+	[ "$GATEWAY" = rsip ] || { nat_again; flows 30; return; }
+	gateway_again "$LAB/store" || return 1
+	for h in $HOSTS; do wait_for 30 leases_again "$h" || { echo "$h does not lease again"; return 1; }; done
+	for h in $HOSTS; do recharge "$h" || { echo "$h: charon does not come back"; return 1; }; done
+	note_leases
 	flows 30
+}
+nat_again() {
+	on gw nft flush ruleset
+	on gw conntrack -F >/dev/null 2>&1
+	masquerade
+}
+gateway_again() { # [FILES...]: without power for a moment; FILES of it are lost, too
+	kill -KILL "$RSIPD"
+	wait "$RSIPD" 2>/dev/null
+	loader detach --config $LAB/rsipd.json >/dev/null 2>&1
+	rm -rf "$@"
+	sleep 1
+	loader attach --config $LAB/rsipd.json >$LAB/attach.log 2>&1 || { cat $LAB/attach.log; return 1; }
+	rsipd_start
 }
 leases_again() { ctl --json bindings | js "len([b for b in d['bindings'] if b['host'] == '$(addr_of "$1")' and b['spis']])" | grep -q '[1-9]'; }
 # recharge NODE: the new leases are other ones: charon starts again with them (rsip-client status says that it must)

@@ -31,6 +31,7 @@ STEPS = {
     "expired": "a lease runs out while rsipd is away: it stops",
     "large": "datagrams of 4,000 bytes, so fragments of ESP or AH", "pmtu": "a narrow link behind the gateway: hosts hear of it",
     "host-reboot": "a host loses its power", "gateway-reboot": "the gateway reboots",
+    "gateway-replaced": "another gateway takes its place, which knows of nothing",
 }
 
 
