@@ -105,38 +105,46 @@ static int old_prog(const int old[PROGS], uint8_t role)
 	return old[role == RSIP_ROLE_PUBLIC ? PROG_PUB : PROG_PRIV];
 }
 
-/* The first `done` interfaces get their old programs again. */
-static void links_back(const char *folder, const struct rsip_plane *p, const int old[PROGS], uint32_t done)
+/* Each interface has its old program again, those that never had the new one too. */
+static void links_back(const char *folder, const struct rsip_plane *p, const int old[PROGS])
 {
-	while (done--) {
-		int prog = old_prog(old, p->iface[done].role);
+	for (uint32_t i = 0; i < p->iface_cnt; i++) {
+		int prog = old_prog(old, p->iface[i].role);
 
-		if (!by_tc(p, done) && p->link[done].ifindex && prog >= 0)
-			update_link(folder, &p->iface[done], prog);
+		if (!by_tc(p, i) && p->link[i].ifindex && prog >= 0)
+			update_link(folder, &p->iface[i], prog);
 	}
 }
 
-/* Both roles' new programs go on, or both old ones stay. */
+static int update_role(const char *folder, const struct rsip_plane *p, const struct rsip_xdp_bpf *object,
+		       uint32_t role)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < p->iface_cnt && !err; i++) {
+		if (by_tc(p, i) || p->iface[i].role != role)
+			continue;
+		if (p->link[i].ifindex)
+			err = update_link(folder, &p->iface[i], rsip_object_prog(object, role));
+		else
+			log_warn("%s has vanished: left alone", p->iface[i].name);
+	}
+	return err;
+}
+
+/*
+ * Both roles' new programs go on, or both old ones stay.  The hosts' first: what they teach a map that is new is there when the
+ * answers are looked up in it.
+ */
 static int update_links(const char *folder, const struct rsip_plane *p,
 			const struct rsip_xdp_bpf *object, const int old[PROGS])
 {
-	uint32_t done;
-	int err = 0;
+	int err = update_role(folder, p, object, RSIP_ROLE_PRIVATE);
 
-	for (done = 0; done < p->iface_cnt; done++) {
-		if (by_tc(p, done))
-			continue;
-		if (!p->link[done].ifindex) {
-			log_warn("%s has vanished: left alone", p->iface[done].name);
-			continue;
-		}
-		err = update_link(folder, &p->iface[done],
-				  rsip_object_prog(object, p->iface[done].role));
-		if (err)
-			break;
-	}
+	if (!err)
+		err = update_role(folder, p, object, RSIP_ROLE_PUBLIC);
 	if (err)
-		links_back(folder, p, old, done);
+		links_back(folder, p, old);
 	return err;
 }
 
@@ -178,7 +186,7 @@ static int replace(const struct rsip_loader_options *o, struct rsip_plane *p,
 		err = publish(o->pin_path, p, object, moved);
 		if (err) {
 			log_info("putting the old programs on again");
-			links_back(o->pin_path, p, old, p->iface_cnt);
+			links_back(o->pin_path, p, old);
 			unpublish(o->pin_path, moved, old);
 		}
 	}
