@@ -6,11 +6,7 @@
 #ifndef RSIP_BPF_ENCAP_H
 #define RSIP_BPF_ENCAP_H
 
-#define RSIP_ECN_MASK 3
-#define RSIP_ECN_ECT1 1
-#define RSIP_ECN_ECT0 2
-#define RSIP_ECN_CE 3
-
+#include "rsip/ecn.h"
 #include "dscp.h"
 
 /* Where a frame goes next. */
@@ -56,19 +52,10 @@ static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos, bool f
 		rsip_inner_ttl(ip, ip->ttl - 1);
 }
 
-/* RFC 6040 4.2: combines the outer ECN field into the inner one (*tos).  0 or -RSIP_DROP_ECN_CE_NOT_ECT. */
+/* 0 or -RSIP_DROP_ECN_CE_NOT_ECT. */
 static __always_inline int rsip_ecn_decap(__u8 outer_tos, __u8 *tos)
 {
-	__u8 outer = outer_tos & RSIP_ECN_MASK, inner = *tos & RSIP_ECN_MASK;
-
-	if (outer == RSIP_ECN_CE) {
-		if (!inner)
-			return -RSIP_DROP_ECN_CE_NOT_ECT;
-		*tos |= RSIP_ECN_CE;
-	} else if (outer == RSIP_ECN_ECT1 && inner == RSIP_ECN_ECT0) {
-		*tos = (*tos & ~RSIP_ECN_MASK) | RSIP_ECN_ECT1;
-	}
-	return 0;
+	return rsip_ecn_join(outer_tos, tos) ? -RSIP_DROP_ECN_CE_NOT_ECT : 0;
 }
 
 /*

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <netinet/ip.h>
-#include "tun.h"
+#include "rsip/ecn.h"
 
 #define HEADER_MAX 60
 #define PACKET_MAX 65535
@@ -51,11 +51,8 @@ long rsip_inner_find(const uint8_t *buf, size_t len, size_t skip)
 
 int rsip_inner_join_ecn(uint8_t *ip, uint8_t outer_tos)
 {
-	int ecn = rsip_tun_ecn(outer_tos, ip[1]);
-
-	if (ecn < 0)
+	if (rsip_ecn_join(outer_tos, &ip[1]))
 		return -1;
-	ip[1] = (ip[1] & ~RSIP_TUN_ECN_MASK) | ecn;
 	put_sum(ip, head_of(ip));
 	return 0;
 }

@@ -124,15 +124,14 @@ int rsip_tun_out6(struct __sk_buff *skb)
 /* What congestion on the way from the gateway means for the inner packet; -1: that it is dropped. */
 static __always_inline int join_ecn(__u8 outer_tos, struct iphdr *inner)
 {
-	int ecn = rsip_tun_ecn(outer_tos, inner->tos);
+	__u8 tos = inner->tos;
 	__u32 sum;
 
-	if (ecn < 0)
+	if (rsip_ecn_join(outer_tos, &tos))
 		return -1;
 	/* RFC 1624: the byte is the low one of its word, so the sum changes by as much as it does. */
-	sum = (__u16)~bpf_ntohs(inner->check) + (0xffff ^ inner->tos);
-	inner->tos = (inner->tos & ~RSIP_TUN_ECN_MASK) | ecn;
-	sum += inner->tos;
+	sum = (__u16)~bpf_ntohs(inner->check) + (0xffff ^ inner->tos) + tos;
+	inner->tos = tos;
 	sum = (sum & 0xffff) + (sum >> 16);
 	inner->check = ~bpf_htons((sum & 0xffff) + (sum >> 16));
 	return 0;

@@ -46,22 +46,4 @@ enum rsip_tun_counter {
 	RSIP_TUN_COUNTERS,
 };
 
-#define RSIP_TUN_ECN_MASK 3
-#define RSIP_TUN_ECN_ECT1 1
-#define RSIP_TUN_ECN_ECT0 2
-#define RSIP_TUN_ECN_CE 3
-
-/*
- * RFC 6040 4.2, figure 4: the ECN field of the packet that goes on, from the bytes of both headers; -1: congestion was
- * marked outside of a packet whose ends do not know of it, so it is dropped.
- */
-static inline __attribute__((always_inline)) int rsip_tun_ecn(__u8 outer, __u8 inner)
-{
-	outer &= RSIP_TUN_ECN_MASK;
-	inner &= RSIP_TUN_ECN_MASK;
-	if (outer == RSIP_TUN_ECN_CE)
-		return inner ? RSIP_TUN_ECN_CE : -1;
-	return outer == RSIP_TUN_ECN_ECT1 && inner == RSIP_TUN_ECN_ECT0 ? RSIP_TUN_ECN_ECT1 : inner;
-}
-
 #endif

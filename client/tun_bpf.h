@@ -6,6 +6,7 @@
 #include "vmlinux.h"
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
+#include "rsip/ecn.h"
 #include "tun.h"
 
 #define TC_ACT_UNSPEC (-1) /* the next filter, of another client perhaps, then the kernel */
