@@ -8,7 +8,7 @@
  *
  * rsip_tun_out runs at TC ingress of the veth's dev end, rsip_tun_in at TC ingress of the NIC; over IPv6 rsip_tun_out6
  * and rsip_tun_in6.  Fragments of tunnel packets are left to the kernel: what it makes of them comes to a raw socket of
- * the client (tunnel_whole.c), for which rsip_tun_whole decides.
+ * the client (whole.c), for which rsip_tun_whole decides.
  */
 #include "tun_too_big.h"
 
