@@ -40,6 +40,46 @@ static __always_inline __u32 sum_without(const void *p, int words)
 	return sum;
 }
 
+/* What is in it. */
+struct told {
+	struct iphdr ip;
+	__be16 mtu;
+	__sum16 check;
+};
+
+/* len: of its packet; sum: of the complements of what goes. */
+static __always_inline void write_told(struct told *told, const struct iphdr *inner, __u32 len, __be16 mtu, __u32 sum)
+{
+	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = OUTER_TTL, .protocol = IPPROTO_ICMP_ };
+
+	ip.tot_len = bpf_htons(len);
+	ip.saddr = inner->daddr;
+	ip.daddr = inner->saddr;
+	ip.check = header_sum(&ip);
+	told->ip = ip;
+	told->mtu = mtu;
+	sum += FRAG_NEEDED + mtu;
+	sum = (sum & 0xffff) + (sum >> 16);
+	told->check = ~((sum & 0xffff) + (sum >> 16));
+}
+
+/* front: bytes that the IPv4 packet is too long by. */
+static __always_inline int tell(struct __sk_buff *skb, __u32 front, const struct told *told)
+{
+	struct told_frame *to;
+
+	if (bpf_skb_adjust_room(skb, -(int)front, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO) || !HEAD(skb, to))
+		return drop(RSIP_TUN_FAILED);
+	to_app(to);
+	to->eth.h_proto = bpf_htons(ETH_P_IP);
+	to->ip = told->ip;
+	to->what = FRAG_NEEDED;
+	to->check = told->check;
+	to->unused = 0;
+	to->mtu = told->mtu;
+	return bpf_redirect(rsip_tun_cfg.dev, 0);
+}
+
 static __always_inline int quotes_us(const struct too_big_frame *t, const struct iphdr *inner)
 {
 	struct rsip_tun_addr *to;
@@ -60,38 +100,23 @@ static __always_inline int quotes_us(const struct too_big_frame *t, const struct
 static __always_inline int too_big(struct __sk_buff *skb)
 {
 	__u32 gre = rsip_tun_cfg.gre ? GRE_LEN : 0, front = sizeof(struct iphdr) + gre, sum;
-	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = OUTER_TTL, .protocol = IPPROTO_ICMP_ };
-	__sum16 check;
-	__be16 mtu;
 	struct too_big_frame *t;
-	struct told_frame *to;
 	struct iphdr *inner;
+	struct told told;
+	__be16 mtu;
 
 	bpf_skb_pull_data(skb, sizeof(*t) + gre + QUOTED_MIN);
 	t = (void *)(long)skb->data;
 	inner = (void *)(t + 1) + gre;
 	if ((void *)inner + QUOTED_MIN > (void *)(long)skb->data_end || !quotes_us(t, inner))
 		return TC_ACT_UNSPEC;
-	ip.tot_len = bpf_htons(bpf_ntohs(t->ip.tot_len) - front);
-	ip.saddr = inner->daddr;
-	ip.daddr = inner->saddr;
-	ip.check = header_sum(&ip);
 	mtu = bpf_ntohs(t->mtu) > front ? bpf_htons(bpf_ntohs(t->mtu) - front) : 0;
-	sum = sum_without(&t->what, 4) + sum_without(&t->outer, 10) + FRAG_NEEDED + mtu;
+	sum = sum_without(&t->what, 4) + sum_without(&t->outer, 10);
 	if (gre)
 		sum += sum_without(t + 1, 2);
-	sum = (sum & 0xffff) + (sum >> 16);
-	check = ~((sum & 0xffff) + (sum >> 16));
+	write_told(&told, inner, bpf_ntohs(t->ip.tot_len) - front, mtu, sum);
 	count(RSIP_TUN_IN_TOO_BIG, 1);
-	if (bpf_skb_adjust_room(skb, -(int)front, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO) || !HEAD(skb, to))
-		return drop(RSIP_TUN_FAILED);
-	to_app(to);
-	to->ip = ip;
-	to->what = FRAG_NEEDED;
-	to->check = check;
-	to->unused = 0;
-	to->mtu = mtu;
-	return bpf_redirect(rsip_tun_cfg.dev, 0);
+	return tell(skb, front, &told);
 }
 
 /* Packet too big, likewise (RFC 4443 3.2); its checksum covers a pseudo-header. */
@@ -133,39 +158,23 @@ static __always_inline __u32 sum_of_quote6(const struct too_big6_frame *t, __u32
  */
 static __always_inline int too_big6(struct __sk_buff *skb)
 {
-	__u32 gre = rsip_tun_cfg.gre ? GRE_LEN : 0, front = sizeof(struct ipv6hdr) + gre, sum;
-	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = OUTER_TTL, .protocol = IPPROTO_ICMP_ };
-	struct told_frame head = { .what = FRAG_NEEDED };
+	__u32 gre = rsip_tun_cfg.gre ? GRE_LEN : 0, front = sizeof(struct ipv6hdr) + gre;
 	struct too_big6_frame *t;
-	struct told_frame *to;
 	struct iphdr *inner;
+	struct told told;
 
 	bpf_skb_pull_data(skb, sizeof(*t) + gre + QUOTED_MIN);
 	t = (void *)(long)skb->data;
 	inner = (void *)(t + 1) + gre;
 	if ((void *)inner + QUOTED_MIN > (void *)(long)skb->data_end || !quotes_us6(t, inner))
 		return TC_ACT_UNSPEC;
-	ip.tot_len = bpf_htons(bpf_ntohs(t->ip.payload_len) - front + sizeof(ip));
-	ip.saddr = inner->daddr;
-	ip.daddr = inner->saddr;
-	ip.check = header_sum(&ip);
-	head.mtu = bpf_htons(bpf_ntohs(t->mtu_lo) - front);
-	sum = sum_of_quote6(t, gre) + FRAG_NEEDED + head.mtu;
-	sum = (sum & 0xffff) + (sum >> 16);
-	head.check = ~((sum & 0xffff) + (sum >> 16));
+	write_told(&told, inner, bpf_ntohs(t->ip.payload_len) - front + sizeof(struct iphdr),
+		   bpf_htons(bpf_ntohs(t->mtu_lo) - front), sum_of_quote6(t, gre));
 	count(RSIP_TUN_IN_TOO_BIG, 1);
 	/* The first 20 bytes go with the protocol, as in rsip_tun_in6. */
-	if (bpf_skb_change_proto(skb, bpf_htons(ETH_P_IP), 0) ||
-	    bpf_skb_adjust_room(skb, -(int)front, BPF_ADJ_ROOM_MAC, BPF_F_ADJ_ROOM_FIXED_GSO) || !HEAD(skb, to))
+	if (bpf_skb_change_proto(skb, bpf_htons(ETH_P_IP), 0))
 		return drop(RSIP_TUN_FAILED);
-	to_app(to);
-	to->eth.h_proto = bpf_htons(ETH_P_IP);
-	to->ip = ip;
-	to->what = head.what;
-	to->check = head.check;
-	to->unused = 0;
-	to->mtu = head.mtu;
-	return bpf_redirect(rsip_tun_cfg.dev, 0);
+	return tell(skb, front, &told);
 }
 
 #endif
