@@ -30,24 +30,16 @@ struct rsip_whole {
 
 static int bind_to(int fd, const struct rsip_inet *local, uint32_t nic)
 {
-	struct sockaddr_in v4 = {.sin_family = AF_INET};
-	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	struct sockaddr_storage sa;
+	socklen_t len = rsip_inet_sockaddr(local, 0, &sa);
 	char name[IF_NAMESIZE];
 	int yes = 1;
 
 	if (!if_indextoname(nic, name) || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, strlen(name)))
 		return -errno;
-	if (local->family == AF_INET) {
-		v4.sin_addr.s_addr = local->v4;
-		return bind(fd, (struct sockaddr *)&v4, sizeof(v4)) ? -errno : 0;
-	}
-	memcpy(&v6.sin6_addr, local->v6, sizeof(v6.sin6_addr));
-	if (IN6_IS_ADDR_LINKLOCAL(&v6.sin6_addr))
-		v6.sin6_scope_id = nic;
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &yes, sizeof(yes)) ||
-			       bind(fd, (struct sockaddr *)&v6, sizeof(v6))
-		       ? -errno
-		       : 0;
+	if (local->family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &yes, sizeof(yes)))
+		return -errno;
+	return bind(fd, (struct sockaddr *)&sa, len) ? -errno : 0;
 }
 
 /* Until all of that is done it takes what comes from anybody: none of it is kept. */
