@@ -76,15 +76,10 @@ static void tell_if_ready(struct rsip_daemon *d)
 
 static void save(struct rsip_daemon *d)
 {
-	int err;
-
 	d->dirty = false;
 	rsip_state_take(&d->state, &d->session);
 	d->state.sw = d->sw;
-	err = rsip_state_save(&d->state, d->set.state_dir);
-	if (err)
-		log_warn("cannot write the state file in %s: %s: who starts the client after a kill will lease anew",
-			 d->set.state_dir, strerror(-err));
+	rsip_daemon_note(d, &d->state);
 }
 
 static void session_send(void *ctx, const uint8_t *buf, size_t len)

@@ -145,6 +145,8 @@ int rsip_daemon_locate(struct rsip_daemon *d);
 /* The same for the first of the gateways, from the present one on, that a route leads to; else why is the first one's. */
 int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size);
 void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
+/* Writes the state file; that it cannot be written is said, and nothing more. */
+void rsip_daemon_note(const struct rsip_daemon *d, const struct rsip_state *state);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */

@@ -51,6 +51,15 @@ int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size)
 	return err;
 }
 
+void rsip_daemon_note(const struct rsip_daemon *d, const struct rsip_state *state)
+{
+	int err = rsip_state_save(state, d->set.state_dir);
+
+	if (err)
+		log_warn("cannot write the state file in %s: %s: who starts the client after a kill will lease anew",
+			 d->set.state_dir, strerror(-err));
+}
+
 /*
  * Before the system is changed: what a kill from here on leaves behind is ours for the next start, or for `down`.  No
  * session of other ends goes on, so none is noted.  device: "" while the name may still be another's.
@@ -58,7 +67,6 @@ int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size)
 static void note(struct rsip_daemon *d, const char *device)
 {
 	struct rsip_state early = d->state;
-	int err;
 
 	if (!rsip_inet_same(&early.local, &d->way.local) || !rsip_inet_same(&early.gateway, &d->way.gateway)) {
 		memset(&early, 0, sizeof(early));
@@ -76,10 +84,7 @@ static void note(struct rsip_daemon *d, const char *device)
 	early.own_qdisc = (early.own_qdisc && d->state.nic == d->way.nic) || !rsip_mnl_has_qdisc(d->way.nic, "clsact");
 	snprintf(early.device, sizeof(early.device), "%s", device);
 	early.nic = d->way.nic;
-	err = rsip_state_save(&early, d->set.state_dir);
-	if (err)
-		log_warn("cannot write the state file in %s: %s: who starts the client after a kill will lease anew",
-			 d->set.state_dir, strerror(-err));
+	rsip_daemon_note(d, &early);
 }
 
 static void note_beginning(void *arg)
