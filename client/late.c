@@ -35,14 +35,6 @@ bool rsip_late_is_genuine(struct rsip_session *s, const uint8_t *buf, size_t len
 	return late && rsip_auth_check(&s->key, RSIP_AUTH_FROM_GATEWAY, late->mac, buf, len);
 }
 
-static struct rsip_lease *free_slot(struct rsip_session *s)
-{
-	for (int i = 0; i < RSIP_LEASES_MAX; i++)
-		if (s->leases[i].state == RSIP_LEASE_NONE && !(s->req.active && s->req.lease == i))
-			return &s->leases[i];
-	return NULL;
-}
-
 bool rsip_late_take(struct rsip_session *s, const struct rsip_answer *a, uint64_t now)
 {
 	struct rsip_late *late = find(s, a->counter);
@@ -52,11 +44,10 @@ bool rsip_late_take(struct rsip_session *s, const struct rsip_answer *a, uint64_
 		return false;
 	if (!a->has_client || a->client_id != s->client_id || !a->has_bind || rsip_lease_find(s, a->bind_id))
 		return false;
-	lease = free_slot(s);
+	lease = rsip_lease_new(s);
 	if (!lease)
 		return false;
 	late->counter = 0; /* once */
-	memset(lease, 0, sizeof(*lease));
 	lease->state = RSIP_LEASE_FREEING;
 	lease->bind_id = a->bind_id;
 	lease->act_ns = now;

@@ -9,6 +9,19 @@
 #define RSIP_RETRY_REFUSED_DOUBLINGS 5 /* at most 320 s */
 #define RSIP_GIVE_BACK_S 60 /* try for so long */
 
+struct rsip_lease *rsip_lease_new(struct rsip_session *s)
+{
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		struct rsip_lease *l = &s->leases[i];
+
+		if (l->state != RSIP_LEASE_NONE || (s->req.active && s->req.lease == i))
+			continue;
+		memset(l, 0, sizeof(*l));
+		return l;
+	}
+	return NULL;
+}
+
 /* RFC 1918, shared space of RFC 6598, link-local of RFC 3927. */
 static bool is_private(uint32_t a)
 {

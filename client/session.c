@@ -236,19 +236,15 @@ void rsip_session_resume(struct rsip_session *s, uint64_t now)
 
 int rsip_session_want(struct rsip_session *s, const struct rsip_want *want, bool once, uint64_t now)
 {
-	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
-		struct rsip_lease *l = &s->leases[i];
+	struct rsip_lease *l = rsip_lease_new(s);
 
-		if (l->state != RSIP_LEASE_NONE || (s->req.active && s->req.lease == i))
-			continue;
-		memset(l, 0, sizeof(*l));
-		l->state = RSIP_LEASE_WANTED;
-		l->want = *want;
-		l->once = once;
-		l->act_ns = now;
-		return i;
-	}
-	return -ENOSPC;
+	if (!l)
+		return -ENOSPC;
+	l->state = RSIP_LEASE_WANTED;
+	l->want = *want;
+	l->once = once;
+	l->act_ns = now;
+	return (int)(l - s->leases);
 }
 
 int rsip_session_query(struct rsip_session *s, const struct rsip_query *query)

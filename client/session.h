@@ -304,6 +304,8 @@ bool rsip_session_resync(struct rsip_session *s, const struct rsip_answer *a);
 /* ---- leases.c: what becomes of a lease ---- */
 
 struct rsip_lease *rsip_lease_find(struct rsip_session *s, uint32_t bind_id);
+/* A free slot, all zero: not one whose answer is still to come.  NULL: there is none. */
+struct rsip_lease *rsip_lease_new(struct rsip_session *s);
 /* Are there such ports and SPIs?  0 is no port; SPIs 0 to 255 are reserved (RFC 4303 2.1). */
 bool rsip_lease_runs_exist(const struct rsip_port_run *ports, unsigned int port_runs, const struct rsip_spi_run *spis,
 			   unsigned int spi_runs);
