@@ -31,14 +31,24 @@ static int write_file(const char *path, const char *text, size_t len)
 	return err;
 }
 
+/* Its first size bytes: how many, or a negative errno. */
+static ssize_t read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size);
+
+	if (n < 0)
+		n = -errno;
+	if (fd >= 0)
+		close(fd);
+	return n;
+}
+
 static bool begins_with(const char *path, const char *line)
 {
 	char head[300];
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, head, sizeof(head) - 1);
+	ssize_t n = read_file(path, head, sizeof(head) - 1);
 
-	if (fd >= 0)
-		close(fd);
 	head[n > 0 ? n : 0] = '\0';
 	return !strncmp(head, line, strlen(line));
 }
@@ -145,14 +155,9 @@ static int is_as_written(const struct rsip_strongswan *sw, const char *state_dir
 {
 	char want[RSIP_FILE_MAX], have[RSIP_FILE_MAX];
 	int len = rsip_charon_text(&sw->written, state_dir, want, sizeof(want));
-	int fd = open(sw->file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	ssize_t n;
+	ssize_t n = read_file(sw->file, have, sizeof(have));
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, have, sizeof(have));
-	close(fd);
-	return n == len && !memcmp(have, want, n);
+	return n < 0 ? (int)n : n == len && !memcmp(have, want, n);
 }
 
 /* What charon reads at its next start must be what is leased, whatever became of the file. */
