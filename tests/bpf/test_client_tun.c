@@ -283,27 +283,10 @@ Test(client_tun, fragmentation_needed_about_gre)
 	IN(in, taken(told), .counted = RSIP_TUN_IN_TOO_BIG);
 }
 
-/* Packet too big (RFC 4443 3.2) about what is behind the Ethernet header of `about`, its first n bytes. */
-static struct pkt packet_too_big(uint32_t mtu, const struct pkt *about, uint32_t n)
+/* Packet too big about what is behind the Ethernet header of `about`. */
+static struct pkt packet_too_big(uint32_t mtu, const struct pkt *about)
 {
-	static uint8_t msg[PKT_MAX];
-	uint8_t pseudo[40] = {0};
-	uint16_t sum;
-
-	memset(msg, 0, 8);
-	msg[0] = 2;
-	for (int i = 0; i < 4; i++)
-		msg[4 + i] = mtu >> (24 - 8 * i);
-	memcpy(msg + 8, about->data + 14, n);
-	memcpy(pseudo, STRANGER6, 16);
-	memcpy(pseudo + 16, HOST6_A, 16);
-	pseudo[34] = (n + 8) >> 8;
-	pseudo[35] = n + 8;
-	pseudo[39] = 58;
-	sum = pkt_sum16(msg, n + 8, (uint16_t)~pkt_sum16(pseudo, sizeof(pseudo), 0));
-	msg[2] = sum >> 8;
-	msg[3] = sum & 0xff;
-	return pkt(eth(MAC_STRANGER, MAC_HOST6), ip6(STRANGER6, HOST6_A, .proto = 58), raw(msg, n + 8));
+	return pkt(eth(MAC_STRANGER, MAC_HOST6), ip6(STRANGER6, HOST6_A), too_big6(mtu), raw(about->data + 14, about->len - 14));
 }
 
 static void told_over_ipv6(bool gre_too)
@@ -312,8 +295,8 @@ static void told_over_ipv6(bool gre_too)
 	const struct pkt *about = gre_too ? &in_gre : &ipip;
 	uint16_t front = gre_too ? 44 : 40;
 	struct pkt told = pkt(to_app, ip4(REMOTE, PUB_1), frag_needed(1400 - front), INNER);
-	struct pkt in = packet_too_big(1400, about, about->len - 14), low = packet_too_big(1279, about, about->len - 14);
-	struct pkt high = packet_too_big(65536 + 1400, about, about->len - 14);
+	struct pkt in = packet_too_big(1400, about), low = packet_too_big(1279, about);
+	struct pkt high = packet_too_big(65536 + 1400, about);
 
 	given_tunnel(true, gre_too);
 	IN6(in, taken(told), .counted = RSIP_TUN_IN_TOO_BIG);
@@ -338,9 +321,9 @@ Test(client_tun, packet_too_big_about_what_is_not_ours)
 	struct pkt not_leased = pkt(by_us6(), ip4(PUB_2, REMOTE), tcp(4000, 443), bytes(100));
 
 	given_tunnel(true, false);
-	IN6(packet_too_big(1400, &other, other.len - 14), kernels);
-	IN6(packet_too_big(1400, &not_us, not_us.len - 14), kernels);
-	IN6(packet_too_big(1400, &not_leased, not_leased.len - 14), kernels);
+	IN6(packet_too_big(1400, &other), kernels);
+	IN6(packet_too_big(1400, &not_us), kernels);
+	IN6(packet_too_big(1400, &not_leased), kernels);
 }
 
 /* ---- what the kernel put together, as a raw socket has it: from the IP header on --------------------------------- */
