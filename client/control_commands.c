@@ -54,6 +54,12 @@ static const char *read_wish(const cJSON *args, struct rsip_want *want)
 	return NULL;
 }
 
+static void reply_full(struct rsip_conn *c)
+{
+	rsip_conn_reply(c, RSIP_CTL_ERROR,
+			"this client cannot hold more bindings: release one that is not needed (rsip-client release BIND)", NULL, -1);
+}
+
 static void lease_add(struct rsip_conn *c, const cJSON *args)
 {
 	struct rsip_session *s = &c->d->session;
@@ -72,8 +78,7 @@ static void lease_add(struct rsip_conn *c, const cJSON *args)
 			want.addr = s->leases[i].addr;
 	i = rsip_session_want(s, &want, true, rsip_daemon_now());
 	if (i < 0) {
-		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings: release one that is not needed (rsip-client release BIND)", NULL,
-				-1);
+		reply_full(c);
 		return;
 	}
 	s->leases[i].any_instead = want.addr && !chosen && !want.port;
@@ -228,8 +233,7 @@ static void strongswan_set(struct rsip_conn *c, const cJSON *args)
 				"keeps those while it runs (`rsip-client strongswan --off` first)",
 				NULL, -1);
 	else if (i < 0)
-		rsip_conn_reply(c, RSIP_CTL_ERROR, "this client cannot hold more bindings: release one that is not needed (rsip-client release BIND)", NULL,
-				-1);
+		reply_full(c);
 	else
 		c->lease = i;
 }
