@@ -186,6 +186,17 @@ static inline struct rsip_message grant_of(__be32 addr, uint32_t lease_s)
 	return m;
 }
 
+static inline struct rsip_message extended(uint32_t client, uint32_t bind)
+{
+	struct rsip_message m = from_gateway(RSIP_MSG_EXTEND_RESPONSE, last.counter);
+
+	m.client_id = client;
+	m.bind_id = bind;
+	m.lease_s = 600;
+	m.has |= RSIP_HAS_BIND_ID | RSIP_HAS_LEASE;
+	return m;
+}
+
 static inline void want_ports(void)
 {
 	const struct rsip_want want = {.method = RSIP_METHOD_RSAP_IP, .ports = 8};

@@ -11,17 +11,6 @@ static void extending(void)
 	cr_assert_eq(last.type, RSIP_MSG_EXTEND_REQUEST);
 }
 
-static struct rsip_message extended(uint32_t client, uint32_t bind)
-{
-	struct rsip_message m = from_gateway(RSIP_MSG_EXTEND_RESPONSE, last.counter);
-
-	m.client_id = client;
-	m.bind_id = bind;
-	m.lease_s = 600;
-	m.has |= RSIP_HAS_BIND_ID | RSIP_HAS_LEASE;
-	return m;
-}
-
 Test(answers, another_hosts_or_another_bindings_answer_is_none, .init = extending)
 {
 	struct rsip_message m = extended(CLIENT + 1, BIND);
