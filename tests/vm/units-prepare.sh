@@ -19,6 +19,17 @@ mkdir -p /etc/systemd/system/rsipd.service.d
 printf '[Service]\nWatchdogSec=10\n' >/etc/systemd/system/rsipd.service.d/test.conf
 systemctl enable rsip-loader rsipd
 
+# a host's unit, which units.sh starts; this machine is the gateway, so it runs where the host is
+cat >/etc/rsip/client.json <<-'CONF'
+	{ "gateway": "10.99.0.1", "ports": 8 }
+CONF
+mkdir -p /etc/systemd/system/rsip-client.service.d
+cat >/etc/systemd/system/rsip-client.service.d/test.conf <<-'CONF'
+	[Service]
+	ExecStart=
+	ExecStart=/usr/bin/nsenter --net=/run/netns/host /usr/sbin/rsip-client up --foreground
+CONF
+
 mkdir -p /run/netns
 ip link set lo up
 for n in host peer; do

@@ -11,7 +11,7 @@ show() { systemctl show -P "$2" "$1"; }
 is() { [ "$(show "$1" "$2")" = "$3" ]; }
 ctl() { rsipctl "$@"; }
 end() { # what the journal says helps where something failed
-	[ "$failed" = 0 ] || journalctl -b --no-pager -o cat -u rsip-loader -u rsipd -n 40 | sed 's/^/    /'
+	[ "$failed" = 0 ] || journalctl -b --no-pager -o cat -u rsip-loader -u rsipd -u rsip-client -n 40 | sed 's/^/    /'
 	echo "$passed passed, $failed failed, $skipped skipped"
 	exit $((failed > 0))
 }
@@ -44,16 +44,41 @@ done
 
 host() { nsenter --net=/run/netns/host -- "$@"; }
 client_up() { host rsip-client up --state-dir /run/rsip-host --gateway 10.99.0.1 --ports 8 --spis 4; }
-mkdir -p /run/rsip-host
-check "a host leases" wait_for 20 client_up # an emulated machine may need longer than a host waits for an answer
 leases() { ctl --json bindings | "$PY" "$LAB_SRC/facts.py" bindings; }
-before=$(leases)
-check_eq "rsipctl shows its binding" "$(grep -c . <<<"$before")" 1
 nsenter --net=/run/netns/peer -- "$PY" "$LAB_SRC/udpseq.py" echo 7 >/run/echo.log 2>&1 &
 wait_for 10 grep -q ready /run/echo.log
-talk() { host rsip-client exec --state-dir /run/rsip-host -- "$PY" "$LAB_SRC/udpseq.py" run 192.0.2.2 7 200 100; }
+talk() { host rsip-client exec "$@" -- "$PY" "$LAB_SRC/udpseq.py" run 192.0.2.2 7 200 100; }
 lost() { js 'd["lost"] + d["doubled"] + (d["received"] != 100)'; }
+
+# ---- the host's unit ----------------------------------------------------------------------------------------------------
+
+traces() { # what a client leaves on its machine while it runs
+	findmnt -rno TARGET | grep ^/run/rsip/ || :
+	host ip -o link show | grep -o 'rsip[^:@]*' || :
+	host ip rule
+	host sysctl -n net.ipv4.conf.eth0.arp_ignore net.ipv4.ip_local_reserved_ports
+}
+clean=$(traces)
+check "rsip-client.service starts, and is up only when it has its lease" eval 'systemctl start rsip-client && [ -n "$(leases)" ]'
+unit=$(leases)
+check_eq "it talks: lost" "$(talk | lost)" 0
+client_again() { [ "$(show rsip-client MainPID)" != "$1" ] && is rsip-client ActiveState active; }
+pid=$(show rsip-client MainPID)
+kill -KILL "$pid"
+check "killed: it is started again" wait_for 20 client_again "$pid"
+check_eq "with what it had leased" "$(leases)" "$unit"
 check_eq "and talks: lost" "$(talk | lost)" 0
+systemctl stop rsip-client
+check_eq "stopped: it has given back what it leased" "$(leases)" ""
+check_eq "and the host is as it was" "$(traces)" "$clean"
+
+# ---- a host by hand ---------------------------------------------------------------------------------------------------------
+
+mkdir -p /run/rsip-host
+check "a host leases" wait_for 20 client_up # an emulated machine may need longer than a host waits for an answer
+before=$(leases)
+check_eq "rsipctl shows its binding" "$(grep -c . <<<"$before")" 1
+check_eq "and talks: lost" "$(talk --state-dir /run/rsip-host | lost)" 0
 
 # ---- it survives --------------------------------------------------------------------------------------------------------
 
@@ -74,7 +99,7 @@ restart() { systemctl restart rsipd; }
 survives "systemctl restart" restart
 check "systemctl reload rsip-loader puts in new programs" systemctl reload rsip-loader
 check_eq "rsipd did not notice" "$(show rsipd ActiveState)" active
-check_eq "the host still talks: lost" "$(talk | lost)" 0
+check_eq "the host still talks: lost" "$(talk --state-dir /run/rsip-host | lost)" 0
 
 # ---- it goes --------------------------------------------------------------------------------------------------------------
 
