@@ -298,14 +298,9 @@ static struct pkt random_packet(int iface)
 static void mend(struct pkt *p, uint32_t at)
 {
 	uint32_t hlen = at < p->len ? (p->data[at] & 15U) * 4 : 0;
-	uint16_t sum;
 
-	if (hlen < 20 || at + hlen > p->len)
-		return;
-	memset(p->data + at + 10, 0, 2);
-	sum = pkt_sum16(p->data + at, hlen, 0);
-	p->data[at + 10] = (uint8_t)(sum >> 8);
-	p->data[at + 11] = (uint8_t)sum;
+	if (hlen >= 20 && at + hlen <= p->len)
+		pkt_sum_header(p->data + at);
 }
 
 static void damage(struct pkt *p, bool tunnelled)

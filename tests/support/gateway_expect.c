@@ -281,15 +281,11 @@ static struct pkt with_id_of(struct pkt p, const struct ran *ran)
 {
 	uint8_t *ip = p.data + 14;
 	bool tunnel = p.len > 34 && p.data[12] == 8 && !p.data[13] && ip[0] == 0x45 && (ip[9] == 4 || ip[9] == 47);
-	uint16_t sum;
 
 	if (!tunnel || ran->len != p.len || p.len <= 14 + 576 || ip[4] || ip[5] || ip[6] & 0x40)
 		return p;
 	memcpy(ip + 4, ran->data + 18, 2);
-	memset(ip + 10, 0, 2);
-	sum = pkt_sum16(ip, 20, 0);
-	ip[10] = (uint8_t)(sum >> 8);
-	ip[11] = (uint8_t)sum;
+	pkt_sum_header(ip);
 	return p;
 }
 

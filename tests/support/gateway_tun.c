@@ -244,14 +244,12 @@ static void put_macs(int from, int iface, struct ran *ran, const uint8_t *in)
 static void put_outer(const struct rsip_session *s, struct ran *ran)
 {
 	uint8_t *ip = ran->data + ETH_HLEN;
-	uint16_t len = (uint16_t)(ran->len - ETH_HLEN + OUTER_LEN), sum;
+	uint16_t len = (uint16_t)(ran->len - ETH_HLEN + OUTER_LEN);
 	uint8_t outer[OUTER_LEN] = { 0x45, ip[1], (uint8_t)(len >> 8), (uint8_t)len, ip[4], ip[5], ip[6] & 0x40, 0, 64, 4 };
 
 	memcpy(outer + 12, &s->endpoint, 4);
 	memcpy(outer + 16, &s->host, 4);
-	sum = pkt_sum16(outer, sizeof(outer), 0);
-	outer[10] = (uint8_t)(sum >> 8);
-	outer[11] = (uint8_t)sum;
+	pkt_sum_header(outer);
 	memmove(ip + OUTER_LEN, ip, ran->len - ETH_HLEN);
 	memcpy(ip, outer, sizeof(outer));
 	ran->len += OUTER_LEN;

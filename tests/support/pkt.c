@@ -38,6 +38,12 @@ uint16_t pkt_sum16(const void *data, uint32_t len, uint32_t start)
 	return (uint16_t)~sum;
 }
 
+void pkt_sum_header(uint8_t *ip)
+{
+	put16(ip + 10, 0);
+	put16(ip + 10, pkt_sum16(ip, (ip[0] & 15U) * 4, 0));
+}
+
 static uint32_t layer_len(const struct pkt_layer *l)
 {
 	switch (l->kind) {

@@ -138,5 +138,6 @@ char *pkt_text(const uint8_t *data, uint32_t len);
 char *pkt_difference(const struct pkt *want, const uint8_t *got, uint32_t got_len);
 
 uint16_t pkt_sum16(const void *data, uint32_t len, uint32_t start);
+void pkt_sum_header(uint8_t *ip); /* writes the checksum of this IPv4 header, with its options */
 
 #endif

@@ -5,26 +5,13 @@
 
 /* ---- packets out ------------------------------------------------------------------------------ */
 
-static void sum_header(uint8_t *at)
-{
-	uint32_t sum = 0;
-
-	at[10] = at[11] = 0;
-	for (uint32_t i = 0; i < (at[0] & 15U) * 4; i += 2)
-		sum += ref_get(at + i, 2);
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	at[10] = (uint8_t)(~sum >> 8);
-	at[11] = (uint8_t)~sum;
-}
-
 /* TTL one less, and the DSCP and ECN byte. */
 static void copy_inner(uint8_t *to, const struct ip *ip, uint8_t tos, uint8_t ttl)
 {
 	memcpy(to, ip->at, ip->len);
 	to[1] = tos;
 	to[8] = ttl;
-	sum_header(to);
+	pkt_sum_header(to);
 }
 
 static void put_macs(struct pkt *out, const char *dst, const char *src)
@@ -85,7 +72,7 @@ static void put_tunnel(struct pkt *out, const struct ref_binding *b, const struc
 		memcpy(outer + 20, "\0\0\x08\0", 4);
 	memcpy(outer + 12, &us, 4);
 	memcpy(outer + 16, &host, 4);
-	sum_header(outer);
+	pkt_sum_header(outer);
 	out->len = 14 + front + ip->len;
 }
 
@@ -467,7 +454,7 @@ static void put_fragment(struct pkt *out, int iface, const struct pkt *in, const
 	ip[9] = f[0];
 	memcpy(ip + 12, &outer->src, 4);
 	memcpy(ip + 16, &us, 4);
-	sum_header(ip);
+	pkt_sum_header(ip);
 	memcpy(ip + 20, outer->at + 48, behind);
 	out->len = 14 + 20 + behind;
 }
