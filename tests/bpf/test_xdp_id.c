@@ -3,9 +3,8 @@
  * Identification of the outer IPv4 header (RFC 6864).  Where a router may fragment the tunnel packet, the host puts it together by
  * source, destination and protocol, which all its tunnel packets have in common: no two may have the same identification.
  */
-#include <stdlib.h>
-#include <string.h>
 #include "gateway.h"
+#include "gateway_copies.h"
 
 TestSuite(xdp_id, .init = gateway_up, .fini = gateway_down);
 
@@ -16,9 +15,7 @@ TestSuite(xdp_id, .init = gateway_up, .fini = gateway_down);
 
 static bool in_tc(void)
 {
-	const char *mode = getenv("RSIP_TEST_MODE");
-
-	return mode && strcmp(mode, "xdp") != 0;
+	return gateway_mode() != GATEWAY_XDP;
 }
 
 static uint16_t id_of(struct pkt in)

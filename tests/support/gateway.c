@@ -314,7 +314,7 @@ static uint8_t tunnel_of(const struct given *g)
 {
 	if (g->tunnel)
 		return g->tunnel;
-	return gw.mode == GATEWAY_L2TP && !RSIP_HOST6_IS(g->host) ? RSIP_TUNNEL_L2TP : RSIP_TUNNEL_IPIP;
+	return gateway_mode() == GATEWAY_L2TP && !RSIP_HOST6_IS(g->host) ? RSIP_TUNNEL_L2TP : RSIP_TUNNEL_IPIP;
 }
 
 uint32_t gateway_bind(const struct given *g)

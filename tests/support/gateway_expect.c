@@ -114,11 +114,11 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 		gateway_tun_run(iface, &ran, data, len, turned_back);
 		return &ran;
 	}
-	if (gw.mode == GATEWAY_TC && run_tc_ingress(iface, &ran, data, len))
+	if (gateway_mode() == GATEWAY_TC && run_tc_ingress(iface, &ran, data, len))
 		return &ran;
 	err = run_xdp(iface, &ran, data, len, len);
 	cr_assert_eq(err, 0, "the test run failed: %s", strerror(-err));
-	if (ran.action == XDP_PASS && gw.mode == GATEWAY_XDP) {
+	if (ran.action == XDP_PASS && gateway_mode() == GATEWAY_XDP) {
 		memcpy(passed, ran.data, ran.len);
 		run_tc_ingress(iface, &ran, passed, ran.len);
 	}

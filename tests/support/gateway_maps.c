@@ -35,7 +35,6 @@ int gateway_load(struct gateway *gw)
 
 	if (err)
 		return err;
-	gw->mode = gateway_mode();
 	for (int i = 0; i < RSIP_DP_MAPS; i++)
 		gw->fd[i] = take_map(gw, rsip_dp_map_name(i), &err);
 	gw->fd_ifaces = take_map(gw, "rsip_ifaces", &err);

@@ -15,7 +15,6 @@ struct gateway {
 	struct gateway_copy copy;
 	void *object; /* skeletons, not loaded: for tests that look into them */
 	void *tc_object;
-	enum gateway_mode mode;
 	int fd[RSIP_DP_MAPS];
 	int fd_ifaces, fd_iftab, fd_devs;
 	int fd_pub, fd_priv; /* XDP programs */
