@@ -48,15 +48,11 @@ check "exec says why it cannot" eval 'client hosta exec -- true 2>&1 | grep -q "
 
 # forged tunnel packets: inner destination not leased (from the gateway), outer source not the gateway's (from host B)
 cat >$LAB/forge.py <<'EOT'
-import socket, struct, sys
+import socket, sys
+import packets
 src, dst, inner_src, inner_dst, port = sys.argv[1:6]
-def ip(proto, a, b, body):
-    h = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 7, 0, 64, proto, 0, socket.inet_aton(a), socket.inet_aton(b))
-    s = sum(struct.unpack("!10H", h)); s = (s >> 16) + (s & 0xffff); s += s >> 16
-    return h[:10] + struct.pack("!H", ~s & 0xffff) + h[12:] + body
-udp = struct.pack("!HHHH", 9, int(port), 8 + 6, 0) + b"forged"
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-raw.sendto(ip(4, src, dst, ip(17, inner_src, inner_dst, udp)), (dst, 0))
+raw.sendto(packets.ip(src, dst, 4, packets.udp(inner_src, 9, inner_dst, port, b"forged")), (dst, 0))
 EOT
 cat >$LAB/hear.py <<'EOT'
 import socket, sys

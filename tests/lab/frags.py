@@ -17,6 +17,8 @@ import struct
 import sys
 import time
 
+import packets
+
 SIZE, PIECE = 4000, 1024
 
 
@@ -47,13 +49,6 @@ def ask(dst, port, count, size):
     print(lost)
 
 
-def checksum(data):
-    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return 0xffff - total
-
-
 def fragments(src, dst, port, text, ident, how):
     udp = struct.pack("!HHHH", 9, port, 8 + SIZE, 0) + text.encode().ljust(SIZE, b".")
     step = PIECE - 64 if how == "overlap" else PIECE
@@ -61,9 +56,7 @@ def fragments(src, dst, port, text, ident, how):
     for off in range(0, len(udp), step):
         last = off + PIECE >= len(udp)
         body = udp[off:off + PIECE]
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), ident, (0 if last else 0x2000) | off // 8, 64, 17, 0,
-                           socket.inet_aton(src), socket.inet_aton(dst))
-        pieces.append(head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body)
+        pieces.append(packets.ip(src, dst, 17, body, ident=ident, frag=(0 if last else 0x2000) | off // 8))
         if last:
             break
     if how == "backward":
@@ -93,20 +86,14 @@ def send(dev, mac, src, dst, port, how, count, text, port2=None, text2=None):
             time.sleep(0.002)
 
 
-def header(src, dst, length, ident, word, proto):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, ident, word, 64, proto, 0, socket.inet_aton(src), socket.inet_aton(dst))
-    return head[:10] + struct.pack("!H", checksum(head)) + head[12:]
-
-
 def tunnel(dev, mac, src, dst, local, port, peer, size):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     sock.bind((dev, 0))
     eth = bytes.fromhex(mac.replace(":", "")) + sock.getsockname()[4] + b"\x08\x00"
-    inner = header(local, peer, int(size) - 20, 5, 0x4000, 17)
-    inner += struct.pack("!HHHH", int(port), 9, int(size) - 20, 0) + bytes(int(size) - 28)
+    udp = struct.pack("!HHHH", int(port), 9, int(size) - 20, 0) + bytes(int(size) - 28)
+    inner = packets.ip(local, peer, 17, udp, ident=5, frag=0x4000)
     for off, end in ((0, 800), (800, len(inner))):
-        piece = inner[off:end]
-        sock.send(eth + header(src, dst, len(piece), 77, (0 if end == len(inner) else 0x2000) | off // 8, 4) + piece)
+        sock.send(eth + packets.ip(src, dst, 4, inner[off:end], ident=77, frag=(0 if end == len(inner) else 0x2000) | off // 8))
 
 
 def hear():
@@ -114,7 +101,7 @@ def hear():
     print("ready", flush=True)
     while True:
         icmp = sock.recv(65535)[20:]
-        if icmp[:2] == b"\x03\x04" and checksum(icmp) == 0:
+        if icmp[:2] == b"\x03\x04" and packets.checksum(icmp) == 0:
             print(*struct.unpack("!HHH", icmp[6:12])[::2], flush=True)
 
 

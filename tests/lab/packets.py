@@ -14,8 +14,8 @@ def _addr(a):
     return a if isinstance(a, bytes) else socket.inet_aton(a)
 
 
-def ip(src, dst, proto, body, tos=0, ident=7):
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(body), ident, 0, 64, proto, 0, _addr(src), _addr(dst))
+def ip(src, dst, proto, body, tos=0, ident=7, frag=0):
+    head = struct.pack("!BBHHHBBH4s4s", 0x45, tos, 20 + len(body), ident, frag, 64, proto, 0, _addr(src), _addr(dst))
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + body
 
 

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 
+import packets
 import rsip
 
 PORTS, SPIS = 64, 4
@@ -112,12 +113,7 @@ def frames_to(leased, mac, count):
             proto, body = 17, struct.pack("!HHHH", 9, port + rng.randrange(PORTS), 26, 0) + b"x" * 18
         else:
             proto, body = 50, struct.pack("!II", spi + rng.randrange(SPIS), 1) + b"x" * 18
-        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, proto, 0, socket.inet_aton("192.0.2.2"),
-                           socket.inet_aton(addr))
-        total = sum(struct.unpack("!10H", head))
-        total = (total & 0xFFFF) + (total >> 16)
-        total = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
-        out.append(mac + b"\x02\0\0\0\0\x01\x08\x00" + head[:10] + struct.pack("!H", total) + head[12:] + body)
+        out.append(mac + b"\x02\0\0\0\0\x01\x08\x00" + packets.ip("192.0.2.2", addr, proto, body, ident=1))
     return out
 
 
