@@ -44,34 +44,24 @@ static void pins_down(void)
 
 TestSuite(pins, .init = pins_up, .fini = pins_down);
 
-static void pin_explain(const char *path)
+static void pin(int fd, const char *name)
 {
-	int fd = gateway_prog("rsip_explain");
+	char path[128];
 
+	snprintf(path, sizeof(path), "%s/%s", pins, name);
 	cr_assert_eq(bpf_obj_pin(fd, path), 0, "%s: %s", path, strerror(errno));
-	close(fd);
-}
-
-static void pin_sessions(const char *path)
-{
-	int fd = gateway_map_named("rsip_ppp_of");
-
-	cr_assert_eq(bpf_obj_pin(fd, path), 0, "%s: %s", path, strerror(errno));
-	close(fd);
 }
 
 static void pin_all(void)
 {
-	char path[128];
+	int explain = gateway_prog("rsip_explain"), sessions = gateway_map_named("rsip_ppp_of");
 
-	for (int i = 0; i < RSIP_DP_MAPS; i++) {
-		snprintf(path, sizeof(path), "%s/%s", pins, rsip_dp_map_name(i));
-		cr_assert_eq(bpf_obj_pin(gateway_map(i), path), 0, "%s: %s", path, strerror(errno));
-	}
-	snprintf(path, sizeof(path), "%s/prog_explain", pins);
-	pin_explain(path);
-	snprintf(path, sizeof(path), "%s/rsip_ppp_of", pins);
-	pin_sessions(path);
+	for (int i = 0; i < RSIP_DP_MAPS; i++)
+		pin(gateway_map(i), rsip_dp_map_name(i));
+	pin(explain, "prog_explain");
+	pin(sessions, "rsip_ppp_of");
+	close(explain);
+	close(sessions);
 }
 
 static void expect_refused(int err, const char *part)

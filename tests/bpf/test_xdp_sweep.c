@@ -4,10 +4,6 @@
  * What is forwarded loses one of its TTL and nothing else; what may not live on is answered; what nobody owns is dropped for
  * its reason.
  */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-#include <bpf/bpf.h>
 #include "gateway.h"
 
 TestSuite(sweep, .init = gateway_up, .fini = gateway_down);
@@ -197,27 +193,12 @@ static struct pkt echoes(const struct sweep *c)
 
 /* ---- the sweep --------------------------------------------------------------------------------------------------------- */
 
-static void zero(const char *name)
-{
-	int fd = gateway_map_named(name);
-	struct bpf_map_info info = { 0 };
-	uint32_t len = sizeof(info);
-	static uint8_t nothing[1 << 16];
-
-	cr_assert_geq(fd, 0, "no map %s", name);
-	cr_assert_eq(bpf_obj_get_info_by_fd(fd, &info, &len), 0);
-	cr_assert_leq(info.value_size, sizeof(nothing));
-	for (uint32_t key = 0; key < info.max_entries; key++)
-		cr_assert_eq(bpf_map_update_elem(fd, &key, nothing, BPF_ANY), 0);
-	close(fd);
-}
-
 /* Whoever gets more than a few errors in a second gets no more of them. */
 static void forget_errors(void)
 {
-	zero("rsip_icmp_rate");
-	zero("rsip_xdp.bss");
-	zero("rsip_tc_.bss"); /* the kernel keeps so much of a name */
+	gateway_clear_map("rsip_icmp_rate");
+	gateway_clear_map("rsip_xdp.bss");
+	gateway_clear_map("rsip_tc_.bss"); /* the kernel keeps so much of a name */
 }
 
 static struct expect wanted(const struct sweep *c, const struct pkt *in, struct pkt *out)

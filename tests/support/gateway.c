@@ -272,6 +272,13 @@ void gateway_clear(void)
 	cr_assert_eq(gateway_copy_clear(&gw.copy), 0);
 }
 
+void gateway_clear_map(const char *name)
+{
+	int err = gateway_copy_clear_map(&gw.copy, name);
+
+	cr_assert_eq(err, 0, "cannot empty %s: %s", name, strerror(-err));
+}
+
 /* ---- given ----------------------------------------------------------------------------------- */
 
 const char *gateway_mac_of(__be32 host)

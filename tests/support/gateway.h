@@ -37,6 +37,7 @@ struct bpf_object *gateway_object(bool tc); /* to look into: the XDP programs, o
 int gateway_prog(const char *name); /* descriptor of a loaded program; the caller closes it */
 int gateway_map_named(const char *name); /* the same for a map */
 void gateway_clear(void); /* empties all maps, as before each case */
+void gateway_clear_map(const char *name); /* or one */
 int gateway_map(int map); /* descriptor of an enum rsip_dp_map */
 
 /* ---- given ----------------------------------------------------------------------------------- */

@@ -178,6 +178,13 @@ static int clear_map(uint32_t id)
 	return err;
 }
 
+int gateway_copy_clear_map(const struct gateway_copy *copy, const char *name)
+{
+	uint32_t id = id_of(copy->map, copy->map_cnt, name);
+
+	return id ? clear_map(id) : -ENOENT;
+}
+
 int gateway_copy_clear(const struct gateway_copy *copy)
 {
 	int err = 0;

@@ -58,5 +58,7 @@ int gateway_copy_prog(const struct gateway_copy *copy, const char *name);
 
 /* Empties every map of the copy; an unknown type of map is an error (negative errno). */
 int gateway_copy_clear(const struct gateway_copy *copy);
+/* The same for one of them. */
+int gateway_copy_clear_map(const struct gateway_copy *copy, const char *name);
 
 #endif
