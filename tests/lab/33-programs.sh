@@ -92,7 +92,7 @@ check "and a program there uses it" inside gw curl -sS --max-time 5 -o /dev/null
 check "the gateway's own hosts go on" fetch
 check "it goes" client gw down
 client hosta down
-check_eq "no binding is left at either gateway" "$(bindings; ctl2 --json bindings | fact bindings)" ""
+check_eq "no binding is left at either gateway" "$(bindings; bindings2)" ""
 left() { on hosta ip -br link | grep -v -E '^(lo|eth0|eth1)'; on hosta tc qdisc | grep clsact; ls $LAB/client-host*/netns 2>/dev/null; }
 check_eq "nothing is left on host A" "$(left)" ""
 lab_end

@@ -13,19 +13,18 @@ lab_up
 gw2_up || lab_abort "the second gateway: $(tail -n 3 $LAB/attach2.log $LAB/rsipd2.log 2>/dev/null)"
 on peer sysctl -qw net.ipv4.conf.all.arp_ignore=1
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-away2() { on lan2 ip link set portg "$1"; }
 
 first_up() { # TRANSPORT
 	host_up hosta --gateway $GW_PRIV,$GW2_PRIV --ports 8 --query-every 1 --transport "$1" ||
 		lab_abort "hosta, $1: $(cat $LAB/client-hosta.log)"
 	check "$1: the first gateway is used" serves $GW_PRIV $POOL
 	check "the other is a spare" eval 'client hosta status | grep -q "^  $GW2_PRIV: spare"'
-	holder=$(stat -L -c %i $LAB/client-hosta/netns)
+	inode=$(holder)
 }
 machine_gone() { # TRANSPORT
 	away down
 	check "$1: the machine is gone: the second gateway takes over" wait_for 60 serves $GW2_PRIV $POOL2
-	check_eq "programs keep their namespace" "$(stat -L -c %i $LAB/client-hosta/netns)" "$holder"
+	check_eq "programs keep their namespace" "$(holder)" "$inode"
 	check "status says why the first was left" eval 'client hosta status | grep -q "^  $GW_PRIV: left .* does not answer"'
 	check_eq "the second gateway has the one binding" "$(bindings2 | wc -l)" 1
 	away up
@@ -34,12 +33,7 @@ rest() { # nothing is left, but for what the gateway that died without a word wo
 	check "down" client hosta down
 	check_eq "nothing of the tunnel is left" "$(on hosta ip -br link | grep -c rsip; on hosta tc qdisc show | grep -c clsact)" "0
 0"
-	for id in $(ctl --json clients | js '" ".join(str(c["client-id"]) for c in d["clients"])' 2>/dev/null); do
-		ctl client remove "$id" >/dev/null
-	done
-	for id in $(ctl2 --json clients | js '" ".join(str(c["client-id"]) for c in d["clients"])' 2>/dev/null); do
-		ctl2 client remove "$id" >/dev/null
-	done
+	clean
 	check_eq "no binding is left at either" "$(bindings; bindings2)" ""
 }
 

@@ -26,17 +26,7 @@ only_ipv6() { # host A's network with the second gateway
 lab_up
 gw2_up only_ipv6 || lab_abort "the second gateway: $(tail -n 3 $LAB/attach2.log $LAB/rsipd2.log 2>/dev/null)"
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-away6() { on lan2 ip link set portg "$1"; }
 seen_mtu() { nsenter --net=$LAB/client-hosta/netns ip -j link show rsip0 | js 'd[0]["mtu"]'; }
-holder() { stat -L -c %i $LAB/client-hosta/netns; }
-clean() { # what the one that died without a word would let run out
-	local c id
-	for c in ctl ctl2; do
-		for id in $($c --json clients | js '" ".join(str(c["client-id"]) for c in d["clients"])' 2>/dev/null); do
-			$c client remove "$id" >/dev/null
-		done
-	done
-}
 
 there_and_back() { # TRANSPORT TUNNEL-TYPE MTU MTU-OVER-IPV6
 	local what="$1, $2" inode
@@ -51,10 +41,10 @@ there_and_back() { # TRANSPORT TUNNEL-TYPE MTU MTU-OVER-IPV6
 	check_eq "$what: the binding of an IPv6 host" "$(ctl2 --json bindings | js '[b["host"] for b in d["bindings"]]')" "['$HOST6']"
 	away up
 	[ "$1" = udp ] || [ "${LONG:-}" = 1 ] || { client hosta down; clean; return; }
-	away6 down
+	away2 down
 	check "$what: that one is gone: at the IPv4 gateway again" wait_for 60 serves $GW_PRIV $POOL
 	check_eq "$what: MTU, and the same namespace" "$(seen_mtu) $(holder)" "$3 $inode"
-	away6 up
+	away2 up
 	check "$what: down" client hosta down
 	clean
 }

@@ -42,3 +42,13 @@ address() { client hosta status --json | js '[b["address"] for b in d["bindings"
 serves() { [ "$(used)" = "$1" ] && [ "$(address)" = "$2" ] && works; }
 bindings2() { ctl2 --json bindings | fact bindings; }
 away() { on lan ip link set portg "$1"; } # the first gateway's machine, as hosts see it
+away2() { on lan2 ip link set portg "$1"; }
+clean() { # what a gateway that died without a word would let run out
+	local c id
+	for c in ctl ctl2; do
+		for id in $($c --json clients | js '" ".join(str(c["client-id"]) for c in d["clients"])' 2>/dev/null); do
+			$c client remove "$id" >/dev/null
+		done
+	done
+}
+holder() { stat -L -c %i $LAB/client-hosta/netns; } # the namespace of host A's programs
