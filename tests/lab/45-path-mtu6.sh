@@ -6,6 +6,7 @@
 #
 #     gw priv0 -- lan -- eth0 rta eth1 --1400-- eth1 rtb eth0 -- eth0 far 2001:db8:97::5
 . "$(dirname "$0")/lib.sh"
+. "$LAB_SRC/path-mtu.sh"
 lab_enter "$@"
 GW6=2001:db8:1::1 FAR=2001:db8:97::5 PEER2=192.0.2.3 PEER3=192.0.2.4
 LAB_PRIVATE='{ "name": "priv0", "endpoint6": "'$GW6'" }'
@@ -19,15 +20,9 @@ with_ip6() { # NODE DEVICE...
 }
 routers() {
 	local n
-	node rta rtb far || return 1
-	wire rta eth0 lan portr && wire rta eth1 rtb eth1 && wire rtb eth0 far eth0 || return 1
-	on lan ip link set portr master br0
-	for n in "lan portr" "rta eth0" "rta eth1" "rtb eth1" "rtb eth0" "far eth0"; do
-		# shellcheck disable=SC2086
-		plain $n || return 1
-	done
+	routers_wired || return 1
 	with_ip6 gw priv0 && with_ip6 rta eth0 eth1 && with_ip6 rtb eth0 eth1 && with_ip6 far eth0 || return 1
-	for n in rta rtb; do on $n sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.icmp.ratelimit=0; on $n ip link set eth1 mtu 1400; done
+	for n in rta rtb; do on $n sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.icmp.ratelimit=0; done
 	on gw ip -6 addr add $GW6/64 dev priv0 nodad && on gw ip -6 route add 2001:db8:97::/64 via 2001:db8:1::20 || return 1
 	on rta ip -6 addr add 2001:db8:1::20/64 dev eth0 nodad && on rta ip -6 addr add 2001:db8:98::1/64 dev eth1 nodad || return 1
 	on rtb ip -6 addr add 2001:db8:98::2/64 dev eth1 nodad && on rtb ip -6 addr add 2001:db8:97::1/64 dev eth0 nodad || return 1
@@ -38,8 +33,6 @@ routers() {
 lab_up routers
 for a in $PEER2 $PEER3; do on peer ip addr add $a/24 dev eth0 || lab_abort "no second address"; done
 HOST_GW=$GW6 host_up far --ports 16 || lab_abort "the far host does not lease: $(tail -n 3 $LAB/client-far.log)"
-bind_says() { ctl --json bindings | js "[str(b['$1']) for b in d['bindings'] if b['host'] == '$FAR'][0]"; }
-path() { echo "$(bind_says mtu) $(bind_says mtu-learned)"; }
 check_eq "at first the tunnel takes what the interface does" "$(path)" "1460 False"
 
 # Datagrams of 4,000 bytes before anything is known: cut for the least that an IPv6 path takes, they need no learning.
@@ -60,12 +53,8 @@ check_eq "no router had anything to say" "$(path)" "1460 False"
 on peer sysctl -qw net.ipv4.ip_no_pmtu_disc=0
 
 # From the host, each to an address of the peer of its own: a connection, and datagrams without DF, of which the first is lost:
-# then the host has heard.  Who knows a shorter path asks for shorter segments from the start, so this comes first.
-mkdir -p $LAB/www && head -c 3000000 /dev/urandom >$LAB/www/big
-started peer taken.log "$PY" "$LAB_SRC/carry.py" take 81
-check "the host sends 3 MB" inside far timeout 30 "$PY" "$LAB_SRC/carry.py" give $PEER3 81 $LAB/www/big
-check "all of it arrives" wait_for 20 grep -q -- - $LAB/taken.log
-check_eq "byte for byte" "$(tail -n 1 $LAB/taken.log)" "$(sha256sum <$LAB/www/big)"
+# then the host has heard.
+sends $PEER3
 cat >$LAB/fat.py <<'EOT'
 import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -88,21 +77,10 @@ for i in range(20):
 EOT
 started peer answers.log "$PY" $LAB/fat.py answer
 check_eq "a datagram of 1,400 bytes without DF arrives, once the host has heard" "$(inside far "$PY" $LAB/fat.py $PEER)" "b'y'"
-# where the device is the kernel's, the kernel does it
-too_big=$(client far status --json | js 'd["tunnel"].get("counters", {}).get("in-too-big", "-")')
-[ "$too_big" = - ] || check_ge "the host's end of the tunnel has passed it on" "$too_big" 2
+passed_on 2
 
 # With DF: a connection whose segments are too long at first.
-serve peer
-started gw events.log "$PY" "$LAB_SRC/events.py" $LAB/rsipd.sock bindings
-EVENTS=$STARTED
-check "the host fetches 3 MB" inside far curl -sS --max-time 30 -o $LAB/got http://$PEER2/big
-check_eq "byte for byte" "$(sha256sum <$LAB/got)" "$(sha256sum <$LAB/www/big)"
-check_eq "the MTU of the path was learned" "$(path)" "1360 True"
-check "rsipctl marks it" eval 'ctl bindings | grep -F "'$FAR'" | grep -q -F "1360 (path)"'
-check "who subscribed has heard of it" wait_for 10 grep -q path-mtu $LAB/events.log
-kill $EVENTS
-check_eq "the message was believed once" "$(ctl --json stats | js 'd["protocol"]["pmtu-lowered"]')" 1
+fetches $PEER2 1360
 check_eq "the peer knows what the tunnel takes" "$(on peer ip route get $POOL from $PEER2 | grep -o 'mtu [0-9]*')" "mtu 1360"
 
 # What cannot be: from another host's address, about a packet of less than every link takes.
@@ -125,7 +103,5 @@ check_eq "nothing was dropped but what is told to its sender" "$(($(drops) - $(s
 
 # ---- a restart ---------------------------------------------------------------------------------------------------------
 
-{ kill -KILL "$RSIPD" && wait "$RSIPD"; } 2>/dev/null
-rsipd_start
-check_eq "a killed rsipd finds it again" "$(path)" "1360 True"
+found_again 1360
 lab_end
