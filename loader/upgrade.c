@@ -105,46 +105,38 @@ static int old_prog(const int old[PROGS], uint8_t role)
 	return old[role == RSIP_ROLE_PUBLIC ? PROG_PUB : PROG_PRIV];
 }
 
-/* Each interface has its old program again, those that never had the new one too. */
-static void links_back(const char *folder, const struct rsip_plane *p, const int old[PROGS])
+/* The first `done` interfaces get their old programs again. */
+static void links_back(const char *folder, const struct rsip_plane *p, const int old[PROGS], uint32_t done)
 {
-	for (uint32_t i = 0; i < p->iface_cnt; i++) {
-		int prog = old_prog(old, p->iface[i].role);
+	while (done--) {
+		int prog = old_prog(old, p->iface[done].role);
 
-		if (!by_tc(p, i) && p->link[i].ifindex && prog >= 0)
-			update_link(folder, &p->iface[i], prog);
+		if (!by_tc(p, done) && p->link[done].ifindex && prog >= 0)
+			update_link(folder, &p->iface[done], prog);
 	}
 }
 
-static int update_role(const char *folder, const struct rsip_plane *p, const struct rsip_xdp_bpf *object,
-		       uint32_t role)
-{
-	int err = 0;
-
-	for (uint32_t i = 0; i < p->iface_cnt && !err; i++) {
-		if (by_tc(p, i) || p->iface[i].role != role)
-			continue;
-		if (p->link[i].ifindex)
-			err = update_link(folder, &p->iface[i], rsip_object_prog(object, role));
-		else
-			log_warn("%s has vanished: left alone", p->iface[i].name);
-	}
-	return err;
-}
-
-/*
- * Both roles' new programs go on, or both old ones stay.  The hosts' first: what they teach a map that is new is there when the
- * answers are looked up in it.
- */
+/* Both roles' new programs go on, or both old ones stay. */
 static int update_links(const char *folder, const struct rsip_plane *p,
 			const struct rsip_xdp_bpf *object, const int old[PROGS])
 {
-	int err = update_role(folder, p, object, RSIP_ROLE_PRIVATE);
+	uint32_t done;
+	int err = 0;
 
-	if (!err)
-		err = update_role(folder, p, object, RSIP_ROLE_PUBLIC);
+	for (done = 0; done < p->iface_cnt; done++) {
+		if (by_tc(p, done))
+			continue;
+		if (!p->link[done].ifindex) {
+			log_warn("%s has vanished: left alone", p->iface[done].name);
+			continue;
+		}
+		err = update_link(folder, &p->iface[done],
+				  rsip_object_prog(object, p->iface[done].role));
+		if (err)
+			break;
+	}
 	if (err)
-		links_back(folder, p, old);
+		links_back(folder, p, old, done);
 	return err;
 }
 
@@ -186,7 +178,7 @@ static int replace(const struct rsip_loader_options *o, struct rsip_plane *p,
 		err = publish(o->pin_path, p, object, moved);
 		if (err) {
 			log_info("putting the old programs on again");
-			links_back(o->pin_path, p, old);
+			links_back(o->pin_path, p, old, p->iface_cnt);
 			unpublish(o->pin_path, moved, old);
 		}
 	}
@@ -208,6 +200,26 @@ static int read_attached(const char *folder, struct rsip_plane *p)
 			"take over %u and later (run `rsip-loader detach`, then attach)",
 			folder, p->config.layout_version, RSIP_LAYOUT_VERSION, RSIP_LAYOUT_OLDEST);
 	return err;
+}
+
+/*
+ * Links and TC filters are replaced in this order: what hosts teach a map that is new is there when the answers are looked up
+ * in it.
+ */
+static void hosts_first(struct rsip_plane *p)
+{
+	const struct rsip_plane was = *p;
+	uint32_t cnt = 0;
+
+	for (int hosts = 1; hosts >= 0; hosts--) {
+		for (uint32_t i = 0; i < was.iface_cnt; i++) {
+			if ((was.iface[i].role == RSIP_ROLE_PRIVATE) != hosts)
+				continue;
+			p->iface[cnt] = was.iface[i];
+			p->link[cnt] = was.link[i];
+			p->index[cnt++] = was.index[i];
+		}
+	}
 }
 
 /* rsipd follows MTUs that change, but may not change a route. */
@@ -242,6 +254,7 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 	if (err)
 		return err;
 	was = p->config.layout_version;
+	hosts_first(p);
 	err = rsip_object_load_onto(o->pin_path, &p->config, p->max_cookies, &object, &moved);
 	if (!err)
 		err = rsip_object_tc_load(object, &p->config, &tc);

@@ -398,15 +398,15 @@ check_ge "they are counted" "$(passed_by)" 100
 check_eq "as many pins as before" "$(find $PIN -name '*new*' | wc -l)" 0
 check_eq "pinned programs are the attached ones" "$(bpftool prog show pinned $PIN/prog_pub | sed -n '1s/:.*//p') $(bpftool prog show pinned $PIN/prog_priv | sed -n '1s/:.*//p')" "$(program_ids | cut -d' ' -f1-2)"
 
-# a map in a link's place: the last program of all cannot be replaced
+# a map in a link's place: the last program of all cannot be replaced (hosts' go first)
 attached_ids() { program_ids; for n in pub0 priv0; do on gw tc filter show dev $n ingress | grep -o ' id [0-9]*'; done | tr '\n' ' '; on gw tc filter show dev rsip-slow egress | grep -o ' id [0-9]*'; }
 ids=$(attached_ids)
-mv $PIN/link_priv0 $PIN/hidden
-bpftool map pin pinned $PIN/rsip_config $PIN/link_priv0
+mv $PIN/link_pub0 $PIN/hidden
+bpftool map pin pinned $PIN/rsip_config $PIN/link_pub0
 run "an upgrade that fails at the last interface" 1 upgrade
-check "names it" said "cannot put the new program on priv0"
-rm $PIN/link_priv0
-mv $PIN/hidden $PIN/link_priv0
+check "names it" said "cannot put the new program on pub0"
+rm $PIN/link_pub0
+mv $PIN/hidden $PIN/link_pub0
 check_eq "leaves the old programs on, XDP and TC" "$(attached_ids)" "$ids"
 check_eq "all of which there are" "$(wc -w <<<"$ids")" 9
 run "and can be run again" 0 upgrade
