@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is on top of a network device. */
+/* What is on top of a network device, and what below it. */
 #ifndef RSIP_ABOVE_H
 #define RSIP_ABOVE_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,5 +14,11 @@ struct rsip_above {
 
 /* Needs no privilege.  0 or negative errno. */
 int rsip_above_read(uint32_t ifindex, struct rsip_above *out);
+
+/*
+ * The device below a VLAN device or a macvlan, in this network namespace.  0; -ENOENT: it is no such device, or another negative
+ * errno.
+ */
+int rsip_below_read(uint32_t ifindex, char name[IF_NAMESIZE]);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include "above.h"
 #include "log.h"
 #include "object.h"
 #include "pins.h"
@@ -85,7 +86,7 @@ static int prepare_generic(struct rsip_attach *a)
 		uint32_t ifindex = a->iface[i].ifindex;
 
 		err = stop_collecting(a, a->iface[i].name);
-		while (!err && !rsip_netdev_below(ifindex, name)) {
+		while (!err && !rsip_below_read(ifindex, name)) {
 			err = stop_collecting(a, name);
 			ifindex = if_nametoindex(name);
 		}

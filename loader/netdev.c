@@ -6,8 +6,6 @@
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
 #include <linux/if_arp.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,49 +23,6 @@
 #define NETDEV_A_DEV_XDP_FEATURES 3
 
 /* ---- netlink ---------------------------------------------------- */
-
-struct below {
-	uint32_t ifindex;
-	bool stacked, elsewhere;
-};
-
-static int itself_seen(const struct nlmsghdr *nlh, void *arg)
-{
-	const struct nlattr *attr, *info;
-	struct below *below = arg;
-
-	mnl_attr_for_each(attr, nlh, sizeof(struct ifinfomsg))
-	{
-		if (mnl_attr_get_type(attr) == IFLA_LINK)
-			below->ifindex = mnl_attr_get_u32(attr);
-		if (mnl_attr_get_type(attr) == IFLA_LINK_NETNSID)
-			below->elsewhere = true;
-		if (mnl_attr_get_type(attr) != IFLA_LINKINFO)
-			continue;
-		mnl_attr_for_each_nested(info, attr) if (mnl_attr_get_type(info) == IFLA_INFO_KIND) below->stacked =
-			!strcmp(mnl_attr_get_str(info), "vlan") || !strcmp(mnl_attr_get_str(info), "macvlan");
-	}
-	return MNL_CB_STOP;
-}
-
-int rsip_netdev_below(uint32_t ifindex, char name[IF_NAMESIZE])
-{
-	char buf[256];
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct ifinfomsg *ifi;
-	struct below below = {0};
-	int err;
-
-	nlh->nlmsg_type = RTM_GETLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST;
-	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
-	ifi->ifi_family = AF_UNSPEC;
-	ifi->ifi_index = (int)ifindex;
-	err = rsip_mnl_ask(NETLINK_ROUTE, nlh, itself_seen, &below);
-	if (err)
-		return err;
-	return below.stacked && !below.elsewhere && if_indextoname(below.ifindex, name) ? 0 : -ENOENT;
-}
 
 static int family_seen(const struct nlmsghdr *nlh, void *arg)
 {

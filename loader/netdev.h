@@ -54,12 +54,6 @@ bool rsip_netdev_has_addr6(const struct rsip_netdev *dev, const __be32 addr[4]);
  */
 bool rsip_netdev_any_addr(uint32_t first, uint32_t last, __be32 *addr);
 
-/*
- * The device below a VLAN device or a macvlan, in this network namespace.  0; -ENOENT: it is no such device, or another negative
- * errno.
- */
-int rsip_netdev_below(uint32_t ifindex, char name[IF_NAMESIZE]);
-
 /* Just the driver's XDP features: 0 or negative errno (-ENOENT on kernels before 6.3). */
 int rsip_netdev_features(uint32_t ifindex, uint64_t *features);
 
