@@ -29,6 +29,12 @@ struct rsip_ip6 {
 };
 _Static_assert(sizeof(struct rsip_ip6) == RSIP_IP6_LEN, "rsip_ip6");
 
+/* Two addresses; 0: the same. */
+static __always_inline __u32 rsip_ip6_differ(const __be32 *a, const __be32 *b)
+{
+	return (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]);
+}
+
 static __always_inline bool rsip_is_tunnel(__u8 next)
 {
 	return next == RSIP_PROTO_IPIP || next == RSIP_PROTO_GRE;
@@ -82,8 +88,7 @@ __noinline int rsip_ip6_read(struct rsip_ctx *ctx, __u32 iface_index, __u32 off,
 
 	if (!iface || !ip || rsip_ctx_load(ctx, off, &h, sizeof(h)))
 		return 0;
-	if ((h.daddr[0] ^ iface->endpoint6[0]) | (h.daddr[1] ^ iface->endpoint6[1]) |
-	    (h.daddr[2] ^ iface->endpoint6[2]) | (h.daddr[3] ^ iface->endpoint6[3]) || !iface->endpoint6[0])
+	if (rsip_ip6_differ(h.daddr, iface->endpoint6) || !iface->endpoint6[0])
 		return 0;
 	ip->proto = h.next;
 	more = rsip_ip6_next(ctx, off, &ip->proto, &ip->frag);
@@ -113,7 +118,6 @@ static __always_inline __be16 rsip_fragment6_id(__be32 id)
 static __always_inline void rsip_fragment6_ip4(struct iphdr *h, const struct rsip_ip6 *was, const struct rsip_fragment6 *f)
 {
 	__u16 off_more = bpf_ntohs(f->off_more);
-	__u64 sum = 0;
 
 	*(__u8 *)h = 0x45;
 	h->tos = bpf_ntohl(was->first) >> 20;
@@ -122,10 +126,7 @@ static __always_inline void rsip_fragment6_ip4(struct iphdr *h, const struct rsi
 	h->frag_off = bpf_htons(off_more >> 3 | (off_more & RSIP_FRAGMENT6_MORE ? RSIP_FRAG_MF : 0));
 	h->ttl = RSIP_OUTER_TTL;
 	h->protocol = f->next;
-	h->check = 0;
-	for (int i = 0; i < 5; i++)
-		sum += ((__u32 *)h)[i];
-	h->check = ~rsip_csum_fold(sum);
+	rsip_ip_sum(h);
 }
 
 /*

@@ -124,6 +124,17 @@ static __always_inline __u16 rsip_csum_fold(__u64 sum)
 	return (__u16)sum;
 }
 
+/* The last field of a header without options, when all others are written. */
+static __always_inline void rsip_ip_sum(struct iphdr *ip)
+{
+	__u64 sum = 0;
+
+	ip->check = 0;
+	for (int i = 0; i < 5; i++)
+		sum += ((__u32 *)ip)[i];
+	ip->check = ~rsip_csum_fold(sum);
+}
+
 /* Sum of IPv4 options: len is 4 to 40.  Apart, because hardly a packet has them. */
 __noinline __u64 rsip_options_sum(struct rsip_ctx *ctx, __u32 off, __u32 len)
 {

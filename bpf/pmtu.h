@@ -119,8 +119,7 @@ static __always_inline bool rsip_pmtu6_quotes_us(const struct rsip_pmtu6_told *t
 
 	if (bpf_ntohl(q->first) >> 28 != 6 || !rsip_is_tunnel(q->next))
 		return false;
-	if ((q->saddr[0] ^ endpoint[0]) | (q->saddr[1] ^ endpoint[1]) | (q->saddr[2] ^ endpoint[2]) |
-	    (q->saddr[3] ^ endpoint[3]))
+	if (rsip_ip6_differ(q->saddr, endpoint))
 		return false;
 	return mtu >= RSIP_IP6_MTU_MIN && mtu <= 0xffff && mtu < RSIP_IP6_LEN + (__u32)bpf_ntohs(q->payload);
 }

@@ -96,8 +96,6 @@ static __always_inline __u64 rsip_reply_sum(struct rsip_ctx *ctx, __u32 off, __u
 
 static __always_inline void rsip_reply_ip(struct iphdr *ip, __u16 len, __be32 src, __be32 dst, __u8 proto)
 {
-	__u64 sum = 0;
-
 	*(__u8 *)ip = 0x45;
 	ip->tos = RSIP_REPLY_TOS;
 	ip->tot_len = bpf_htons(len);
@@ -105,12 +103,9 @@ static __always_inline void rsip_reply_ip(struct iphdr *ip, __u16 len, __be32 sr
 	ip->frag_off = bpf_htons(RSIP_FRAG_DF);
 	ip->ttl = RSIP_REPLY_TTL;
 	ip->protocol = proto;
-	ip->check = 0;
 	ip->saddr = src;
 	ip->daddr = dst;
-	for (int i = 0; i < 5; i++)
-		sum += ((__u32 *)ip)[i];
-	ip->check = ~rsip_csum_fold(sum);
+	rsip_ip_sum(ip);
 }
 
 /* The tunnel's header in front of total bytes; where they begin. */
