@@ -86,9 +86,8 @@ static __always_inline void rsip_eth_write(struct ethhdr *eth, const struct rsip
 /*
  * Identification of outer packets that a router may fragment, those without DF: all to one host are put together by their
  * source, destination and protocol, which are the same, so the inner ones, of many remotes, would meet (RFC 6864).  So each
- * host has a counter, or shares one of many.  Who is not above RSIP_ID_ABOVE fits everywhere.
+ * host has a counter, or shares one of many.  Who is not above RSIP_PATH_MTU_MIN fits everywhere.
  */
-#define RSIP_ID_ABOVE 576 /* as the floor of the path's MTU: engine_pmtu.c */
 #define RSIP_IDS 4096 /* a power of two */
 static __u32 rsip_outer_ids[RSIP_IDS];
 
@@ -116,7 +115,7 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 	__be32 second = ((const __be32 *)inner)[1] & bpf_htonl(0xffff0000U | RSIP_FRAG_DF); /* identification, DF */
 	__be32 third = bpf_htonl(RSIP_OUTER_TTL << 24 | proto << 16);
 
-	if (!(second & bpf_htonl(RSIP_FRAG_DF)) && inner_len + front > RSIP_ID_ABOVE)
+	if (!(second & bpf_htonl(RSIP_FRAG_DF)) && inner_len + front > RSIP_PATH_MTU_MIN)
 		second = bpf_htonl(rsip_outer_id(dst) << 16);
 	word[0] = first;
 	word[1] = second;

@@ -101,7 +101,6 @@ __noinline int rsip_pmtu_report(struct rsip_ctx *ctx, __u32 l2, __u32 hlen, __u3
  */
 #define RSIP_PROTO_ICMP6 58
 #define RSIP_ICMP6_TOO_BIG 0x0200 /* type and code */
-#define RSIP_IP6_MTU_MIN 1280 /* RFC 8201 4: what says less is discarded */
 
 struct rsip_pmtu6_told {
 	__be16 what; /* type and code */
@@ -121,7 +120,7 @@ static __always_inline bool rsip_pmtu6_quotes_us(const struct rsip_pmtu6_told *t
 		return false;
 	if (rsip_ip6_differ(q->saddr, endpoint))
 		return false;
-	return mtu >= RSIP_IP6_MTU_MIN && mtu <= 0xffff && mtu < RSIP_IP6_LEN + (__u32)bpf_ntohs(q->payload);
+	return mtu >= RSIP_PATH_MTU_MIN6 && mtu <= 0xffff && mtu < RSIP_IP6_LEN + (__u32)bpf_ntohs(q->payload);
 }
 
 /*

@@ -6,6 +6,7 @@
 #ifndef RSIP_CLIENT_TUN_TOO_BIG_H
 #define RSIP_CLIENT_TUN_TOO_BIG_H
 
+#include "rsip/wire.h"
 #include "tun_bpf.h"
 
 /* Fragmentation needed, about a packet of ours to the gateway; behind it GRE's header and the inner packet's start. */
@@ -129,14 +130,13 @@ struct too_big6_frame {
 	struct ipv6hdr outer;
 } __attribute__((packed));
 #define PACKET_TOO_BIG bpf_htons(0x0200)
-#define MTU6_MIN 1280 /* RFC 8201 4: who says less is not believed */
 
 static __always_inline int quotes_us6(const struct too_big6_frame *t, const struct iphdr *inner)
 {
 	struct rsip_tun_addr *to;
 
 	if (!same_v6(&t->ip.daddr, rsip_tun_cfg.private_addr.v6) || t->what != PACKET_TOO_BIG || t->mtu_hi ||
-	    bpf_ntohs(t->mtu_lo) < MTU6_MIN || !same_v6(&t->outer.saddr, rsip_tun_cfg.private_addr.v6) ||
+	    bpf_ntohs(t->mtu_lo) < RSIP_PATH_MTU_MIN6 || !same_v6(&t->outer.saddr, rsip_tun_cfg.private_addr.v6) ||
 	    t->outer.nexthdr != (rsip_tun_cfg.gre ? IPPROTO_GRE_ : IPPROTO_IPIP_) || inner->version != 4)
 		return 0;
 	to = bpf_map_lookup_elem(&rsip_tun_addrs, &inner->saddr);

@@ -218,8 +218,6 @@ uint32_t rsip_lease_link_mtu(struct rsip_lease *lm, uint16_t iface, uint16_t mtu
  * longer ones: all its bindings, and those to come, follow for RSIP_PATH_MTU_NS (RFC 1191 6.3, RFC 8201 4).  false: nothing
  * is lowered by it.
  */
-#define RSIP_PATH_MTU_MIN 576 /* every host takes that (RFC 791), so whoever forges gains little */
-#define RSIP_PATH_MTU_MIN6 1280 /* over IPv6 every link does (RFC 8200 5) */
 #define RSIP_PATH_MTU_NS (600 * RSIP_NS_PER_S)
 bool rsip_lease_path_mtu(struct rsip_lease *lm, struct rsip_lease_client *c, uint16_t mtu, uint64_t now_ns);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "log.h"
 #include "nft.h"
+#include "rsip/wire.h"
 #include "rtnl.h"
 #include "util.h"
 
@@ -119,11 +120,9 @@ static int make_rules(struct rsip_undo_log *log)
 
 /* ---- the device ---------------------------------------------------- */
 
-#define IP6_MTU_MIN 1280 /* RFC 8200 5 */
-
 static uint32_t takes_of(const struct rsip_iface *iface)
 {
-	return iface->endpoint6[0] && iface->mtu > IP6_MTU_MIN ? IP6_MTU_MIN : iface->mtu;
+	return iface->endpoint6[0] && iface->mtu > RSIP_PATH_MTU_MIN6 ? RSIP_PATH_MTU_MIN6 : iface->mtu;
 }
 
 uint32_t rsip_slow_takes(const struct rsip_iface *iface, uint32_t cnt)

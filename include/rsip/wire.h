@@ -114,6 +114,8 @@ enum rsip_addrtype {
 enum rsip_tunnel_type { RSIP_TUNNEL_IPIP = 1, RSIP_TUNNEL_GRE = 2, RSIP_TUNNEL_L2TP = 3 };
 #define RSIP_TUNNEL_BIT(t) (1U << (t))
 #define RSIP_OUTER6_MORE 20U /* bytes that an IPv6 header has more than an IPv4 one */
+#define RSIP_PATH_MTU_MIN 576 /* every host takes that (RFC 791), so whoever forges gains little */
+#define RSIP_PATH_MTU_MIN6 1280 /* over IPv6 every link does (RFC 8200 5); who says less is not believed (RFC 8201 4) */
 /*
  * What a tunnel over IPv4 puts in front of the inner packet, bytes: RFC 2003; RFC 2784 without options; RFC 2661 at most (UDP,
  * 8 bytes of L2TP, 4 of PPP).
