@@ -85,13 +85,13 @@ start peer iperf-c.log iperf3 -s -p 5203
 start peer iperf-d.log iperf3 -s -p 5204
 start peer iperf-e.log iperf3 -s -p 5205
 mkdir -p $LAB/www && echo "hello from the peer" >$LAB/www/hello
-start peer web.log "$PY" -m http.server 80 --directory $LAB/www
+serve peer
 started peer ipsec-peer.json "$PY" "$LAB_SRC/ipsec.py" peer $PEER $POOL \
 	hosta="$(lease hosta spi)" hostb="$(lease hostb spi)"
 peer_pid=$STARTED
 ike_conf peer $PEER $POOL
 ike_start peer nsenter "--net=/run/netns/$(ns peer)" || die "strongSwan on the peer: $(tail -n 3 $LAB/ike-peer/out)"
-for p in 80 5201 5202 5203 5204 5205; do
+for p in 5201 5202 5203 5204 5205; do
 	wait_for 10 listens peer $p || die "the peer's server on port $p does not start"
 done
 
