@@ -226,7 +226,7 @@ void gateway_up(void)
 	given_policy(0);
 	given_rsipd(true);
 	if (!has_ethernet())
-		gateway_tun_attach(&gw);
+		gateway_tun_attach();
 }
 
 void gateway_down(void)
@@ -367,7 +367,7 @@ uint32_t gateway_bind(const struct given *g)
 	}
 	b.spis.range = range;
 	if (tunnel == RSIP_TUNNEL_L2TP)
-		gateway_tun_session(&gw, &b.rec);
+		gateway_tun_session(&b.rec);
 	err = gw.dp->ops->bind_install(gw.dp, &b, &slot);
 	cr_assert_eq(err, 0, "cannot install the binding: %s", strerror(-err));
 	cr_assert_lt(slot, GATEWAY_BINDINGS);

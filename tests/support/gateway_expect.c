@@ -40,7 +40,7 @@ static uint32_t as_xdp(uint32_t action, bool turned_back)
 }
 
 /* TC's redirect does not say where to: what is answered in place goes back. */
-static uint64_t turned_back(void)
+uint64_t gateway_turned_back(void)
 {
 	return gateway_counter(RSIP_CNT_ARP_ANSWERED) + gateway_counter(RSIP_CNT_ICMP_SENT) +
 	       gateway_counter(RSIP_CNT_ECHO_ANSWERED);
@@ -53,7 +53,7 @@ static uint64_t turned_back(void)
 static bool run_tc(int prog, struct __sk_buff ctx, struct ran *ran, const uint8_t *data,
 		   uint32_t len)
 {
-	uint64_t turned = turned_back();
+	uint64_t turned = gateway_turned_back();
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = data, .data_size_in = len,
 		    .data_out = ran->data, .data_size_out = sizeof(ran->data), .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx), .ctx_out = &ctx, .ctx_size_out = sizeof(ctx),
@@ -63,7 +63,7 @@ static bool run_tc(int prog, struct __sk_buff ctx, struct ran *ran, const uint8_
 	if (err == -EINVAL && len < ETH_ZLEN)
 		return false;
 	cr_assert_eq(err, 0, "the test run failed: %s", strerror(errno));
-	ran->action = as_xdp(opts.retval, turned_back() != turned);
+	ran->action = as_xdp(opts.retval, gateway_turned_back() != turned);
 	ran->len = opts.data_size_out;
 	ran->mark = ctx.mark;
 	return true;
@@ -111,7 +111,7 @@ const struct ran *gateway_run(int iface, const uint8_t *data, uint32_t len)
 	int err;
 
 	if (!has_ethernet() && len > ETH_HLEN) {
-		gateway_tun_run(iface, &ran, data, len, turned_back);
+		gateway_tun_run(iface, &ran, data, len);
 		return &ran;
 	}
 	if (gateway_mode() == GATEWAY_TC && run_tc_ingress(iface, &ran, data, len))

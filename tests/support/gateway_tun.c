@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include "gateway_maps.h"
+#include "gateway_priv.h"
 
 /* The interfaces of the gateway, and the one that gets what they leave to the kernel. */
 enum { CAUGHT = IF_CNT, SESSION, DEVICES = SESSION + 8 };
@@ -78,14 +78,14 @@ static void attach(int iface, int prog)
 	cr_assert_eq(bpf_tc_attach(&hook, &second), 0);
 }
 
-void gateway_tun_attach(const struct gateway *gw)
+void gateway_tun_attach(void)
 {
 	mark_map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "mark", sizeof(uint32_t), sizeof(uint32_t), 1, NULL);
 	catcher = load_catcher();
 	cr_assert_geq(catcher, 0, "cannot load what catches packets: %s", strerror(errno));
-	attach(IF_PUB, gw->fd_tc_pub_l3);
-	attach(IF_PRIV, gw->fd_tc_priv_l3);
-	attach(IF_PRIV2, gw->fd_tc_priv_l3);
+	attach(IF_PUB, gw.fd_tc_pub_l3);
+	attach(IF_PRIV, gw.fd_tc_priv_l3);
+	attach(IF_PRIV2, gw.fd_tc_priv_l3);
 }
 
 /* ---- sessions -------------------------------------------------------------------------------- */
@@ -112,7 +112,7 @@ static int new_session(void)
 	return i;
 }
 
-void gateway_tun_session(const struct gateway *gw, const struct rsip_binding *rec)
+void gateway_tun_session(const struct rsip_binding *rec)
 {
 	int sessions = gateway_map_named("rsip_sessions"), ppp_of = gateway_map_named("rsip_ppp_of");
 	int i = session_of(rec->host);
@@ -120,7 +120,7 @@ void gateway_tun_session(const struct gateway *gw, const struct rsip_binding *re
 
 	if (!i) {
 		i = new_session();
-		attach(i, gw->fd_tc_ppp);
+		attach(i, gw.fd_tc_ppp);
 	}
 	s = &session[i];
 	*s = (struct rsip_session){ .host = rec->host, .endpoint = rec->endpoint, .iface = rec->iface, .mtu = 1480,
@@ -255,9 +255,9 @@ static void put_outer(const struct rsip_session *s, struct ran *ran)
 	ran->len += OUTER_LEN;
 }
 
-void gateway_tun_run(int iface, struct ran *ran, const uint8_t *data, uint32_t len, uint64_t (*turned)(void))
+void gateway_tun_run(int iface, struct ran *ran, const uint8_t *data, uint32_t len)
 {
-	uint64_t before = turned();
+	uint64_t before = gateway_turned_back();
 	int from;
 
 	write_packet(iface, data, len);
@@ -270,7 +270,7 @@ void gateway_tun_run(int iface, struct ran *ran, const uint8_t *data, uint32_t l
 		ran->action = XDP_PASS;
 		ran->mark = caught_mark();
 	} else {
-		ran->action = turned() != before ? XDP_TX : XDP_REDIRECT;
+		ran->action = gateway_turned_back() != before ? XDP_TX : XDP_REDIRECT;
 	}
 	if (from >= SESSION)
 		put_outer(&session[from], ran);

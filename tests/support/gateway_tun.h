@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct gateway;
 struct ran;
 struct rsip_binding;
 
@@ -19,20 +18,19 @@ struct rsip_binding;
 int gateway_tun_make(void);
 
 /* Attaches the programs, and behind each what catches the packets that it leaves to the kernel. */
-void gateway_tun_attach(const struct gateway *gw);
+void gateway_tun_attach(void);
 
 /*
  * RSIP_TEST_MODE=l2tp: the host of this record, which is in L2TP, has a session, as PPP has it on a device of its own.  What comes
  * from the host in IP-IP goes in there without the outer header; what comes out of it gets the one that IP-IP would have.
  */
-void gateway_tun_session(const struct gateway *gw, const struct rsip_binding *rec);
+void gateway_tun_session(const struct rsip_binding *rec);
 
 /*
  * Runs a frame of Ethernet, without its header, through the interface.  ran has what came out, in front of it the header
  * that it would have between the cast's stations, with the source address of the device that it came out of.
- * turned: how many packets were answered in place so far.
  */
-void gateway_tun_run(int iface, struct ran *ran, const uint8_t *data, uint32_t len, uint64_t (*turned)(void));
+void gateway_tun_run(int iface, struct ran *ran, const uint8_t *data, uint32_t len);
 
 /*
  * The same for what rsip_tc_slow, in a test run, sends into a session: the outer header that IP-IP would have, where one is wanted to
