@@ -42,7 +42,7 @@ static __always_inline int rsip_gather_one(struct rsip_ctx *ctx, const struct rs
 	__u32 have = g->len;
 
 	g->len = 0; /* until it is in its place */
-	if (at && (have != at || g->saddr != ip->saddr || g->daddr != ip->daddr || g->id != ip->id || g->proto != ip->proto))
+	if (at && (have != at || !rsip_frag_is_of(&g->of, ip)))
 		return -RSIP_DROP_FRAGMENT_LOST;
 	barrier_var(at);
 	if (!n || n > RSIP_GATHER_ONE || at > RSIP_GATHER_ALL)
@@ -50,10 +50,7 @@ static __always_inline int rsip_gather_one(struct rsip_ctx *ctx, const struct rs
 	n = rsip_gather_len(n, RSIP_GATHER_ONE);
 	if (bpf_skb_load_bytes(ctx, ip->off + ip->hlen, g->data + at, n))
 		return -RSIP_DROP_INTERNAL;
-	g->saddr = ip->saddr;
-	g->daddr = ip->daddr;
-	g->id = ip->id;
-	g->proto = ip->proto;
+	rsip_frag_begins(&g->of, ip);
 	have = at + n;
 	if (ip->frag & RSIP_FRAG_MF) {
 		g->len = have;

@@ -138,16 +138,12 @@ static __always_inline int rsip_inbound_owner(const struct rsip_walk *walk, cons
 	if (!frag)
 		return -RSIP_DROP_INTERNAL;
 	if (ip->frag & RSIP_FRAG_OFFSET) {
-		if (frag->saddr != ip->saddr || frag->daddr != ip->daddr || frag->id != ip->id ||
-		    frag->proto != ip->proto || !frag->slot)
+		if (!rsip_frag_is_of(&frag->of, ip) || !frag->slot)
 			return -RSIP_DROP_FRAGMENT_LOST;
 		return (int)frag->slot;
 	}
 	res = rsip_demux_or_kernel(key, addr_index);
-	frag->saddr = ip->saddr;
-	frag->daddr = ip->daddr;
-	frag->id = ip->id;
-	frag->proto = ip->proto;
+	rsip_frag_begins(&frag->of, ip);
 	frag->slot = res > 0 ? (__u32)res : 0; /* RSIP_FRAG_KERNEL too */
 	return res;
 }

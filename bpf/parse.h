@@ -46,6 +46,20 @@ struct rsip_ip {
 	__be16 id;
 };
 
+/* RFC 791 3.2: is it a fragment of that packet? */
+static __always_inline bool rsip_frag_is_of(const struct rsip_frag_of *of, const struct rsip_ip *ip)
+{
+	return of->saddr == ip->saddr && of->daddr == ip->daddr && of->id == ip->id && of->proto == ip->proto;
+}
+
+static __always_inline void rsip_frag_begins(struct rsip_frag_of *of, const struct rsip_ip *ip)
+{
+	of->saddr = ip->saddr;
+	of->daddr = ip->daddr;
+	of->id = ip->id;
+	of->proto = ip->proto;
+}
+
 /* What a walk carries along, and what the verdict reads. */
 struct rsip_walk {
 	struct rsip_ctx *ctx;

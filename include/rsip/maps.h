@@ -544,12 +544,15 @@ _Static_assert(sizeof(struct rsip_ident_ring) == 8 + 2 * RSIP_IDENTS_MAX, "rsip_
  * rsip_frags: array of cpus.  The kernel sends the fragments of one packet to the slow-path device one after
  * the other, the first one first: that one says whose the others are.
  */
-struct rsip_frag {
+struct rsip_frag_of { /* what all fragments of a packet have in common */
 	__be32 saddr;
 	__be32 daddr;
 	__be16 id;
 	__u8 proto;
 	__u8 pad;
+};
+struct rsip_frag {
+	struct rsip_frag_of of;
 	__u32 slot; /* 0: the first was dropped */
 };
 _Static_assert(sizeof(struct rsip_frag) == 16, "rsip_frag");
@@ -561,11 +564,7 @@ _Static_assert(sizeof(struct rsip_frag) == 16, "rsip_frag");
 #define RSIP_GATHER_ALL 12288 /* longest payload of a tunnel packet in fragments; the kernel's programs may write 16,000 */
 #define RSIP_GATHER_ONE 16384 /* and of one of them; a power of two */
 struct rsip_gather {
-	__be32 saddr;
-	__be32 daddr;
-	__be16 id;
-	__u8 proto;
-	__u8 pad;
+	struct rsip_frag_of of;
 	__u32 len; /* bytes there are; 0: it waits for a first one */
 	__u8 data[RSIP_GATHER_ALL + RSIP_GATHER_ONE];
 };
