@@ -186,27 +186,29 @@ static int op_ifaces(struct rsip_dataplane *dp, struct rsip_dp_iface *out, int m
 	return n;
 }
 
+/* NULL: none of ours has this index. */
+static struct rsip_iface *iface_at(const struct rsip_dp_core *c, uint32_t index)
+{
+	return index && index < RSIP_MAX_IFACES && c->m.ifaces[index].ifindex ? &c->m.ifaces[index] : NULL;
+}
+
 int rsip_dataplane_iface(struct rsip_dataplane *dp, uint32_t index, struct rsip_iface *rec)
 {
-	struct rsip_dp_iface iface[RSIP_MAX_IFACES];
-	int cnt = dp->ops->ifaces(dp, iface, RSIP_MAX_IFACES);
+	const struct rsip_iface *iface = iface_at(core(dp), index);
 
-	for (int i = 0; i < cnt; i++)
-		if (iface[i].index == index) {
-			*rec = iface[i].rec;
-			return 0;
-		}
-	return -ENODEV;
+	if (!iface)
+		return -ENODEV;
+	*rec = *iface;
+	return 0;
 }
 
 /* A packet that comes while the address is written finds neither: it goes to the kernel, as one for another machine. */
 static int op_iface_link(struct rsip_dataplane *dp, uint32_t iface, const struct rsip_link *link)
 {
-	struct rsip_iface *rec;
+	struct rsip_iface *rec = iface_at(core(dp), iface);
 
-	if (!iface || iface >= RSIP_MAX_IFACES || !core(dp)->m.ifaces[iface].ifindex)
+	if (!rec)
 		return -ENODEV;
-	rec = &core(dp)->m.ifaces[iface];
 	for (int i = 0; i < 6; i++) {
 		__atomic_store_n(&rec->mac[i], link->mac[i], __ATOMIC_RELAXED);
 		__atomic_store_n(&rec->vmac[i], link->vmac[i], __ATOMIC_RELAXED);
