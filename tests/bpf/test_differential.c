@@ -149,12 +149,13 @@ static void end_world(void)
 /* ---- packets ---- */
 
 struct layers {
-	struct pkt_layer l[12];
+	struct pkt_layer l[16];
 	int n;
 };
 
 static void add(struct layers *to, struct pkt_layer layer)
 {
+	cr_assert_lt((size_t)to->n + 1, sizeof(to->l) / sizeof(to->l[0]), "a packet of too many layers"); /* PKT_END has one, too */
 	to->l[to->n++] = layer;
 }
 
