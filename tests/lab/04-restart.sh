@@ -66,7 +66,7 @@ kill -KILL $RSIPD
 wait $RSIPD 2>/dev/null
 stream long hosta "$port"
 stream short hostb
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hostb" # in this PID namespace there are only ours
+client_killed hostb
 echoes() { on peer ip -j -s link show eth0 | js 'd[0]["stats64"]["tx"]["packets"]'; }
 only_one_answers() { # half of what the hosts send still comes
 	local n

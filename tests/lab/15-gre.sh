@@ -84,7 +84,7 @@ refused() { ! host_up hostb --ports 8 && grep -q "BAD_TUNNEL_TYPE.*--tunnel-type
 check "IP-IP is refused, and the client says what to do" refused
 host_up hostb --ports 8 --tunnel-type GRE || not_ok "host B does not lease in GRE: $(tail -n 1 $LAB/client-hostb.log)"
 check "in GRE it reaches the peer" inside hostb curl -sS --max-time 20 -o $LAB/hostb.file http://$PEER/file
-pkill -KILL -f "rsip-client up .*client-hosta" # in a PID namespace of our own
+client_killed hosta
 host_up hosta --ports 8 || not_ok "host A does not lease in IP-IP after a crash in GRE: $(tail -n 1 $LAB/client-hosta.log)"
 check_eq "a client that died in GRE and begins anew in IP-IP has another device" \
 	"$(client hosta status --json | js 'd["tunnel"]["mtu"]') $(binding $HOSTA tunnel)" "1480 IP-IP"

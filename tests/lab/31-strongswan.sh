@@ -111,7 +111,7 @@ check "host A renews" renew hosta
 check_eq "nothing changes by that" "$(cat $LAB/ike-hosta/drop/*.conf)" "$written"
 
 # killed and started again: the same file; killed and taken down: none
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 check_eq "the file outlives a client that was killed" "$(files hosta)" 1
 check "host A, started again" host_up hosta --ports 8 --lease 6
 check_eq "the same file" "$(cat $LAB/ike-hosta/drop/*.conf)" "$written"

@@ -52,7 +52,7 @@ check_ge "packets from one leased port to the other" "$direct" 4
 check_eq "all that went there did" "$(seen peer dst="$(lease hostc addr)")" "$direct"
 
 was=$(end_of hostb)
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hostb"
+client_killed hostb
 check "host B's client is killed: WireGuard goes on" reaches hostb
 check "started again" up hostb
 check_eq "with the same port" "$(end_of hostb)" "$was"

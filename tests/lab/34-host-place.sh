@@ -80,7 +80,7 @@ check_eq "only the gateway's packet for the leased address comes out of the tunn
 check "down" client hosta down
 as_before
 host_up hosta --place host --ports 8 || not_ok "hosta again: $(cat $LAB/client-hosta.log)"
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 check "a client that was killed: its address still works" eval 'port=$(sed -n "s/.*\"first\":[^0-9]*\([0-9]*\).*/\1/p" \
 	$LAB/client-hosta/client-state.json | head -n 1); fetch'
 check "down in its name" client hosta down

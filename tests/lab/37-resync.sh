@@ -46,7 +46,7 @@ discards() { [ "$(unknown)" -gt "$1" ]; }
 
 for h in hosta hostb; do
 	id[$h]=$(client_id $h) addr=$(lease $h addr) port=$(lease $h port)
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
+	client_killed "$h"
 	umount "$LAB/client-$h/netns" 2>/dev/null
 	on $h ip link del rsip0 2>/dev/null
 	on $h tc qdisc del dev eth0 clsact 2>/dev/null
@@ -71,7 +71,7 @@ slept() { # COMMAND...: two hours later
 }
 if slept true 2>/dev/null; then
 	id[hosta]=$(client_id hosta) had[hosta]=$(what hosta)
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	client_killed hosta
 	check "after two hours of sleep it leases" eval \
 		'slept "$BIN/rsip-client" up --gateway $GW_PRIV --ports 8 --state-dir $LAB/client-hosta >$LAB/client-hosta.log 2>&1'
 	check "by another registration" [ "$(client_id hosta)" != "${id[hosta]}" ]

@@ -73,7 +73,7 @@ done
 
 # killed while `down` asks it: the connection breaks without an answer (here in the hands of one who stands in for it)
 host_up hosta --ports 4
-pkill -KILL -f "rsip-client up .*--state-dir $DIR"
+client_killed hosta
 started hosta dying.log "$PY" -c "
 import os, socket
 s = socket.socket(socket.AF_UNIX)

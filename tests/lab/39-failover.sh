@@ -57,7 +57,7 @@ away down
 host_up hosta --gateway $GW_PRIV,$GW2_PRIV --ports 8 || not_ok "hosta with the first away: $(cat $LAB/client-hosta.log)"
 check "up finds the one that answers" serves $GW2_PRIV $POOL2
 had=$(bindings2)
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 away up
 host_up hosta --gateway $GW_PRIV,$GW2_PRIV --ports 8 || not_ok "hosta again: $(cat $LAB/client-hosta.log)"
 check "killed and started: it goes on where it was" serves $GW2_PRIV $POOL2
@@ -76,7 +76,7 @@ ctl reload >/dev/null || not_ok "reload"
 check "it follows when that changes" wait_for 5 local_is "10.99.0.0/24 172.16.6.0/24"
 routes() { nsenter --net=$LAB/client-hosta/netns ip route show type unreachable | awk '{ print $2 }' | sort | tr '\n' ' '; }
 check_eq "the namespace's routes" "$(routes)" "10.99.0.0/24 172.16.6.0/24 "
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 sed -i 's,"172.16.6.0/24","172.16.7.0/24",' $LAB/rsipd.json
 ctl reload >/dev/null
 host_up hosta --ports 8 --query-every 1
@@ -111,11 +111,11 @@ check "down" client hosta down
 machine >$LAB/after
 check "and the host is what it was" diff - $LAB/after <<<"$before"
 host_up hosta --place host --route remote --ports 8 --query-every 1
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 host_up hosta --place host --route remote --ports 8 --query-every 1 || not_ok "after a kill: $(cat $LAB/client-hosta.log)"
 wait_for 5 local_is "10.99.0.0/24 172.16.7.0/24"
 whole_host
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 check "down, in the name of a client that was killed" client hosta down
 machine >$LAB/after
 check "and the host is what it was" diff - $LAB/after <<<"$before"

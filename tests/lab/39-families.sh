@@ -57,7 +57,7 @@ check "the operator moves it to the IPv6 gateway" client hosta move $GW6
 check "which serves it" wait_for 60 serves $GW6 $POOL2
 check "and the first has everything back" wait_for 20 eval '[ -z "$(bindings)" ]'
 had=$(bindings2)
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 host_up hosta --gateway "$GW_PRIV,$GW6" --ports 8 || not_ok "hosta again: $(cat $LAB/client-hosta.log)"
 check "killed and started: it goes on where it was" serves $GW6 $POOL2
 check_eq "with the same binding" "$(bindings2)" "$had"

@@ -88,10 +88,10 @@ check_eq "DSCP and ECN are copied, the source is ours" "$(tail -n 1 $LAB/fakegw.
 check_eq "what came for another address is counted" "$(client hosta status --json | js 'd["tunnel"]["counters"]["in-not-leased"]')" 1
 check "the peer's segments fit" eval '[ "$(nsenter --net=$LAB/client-hosta/netns ip -j link show rsip0 | js "d[0][\"mtu\"]")" = 1460 ]'
 # killed and started again: the same leases; then down in its name
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 check "after a kill it goes on" up6 $GW6 --tunnel bpf
 check_eq "with the lease that it had" "$(client hosta status --json | js 'd["bindings"][0]["bind-id"], d["gateway"]')" "(9, '$GW6')"
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 away "down, in the name of one that was killed"
 
 # beside the host's own addresses

@@ -87,7 +87,7 @@ back
 # The way that is chosen by the default route follows it, after a kill, too, and where our own rules have another one.
 host_default() { client hosta up --ports 8 --place host --route remote >$LAB/client-hosta.log 2>&1 || { sed 's/^/    /' $LAB/client-hosta.log >&2; false; }; }
 check "without --gateway, all that is remote in the tunnel" host_default
-pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+client_killed hosta
 check "after a kill: the default router is still found" host_default
 ours() { on hosta ip rule | grep -c '^455[5-8]:'; }
 check_eq "four rules are ours" "$(ours)" 4
@@ -112,7 +112,7 @@ before=$(machine)
 # shellcheck disable=SC2086
 for place in host namespace; do
 	host_up hosta --ports 8 --place $place $charon || not_ok "hosta, $place: $(cat $LAB/client-hosta.log)"
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	client_killed hosta
 	on hosta ip addr flush dev eth0
 	check "$place: killed, no way to the gateway any more: down" client hosta down
 	machine >$LAB/after
@@ -125,7 +125,7 @@ for place in host namespace; do
 	on hosta ip route replace $GW_PRIV/32 dev eth1 src 10.99.0.2$nth
 	# shellcheck disable=SC2086
 	host_up hosta --gateway $GW_PRIV --ports 8 --place $place $charon || not_ok "hosta by eth1: $(cat $LAB/client-hosta.log)"
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	client_killed hosta
 	on hosta ip link del eth1
 	on hosta ip addr flush dev eth0
 	check "$place: killed, its interface is gone: down" client hosta down
@@ -139,7 +139,7 @@ done
 for how in down up; do
 	host_up hosta --ports 8 $charon || not_ok "hosta, before $how: $(cat $LAB/client-hosta.log)"
 	check_eq "a drop-in file" "$(ls $LAB/drop | wc -l)" 1
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-hosta"
+	client_killed hosta
 	on hosta ip addr flush dev eth0
 	on hosta ip addr add 10.99.0.4$((nth = nth + 1))/24 dev eth0 && back
 	[ $how = down ] || host_up hosta --ports 8 || not_ok "hosta, another address: $(cat $LAB/client-hosta.log)"

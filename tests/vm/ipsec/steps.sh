@@ -215,7 +215,7 @@ step_revoked() { # the operator takes the first host's leases away: that host's 
 	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
 	local h=${HOSTS%% *} before
 	# a client that is away cannot lease anew; its programs go on
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
+	client_killed "$h"
 	HOSTS=${HOSTS#* } lossless taken_away "$h" || return 1
 	before=$(stat_of "$REVOKED_COUNTS")
 	talker "$h" 40 20
@@ -250,7 +250,7 @@ step_host-reboot() { # power off: no goodbye to anybody
 	local h=${HOSTS%% *}
 	charon_kill "$h"
 	if [ "$GATEWAY" = rsip ]; then
-		pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$h"
+		client_killed "$h"
 		umount "$LAB/client-$h/netns" 2>/dev/null
 		rm -rf "${LAB:?}/client-$h" "${LAB:?}/ike-$h/drop"
 	else
