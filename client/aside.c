@@ -13,6 +13,7 @@ struct rsip_aside {
 	struct rsip_session session;
 	struct rsip_transport_io io;
 	struct event *readable, *writable, *timer;
+	struct rsip_claim claim; /* while we ask: two would end each other's registration */
 	bool connected;
 	bool told; /* done() was called */
 	uint64_t connect_by_ns;
@@ -103,6 +104,7 @@ static void step(struct rsip_aside *a)
 	if (a->session.state == RSIP_SESSION_CLOSED)
 		tell(a, 0);
 	if (a->session.state == RSIP_SESSION_CLOSED || (a->told && a->session.state != RSIP_SESSION_ENDING)) {
+		rsip_claim_drop(&a->claim); /* the client may go there now */
 		a->spec.gone(a->spec.arg);
 		rsip_aside_free(a);
 		return;
@@ -184,6 +186,18 @@ static void begin(struct rsip_aside *a)
 	rsip_session_leave(&a->session);
 }
 
+/* Who only ends a registration disturbs nobody: its ID is no other's. */
+static int claim(struct rsip_aside *a)
+{
+	char why[600];
+	int err = 0;
+
+	if (!a->spec.end_id)
+		err = rsip_claim_take(&a->claim, RSIP_CLAIM_DIR, &a->spec.way.local, &a->spec.way.gateway, a->spec.state_dir, why,
+				      sizeof(why));
+	return err == -EBUSY ? err : 0;
+}
+
 int rsip_aside_start(const struct rsip_aside_spec *spec, struct rsip_aside **out)
 {
 	struct rsip_aside *a = calloc(1, sizeof(*a));
@@ -197,8 +211,11 @@ int rsip_aside_start(const struct rsip_aside_spec *spec, struct rsip_aside **out
 	a->io.gateway = spec->way.gateway;
 	memcpy(a->io.interface, spec->way.nic_name, sizeof(a->io.interface));
 	a->io.fd = -1;
+	rsip_claim_init(&a->claim);
 	begin(a);
-	err = rsip_transport_open(&a->io);
+	err = claim(a);
+	if (!err)
+		err = rsip_transport_open(&a->io);
 	if (!err)
 		err = open_events(a);
 	if (err) {
@@ -220,5 +237,6 @@ void rsip_aside_free(struct rsip_aside *a)
 	if (a->timer)
 		event_free(a->timer);
 	rsip_transport_close(&a->io);
+	rsip_claim_drop(&a->claim);
 	free(a);
 }

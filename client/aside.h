@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 #include "auth.h"
+#include "claim.h"
 #include "session.h"
 #include "transport.h"
 #include "way.h"
@@ -15,6 +16,7 @@
 struct rsip_aside_spec {
 	struct event_base *base;
 	struct rsip_way way;
+	const char *state_dir; /* of the client, for others that would like to go there */
 	enum rsip_transport transport;
 	uint8_t tunnel;			 /* RSIP_TUNNEL_* */
 	const struct rsip_auth_key *key; /* id 0: none */
@@ -29,7 +31,7 @@ struct rsip_aside_spec {
 
 struct rsip_aside;
 
-/* 0, or a negative errno where it cannot even begin; then nothing is called. */
+/* 0, or a negative errno where it cannot even begin; then nothing is called.  -EBUSY: another client of this machine is there. */
 int rsip_aside_start(const struct rsip_aside_spec *spec, struct rsip_aside **aside);
 /* Breaks it off; calls nothing (NULL is fine). */
 void rsip_aside_free(struct rsip_aside *aside);

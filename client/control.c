@@ -196,6 +196,7 @@ void rsip_control_close(struct rsip_daemon *d)
 		close(ctl->fd);
 	unlink(d->set.socket);
 	/* Who is told that we have ended may start the next one at once. */
+	rsip_claim_drop(&d->claim);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 	d->lock_fd = -1;

@@ -430,11 +430,20 @@ static void take_back(struct rsip_daemon *d, bool have_state)
 /* A service may be started before the network is: it waits, where who waits at a terminal is told. */
 static int await_way(struct rsip_daemon *d)
 {
+	unsigned int looks = 0;
 	bool told = false;
-	char why[200];
+	char why[600];
 	int err;
 
-	while ((err = rsip_daemon_locate_any(d, why, sizeof(why))) && d->patient && !d->leave) {
+	if (d->leave) /* nobody else can have it but one that lives: what the dead one left of it goes at our end */
+		rsip_claim_take(&d->claim, RSIP_CLAIM_DIR, &d->state.local, &d->state.gateway, d->set.state_dir, why, sizeof(why));
+	while ((err = rsip_daemon_locate_any(d, why, sizeof(why))) && !d->leave) {
+		if (err == -EBUSY && ++looks < 20) { /* one that was killed a moment ago may still be going */
+			usleep(50000);
+			continue;
+		}
+		if (!d->patient)
+			break;
 		if (!told) {
 			log_warn("%s (waiting for it)", why);
 			sd_notifyf(0, "STATUS=%s", why);
@@ -458,6 +467,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 
 	d->io.fd = -1;
 	d->jail.fd = d->jail.home = -1;
+	rsip_claim_init(&d->claim);
 	signal(SIGPIPE, SIG_IGN);
 	err = take_lock(d);
 	err = err ? err : find_key(d);
@@ -490,6 +500,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 out:
 	if (err)
 		tell(d, 1, "see above");
+	rsip_claim_drop(&d->claim);
 	if (d->lock_fd >= 0)
 		close(d->lock_fd);
 	return err || d->failed ? 1 : 0;

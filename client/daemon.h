@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 #include <event2/event.h>
 #include "aside.h"
+#include "claim.h"
 #include "comeback.h"
 #include "demand.h"
 #include "gateways.h"
@@ -59,6 +60,7 @@ struct rsip_daemon {
 	struct rsip_way way; /* to the gateway in use */
 	uint64_t give_up_ns; /* 0: not any more */
 	int lock_fd;
+	struct rsip_claim claim; /* of this host at the gateway in use */
 	struct event_base *base;
 	int clock; /* timerfd: CLOCK_BOOTTIME, which goes on while the machine sleeps */
 	struct event *timer, *readable, *writable, *signals[2];
@@ -145,6 +147,8 @@ int rsip_daemon_locate(struct rsip_daemon *d);
 /* The same for the first of the gateways, from the present one on, that a route leads to; else why is the first one's. */
 int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size);
 void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
+/* Keeps other clients of this machine from these ends.  0, or -EBUSY, with why: one has them. */
+int rsip_daemon_claim(struct rsip_daemon *d, const struct rsip_way *way, char *why, size_t size);
 /* Writes the state file; that it cannot be written is said, and nothing more. */
 void rsip_daemon_note(const struct rsip_daemon *d, const struct rsip_state *state);
 /* Namespace and device; takes up what the state file says is ours. */

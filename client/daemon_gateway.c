@@ -132,7 +132,7 @@ void rsip_daemon_enter(struct rsip_daemon *d, uint64_t act_ns)
 static void move(struct rsip_daemon *d, uint64_t now)
 {
 	uint64_t when = rsip_gateways_all_failed(&d->gateways) && d->session.act_ns > now ? d->session.act_ns : now;
-	char why[200];
+	char why[600];
 
 	d->moving = false;
 	rsip_daemon_disconnect(d);

@@ -16,11 +16,27 @@ void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way)
 	snprintf(d->io.interface, sizeof(d->io.interface), "%s", way->nic_name);
 }
 
+int rsip_daemon_claim(struct rsip_daemon *d, const struct rsip_way *way, char *why, size_t size)
+{
+	int err = rsip_claim_take(&d->claim, RSIP_CLAIM_DIR, &way->local, &way->gateway, d->set.state_dir, why, size);
+
+	if (err == -EBUSY && d->aside) { /* it may be a question of ours, which is not worth it */
+		rsip_aside_free(d->aside);
+		d->aside = NULL;
+		err = rsip_claim_take(&d->claim, RSIP_CLAIM_DIR, &way->local, &way->gateway, d->set.state_dir, why, size);
+	}
+	if (err && err != -EBUSY)
+		log_debug("cannot keep other clients of this machine from %s: %s", rsip_inet_text(&way->gateway), strerror(-err));
+	return err == -EBUSY ? err : 0;
+}
+
 static int locate(struct rsip_daemon *d, char *why, size_t size)
 {
 	struct rsip_way way;
 	int err = rsip_way_find(rsip_gateways_used(&d->gateways), d->set.interface, &way, why, size);
 
+	if (!err && !d->leave)
+		err = rsip_daemon_claim(d, &way, why, size);
 	if (!err)
 		rsip_daemon_set_way(d, &way);
 	return err;
@@ -28,7 +44,7 @@ static int locate(struct rsip_daemon *d, char *why, size_t size)
 
 int rsip_daemon_locate(struct rsip_daemon *d)
 {
-	char why[200];
+	char why[600];
 	int err = locate(d, why, sizeof(why));
 
 	if (err)
@@ -39,7 +55,7 @@ int rsip_daemon_locate(struct rsip_daemon *d)
 int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size)
 {
 	unsigned int was = d->gateways.at;
-	char other[200];
+	char other[600];
 	int err = locate(d, why, size);
 
 	for (unsigned int i = 1; err && i < d->gateways.cnt; i++) {

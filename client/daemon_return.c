@@ -66,6 +66,7 @@ static int start_aside(struct rsip_daemon *d, const struct rsip_way *way, uint32
 	struct rsip_aside_spec spec = {
 		.base = d->base,
 		.way = *way,
+		.state_dir = d->set.state_dir,
 		.transport = rsip_daemon_transport(d),
 		.tunnel = rsip_settings_tunnel(&d->set),
 		.key = &d->key,

@@ -95,7 +95,7 @@ static void tell_away(struct rsip_daemon *d, bool away, const char *why)
 uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now)
 {
 	struct rsip_way way;
-	char why[200];
+	char why[600];
 	int err;
 
 	if (!d->look_way_ns || d->session.state >= RSIP_SESSION_ENDING || d->moving)
@@ -104,7 +104,13 @@ uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now)
 		return d->look_way_ns;
 	d->look_way_ns = 0;
 	err = rsip_way_find(rsip_gateways_used(&d->gateways), d->set.interface, &way, why, sizeof(why));
+	if (!err)
+		err = rsip_daemon_claim(d, &way, why, sizeof(why));
 	tell_away(d, err, why);
+	if (err == -EBUSY) { /* nothing will tell us when that one ends */
+		d->look_way_ns = now + STAND_NS;
+		return d->look_way_ns;
+	}
 	if (err || rsip_way_same(&way, &d->way)) {
 		d->other_way_ns = 0;
 		mend(d);
