@@ -149,10 +149,11 @@ stop() {
 	for p; do wait "$p" || STOP_RC=$?; done
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds; an emulated machine, a tenth as fast, gets more of them, and is asked
-# less often, because each look costs it what it needs for the work
+# wait_for SECONDS COMMAND...: until it succeeds.  SECONDS is what it may take where nothing else runs: a busy machine gets
+# four times as many.  An emulated one, a tenth as fast, gets ten times, and is asked less often, because each look costs it
+# what it needs for the work.
 wait_for() {
-	local end=$((SECONDS + $1 * (${RSIP_VM:-0} ? 10 : 1))) nap=0.02
+	local end=$((SECONDS + $1 * (${RSIP_VM:-0} ? 10 : 4))) nap=0.02
 	[ "${RSIP_VM:-}" != 1 ] || nap=0.6
 	shift
 	until "$@" >/dev/null 2>&1; do
