@@ -115,7 +115,7 @@ int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **
 }
 
 /* What is quoted may be the user's word: cJSON knows how to. */
-static void show_failure_json(int result, const char *words)
+static void show_words_json(int result, const char *words)
 {
 	cJSON *obj = cJSON_CreateObject();
 	char *text;
@@ -162,12 +162,22 @@ int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answe
 							 : strerror(-result);
 
 	if (cli->json)
-		show_failure_json(none ? RSIP_CTL_EMPTY : result < 0 ? RSIP_CTL_ERROR : result, text);
+		show_words_json(none ? RSIP_CTL_EMPTY : result < 0 ? RSIP_CTL_ERROR : result, text);
 	else
 		fprintf(stderr, "rsip-client: %s: %s%s\n", cli->set.socket, text,
 			result == -EACCES ? " (run as root, or as a member of the group rsip)"
 					  : "");
 	return none || result == RSIP_CTL_EMPTY ? RSIP_EXIT_NOTHING : RSIP_EXIT_FAILED;
+}
+
+void rsip_show_done(const struct rsip_cli *cli, const cJSON *answer)
+{
+	const char *text = rsip_json_get_string(answer, "text", "done");
+
+	if (cli->json)
+		show_words_json(RSIP_CTL_OK, text);
+	else
+		printf("%s\n", text);
 }
 
 /* ---- for people ---- */

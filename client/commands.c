@@ -55,6 +55,8 @@ static int run_daemon(struct rsip_cli *cli, int ready_fd)
 	d->ready_fd = ready_fd;
 	d->ready = leave_terminal;
 	d->patient = cli->foreground;
+	d->reread = cli->reread;
+	d->reread_arg = cli->reread_arg;
 	status = rsip_daemon_run(d);
 	free(d);
 	return status;
@@ -148,6 +150,20 @@ int rsip_cmd_down(struct rsip_cli *cli)
 }
 
 /* ---- the others ---- */
+
+int rsip_cmd_reload(struct rsip_cli *cli)
+{
+	cJSON *answer;
+	int result = rsip_ask(cli->set.socket, "reload", NULL, &answer, NULL);
+	int status = RSIP_EXIT_DONE;
+
+	if (result)
+		status = rsip_show_failure(cli, result, answer);
+	else
+		rsip_show_done(cli, answer);
+	cJSON_Delete(answer);
+	return status;
+}
 
 int rsip_cmd_status(struct rsip_cli *cli)
 {

@@ -28,6 +28,8 @@ struct rsip_cli {
 		uint32_t spi_out;
 		bool ah, apply;
 	} manual;
+	int (*reread)(void *arg, struct rsip_settings *set); /* up: the same settings, as file and options are by then */
+	void *reread_arg;
 	char **args; /* what follows the options, NULL-terminated */
 	int arg_cnt;
 };
@@ -38,6 +40,7 @@ int rsip_cmd_down(struct rsip_cli *cli);
 int rsip_cmd_status(struct rsip_cli *cli);
 int rsip_cmd_lease(struct rsip_cli *cli);
 int rsip_cmd_release(struct rsip_cli *cli);
+int rsip_cmd_reload(struct rsip_cli *cli);
 int rsip_cmd_move(struct rsip_cli *cli);
 int rsip_cmd_query(struct rsip_cli *cli);
 int rsip_cmd_strongswan(struct rsip_cli *cli);
@@ -59,6 +62,8 @@ void rsip_show_binding(const cJSON *binding);
 /* Of what rsip_ask() returned: nobody is there, or whoever was has gone without a word. */
 bool rsip_has_died(int result, const cJSON *answer);
 void rsip_show_strongswan(const cJSON *obj);
+/* What a command did, in the client's own words. */
+void rsip_show_done(const struct rsip_cli *cli, const cJSON *answer);
 /* Reports a failed rsip_ask() in words or as JSON; returns the exit status. */
 int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answer);
 

@@ -283,6 +283,15 @@ static void gateway_move(struct rsip_conn *c, const cJSON *args)
 		rsip_conn_reply(c, RSIP_CTL_OK, "moved", NULL, -1);
 }
 
+static void reload(struct rsip_conn *c, const cJSON *args)
+{
+	char text[800];
+	int err = rsip_daemon_reload(c->d, text, sizeof(text));
+
+	(void)args;
+	rsip_conn_reply(c, err ? RSIP_CTL_ERROR : RSIP_CTL_OK, text, NULL, -1);
+}
+
 static void end(struct rsip_conn *c, const cJSON *args)
 {
 	(void)args;
@@ -301,6 +310,7 @@ static const struct {
 	{"gateway-move", gateway_move},
 	{"strongswan-set", strongswan_set},
 	{"strongswan-off", strongswan_off},
+	{"reload", reload},
 	{"shutdown", end},
 	{"namespace-get", namespace_get},
 };

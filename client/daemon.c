@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The event loop: carries the session's messages and times, and acts on what it reports. */
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -258,6 +254,16 @@ static void on_signal(evutil_socket_t sig, short what, void *arg)
 	rsip_daemon_end(arg);
 }
 
+/* As for every service; a terminal that closes is another matter. */
+static void on_hangup(evutil_socket_t sig, short what, void *arg)
+{
+	char text[800];
+
+	(void)sig;
+	(void)what;
+	rsip_daemon_reload(arg, text, sizeof(text));
+}
+
 /* Not before the socket has its port, and not more often than that for a program that makes many.
  */
 static void on_socket(evutil_socket_t fd, short what, void *arg)
@@ -289,84 +295,6 @@ enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d)
 	return strcmp(d->set.transport, "tcp") ? RSIP_TRANSPORT_UDP : RSIP_TRANSPORT_TCP;
 }
 
-/* Leases of the past go back into use before the gateway is asked about them: their flows go on. */
-static void start_session(struct rsip_daemon *d, bool resume)
-{
-	enum rsip_transport kind = rsip_daemon_transport(d);
-	struct rsip_session_sink with_us = sink;
-	uint64_t now = rsip_daemon_now();
-
-	d->io.kind = kind;
-	with_us.ctx = d;
-	rsip_session_init(&d->session, &with_us, kind, &d->io.local, &d->io.gateway);
-	d->session.tunnel = rsip_settings_tunnel(&d->set);
-	d->demand.most = !d->jail.shared && d->set.ports && d->set.ports_max > d->set.ports
-				 ? d->set.ports_max
-				 : 0;
-	d->demand.idle_s = d->set.ports_idle;
-	d->session.private_ok = d->set.private_addresses;
-	rsip_session_set_key(&d->session, &d->key);
-	resume = resume && rsip_inet_same(&d->state.local, &d->io.local) && rsip_inet_same(&d->state.gateway, &d->io.gateway) &&
-		 d->state.transport == kind && d->state.tunnel == d->session.tunnel &&
-		 (d->state.client_id || d->state.lease_cnt); /* else it had only begun */
-	if (!resume)
-		rsip_daemon_strongswan_forget(d);
-	if (!resume || !d->state.lease_cnt) {
-		rsip_daemon_add_wishes(d, now);
-		if (d->set.strongswan)
-			rsip_daemon_strongswan_on(d, &d->set);
-	}
-	if (!resume)
-		return;
-	rsip_state_give(&d->state, &d->session, now);
-	d->sw = d->state.sw;
-	for (int i = 0; i < RSIP_LEASES_MAX; i++)
-		if (d->session.leases[i].state == RSIP_LEASE_HELD)
-			rsip_daemon_use(d, &d->session.leases[i]);
-	rsip_session_resume(&d->session, now);
-}
-
-static int take_lock(struct rsip_daemon *d)
-{
-	char path[300];
-
-	snprintf(path, sizeof(path), "%s", d->set.state_dir);
-	mkdir(dirname(path), 0755); /* of /run/rsip/NAME */
-	if (mkdir(d->set.state_dir, 0755) && errno != EEXIST) {
-		int err = -errno;
-
-		log_err("cannot make the folder %s: %s%s", d->set.state_dir, strerror(-err),
-			err == -EACCES ? " (run as root)" : "");
-		return err;
-	}
-	snprintf(path, sizeof(path), "%s/client.lock", d->set.state_dir);
-	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	/* one that was killed a moment ago may still be going */
-	for (int i = 0; d->lock_fd >= 0 && i < 20; i++) {
-		if (!flock(d->lock_fd, LOCK_EX | LOCK_NB))
-			return 0;
-		if (errno != EWOULDBLOCK)
-			break;
-		usleep(50000);
-	}
-	log_err("cannot start: %s: %s", path,
-		errno == EWOULDBLOCK
-			? "a client is running (rsip-client status, or another --state-dir)"
-			: strerror(errno));
-	return -errno;
-}
-
-static int find_key(struct rsip_daemon *d)
-{
-	char why[400];
-	int err = rsip_settings_key(&d->set, &d->key, why, sizeof(why));
-
-	if (err)
-		log_err("%s", why);
-	explicit_bzero(d->set.key_secret, sizeof(d->set.key_secret));
-	return err;
-}
-
 static int open_loop(struct rsip_daemon *d)
 {
 	d->base = event_base_new();
@@ -379,8 +307,9 @@ static int open_loop(struct rsip_daemon *d)
 	event_add(d->timer, NULL);
 	d->signals[0] = evsignal_new(d->base, SIGTERM, on_signal, d);
 	d->signals[1] = evsignal_new(d->base, SIGINT, on_signal, d);
-	evsignal_add(d->signals[0], NULL);
-	evsignal_add(d->signals[1], NULL);
+	d->signals[2] = evsignal_new(d->base, SIGHUP, d->patient && isatty(STDIN_FILENO) ? on_signal : on_hangup, d);
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(d->signals); i++)
+		evsignal_add(d->signals[i], NULL);
 	return 0;
 }
 
@@ -393,14 +322,14 @@ static void close_loop(struct rsip_daemon *d)
 	rsip_daemon_watch_no_more(d);
 	event_free(d->timer);
 	close(d->clock);
-	event_free(d->signals[0]);
-	event_free(d->signals[1]);
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(d->signals); i++)
+		event_free(d->signals[i]);
 	event_base_free(d->base);
 }
 
 static void run_loop(struct rsip_daemon *d, bool have_state)
 {
-	start_session(d, have_state);
+	rsip_daemon_start_session(d, &sink, have_state);
 	save(d);
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
 	rsip_daemon_reach(d, rsip_daemon_now());
@@ -427,39 +356,6 @@ static void take_back(struct rsip_daemon *d, bool have_state)
 		rsip_state_remove(d->set.state_dir);
 }
 
-/* A service may be started before the network is: it waits, where who waits at a terminal is told. */
-static int await_way(struct rsip_daemon *d)
-{
-	unsigned int looks = 0;
-	bool told = false;
-	char why[600];
-	int err;
-
-	if (d->leave) /* nobody else can have it but one that lives: what the dead one left of it goes at our end */
-		rsip_claim_take(&d->claim, RSIP_CLAIM_DIR, &d->state.local, &d->state.gateway, d->set.state_dir, why, sizeof(why));
-	while ((err = rsip_daemon_locate_any(d, why, sizeof(why))) && !d->leave) {
-		if (err == -EBUSY && ++looks < 20) { /* one that was killed a moment ago may still be going */
-			usleep(50000);
-			continue;
-		}
-		if (!d->patient)
-			break;
-		if (!told) {
-			log_warn("%s (waiting for it)", why);
-			sd_notifyf(0, "STATUS=%s", why);
-		}
-		told = true;
-		sleep(1);
-	}
-	if (err && d->leave) { /* what there is to undo lies on the old way */
-		rsip_daemon_old_way(d);
-		return 0;
-	}
-	if (err)
-		log_err("%s", why);
-	return err;
-}
-
 int rsip_daemon_run(struct rsip_daemon *d)
 {
 	bool have_state = false;
@@ -469,8 +365,8 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	d->jail.fd = d->jail.home = -1;
 	rsip_claim_init(&d->claim);
 	signal(SIGPIPE, SIG_IGN);
-	err = take_lock(d);
-	err = err ? err : find_key(d);
+	err = rsip_daemon_lock(d);
+	err = err ? err : rsip_daemon_find_key(d);
 	if (!err) {
 		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;
 		err = rsip_gateways_parse(&d->gateways, d->set.gateway);
@@ -478,7 +374,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 		if (have_state)
 			rsip_gateways_begin(&d->gateways, &d->state.gateway);
 	}
-	err = err ? err : await_way(d);
+	err = err ? err : rsip_daemon_await_way(d);
 	err = err ? err : rsip_daemon_build(d, have_state);
 	if (err && have_state && d->leave) {
 		rsip_daemon_clear(d);

@@ -24,6 +24,8 @@ struct rsip_control;
 
 struct rsip_daemon {
 	struct rsip_settings set;
+	int (*reread)(void *arg, struct rsip_settings *set); /* the settings again, as at the start; or NULL */
+	void *reread_arg;
 	int ready_fd; /* told once, in JSON, how `up` went; -1: nobody asks (any more) */
 	void (*ready)(const struct rsip_daemon
 			      *d); /* called before the one at ready_fd is told (or NULL) */
@@ -63,7 +65,7 @@ struct rsip_daemon {
 	struct rsip_claim claim; /* of this host at the gateway in use */
 	struct event_base *base;
 	int clock; /* timerfd: CLOCK_BOOTTIME, which goes on while the machine sleeps */
-	struct event *timer, *readable, *writable, *signals[2];
+	struct event *timer, *readable, *writable, *signals[3];
 	struct event *sockets; /* a program has made one; or NULL */
 	struct event *whole; /* the tunnel has put fragments together; or NULL */
 	struct rsip_control *control;
@@ -97,10 +99,23 @@ void rsip_daemon_strongswan_forget(struct rsip_daemon *d);
 /* Ends at once, with exit status 1, and says why. */
 void rsip_daemon_give_up(struct rsip_daemon *d, const char *why);
 
-/* ---- daemon_wishes.c: what to lease ---- */
+/* ---- daemon_start.c: before the loop ---- */
 
-/* All that the settings want of the session. */
-void rsip_daemon_add_wishes(struct rsip_daemon *d, uint64_t now_ns);
+/* Makes the state folder; no other client may use it.  0 or a negative errno (said). */
+int rsip_daemon_lock(struct rsip_daemon *d);
+/* The key that the settings name, if they do; its secret is then in d->key alone.  0 or a negative errno (said). */
+int rsip_daemon_find_key(struct rsip_daemon *d);
+/* Fills d->way; a service waits for it, who waits at a terminal is told.  0 or a negative errno (said). */
+int rsip_daemon_await_way(struct rsip_daemon *d);
+/* Asks for what the settings say; resume: goes on with what the state file speaks of, where that is still the same place. */
+void rsip_daemon_start_session(struct rsip_daemon *d, const struct rsip_session_sink *sink, bool resume);
+
+/* ---- daemon_settings.c: what they want of a session ---- */
+
+/* Whatever they may change while the client runs. */
+void rsip_daemon_apply_settings(struct rsip_daemon *d, uint64_t now_ns);
+/* Reads them again and follows.  text says what came of it; a negative errno: nothing has changed. */
+int rsip_daemon_reload(struct rsip_daemon *d, char *text, size_t size);
 
 /* ---- daemon_gateway.c: the way to the gateway, or to the next ---- */
 

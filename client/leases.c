@@ -225,16 +225,22 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 	lease->refusals = 0;
 }
 
+void rsip_lease_forget_choices(struct rsip_lease *lease)
+{
+	if (!lease->any_instead)
+		return; /* the user's word */
+	lease->any_instead = false;
+	lease->want.addr = 0;
+	lease->want.port = 0;
+	lease->want.spi = 0;
+}
+
 void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int err, uint64_t now)
 {
 	if (lease->state == RSIP_LEASE_NONE)
 		return;
-	if (lease->any_instead && err > 0) {
-		/* What we would have liked is taken: anything else will do, at once. */
-		lease->any_instead = false;
-		lease->want.addr = 0;
-		lease->want.port = 0;
-		lease->want.spi = 0;
+	if (lease->any_instead && err > 0) { /* what we would have liked is taken: anything else will do, at once */
+		rsip_lease_forget_choices(lease);
 		lease->act_ns = now;
 		return;
 	}

@@ -2,6 +2,7 @@
 /* rsip-client: options and sub-commands. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,7 @@ static const struct command commands[] = {
 	{"check", "", "what would `up` do with these settings, and can it?", UP, 0, 0, rsip_cmd_check},
 	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
 	 rsip_cmd_down},
+	{"reload", "", "read the settings again and follow: what stays wished stays leased", PLACES, 0, 0, rsip_cmd_reload},
 	{"status", "", "gateway, bindings, tunnel and counters of the running client", PLACES, 0, 0,
 	 rsip_cmd_status},
 	{"lease", "", "add a binding (--ports, --port, --spis, --lease, --listen ...)",
@@ -225,26 +227,48 @@ static int wrong(const struct command *c, const char *text)
 	return RSIP_EXIT_USAGE;
 }
 
-/* The file comes first, whatever its place in the command line: options override it. */
-static int load_file(const struct command *c, struct rsip_cli *cli, int argc, char **argv,
-		     const struct option *opts)
+/* What stood before the command holds for every command, and over the configuration file. */
+struct globals {
+	const char *state_dir, *socket, *name;
+	bool json;
+};
+
+/* A command line, which `up` reads once more when its settings are read again. */
+struct invocation {
+	const struct command *c;
+	const struct globals *g;
+	int argc;
+	char **argv;
+	struct option opts[RSIP_OPTIONS_MAX];
+	char config[PATH_MAX]; /* absolute: a daemon is in / by then */
+	bool config_given;
+};
+
+static void find_config(struct invocation *inv, const char *path)
 {
-	const char *path = cli->set.config;
-	bool given = false;
 	int opt;
 
-	if (!has_settings(c))
-		return 0;
 	opterr = 0;
 	optind = 1;
-	while ((opt = getopt_long(argc, argv, "+jhv", opts, NULL)) != -1) {
+	while ((opt = getopt_long(inv->argc, inv->argv, "+jhv", inv->opts, NULL)) != -1) {
 		if (opt == OPT_CONFIG) {
 			path = optarg;
-			given = true;
+			inv->config_given = true;
 		}
 	}
 	opterr = 1;
-	return rsip_settings_load(&cli->set, path, given) ? RSIP_EXIT_FAILED : 0;
+	if (!realpath(path, inv->config))
+		snprintf(inv->config, sizeof(inv->config), "%s", path);
+}
+
+/* The file comes first, whatever its place in the command line: options override it. */
+static int load_file(struct invocation *inv, struct rsip_cli *cli)
+{
+	if (!has_settings(inv->c))
+		return 0;
+	if (!*inv->config)
+		find_config(inv, cli->set.config);
+	return rsip_settings_load(&cli->set, inv->config, inv->config_given) ? RSIP_EXIT_FAILED : 0;
 }
 
 static int take_port(const struct command *c, uint32_t *port)
@@ -348,12 +372,6 @@ static int read_options(const struct command *c, struct rsip_cli *cli, int argc,
 	return 0;
 }
 
-/* What stood before the command holds for every command, and over the configuration file. */
-struct globals {
-	const char *state_dir, *socket, *name;
-	bool json;
-};
-
 static int apply_globals(const struct command *c, struct rsip_cli *cli, const struct globals *g)
 {
 	char why[160];
@@ -367,31 +385,52 @@ static int apply_globals(const struct command *c, struct rsip_cli *cli, const st
 	return 0;
 }
 
-static int run(const struct command *c, const struct globals *g, int argc, char **argv)
+/* Everything but the arguments: 0: go on; else the exit status, with RSIP_EXIT_DONE written as -1. */
+static int read_settings(struct invocation *inv, struct rsip_cli *cli)
 {
-	struct option opts[RSIP_OPTIONS_MAX];
-	struct rsip_cli cli = {0};
+	const struct command *c = inv->c;
 	char why[160];
 	int status;
 
-	rsip_settings_init(&cli.set);
-	if (g->name && rsip_settings_name(&cli.set, g->name, why, sizeof(why)))
+	rsip_settings_init(&cli->set);
+	if (inv->g->name && rsip_settings_name(&cli->set, inv->g->name, why, sizeof(why)))
 		return wrong(c, why);
-	fill_options(c, opts);
-	status = load_file(c, &cli, argc, argv, opts);
+	status = load_file(inv, cli);
 	if (!status)
-		status = apply_globals(c, &cli, g);
+		status = apply_globals(c, cli, inv->g);
 	if (!status)
-		status = read_options(c, &cli, argc, argv, opts);
+		status = read_options(c, cli, inv->argc, inv->argv, inv->opts);
+	if (status)
+		return status;
+	cli->args = inv->argv + optind;
+	cli->arg_cnt = inv->argc - optind;
+	return rsip_settings_finish(&cli->set, why, sizeof(why)) ? wrong(c, why) : 0;
+}
+
+static int read_again(void *arg, struct rsip_settings *set)
+{
+	struct rsip_cli cli = {0};
+
+	if (read_settings(arg, &cli))
+		return -EINVAL;
+	*set = cli.set;
+	explicit_bzero(&cli, sizeof(cli));
+	return 0;
+}
+
+static int run(const struct command *c, const struct globals *g, int argc, char **argv)
+{
+	struct invocation inv = {.c = c, .g = g, .argc = argc, .argv = argv};
+	struct rsip_cli cli = {.reread = read_again, .reread_arg = &inv};
+	int status;
+
+	fill_options(c, inv.opts);
+	status = read_settings(&inv, &cli);
 	if (status)
 		return status < 0 ? RSIP_EXIT_DONE : status;
-	cli.args = argv + optind;
-	cli.arg_cnt = argc - optind;
 	if (cli.arg_cnt < c->min_args || cli.arg_cnt > c->max_args)
 		return wrong(c, cli.arg_cnt < c->min_args ? "an argument is missing"
 							  : "too many arguments");
-	if (rsip_settings_finish(&cli.set, why, sizeof(why)))
-		return wrong(c, why);
 	return c->run(&cli);
 }
 

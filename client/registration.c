@@ -102,18 +102,13 @@ void rsip_registration_found(struct rsip_session *s, const struct rsip_answer *a
 }
 
 /* What another gateway cannot know: addresses, ports and SPIs that the first one chose. */
-static void forget_choices(struct rsip_lease *lease, uint64_t act_ns)
+static void begin_elsewhere(struct rsip_lease *lease, uint64_t act_ns)
 {
 	lease->act_ns = act_ns;
 	lease->refusals = 0;
 	if (lease->want.purpose == RSIP_FOR_DEMAND || lease->want.purpose == RSIP_FOR_CHARON_SPIS)
 		lease->state = RSIP_LEASE_NONE; /* more for a lease that is no more */
-	if (!lease->any_instead)
-		return; /* the user's word */
-	lease->any_instead = false;
-	lease->want.addr = 0;
-	lease->want.port = 0;
-	lease->want.spi = 0;
+	rsip_lease_forget_choices(lease);
 }
 
 void rsip_session_move(struct rsip_session *s, const struct rsip_inet *local, const struct rsip_inet *gateway,
@@ -122,7 +117,7 @@ void rsip_session_move(struct rsip_session *s, const struct rsip_inet *local, co
 	rsip_registration_lose(s, "another gateway takes over", act_ns);
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		if (s->leases[i].state == RSIP_LEASE_WANTED)
-			forget_choices(&s->leases[i], act_ns);
+			begin_elsewhere(&s->leases[i], act_ns);
 	s->local = *local;
 	s->gateway = *gateway;
 	s->stale_id = 0;

@@ -273,6 +273,19 @@ int rsip_session_release(struct rsip_session *s, uint32_t bind_id)
 	return 0;
 }
 
+void rsip_session_return(struct rsip_session *s, int index, int err, uint64_t now)
+{
+	struct rsip_lease *lease = &s->leases[index];
+
+	s->sink.failed(s->sink.ctx, lease, rsip_request_type(&lease->want), err);
+	lease->state = RSIP_LEASE_FREEING;
+	lease->again = true;
+	lease->act_ns = now;
+	s->sink.lost(s->sink.ctx, lease, "it cannot be used any more");
+	rsip_lease_forget_choices(lease); /* the same again would be refused again */
+	s->sink.changed(s->sink.ctx);
+}
+
 void rsip_session_drop(struct rsip_session *s, int index)
 {
 	struct rsip_lease *lease = &s->leases[index];

@@ -49,10 +49,11 @@ struct rsip_spi_run {
 
 /* What a lease is for, besides the user. */
 enum rsip_purpose {
-	RSIP_FOR_USER,	      /* configured, or asked for by `lease` */
+	RSIP_FOR_SETTINGS,    /* as they say */
 	RSIP_FOR_DEMAND,      /* more ports, because those before were in use */
 	RSIP_FOR_CHARON,      /* IKE ports, label and first SPIs of a strongSwan */
 	RSIP_FOR_CHARON_SPIS, /* a larger range for it */
+	RSIP_FOR_USER,	      /* asked for by `lease` */
 };
 
 /* What a lease is to consist of; zero means "don't care" for addr, port and remote. */
@@ -237,6 +238,8 @@ int rsip_session_query(struct rsip_session *s, const struct rsip_query *query);
 int rsip_session_release(struct rsip_session *s, uint32_t bind_id);
 /* De-registers and ends; state becomes CLOSED, at the latest after the retransmissions. */
 void rsip_session_leave(struct rsip_session *s);
+/* A held lease cannot be used: err as granted() has it.  It is given back, the like of it is asked for later. */
+void rsip_session_return(struct rsip_session *s, int index, int err, uint64_t now_ns);
 /* Wants it no longer, whatever has become of it. */
 void rsip_session_drop(struct rsip_session *s, int index);
 /*
@@ -311,6 +314,8 @@ bool rsip_lease_runs_exist(const struct rsip_port_run *ports, unsigned int port_
 			   unsigned int spi_runs);
 void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const struct rsip_answer *a,
 		     uint64_t now_ns);
+/* Address, port and SPI that we would have liked, where they are not the user's word. */
+void rsip_lease_forget_choices(struct rsip_lease *lease);
 void rsip_lease_refused(struct rsip_session *s, struct rsip_lease *lease, int err, uint64_t now_ns);
 /* It is not ours any more, and the gateway knows (or it has run out). */
 void rsip_lease_freed(struct rsip_session *s, struct rsip_lease *lease, uint64_t now_ns);

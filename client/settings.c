@@ -146,6 +146,18 @@ int rsip_settings_listen(const char *text, uint16_t ports[RSIP_CLIENT_LISTEN_MAX
 	return n;
 }
 
+bool rsip_settings_same(const struct rsip_setting *row, const struct rsip_settings *a, const struct rsip_settings *b)
+{
+	const char *left = (const char *)a + row->offset, *right = (const char *)b + row->offset;
+
+	return row->type == RSIP_SETTING_TEXT ? !strcmp(left, right) : !memcmp(left, right, row->size);
+}
+
+void rsip_settings_copy(const struct rsip_setting *row, struct rsip_settings *to, const struct rsip_settings *from)
+{
+	memcpy((char *)to + row->offset, (const char *)from + row->offset, row->size);
+}
+
 static int set_number(uint32_t *out, const char *value, uint32_t max)
 {
 	unsigned long long n;

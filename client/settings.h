@@ -68,6 +68,9 @@ int rsip_settings_set(struct rsip_settings *s, const char *name, const char *val
 int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exist);
 /* Fills what depends on other settings (the socket's path) and checks the whole. */
 int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size);
+/* Is this setting the same in both?  Takes it over from another one. */
+bool rsip_settings_same(const struct rsip_setting *row, const struct rsip_settings *a, const struct rsip_settings *b);
+void rsip_settings_copy(const struct rsip_setting *row, struct rsip_settings *to, const struct rsip_settings *from);
 uint8_t rsip_settings_tunnel(const struct rsip_settings *s); /* RSIP_TUNNEL_* */
 /* The key that the settings name; key->id 0: none.  0, or -EINVAL with why. */
 int rsip_settings_key(const struct rsip_settings *s, struct rsip_auth_key *key, char *why, size_t size);

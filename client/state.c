@@ -122,6 +122,7 @@ static void add_strongswan(cJSON *root, const struct rsip_strongswan *sw)
 	cJSON_AddStringToObject(obj, "dir", sw->dir);
 	cJSON_AddStringToObject(obj, "vici", sw->vici);
 	cJSON_AddStringToObject(obj, "file", sw->file);
+	cJSON_AddBoolToObject(obj, "by-settings", sw->by_settings);
 	rsip_json_add_u64(obj, "binding", sw->started.bind_id);
 	rsip_json_add_u64(obj, "port", sw->started.port);
 	rsip_json_add_u64(obj, "port-nat-t", sw->started.port_nat_t);
@@ -227,7 +228,7 @@ static bool is_sound(const struct rsip_lease *l)
 {
 	if (!rsip_lease_runs_exist(l->ports, l->port_runs, l->spis, l->spi_runs))
 		return false;
-	if (l->want.ports > RSIP_LEASE_PORTS_MAX || l->want.purpose > RSIP_FOR_CHARON_SPIS ||
+	if (l->want.ports > RSIP_LEASE_PORTS_MAX || l->want.purpose > RSIP_FOR_USER ||
 	    l->want.method < RSIP_METHOD_RSA_IP || l->want.method > RSIP_METHOD_RSIPSEC)
 		return false;
 	if (l->want.spi && (l->want.spi < 256 || l->want.spi + (uint64_t)l->want.spis > 1ULL << 32))
@@ -252,7 +253,7 @@ static void read_lease(struct rsip_lease *l, const cJSON *obj)
 	l->want.spis = rsip_json_get_u64(want, "spis", 0);
 	l->want.spi = rsip_json_get_u64(want, "spi", 0);
 	l->want.lease_s = rsip_json_get_u64(want, "lease", 0);
-	l->want.purpose = rsip_json_get_u64(want, "purpose", RSIP_FOR_USER);
+	l->want.purpose = rsip_json_get_u64(want, "purpose", RSIP_FOR_SETTINGS);
 	l->want.listen = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(want, "listen"));
 	l->want.remote = get_ip4(want, "remote");
 	l->want.remote_port = rsip_json_get_u64(want, "remote-port", 0);
@@ -281,6 +282,7 @@ static void read_strongswan(struct rsip_strongswan *sw, const cJSON *obj)
 	snprintf(sw->dir, sizeof(sw->dir), "%s", rsip_json_get_string(obj, "dir", ""));
 	snprintf(sw->vici, sizeof(sw->vici), "%s", rsip_json_get_string(obj, "vici", ""));
 	snprintf(sw->file, sizeof(sw->file), "%s", rsip_json_get_string(obj, "file", ""));
+	sw->by_settings = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "by-settings"));
 	sw->started.bind_id = rsip_json_get_u64(obj, "binding", 0);
 	sw->started.port = rsip_json_get_u64(obj, "port", 0);
 	sw->started.port_nat_t = rsip_json_get_u64(obj, "port-nat-t", 0);

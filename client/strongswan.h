@@ -11,6 +11,7 @@
 
 struct rsip_strongswan {
 	bool on;
+	bool by_settings; /* what they began, they end; else a command does */
 	char dir[200];
 	char vici[108];
 	char file[PATH_MAX];	    /* ours; empty: none */
