@@ -24,6 +24,11 @@ static __always_inline bool rsip_gre_wanted(const struct rsip_policy *policy)
 	return policy->flags & RSIP_POLICY_GRE;
 }
 
+static __always_inline int rsip_gre_len(__u16 flags)
+{
+	return RSIP_GRE_LEN * (1 + !!(flags & RSIP_GRE_CSUM) + !!(flags & RSIP_GRE_KEY) + !!(flags & RSIP_GRE_SEQ));
+}
+
 /*
  * Bytes of the GRE header at off (4 to 16); 0: it is none of a host's, but PPTP's (RFC 2637) or around another
  * protocol; else -RSIP_DROP_MALFORMED.  len: bytes of the packet from off on.
@@ -41,7 +46,7 @@ __noinline int rsip_gre_read(struct rsip_ctx *ctx, __u32 off, __u32 len)
 		return 0;
 	if (flags & RSIP_GRE_DISCARD)
 		return -RSIP_DROP_MALFORMED;
-	hlen = RSIP_GRE_LEN * (1 + !!(flags & RSIP_GRE_CSUM) + !!(flags & RSIP_GRE_KEY) + !!(flags & RSIP_GRE_SEQ));
+	hlen = rsip_gre_len(flags);
 	if (len < (__u32)hlen)
 		return -RSIP_DROP_MALFORMED;
 	if (flags & RSIP_GRE_CSUM && !rsip_sum_right(ctx, off, len, 0))

@@ -242,6 +242,43 @@ static __always_inline void rsip_outer_options(const struct rsip_walk *walk, str
 		outer->hlen += RSIP_IP6_OPTIONS;
 }
 
+/*
+ * Where MAC addresses are checked: a tunnel packet in fragments loses its own when the kernel puts it together, so its first
+ * fragment is asked, which shows the inner source.  One that is too short for that no link makes (RFC 791 3.2, RFC 1858).
+ * 0: that of the host, or no pair's, which is judged when it is whole; else -RSIP_DROP_*.
+ */
+__noinline int rsip_fragment_mac(struct rsip_ctx *ctx, const struct rsip_ip *outer)
+{
+	union rsip_nexthop hop = {};
+	struct rsip_binding *rec;
+	__be16 mac[3], flags;
+	__be32 local;
+	__u8 next;
+	__u32 at;
+
+	if (!outer || outer->frag & RSIP_FRAG_OFFSET)
+		return 0;
+	at = outer->off + outer->hlen;
+	next = outer->proto;
+	if (RSIP_HOST6_IS(outer->saddr) && rsip_ctx_load(ctx, at - RSIP_FRAGMENT6_LEN, &next, 1))
+		return -RSIP_DROP_MALFORMED;
+	if (next == RSIP_NEXT_OPTIONS)
+		at += rsip_ip6_options(ctx, at, &next);
+	if (next == RSIP_PROTO_GRE) {
+		if (rsip_ctx_load(ctx, at, &flags, sizeof(flags)))
+			return -RSIP_DROP_MALFORMED;
+		at += rsip_gre_len(bpf_ntohs(flags));
+	}
+	if (at + RSIP_IP_LEN > outer->off + outer->len || rsip_ctx_load(ctx, at + 12, &local, sizeof(local)) ||
+	    rsip_ctx_load(ctx, 6, mac, sizeof(mac)))
+		return -RSIP_DROP_MALFORMED;
+	rec = rsip_binding_get(RSIP_PAIR_SLOT((__u32)rsip_pair_find(outer->saddr, local)));
+	if (!rec || rec->host != outer->saddr)
+		return 0;
+	hop.word = RSIP_READ(rec->nexthop);
+	return rsip_mac_equal((__u8 *)mac, hop.mac) ? 0 : -RSIP_DROP_WRONG_MAC;
+}
+
 static __always_inline int rsip_outbound(struct rsip_walk *walk)
 {
 	struct rsip_ip outer = {}, inner = {};
@@ -275,7 +312,8 @@ static __always_inline int rsip_outbound(struct rsip_walk *walk)
 		return -RSIP_DROP_FRAGMENT_LOST; /* gathered before: it would come around again */
 	if (outer.frag) {
 		walk->mark = RSIP_MARK_TUNNEL;
-		if (!RSIP_CTX_IS_XDP && type == RSIP_ETH_IPV6)
+		err = rsip_checks_mac(walk) ? rsip_fragment_mac(walk->ctx, &outer) : 0;
+		if (!err && !RSIP_CTX_IS_XDP && type == RSIP_ETH_IPV6)
 			err = rsip_ip6_as_ip4(walk->ctx, rsip_l2(walk), walk->iface, outer.saddr);
 		return err ? err : RSIP_PASS_FRAGMENT;
 	}

@@ -66,6 +66,8 @@ static __always_inline int rsip_ip6_options(struct rsip_ctx *ctx, __u32 off, __u
  */
 static __always_inline int rsip_ip6_next(struct rsip_ctx *ctx, __u32 off, __u8 *next, __u16 *frag)
 {
+	__be16 off_more;
+
 	if (rsip_is_tunnel(*next))
 		return 0;
 	if (*next == RSIP_NEXT_OPTIONS)
@@ -73,6 +75,8 @@ static __always_inline int rsip_ip6_next(struct rsip_ctx *ctx, __u32 off, __u8 *
 	if (*next != RSIP_NEXT_FRAGMENT || rsip_ctx_load(ctx, off + RSIP_IP6_LEN, next, sizeof(*next)))
 		return 1;
 	*frag = RSIP_FRAG_MF;
+	if (!rsip_ctx_load(ctx, off + RSIP_IP6_LEN + 2, &off_more, sizeof(off_more)))
+		*frag |= bpf_ntohs(off_more) >> 3;
 	return rsip_is_tunnel(*next) || *next == RSIP_NEXT_OPTIONS ? RSIP_FRAGMENT6_LEN : 1;
 }
 

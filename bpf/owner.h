@@ -113,6 +113,11 @@ static __always_inline bool rsip_mac_equal(const __u8 *a, const __u8 *b)
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
 }
 
+static __always_inline bool rsip_checks_mac(const struct rsip_walk *walk)
+{
+	return rsip_l2(walk) && walk->policy->flags & RSIP_POLICY_CHECK_MAC;
+}
+
 /* RFC 3103 10.4 and BCP 38: the packet must come from where the registration was made. */
 static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const struct rsip_binding *rec,
 					    const struct rsip_key *key, __be32 host, __be32 endpoint)
@@ -133,7 +138,8 @@ static __always_inline int rsip_owner_check(const struct rsip_walk *walk, const 
 		return -RSIP_DROP_WRONG_TUNNEL;
 	if (rec->endpoint != endpoint && !key->by_pair && walk->tunnel != RSIP_TUNNEL_L2TP)
 		return -RSIP_DROP_WRONG_TUNNEL;
-	if (rsip_l2(walk) && walk->policy->flags & RSIP_POLICY_CHECK_MAC && !rsip_mac_equal(eth->h_source, hop.mac))
+	/* on the slow path it is the kernel's own: there rsip_fragment_mac() was before */
+	if (rsip_checks_mac(walk) && !rsip_is_slow(walk) && !rsip_mac_equal(eth->h_source, hop.mac))
 		return -RSIP_DROP_WRONG_MAC;
 	return rsip_remote_check(rec, key);
 }

@@ -82,6 +82,29 @@ Test(xdp_ip6_frag, gre_where_it_is_offered_and_the_tunnel_encapsulation_limit)
 	expect_passed(in_gre, IF_PRIV);
 }
 
+#define LIMIT raw("\x04\0\x04\x01\x04\x01\x01\0", 8)
+#define FORGED eth(MAC_STRANGER, MAC_GW_PRIV), ip6(HOST6_A, GW6_PRIV, .proto = 44)
+
+Test(xdp_ip6_frag, where_macs_are_checked_the_first_one_has_the_right_one)
+{
+	about_ethernet();
+	struct pkt first = pkt(from_host6_a(.proto = 44), fragment6(4, 0, true, 7), ip4(PUB_1, REMOTE), bytes(20));
+	struct pkt first_up = pkt(AS_IP4(host_a, .id = 7, .mf = true, .proto = 4), ip4(PUB_1, REMOTE), bytes(20));
+	struct pkt forged = pkt(FORGED, fragment6(4, 0, true, 7), ip4(PUB_1, REMOTE), bytes(20));
+	struct pkt limit = pkt(FORGED, fragment6(60, 0, true, 7), LIMIT, ip4(PUB_1, REMOTE), bytes(20));
+	struct pkt tiny = pkt(FORGED, fragment6(4, 0, true, 7), bytes(16), pad(8));
+	struct pkt later = pkt(FORGED, fragment6(4, 154, false, 7), bytes(40));
+	struct pkt later_up =
+		pkt(eth(MAC_STRANGER, MAC_GW_PRIV), ip4(host_a, GW_PRIV, .id = 7, .frag = 154, .proto = 4), bytes(40));
+
+	given_policy(RSIP_POLICY_CHECK_MAC);
+	expect_as_ip4(first, first_up);
+	expect_dropped(forged, IF_PRIV, WRONG_MAC);
+	expect_dropped(limit, IF_PRIV, WRONG_MAC);
+	expect_dropped(tiny, IF_PRIV, MALFORMED);
+	expect_as_ip4(later, later_up);
+}
+
 Test(xdp_ip6_frag, padding_stays_behind_what_the_header_says)
 {
 	struct pkt in = pkt(from_host6_a(.proto = 44), fragment6(4, 154, false, 1), bytes(10), pad(6));

@@ -225,6 +225,68 @@ Test(xdp_priv_rules, fragments_of_the_tunnel_go_to_the_kernel)
 		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
 }
 
+/* The kernel puts them together, and then they come from its own MAC address: so the first one is asked, which has the inner source. */
+#define MAC_SLOW "\x02\x00\x00\x00\x51\x01"
+#define OF_STRANGER(...) eth(MAC_STRANGER, MAC_GW_PRIV), ip4(HOST_A, GW_PRIV, __VA_ARGS__)
+#define expect_fragment_passed(in)                                                                 \
+	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_TUNNEL,             \
+		   .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } })
+
+Test(xdp_priv_rules, where_macs_are_checked_the_first_fragment_has_the_right_one)
+{
+	about_ethernet();
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt first = pkt(from_host_a(.mf = true), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(64));
+	struct pkt later = pkt(from_host_a(.frag = 20, .proto = 4), bytes(64));
+	struct pkt forged = pkt(OF_STRANGER(.mf = true), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(64));
+	struct pkt options = pkt(OF_STRANGER(.mf = true, .options = "\1\1\1\1", .options_len = 4), ip4(PUB_1, REMOTE),
+				 udp(4003, 53), bytes(60));
+	struct pkt nobodys = pkt(OF_STRANGER(.mf = true), ip4(PUB_2, REMOTE), udp(4003, 53), bytes(64));
+	struct pkt whole = pkt(eth(MAC_SLOW, MAC_GW_PRIV), ip4(HOST_A, GW_PRIV), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(1400));
+	struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(4003, 53), bytes(1400));
+
+	given_policy(RSIP_POLICY_CHECK_MAC);
+	expect_fragment_passed(first);
+	expect_fragment_passed(later);
+	expect_fragment_passed(nobodys); /* what is not the host's is judged when it is whole */
+	expect_dropped(forged, IF_PRIV, WRONG_MAC);
+	expect_dropped(options, IF_PRIV, WRONG_MAC);
+	expect_run(whole, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL,
+		   .action = XDP_REDIRECT, .want = &sent, .out_slot = slot, .bytes = outer_len(&sent),
+		   .counts = { { RSIP_CNT_DECAPSULATED, 1 }, { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&sent) } });
+	given_policy(0);
+	expect_fragment_passed(forged);
+}
+
+/* Behind Ethernet's padding the inner source would be anybody's to choose. */
+Test(xdp_priv_rules, where_macs_are_checked_a_first_fragment_without_inner_source_is_refused)
+{
+	about_ethernet();
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt whole = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(64));
+	struct pkt tiny = pkt(from_host_a(.mf = true, .proto = 4), raw(whole.data + 34, 16), pad(46));
+	struct pkt enough = pkt(from_host_a(.mf = true, .proto = 4), raw(whole.data + 34, 24), pad(2));
+
+	expect_fragment_passed(tiny);
+	given_policy(RSIP_POLICY_CHECK_MAC);
+	expect_dropped(tiny, IF_PRIV, MALFORMED);
+	expect_fragment_passed(enough);
+}
+
+Test(xdp_priv_rules, where_macs_are_checked_fragments_of_gre_are_opened_as_far)
+{
+	about_ethernet();
+	given_binding(HOST_A, PUB_1, ports(4000, 8), .tunnel = 2);
+	struct pkt plain = pkt(from_host_a(.mf = true), gre(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(60));
+	struct pkt forged = pkt(OF_STRANGER(.mf = true), gre(), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(60));
+	struct pkt forged_key = pkt(OF_STRANGER(.mf = true), gre(.key = true, .seq = true), ip4(PUB_1, REMOTE), udp(4003, 53), bytes(60));
+
+	given_policy(RSIP_POLICY_CHECK_MAC | RSIP_POLICY_GRE);
+	expect_fragment_passed(plain);
+	expect_dropped(forged, IF_PRIV, WRONG_MAC);
+	expect_dropped(forged_key, IF_PRIV, WRONG_MAC);
+}
+
 Test(xdp_priv_rules, frames_to_another_mac_address_are_not_taken)
 {
 	about_ethernet();

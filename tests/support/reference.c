@@ -459,6 +459,38 @@ static void put_fragment(struct pkt *out, int iface, const struct pkt *in, const
 	out->len = 14 + 20 + behind;
 }
 
+/* Has this host a binding there, of any kind? */
+static bool is_pair(const struct reference *ref, __be32 host, __be32 local)
+{
+	for (uint32_t i = 0; i < ref->binding_cnt; i++)
+		if (ref->bindings[i].g.host == host && ref->bindings[i].g.local == local)
+			return true;
+	return false;
+}
+
+/* Once it is put together, nobody sees any more what MAC address a tunnel packet came from: its first fragment tells. */
+static int fragment_violation(const struct reference *ref, const struct pkt *in, const struct ip *outer)
+{
+	const uint8_t *f = outer->at + 40, *behind = outer->at + outer->hlen;
+	bool six = in->data[12] != 8;
+	uint32_t len = outer->len - outer->hlen, at = 0;
+	uint8_t next = six ? f[0] : outer->proto;
+	__be32 local;
+
+	if (!ref->check_mac || (six ? f[2] || f[3] & 0xf8 : outer->later))
+		return 0;
+	if (next == 60 && len >= 8 && behind[1] == 0 && behind[2] == 4 && is_tunnel(ref, behind[0])) {
+		next = behind[0];
+		at = 8;
+	}
+	if (next == 47 && len >= at + 2)
+		at += 4U * (1U + !!(behind[at] & 0x80) + !!(behind[at] & 0x20) + !!(behind[at] & 0x10));
+	if (len < at + 20)
+		return RSIP_DROP_MALFORMED;
+	local = ref_get_addr(behind + at + 12);
+	return is_pair(ref, outer->src, local) && memcmp(in->data + 6, gateway_mac_of(outer->src), 6) ? RSIP_DROP_WRONG_MAC : 0;
+}
+
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		      struct ref_result *res)
 {
@@ -475,6 +507,9 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 	if (why)
 		return drop(res, why);
 	if (outer.fragment) {
+		why = fragment_violation(ref, in, &outer);
+		if (why)
+			return drop(res, why);
 		res->mark = RSIP_MARK_TUNNEL;
 		if (in->data[12] != 8)
 			put_fragment(&res->out, iface, in, &outer);
