@@ -18,30 +18,30 @@ struct gateway gw;
 
 /* ---- devices --------------------------------------------------------------------------------- */
 
-static const char cables[] =
-	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n"
-	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n"
-	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n"
-	"link set pub0 address 02:00:00:00:01:02\n"
-	"link set priv0 address 02:00:00:00:02:01\n"
-	"link set priv1 address 02:00:00:00:03:01\n"
-	"link set pub0p up\nlink set priv0p up\nlink set priv1p up\n";
+#define CABLES \
+	"link add pub0 numrxqueues 1 numtxqueues 1 type veth peer name pub0p\n" \
+	"link add priv0 numrxqueues 1 numtxqueues 1 type veth peer name priv0p\n" \
+	"link add priv1 numrxqueues 1 numtxqueues 1 type veth peer name priv1p\n" \
+	"link set pub0 address 02:00:00:00:01:02\n" \
+	"link set priv0 address 02:00:00:00:02:01\n" \
+	"link set priv1 address 02:00:00:00:03:01\n" \
+	"link set pub0p up\nlink set priv0p up\nlink set priv1p up\n"
 
-static const char topology[] =
-	"link set lo up\n"
-	"link add slow0 numrxqueues 1 numtxqueues 1 type veth peer name slow0p\n"
-	"link set pub0 up\nlink set priv0 up\nlink set priv1 up\n"
-	"addr add 192.0.2.2/24 dev pub0\n"
-	"addr add 10.0.0.1/24 dev priv0\n"
-	"addr add 10.0.1.1/24 dev priv1\n"
-	"neigh replace 192.0.2.1 lladdr 02:00:00:00:01:01 dev pub0 nud permanent\n"
-	"route add default via 192.0.2.1 dev pub0\n"
-	"route add 172.16.0.0/16 via 10.0.0.10 dev priv0\n"
-	"route add blackhole 198.51.100.66/32\n";
+#define TOPOLOGY \
+	"link set lo up\n" \
+	"link add slow0 numrxqueues 1 numtxqueues 1 type veth peer name slow0p\n" \
+	"link set pub0 up\nlink set priv0 up\nlink set priv1 up\n" \
+	"addr add 192.0.2.2/24 dev pub0\n" \
+	"addr add 10.0.0.1/24 dev priv0\n" \
+	"addr add 10.0.1.1/24 dev priv1\n" \
+	"neigh replace 192.0.2.1 lladdr 02:00:00:00:01:01 dev pub0 nud permanent\n" \
+	"route add default via 192.0.2.1 dev pub0\n" \
+	"route add 172.16.0.0/16 via 10.0.0.10 dev priv0\n" \
+	"route add blackhole 198.51.100.66/32\n"
 
 void given_ip(const char *lines)
 {
-	FILE *ip = popen("ip -batch - >/dev/null", "w");
+	FILE *ip = popen("exec ip -batch - >/dev/null", "w");
 
 	cr_assert_not_null(ip);
 	fputs(lines, ip);
@@ -63,16 +63,15 @@ static void make_devices(void)
 	int err;
 
 	if (has_ethernet()) {
-		given_ip(cables);
+		given_ip(CABLES TOPOLOGY); /* at once: a process is most of what a case takes on an emulated CPU */
 	} else {
 		write_line("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"); /* the kernel sends reports of its own */
 		err = gateway_tun_make();
 		if (err == -ENOENT)
 			cr_skip_test("this kernel has no TUN");
 		cr_assert_eq(err, 0, "cannot make TUN devices: %s", strerror(-err));
-		given_ip("link set caught0 up\n");
+		given_ip("link set caught0 up\n" TOPOLOGY);
 	}
-	given_ip(topology);
 }
 
 bool has_ethernet(void)
