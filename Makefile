@@ -156,10 +156,10 @@ test-san: deps ## unit, whole-packet tests and lab with sanitizers (SAN=1): memo
 	$(Q)O=build/san tests/run unit bpf lab
 
 .PHONY: test-vm
-test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS, SCENARIOS choose; RESUME=1)
+test-vm: ## the same on Debian's kernels 6.1 and 6.12 in virtual machines (KERNELS, JOBS, LABS, SCENARIOS choose; RESUME=1)
 	$(Q)packaging/deps.sh install vm
 	$(Q)$(MAKE) --no-print-directory test-programs
-	$(Q)O=$(O) KERNELS="$(KERNELS)" SCENARIOS="$(SCENARIOS)" RESUME="$(RESUME)" tests/vm/run $(JOBS)
+	$(Q)O=$(O) KERNELS="$(KERNELS)" LABS="$(LABS)" SCENARIOS="$(SCENARIOS)" RESUME="$(RESUME)" tests/vm/run $(JOBS)
 
 .PHONY: comparison
 comparison: ## write the table of docs/comparison.md from what test-vm saw last

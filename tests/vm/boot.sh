@@ -47,7 +47,7 @@ trap 'exit 130' INT TERM HUP
 environment() {
 	echo 'export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C TERM=dumb RSIP_VM=1'
 	[ -z "$out" ] || echo 'export VM_OUT=/mnt'
-	for v in O V LONG LAB_KEEP VERDICTS RESULTS RSIP_COMMIT DEMO_TTY; do [ -z "${!v:-}" ] || printf 'export %s=%q\n' $v "${!v}"; done
+	for v in O V LONG LABS LAB_KEEP VERDICTS RESULTS RSIP_COMMIT DEMO_TTY; do [ -z "${!v:-}" ] || printf 'export %s=%q\n' $v "${!v}"; done
 }
 mounts() {
 	echo "mkdir -p /usr/lib/modules/$ver; mount --bind '$kernel/lib/modules/$ver' /usr/lib/modules/$ver"
@@ -102,9 +102,10 @@ fi
 share() { # TAG PATH OPTIONS
 	args+=(-fsdev "local,id=$1,path=$2,security_model=none$3" -device "virtio-9p-pci,fsdev=$1,mount_tag=$1")
 }
+# expedited: half of what a test waits for here are grace periods, around namespaces and devices
 args=(-M q35 "${cpu[@]}" -smp "$cpus" -m "$mem" -nodefaults -no-user-config -no-reboot -display none
 	-kernel "$kernel/vmlinux" -initrd "$kernel/initrd"
-	-append "console=ttyS0 ${verbose:+ignore_loglevel} ${verbose:-quiet loglevel=1} panic=-1 reboot=t tsc=reliable random.trust_cpu=on mitigations=off net.ifnames=0"
+	-append "console=ttyS0 ${verbose:+ignore_loglevel} ${verbose:-quiet loglevel=1} panic=-1 reboot=t tsc=reliable random.trust_cpu=on mitigations=off net.ifnames=0 rcupdate.rcu_expedited=1"
 	-serial "file:$control/console" -device virtio-serial-pci -device virtio-rng-pci
 	-chardev "file,id=c1,path=$control/out" -device virtserialport,chardev=c1,nr=1,name=out)
 share hostroot / ,readonly=on,multidevs=remap
