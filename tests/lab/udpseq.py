@@ -6,7 +6,8 @@
   udpseq.py run DST PORT RATE COUNT [BIND [SIZE]]
       COUNT datagrams at RATE a second (COUNT 0: until SIGTERM), from port BIND (0: any), of SIZE bytes (208); waits for the
       last echoes; prints "ready", then a JSON object: sent received lost doubled gap_ms sport refused
-      (errors of the kernel that took a datagram in sending; such a one is sent, and lost)
+      (errors of this machine's own kernel in sending, as while it changes an SA: such a datagram is sent again; after a
+      second in which nothing else was heard, they count as sent, and lost)
 """
 import collections
 import errno
@@ -20,6 +21,8 @@ import sys
 import time
 
 SO_RCVBUFFORCE = 33
+REFUSED = 1.0  # for so many seconds a datagram that our own kernel does not take is tried again
+
 
 def echo(port):
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -28,7 +31,16 @@ def echo(port):
     print("ready", flush=True)
     while True:
         data, addr = sock.recvfrom(65535)
-        sock.sendto(data, addr)
+        end = time.monotonic() + REFUSED
+        while True:
+            try:
+                sock.sendto(data, addr)
+                break
+            except OSError as e:
+                if time.monotonic() > end:
+                    print(f"no echo to {addr[0]} port {addr[1]}: {e}", flush=True)
+                    break
+                time.sleep(0.01)
 
 
 # How late an echo may be: what an emulated machine sends while it has other things to do takes its time.
@@ -49,7 +61,7 @@ def run(dst, port, rate, total, bind=0, size=208):
         sock.bind(("", bind))
     sock.setblocking(False)
     pad, sent, seen, doubled, gap = b"x" * (size - 8), 0, set(), 0, 0.0
-    refused = []
+    refused, refused_since = collections.Counter(), 0.0
     start = last_echo = time.monotonic()
     end, waiting = None, collections.deque()
     while end is None or (time.monotonic() < end and len(seen) < sent):
@@ -63,9 +75,13 @@ def run(dst, port, rate, total, bind=0, size=208):
             except BlockingIOError:  # what it sent before has not left yet
                 break
             except OSError as e:  # no SA that it could go into, at this moment
-                refused.append(errno.errorcode.get(e.errno, str(e)))
+                refused[errno.errorcode.get(e.errno, str(e))] += 1
+                refused_since = refused_since or now
+                if now - refused_since < REFUSED:
+                    break
             else:
                 waiting.append((sent, now))
+                refused_since = 0.0
             sent += 1
             if sent == 1:
                 print("ready", flush=True)
