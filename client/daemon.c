@@ -131,6 +131,8 @@ static void session_failed(void *ctx, const struct rsip_lease *lease, uint8_t ty
 
 	if (!lease && rsip_daemon_fail_over(d, err))
 		return;
+	if (!lease && err == -ETIMEDOUT && !rsip_trouble_is_news(&d->away_trouble, rsip_daemon_now()))
+		return;
 	snprintf(text, sizeof(text), "%s: %s: %s", lease ? "cannot lease" : "cannot register",
 		 rsip_inet_text(&d->io.gateway), rsip_advice_text(err, why, sizeof(why)));
 	log_warn("%s (%s)", text, rsip_msg_name(type));
@@ -211,6 +213,8 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 		rsip_session_tick(&d->session, now);
 	else
 		rsip_session_expire(&d->session, now);
+	if (d->session.hang_up)
+		rsip_daemon_reach(d, now);
 	if (d->give_up_ns && !d->patient && now >= d->give_up_ns)
 		rsip_daemon_give_up(d,
 			"the gateway does not answer (is --gateway right, does rsipd run there?)");

@@ -17,6 +17,7 @@
 #include "state.h"
 #include "strongswan.h"
 #include "transport.h"
+#include "trouble.h"
 #include "tunnel.h"
 #include "way.h"
 
@@ -35,6 +36,8 @@ struct rsip_daemon {
 	struct rsip_session session;
 	struct rsip_transport_io io;
 	struct rsip_gateways gateways; /* none: the default router is it */
+	struct rsip_trouble away_trouble; /* the gateway does not answer */
+	struct rsip_trouble move_trouble[RSIP_GATEWAYS_MAX]; /* each of them for itself */
 	bool moving;		       /* to the next of them, when the session is done */
 	struct rsip_comeback comeback; /* to a preferred one */
 	struct rsip_aside *aside;      /* with another gateway; or NULL */

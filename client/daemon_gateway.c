@@ -13,8 +13,16 @@ static void on_message(void *ctx, const uint8_t *buf, size_t len)
 {
 	struct rsip_daemon *d = ctx;
 
-	rsip_session_input(&d->session, buf, len, rsip_daemon_now());
-	rsip_session_tick(&d->session, rsip_daemon_now());
+	uint64_t now = rsip_daemon_now(), away_s;
+
+	rsip_session_input(&d->session, buf, len, now);
+	rsip_session_tick(&d->session, now);
+	if (d->session.state != RSIP_SESSION_UP)
+		return;
+	away_s = rsip_trouble_is_over(&d->away_trouble, now);
+	memset(d->move_trouble, 0, sizeof(d->move_trouble));
+	if (away_s)
+		log_info("%s answers, after %llu s without an answer", rsip_inet_text(&d->io.gateway), (unsigned long long)away_s);
 }
 
 void rsip_daemon_disconnect(struct rsip_daemon *d)
@@ -31,8 +39,10 @@ void rsip_daemon_disconnect(struct rsip_daemon *d)
 static void disconnected(struct rsip_daemon *d)
 {
 	bool never = !d->connected;
+	const char *what = never ? "does not come about" : d->session.hang_up ? "brings no answer: another one" : "is gone";
 
-	log_warn("the connection to %s %s", rsip_inet_text(&d->io.gateway), never ? "does not come about" : "is gone");
+	if (rsip_trouble_is_news(&d->away_trouble, rsip_daemon_now()))
+		log_warn("the connection to %s %s (trying again and again)", rsip_inet_text(&d->io.gateway), what);
 	rsip_daemon_disconnect(d);
 	d->reconnect_ns = rsip_daemon_now() + RSIP_RECONNECT_NS;
 	rsip_session_cut(&d->session, rsip_daemon_now());
@@ -70,7 +80,8 @@ static void connect_gateway(struct rsip_daemon *d, uint64_t now)
 
 	d->reconnect_ns = now + RSIP_RECONNECT_NS;
 	if (err) {
-		log_warn("cannot reach %s: %s", rsip_inet_text(&d->io.gateway), strerror(-err));
+		if (rsip_trouble_is_news(&d->away_trouble, now))
+			log_warn("cannot reach %s: %s (trying again and again)", rsip_inet_text(&d->io.gateway), strerror(-err));
 		rsip_daemon_fail_over(d, err);
 		return;
 	}
@@ -97,19 +108,23 @@ bool rsip_daemon_fail_over(struct rsip_daemon *d, int err)
 {
 	char why[400];
 	struct rsip_inet left = d->io.gateway;
+	bool news;
 
 	if (d->moving || d->gateways.cnt < 2 || d->session.state >= RSIP_SESSION_ENDING)
 		return d->moving;
+	news = rsip_trouble_is_news(&d->move_trouble[d->gateways.at], rsip_daemon_now());
 	if (d->io.refused && holds_leases(d)) {
-		log_warn("%s: rsipd does not run there, but the machine does: it forwards until the leases run out",
-			 rsip_inet_text(&left));
+		if (news)
+			log_warn("%s: rsipd does not run there, but the machine does: it forwards until the leases run out",
+				 rsip_inet_text(&left));
 		d->io.refused = false; /* to be heard again the next time nothing answers */
 		return false;
 	}
 	d->moving = rsip_gateways_fail(&d->gateways, err, rsip_daemon_now());
 	rsip_comeback_left(&d->comeback, rsip_daemon_now());
-	log_warn("%s: %s: next is %s", rsip_inet_text(&left), rsip_advice_text(err, why, sizeof(why)),
-		 rsip_inet_text(&d->gateways.g[d->gateways.at].addr));
+	if (news)
+		log_warn("%s: %s: next is %s", rsip_inet_text(&left), rsip_advice_text(err, why, sizeof(why)),
+			 rsip_inet_text(&d->gateways.g[d->gateways.at].addr));
 	return !rsip_gateways_all_failed(&d->gateways);
 }
 
@@ -146,7 +161,7 @@ void rsip_daemon_reach(struct rsip_daemon *d, uint64_t now)
 {
 	if (d->session.state == RSIP_SESSION_UP)
 		rsip_gateways_serve(&d->gateways);
-	if (!d->connected && d->io.fd >= 0 && now >= d->connect_by_ns)
+	if (d->io.fd >= 0 && (d->connected ? d->session.hang_up : now >= d->connect_by_ns))
 		disconnected(d);
 	if (d->moving)
 		move(d, now);

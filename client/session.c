@@ -53,6 +53,7 @@ static void ask(struct rsip_session *s, uint8_t type, uint32_t client_id, int in
 		return;
 	}
 	r->active = true;
+	r->cut = false;
 	r->tries = 0;
 	r->first_ns = now;
 	r->wait_ns = RSIP_RETRY_FIRST_NS;
@@ -150,15 +151,36 @@ static void ask_what_is_due(struct rsip_session *s, uint64_t now)
 			ask(s, RSIP_MSG_QUERY_REQUEST, s->client_id, i, now);
 }
 
+/* An ASSIGN or LISTEN is on its way. */
+static bool is_asking_for_a_lease(const struct rsip_session *s)
+{
+	const struct rsip_request *r = &s->req;
+
+	return r->active && r->lease >= 0 && r->type != RSIP_MSG_EXTEND_REQUEST && r->type != RSIP_MSG_FREE_REQUEST;
+}
+
+/* Over TCP a copy is for another connection only: on the same one it would be one more request. */
+static void repeat_or_give_up(struct rsip_session *s, uint64_t now)
+{
+	struct rsip_request *r = &s->req;
+	bool may_repeat = s->transport == RSIP_TRANSPORT_UDP ? r->tries < RSIP_RETRY_TRIES : r->cut;
+
+	if (may_repeat) {
+		r->cut = false;
+		transmit(s, now);
+	} else if (s->transport == RSIP_TRANSPORT_TCP && is_asking_for_a_lease(s) && r->tries < RSIP_TCP_TRIES) {
+		s->hang_up = true;
+		r->next_ns = RSIP_FOREVER;
+	} else {
+		unanswered(s, now);
+	}
+}
+
 void rsip_session_tick(struct rsip_session *s, uint64_t now)
 {
 	rsip_session_expire(s, now);
-	if (s->req.active && s->req.next_ns <= now) {
-		if (s->transport == RSIP_TRANSPORT_TCP || s->req.tries >= RSIP_RETRY_TRIES)
-			unanswered(s, now);
-		else
-			transmit(s, now);
-	}
+	if (s->req.active && s->req.next_ns <= now)
+		repeat_or_give_up(s, now);
 	if (s->req.active)
 		return;
 	if (s->state == RSIP_SESSION_ENDING && !s->client_id)
@@ -314,6 +336,21 @@ void rsip_session_leave(struct rsip_session *s)
 
 void rsip_session_cut(struct rsip_session *s, uint64_t now)
 {
-	if (s->req.active)
+	struct rsip_request *r = &s->req;
+	struct rsip_lease *lease = r->lease < 0 ? NULL : &s->leases[r->lease];
+
+	s->hang_up = false;
+	if (!r->active)
+		return;
+	if (!is_asking_for_a_lease(s) || s->state != RSIP_SESSION_UP || r->tries >= RSIP_TCP_TRIES) {
 		unanswered(s, now);
+		return;
+	}
+	r->cut = true;
+	r->next_ns = now; /* as soon as there is a connection */
+	if (!lease->once)
+		return;
+	/* who asked for it is told at once; what comes of it is given back */
+	s->sink.failed(s->sink.ctx, lease, r->type, -ETIMEDOUT);
+	lease->state = RSIP_LEASE_NONE;
 }

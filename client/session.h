@@ -31,6 +31,7 @@
 #define RSIP_RETRY_FIRST_NS 12500000ULL /* RFC 3103 5: 12.5 ms, doubled each time */
 #define RSIP_RETRY_TRIES 7
 #define RSIP_TCP_ANSWER_NS (5 * RSIP_NS_PER_S)
+#define RSIP_TCP_TRIES 4 /* of a request for a lease, each on a connection of its own */
 #define RSIP_BACKOFF_FIRST_S 2
 #define RSIP_BACKOFF_MAX_S 60
 #define RSIP_TOLD_DROP_NS (5 * RSIP_NS_PER_S) /* a line of the log for dropped packets so often */
@@ -164,6 +165,7 @@ struct rsip_request {
 	int query; /* index, or -1 */
 	uint32_t counter;
 	unsigned int tries; /* sent so often */
+	bool cut; /* TCP: the connection that it was sent on is gone: to be sent on the next one */
 	uint64_t first_ns, next_ns, wait_ns;
 	size_t len;
 	uint8_t buf[RSIP_REQUEST_MAX];
@@ -203,6 +205,7 @@ struct rsip_session {
 	unsigned int silent; /* requests in a row that nobody answered */
 	unsigned int fruitless; /* registrations in a row that the gateway then did not know */
 	struct rsip_request req;
+	bool hang_up; /* TCP: the gateway is silent: the owner closes the connection, and calls rsip_session_cut() */
 	struct rsip_late late[RSIP_LATE_MAX];
 	unsigned int late_next;
 	struct rsip_query queries[RSIP_QUERIES_MAX];
@@ -251,7 +254,10 @@ void rsip_session_move(struct rsip_session *s, const struct rsip_inet *local, co
 
 /* One message from the gateway. */
 void rsip_session_input(struct rsip_session *s, const uint8_t *buf, size_t len, uint64_t now_ns);
-/* The TCP connection broke: the request on its way has failed. */
+/*
+ * The TCP connection broke.  A request for a lease goes out once more, with the same counter, on the next one: our gateway
+ * then repeats its answer, and what it had granted is no orphan.  Any other has failed.
+ */
 void rsip_session_cut(struct rsip_session *s, uint64_t now_ns);
 /* Does all that is due. */
 void rsip_session_tick(struct rsip_session *s, uint64_t now_ns);

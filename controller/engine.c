@@ -181,6 +181,8 @@ static enum rsip_err accept_host(struct rsip_request *rq)
 		s->key_id = rq->auth.key_id;
 	if (rq->from->transport == RSIP_TRANSPORT_UDP)
 		rsip_engine_session_serve(rq, s);
+	else
+		rsip_engine_session_serve_tcp(rq, s);
 	e->conf.resolve(e->conf.arg, rq->c->host, rq->c->iface, &rq->nexthop, &rq->endpoint,
 			&rq->mtu);
 	if (rq->nexthop && rq->nexthop != s->nexthop) {
@@ -381,7 +383,7 @@ static size_t replay(struct rsip_request *rq, const struct rsip_answered *a, uin
  */
 static bool has_crossed(const struct rsip_request *rq, const struct rsip_answered *a)
 {
-	return (int64_t)(rq->now_ns - rq->from->waited_ns - a->at_ns) < 0;
+	return rq->from->transport == RSIP_TRANSPORT_UDP && (int64_t)(rq->now_ns - rq->from->waited_ns - a->at_ns) < 0;
 }
 
 /*

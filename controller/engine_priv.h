@@ -156,6 +156,11 @@ struct rsip_engine_session *rsip_engine_session_of(struct rsip_engine *e,
 bool rsip_engine_session_is_newer(const struct rsip_request *rq);
 /* The request, which its own host sent, is served: its sequence becomes the only one. */
 void rsip_engine_session_serve(struct rsip_request *rq, struct rsip_engine_session *s);
+/*
+ * Over TCP: there are no sequences, but a grant whose answer its host cannot have read, because the connection broke, is
+ * answered again on the next one, where the request names it by its counter.
+ */
+void rsip_engine_session_serve_tcp(struct rsip_request *rq, struct rsip_engine_session *s);
 /* A REGISTER of a registered source opens, or replaces, the second sequence. */
 void rsip_engine_session_open_second(struct rsip_request *rq);
 void rsip_engine_session_end(struct rsip_engine *e, struct rsip_engine_session *s);
@@ -203,6 +208,8 @@ int rsip_engine_auth_encode_late(struct rsip_engine *e, const struct rsip_auth *
 uint32_t rsip_engine_end_unserved_by(struct rsip_engine *e, const struct rsip_engine_change *conf, uint64_t now_ns);
 
 /* ---- engine_store.c: what is kept ------------------------------------------------------------ */
+
+bool rsip_engine_is_grant(uint8_t type); /* of requests: ASSIGN, LISTEN */
 
 /* After the answer is known: what the request changed goes to the store with it. */
 void rsip_engine_store(struct rsip_request *rq);

@@ -25,8 +25,11 @@ uint64_t rsip_engine_hash(const struct rsip_engine *e, const uint8_t *msg, size_
 
 static bool is_same(const struct rsip_request *rq, const struct rsip_answered *a)
 {
-	if (!a->bytes || a->n != rq->in->counter || a->port != rq->from->port ||
-	    a->hash != rq->hash)
+	if (!a->bytes || a->n != rq->in->counter || a->hash != rq->hash)
+		return false;
+	if (rq->from->transport == RSIP_TRANSPORT_TCP) /* on one connection nothing comes twice */
+		return rq->c->transport == RSIP_TRANSPORT_TCP && a->port != rq->from->port;
+	if (a->port != rq->from->port)
 		return false;
 	/* After a while a REGISTER with an old counter is that of a rebooted host. */
 	return a->type != RSIP_MSG_REGISTER_REQUEST ||
@@ -38,10 +41,12 @@ const struct rsip_answered *rsip_engine_session_duplicate(struct rsip_request *r
 	struct rsip_engine_session *s = rq->c ? rq->c->session : NULL;
 	struct rsip_departed *d;
 
-	if (rq->from->transport != RSIP_TRANSPORT_UDP || !(rq->in->has & RSIP_HAS_COUNTER))
+	if (!(rq->in->has & RSIP_HAS_COUNTER))
 		return NULL;
 	if (s && is_same(rq, &s->last))
 		return &s->last;
+	if (rq->from->transport != RSIP_TRANSPORT_UDP)
+		return NULL;
 	HASH_FIND(hh, rq->e->departed, &rq->from->addr, sizeof(rq->from->addr), d);
 	return d && d->iface == rq->from->iface && is_same(rq, &d->last) ? &d->last : NULL;
 }
@@ -112,6 +117,13 @@ bool rsip_engine_session_is_newer(const struct rsip_request *rq)
 	return s->second_known && rq->from->port == s->second_port && is_after(n, s->second_n);
 }
 
+/* Until the new answer is kept, the old one belongs to no counter that can come. */
+static void forget_last(struct rsip_engine_session *s)
+{
+	free(s->last.bytes);
+	s->last.bytes = NULL;
+}
+
 void rsip_engine_session_serve(struct rsip_request *rq, struct rsip_engine_session *s)
 {
 	s->first_known = true;
@@ -119,9 +131,14 @@ void rsip_engine_session_serve(struct rsip_request *rq, struct rsip_engine_sessi
 	s->second_known = false;
 	s->port = rq->from->port;
 	rq->record = &s->last;
-	/* Until the new answer is kept, the old one belongs to no counter that can come. */
-	free(s->last.bytes);
-	s->last.bytes = NULL;
+	forget_last(s);
+}
+
+void rsip_engine_session_serve_tcp(struct rsip_request *rq, struct rsip_engine_session *s)
+{
+	forget_last(s);
+	if (rq->in->has & RSIP_HAS_COUNTER && rsip_engine_is_grant(rq->in->type))
+		rq->record = &s->last;
 }
 
 /*

@@ -131,7 +131,7 @@ void rsip_engine_store_gone(struct rsip_engine *e, struct rsip_journal_mark *mar
 		rsip_journal_gone(e->conf.journal, mark, RSIP_STORE_CLIENT, seq);
 }
 
-static bool is_grant(uint8_t type)
+bool rsip_engine_is_grant(uint8_t type)
 {
 	return type == RSIP_MSG_ASSIGN_REQUEST_RSA_IP || type == RSIP_MSG_ASSIGN_REQUEST_RSAP_IP ||
 	       type == RSIP_MSG_ASSIGN_REQUEST_RSIPSEC || type == RSIP_MSG_LISTEN_REQUEST;
@@ -143,7 +143,7 @@ bool rsip_engine_store_waits(const struct rsip_engine *e, const struct rsip_answ
 
 	if (!j || a->batch <= rsip_journal_durable(j))
 		return false;
-	return is_grant(a->type) || !rsip_journal_failing(j);
+	return rsip_engine_is_grant(a->type) || !rsip_journal_failing(j);
 }
 
 uint64_t rsip_engine_waits(const struct rsip_engine *e, struct rsip_engine_grant *grant)
@@ -185,7 +185,7 @@ size_t rsip_engine_withdraw(struct rsip_engine *e, const struct rsip_from *from,
 	len = rsip_engine_auth_encode_late(e, &grant->auth, m, now_ns, answer, size);
 	if (c && c->client_id == grant->client_id) {
 		rsip_lease_free(e->lm, c, grant->bind_id, RSIP_END_REFUSED, now_ns);
-		if (c->session && len > 0 && from->transport == RSIP_TRANSPORT_UDP)
+		if (c->session && len > 0)
 			replace_answer(&c->session->last, grant->counter, answer, (size_t)len);
 		rsip_engine_keep(e, c);
 	}

@@ -199,6 +199,90 @@ Test(session, over_tcp_nothing_is_sent_twice)
 	cr_assert_eq(last_failure, -ETIMEDOUT);
 }
 
+/* What the gateway granted, and the host never read, it could not give back either: nobody told it the binding's ID. */
+Test(session, a_request_for_a_lease_is_repeated_on_the_next_connection)
+{
+	struct rsip_message m;
+	uint32_t counter;
+
+	begin_with(RSIP_TRANSPORT_TCP);
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	counter = last.counter;
+	cr_assert_eq(last.type, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP);
+	sent = 0;
+	now += S;
+	rsip_session_cut(&s, now);
+	rsip_session_cut(&s, now + S); /* and the next one did not come about */
+	cr_assert_eq(failed, 0);
+	cr_assert_eq(rsip_session_due(&s), now + S, "it waits for nothing but the connection");
+	now += 600 * S; /* tick() is only called while there is a connection */
+	tick();
+	cr_assert_eq(sent, 1);
+	cr_assert_eq(last.counter, counter);
+	cr_assert_eq(last.type, RSIP_MSG_ASSIGN_REQUEST_RSAP_IP);
+	m = grant_of(PUB_1, 3600);
+	deliver(&m);
+	cr_assert_eq(granted, 1);
+	cr_assert_eq(s.leases[0].bind_id, BIND);
+}
+
+/* On the same connection a copy would be one more request. */
+Test(session, a_silent_gateway_is_asked_again_on_another_connection)
+{
+	begin_with(RSIP_TRANSPORT_TCP);
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	sent = 0;
+	now += RSIP_TCP_ANSWER_NS;
+	tick();
+	cr_assert(s.hang_up);
+	cr_assert_eq(sent, 0);
+	cr_assert_gt(rsip_session_due(&s), now);
+	rsip_session_cut(&s, now);
+	cr_assert(!s.hang_up);
+	tick();
+	cr_assert_eq(sent, 1);
+	cr_assert_eq(failed, 0);
+}
+
+Test(session, who_asked_for_it_hears_of_the_cut_and_the_lease_goes_back)
+{
+	const struct rsip_want want = {.method = RSIP_METHOD_RSAP_IP, .ports = 8};
+	struct rsip_message m;
+
+	begin_with(RSIP_TRANSPORT_TCP);
+	tick();
+	answer_register(CLIENT);
+	rsip_session_want(&s, &want, true, now);
+	tick();
+	rsip_session_cut(&s, now);
+	cr_assert_eq(last_failure, -ETIMEDOUT);
+	tick();
+	m = grant_of(PUB_1, 3600);
+	deliver(&m);
+	cr_assert_eq(granted, 0);
+	cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	cr_assert_eq(last.bind_id, BIND);
+}
+
+Test(session, a_gateway_that_hangs_up_on_a_request_is_not_asked_for_ever)
+{
+	begin_with(RSIP_TRANSPORT_TCP);
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	for (int i = 0; i < RSIP_TCP_TRIES; i++) {
+		cr_assert_eq(failed, 0);
+		rsip_session_cut(&s, now);
+		tick();
+	}
+	cr_assert_eq(last_failure, -ETIMEDOUT);
+	cr_assert_gt(s.leases[0].act_ns, now);
+}
+
 /* RFC 3103 8.2, 9.9.3 */
 Test(session, under_a_policy_of_micro_flows_one_port_is_asked_for, .init = begin)
 {

@@ -52,6 +52,42 @@ Test(engine_counter, a_duplicate_gets_the_same_answer_and_is_executed_once)
 	cr_expect_eq(dropped(RSIP_ENGINE_DROP_OLD_COUNTER), 2);
 }
 
+/* A connection that broke before the grant was read: nobody would use it, and nobody could name it to give it back. */
+Test(engine_counter, over_tcp_a_grant_is_repeated_on_the_next_connection)
+{
+	struct rsip_from tcp = over_tcp(gw_host(1)), next = other_port(tcp, 5);
+	uint32_t id = registered(tcp), bind;
+
+	an_assign(id, 4);
+	cr_assert_eq(say(tcp, 2), RSIP_OK);
+	bind = gw.got.bind_id;
+	gw.now += 1000 * S;
+	cr_assert_eq(say_again(next), RSIP_OK);
+	cr_expect_eq(gw.got.bind_id, bind);
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 1);
+	cr_assert_eq(say_again(tcp), RSIP_OK, "on the same connection it is another request");
+	cr_expect_neq(gw.got.bind_id, bind);
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 2);
+}
+
+Test(engine_counter, over_tcp_only_the_last_request_is_repeated)
+{
+	struct rsip_from tcp = over_tcp(gw_host(1)), next = other_port(tcp, 5);
+	uint32_t id = registered(tcp), bind;
+	uint8_t assign[512];
+	size_t len;
+
+	an_assign(id, 4);
+	cr_assert_eq(say(tcp, 2), RSIP_OK);
+	bind = gw.got.bind_id;
+	memcpy(assign, gw.bytes, len = gw.len);
+	a_free(id, bind);
+	cr_assert_eq(say(tcp, 3), RSIP_OK);
+	cr_assert_eq(say_bytes(next, assign, len), RSIP_OK);
+	cr_expect_neq(gw.got.bind_id, bind, "a binding that is no more was granted");
+	cr_expect_eq(rsip_lease_bind_count(gw.lm), 1);
+}
+
 Test(engine_counter, an_error_is_repeated_too)
 {
 	uint32_t id = registered(gw_host(1));

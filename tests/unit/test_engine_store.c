@@ -34,6 +34,23 @@ Test(engine_store, one_over_tcp_is_written_at_once)
 	cr_assert_eq(say(over_tcp(gw_host(1)), 0), RSIP_OK);
 }
 
+/* rsipd was killed before the host had read the grant: the connection is another one, the lease is the same. */
+Test(engine_store, over_tcp_a_grant_is_repeated_after_a_crash)
+{
+	struct rsip_from tcp = over_tcp(gw_host(1)), next = tcp;
+	uint32_t id = registered(tcp), bind = granted(tcp, id, 2);
+	uint8_t request[512];
+	size_t len = gw.len;
+
+	memcpy(request, gw.bytes, len);
+	cr_assert_eq(commit(), 0);
+	crash();
+	next.port++;
+	cr_assert_eq(say_bytes(next, request, len), RSIP_OK);
+	cr_assert_eq(gw.got.bind_id, bind);
+	cr_assert_eq(rsip_lease_bind_count(gw.lm), 1);
+}
+
 Test(engine_store, a_duplicate_is_silent_until_the_answer_is_on_disk)
 {
 	uint32_t id = registered(gw_host(1)), bind = granted(gw_host(1), id, 2);
