@@ -27,15 +27,13 @@ static __always_inline void rsip_key_turn_ike(struct rsip_ctx *ctx, const struct
 	rsip_key_read_again(ctx, ip, back);
 }
 
-/*
- * Opened and up to the kernel, which forwards it: by its routes, or with RSIP_MARK_POOL to the slow path.  XDP
- * leaves the packet as it is: the TC program behind it walks the same way and opens it.
- */
-static __always_inline int rsip_to_kernel(const struct rsip_walk *walk, const struct rsip_ip *ip, int end)
+/* An echo request to a shared address, in the host's tunnel: RSIP_ANSWER_ECHO, 0: it is none, or -RSIP_DROP_*. */
+static __always_inline int rsip_hairpin_query(struct rsip_walk *walk, const struct rsip_ip *ip)
 {
-	int err = RSIP_CTX_IS_XDP ? 0 : rsip_decap_to_kernel(walk, ip);
-
-	return err ? err : end;
+	if (rsip_is_slow(walk))
+		return rsip_reply_echo_slow(walk, ip);
+	walk->in_slot = walk->out_slot; /* the answer */
+	return rsip_reply_echo(walk, ip);
 }
 
 /* The inner destination is leased by one of our hosts. */
@@ -45,24 +43,20 @@ static __always_inline int rsip_hairpin(struct rsip_walk *walk, const struct rsi
 	int res;
 
 	walk->mark = RSIP_MARK_POOL; /* should the kernel get it */
+	rsip_turned_note(walk, ip, self);
 	if (ip->frag && !rsip_addr_whole(addr_index))
-		return rsip_to_kernel(walk, ip, RSIP_PASS_FRAGMENT);
+		return RSIP_PASS_FRAGMENT;
 	rsip_key_turn(key, self); /* in place: 6.1 counts the stack of all callers */
 	if (key->kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, ip, key);
 	else
 		rsip_key_turn_ike(walk->ctx, ip, key);
 	res = rsip_demux(key, addr_index);
-	if (res == -RSIP_DROP_ICMP_QUERY) {
-		walk->in_slot = walk->out_slot; /* the answer, should there be one */
-		return rsip_reply_echo(walk, ip) ?: res;
-	}
+	if (res == -RSIP_DROP_ICMP_QUERY)
+		return rsip_hairpin_query(walk, ip) ?: res;
 	if (res <= 0)
 		return res ? res : -RSIP_DROP_INTERNAL;
-	res = rsip_to_host(walk, ip, key, res);
-	if (res == RSIP_PASS_SLOW || res == RSIP_PASS_FRAGMENT)
-		return rsip_to_kernel(walk, ip, res);
-	return res ? res : RSIP_HAIRPIN;
+	return rsip_to_host(walk, ip, key, res) ?: RSIP_HAIRPIN;
 }
 
 static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct rsip_ip *ip)
@@ -82,7 +76,7 @@ static __always_inline int rsip_to_public(struct rsip_walk *walk, const struct r
 	if (res > 0 && rsip_is_slow(walk))
 		walk->mark = RSIP_MARK_KERNEL; /* it comes by our programs once more, opened */
 	if (res)
-		return res < 0 ? res : rsip_to_kernel(walk, ip, res);
+		return res;
 	walk->out_iface = hop.iface;
 	res = rsip_decap(walk, ip, &hop);
 	return res ? res : RSIP_TO_PUBLIC;
@@ -119,13 +113,24 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 	return err ? err : slot;
 }
 
+/*
+ * Goes up to the kernel opened, which forwards it: by its routes, or with RSIP_MARK_POOL to the slow path; so does the answer to an echo
+ * request that came by there.  XDP leaves the packet as it is: the TC program behind it walks the same way and opens it.
+ */
+static __always_inline bool rsip_goes_up(const struct rsip_walk *walk, int res)
+{
+	if (RSIP_CTX_IS_XDP)
+		return false;
+	return res == RSIP_PASS_SLOW || res == RSIP_PASS_FRAGMENT || (res == RSIP_ANSWER_ECHO && rsip_is_slow(walk));
+}
+
 /* The tunnel is opened: may this host send this packet, and where does it go? */
 static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const struct rsip_ip *outer, struct rsip_ip *ip)
 {
 	struct rsip_key key = { .host_sent = 1 };
 	struct rsip_binding *rec;
 	__u32 dst_index;
-	int slot, err;
+	int slot, err, res;
 
 	slot = rsip_outbound_owner(walk, outer, ip, &key);
 	if (slot < 0 && rsip_event_wanted(-slot))
@@ -149,8 +154,10 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	walk->bytes = ip->len;
 	ip->seg = rsip_ctx_segment(walk->ctx, ip->len, ip->hlen, ip->proto, ip->off + ip->hlen);
 	if (dst_index != RSIP_NO_ADDR)
-		return rsip_hairpin(walk, ip, &key, dst_index, key.by_pair ? rec->learned : 0);
-	return rsip_to_public(walk, ip);
+		res = rsip_hairpin(walk, ip, &key, dst_index, key.by_pair ? rec->learned : 0);
+	else
+		res = rsip_to_public(walk, ip);
+	return rsip_goes_up(walk, res) ? rsip_decap_to_kernel(walk, ip) ?: res : res;
 }
 
 /* Out of a host's PPP interface: the kernel has opened the tunnel.  What the link itself says to us is the kernel's. */

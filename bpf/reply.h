@@ -259,15 +259,15 @@ static __always_inline bool rsip_reply_icmp(__be16 *icmp)
 }
 
 /*
- * On the slow path's device, from the public realm: a whole one or a fragment of one, of which the first has the ICMP header.  The
- * others must have been seen to follow it.  As rsip_reply_echo().
+ * On the slow path's device: a whole one or a fragment of one, of which the first has the ICMP header.  The others must have been
+ * seen to follow it.  As rsip_reply_echo().
  */
 static __always_inline int rsip_reply_echo_slow(const struct rsip_walk *walk, const struct rsip_ip *ip)
 {
 	struct iphdr *h = rsip_data(walk->ctx) + (ip->off & 0x7f);
 	__be16 *icmp = rsip_data(walk->ctx) + ((ip->off + ip->hlen) & 0xff);
 
-	if (walk->in->role != RSIP_ROLE_PUBLIC || (void *)(h + 1) > rsip_data_end(walk->ctx))
+	if ((void *)(h + 1) > rsip_data_end(walk->ctx))
 		return 0;
 	if (!(ip->frag & RSIP_FRAG_OFFSET) && ((void *)(icmp + 4) > rsip_data_end(walk->ctx) || !rsip_reply_icmp(icmp)))
 		return 0;

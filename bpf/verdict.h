@@ -104,15 +104,19 @@ static __always_inline int rsip_pass(const struct rsip_walk *walk, int res)
 
 /*
  * An answer to what had come in by walk->iface before the kernel put it together.  Public: the kernel knows the way back.  Private:
- * the sender is a host, and what comes from the public realm finds its way to it, so it comes in there.
+ * the sender is a host.  What comes from the public realm finds its way to it, so an error comes in there; an echo is from a leased
+ * address and as long as what was asked, so it takes the way of what turns around inside, by the kernel.
  */
-static __always_inline int rsip_answer_slow(const struct rsip_walk *walk)
+static __always_inline int rsip_answer_slow(const struct rsip_walk *walk, int res)
 {
 	if (!walk->in->ifindex)
 		return RSIP_ACT_DROP;
 	if (walk->in->role == RSIP_ROLE_PUBLIC)
 		return rsip_ctx_send(walk->ctx, walk->in->ifindex);
-	return rsip_ctx_up(walk->ctx, RSIP_FIRST_PUBLIC);
+	if (res == RSIP_ANSWER_ERROR)
+		return rsip_ctx_up(walk->ctx, RSIP_FIRST_PUBLIC);
+	rsip_ctx_mark(walk->ctx, RSIP_MARK_POOL);
+	return rsip_ctx_up(walk->ctx, walk->iface);
 }
 
 static __always_inline int rsip_act(const struct rsip_walk *walk, int res)
@@ -123,7 +127,7 @@ static __always_inline int rsip_act(const struct rsip_walk *walk, int res)
 		return rsip_pass(walk, res);
 	if (res > RSIP_ANSWER_ERROR)
 		return rsip_ctx_redirect(walk->out_iface);
-	return rsip_is_slow(walk) ? rsip_answer_slow(walk) : rsip_ctx_turn_back(walk->ctx);
+	return rsip_is_slow(walk) ? rsip_answer_slow(walk, res) : rsip_ctx_turn_back(walk->ctx);
 }
 
 /* res: enum rsip_end or -RSIP_DROP_*. */

@@ -299,6 +299,97 @@ Test(xdp_slow, other_queries_in_pieces_and_those_of_nobody_are_not_answered)
 	expect_slow_dropped(forged, RSIP_MARK_POOL, SRC_SPOOFED);
 }
 
+/* A host's own, to a shared address: what it hears turns around inside, and so takes the kernel's way once more. */
+#define OPENED(...) pkt(eth(MAC_HOST_A, MAC_GW_PRIV), __VA_ARGS__)
+#define expect_slow_echo_up(in, out, mark_, ...)                                                   \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = mark_, .action = XDP_TX,    \
+		   .mark = RSIP_MARK_POOL, .want = &(out), .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } }, ##__VA_ARGS__)
+#define expect_slow_at_a(in, out, slot)                                                            \
+	expect_run(in, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_POOL,             \
+		   .action = XDP_REDIRECT, .want = &(out), .in_slot = slot, .bytes = inner_len(&(out)), \
+		   .counts = { { RSIP_CNT_ENCAPSULATED, 1 }, { RSIP_CNT_ENCAPSULATED_BYTES, inner_len(&(out)) } })
+
+Test(xdp_slow, an_echo_request_in_a_tunnel_put_together_is_answered)
+{
+	about_outer_header();
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	given_binding(HOST_B, PUB_2, ports(4000, 8));
+	struct pkt in = pkt(from_host_a(), ip4(PUB_1, PUB_2), echo_request(77), bytes(1600));
+	struct pkt up = OPENED(ip4(PUB_2, PUB_1), echo_reply(77), bytes(1600));
+	struct pkt piece = OPENED(ip4(PUB_2, PUB_1, .ttl = 63, .mf = true), raw(up.data + 34, 1000));
+	struct pkt at_a = pkt(to_host_a(), ip4(PUB_2, PUB_1, .ttl = 63, .mf = true), raw(up.data + 34, 1000));
+
+	expect_slow_echo_up(in, up, RSIP_MARK_TUNNEL, .out_slot = a, .bytes = outer_len(&up));
+	piece.data[23] = at_a.data[43] = 1;
+	pkt_sum_header(piece.data + 14);
+	pkt_sum_header(at_a.data + 34);
+	expect_slow_at_a(piece, at_a, a);
+}
+
+Test(xdp_slow, an_echo_request_in_pieces_in_a_tunnel_is_answered_piece_by_piece)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	given_binding(HOST_B, PUB_2, ports(4000, 8));
+	struct pkt asked = OPENED(ip4(PUB_1, PUB_2), echo_request(77), bytes(1405));
+	struct pkt said = OPENED(ip4(PUB_2, PUB_1), echo_reply(77), bytes(1405));
+#define ASKS(off, n, ...) ip4(PUB_1, PUB_2, .id = 7, .proto = 1, .frag = (off) / 8, __VA_ARGS__), raw(asked.data + 34 + (off), n)
+#define HEARS(off, n, ...) ip4(PUB_2, PUB_1, .id = 7, .proto = 1, .frag = (off) / 8, __VA_ARGS__), raw(said.data + 34 + (off), n)
+	struct pkt first_in = pkt(from_host_a(), ASKS(0, 800, .mf = true)), first_up = OPENED(ASKS(0, 800, .mf = true));
+	struct pkt first = OPENED(ASKS(0, 800, .mf = true, .ttl = 63)), first_said = OPENED(HEARS(0, 800, .mf = true));
+	struct pkt last = OPENED(ASKS(800, 613, .ttl = 63)), last_said = OPENED(HEARS(800, 613));
+	struct pkt first_back = OPENED(HEARS(0, 800, .mf = true, .ttl = 63)), last_back = OPENED(HEARS(800, 613, .ttl = 63));
+	struct pkt first_at_a = pkt(to_host_a(), HEARS(0, 800, .mf = true, .ttl = 63));
+	struct pkt last_at_a = pkt(to_host_a(), HEARS(800, 613, .ttl = 63));
+
+	expect_run(first_in, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_POOL, .want = &first_up, .out_slot = a,
+		   .bytes = outer_len(&first_up), .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } });
+	expect_slow_echo_up(first, first_said, RSIP_MARK_POOL);
+	expect_slow_echo_up(last, last_said, RSIP_MARK_POOL);
+	expect_slow_at_a(first_back, first_at_a, a);
+	expect_slow_at_a(last_back, last_at_a, a);
+	expect_run(first_back, .iface = IF_SLOW, .from = IF_PUB, .with_mark = RSIP_MARK_POOL, .action = XDP_DROP,
+		   .counts = { { RSIP_DROP_SRC_SPOOFED, 1 } });
+}
+
+/* ---- between two hosts of one address: its sender's claim never matches --------------------------------------------- */
+
+#define HALF_A 0x1111111111111111ULL
+#define HALF_B 0x2222222222222222ULL
+#define WITHIN(...) ip4(PUB_1, PUB_1, .mf = true, .id = 7, ##__VA_ARGS__), udp(500, 500, .total_len = 1408)
+#define REST(...) ip4(PUB_1, PUB_1, .frag = 12, .id = 7, .proto = 17, ##__VA_ARGS__), bytes(600)
+
+/* version 1 does not say whose half is whose, and both are hosts' of this address */
+Test(xdp_slow, ike_in_pieces_between_two_hosts_of_one_address)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4)), b = given_binding(HOST_B, PUB_1, spis(0xb0000000, 4));
+	uint32_t l = given_ike_listener(HOST_B, PUB_1, PUB_1);
+	struct pkt calls = pkt(from_host_a(), ip4(PUB_1, PUB_1), udp(500, 500), ikev1(HALF_A, 0), bytes(40));
+	struct pkt heard = pkt(to_host_b(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500), ikev1(HALF_A, 0), bytes(40));
+	struct pkt answers = pkt(from_host_b(), ip4(PUB_1, PUB_1), udp(500, 500), ikev1(HALF_A, HALF_B), bytes(40));
+	struct pkt answered = pkt(to_host_a(), ip4(PUB_1, PUB_1, .ttl = 63), udp(500, 500), ikev1(HALF_A, HALF_B), bytes(40));
+	struct pkt by_a = pkt(from_host_a(), WITHIN(), ikev1(HALF_A, HALF_B), bytes(60));
+	struct pkt by_a_up = OPENED(WITHIN(), ikev1(HALF_A, HALF_B), bytes(60));
+	struct pkt by_a_rest = pkt(from_host_a(), REST()), by_a_rest_up = OPENED(REST());
+	struct pkt piece = OPENED(WITHIN(.ttl = 63), ikev1(HALF_A, HALF_B), bytes(60)), rest = OPENED(REST(.ttl = 63));
+	struct pkt at_b = pkt(to_host_b(.id = 7), WITHIN(.ttl = 63), ikev1(HALF_A, HALF_B), bytes(60));
+	struct pkt rest_at_b = pkt(to_host_b(), REST(.ttl = 63));
+	struct pkt by_b = pkt(from_host_b(), WITHIN(), ikev1(HALF_A, HALF_B), bytes(60));
+	struct pkt by_b_up = pkt(eth(MAC_HOST_B, MAC_GW_PRIV), WITHIN(), ikev1(HALF_A, HALF_B), bytes(60));
+	struct pkt at_a = pkt(to_host_a(.id = 7), WITHIN(.ttl = 63), ikev1(HALF_A, HALF_B), bytes(60));
+
+	expect_hairpin(calls, heard, a, l, and_claimed);
+	expect_hairpin(answers, answered, b, a, and_claimed);
+#define expect_up(in, up, from)                                                                                   \
+	expect_run(in, .iface = IF_PRIV, .action = XDP_PASS, .mark = RSIP_MARK_POOL, .want = &(up), .out_slot = from, \
+		   .bytes = outer_len(&(up)), .counts = { { RSIP_CNT_FRAGMENT_PASSED, 1 } })
+	expect_up(by_a, by_a_up, a);
+	expect_up(by_a_rest, by_a_rest_up, a);
+	expect_slow_at_a(piece, at_b, b);
+	expect_slow_at_a(rest, rest_at_b, b);
+	expect_up(by_b, by_b_up, b);
+	expect_slow_at_a(piece, at_a, a);
+}
+
 /* ---- tunnel packets that the kernel has reassembled ------------------------------------------ */
 
 Test(xdp_slow, a_reassembled_tunnel_packet_is_opened)
