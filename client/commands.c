@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "json.h"
 #include "log.h"
 #include "rsip/ctl.h"
+#include "util.h"
 
 static struct rsip_daemon *new_daemon(const struct rsip_cli *cli)
 {
@@ -62,6 +64,28 @@ static int run_daemon(struct rsip_cli *cli, int ready_fd)
 	return status;
 }
 
+/* ---- who waits for it gives up: Ctrl-C ---- */
+
+static volatile sig_atomic_t daemon_pid, interrupted;
+
+static void on_interrupt(int sig)
+{
+	interrupted = sig;
+	kill(daemon_pid, SIGTERM);
+}
+
+/* The daemon is in a session of its own and hears nothing of the terminal; what was begun is undone. */
+static void pass_signals_to(pid_t pid)
+{
+	static const int sigs[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction act = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART}, old;
+
+	daemon_pid = pid;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(sigs); i++)
+		if (!sigaction(sigs[i], NULL, &old) && old.sa_handler != SIG_IGN) /* nohup means it */
+			sigaction(sigs[i], &act, NULL);
+}
+
 static int show_result(const struct rsip_cli *cli, int fd)
 {
 	struct rsip_json_error bad;
@@ -77,6 +101,8 @@ static int show_result(const struct rsip_cli *cli, int fd)
 	result = answer ? (int)rsip_json_get_u64(answer, "result", 1) : 1;
 	if (!result)
 		rsip_show_status(answer, cli->json);
+	else if (interrupted)
+		fprintf(stderr, "rsip-client: up was interrupted: what was begun is undone\n");
 	else
 		fprintf(stderr, "rsip-client: up failed: %s\n",
 			answer ? rsip_json_get_string(answer, "text", "?") : "see above");
@@ -93,6 +119,7 @@ int rsip_cmd_up(struct rsip_cli *cli)
 		return run_daemon(cli, -1);
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return RSIP_EXIT_FAILED;
+	rsip_daemon_hold_signals(true); /* the daemon's loop lets them through, as do we when we know it */
 	pid = fork();
 	if (pid < 0)
 		return RSIP_EXIT_FAILED;
@@ -102,11 +129,13 @@ int rsip_cmd_up(struct rsip_cli *cli)
 		status = run_daemon(cli, pipe_fds[1]);
 		_exit(status);
 	}
+	pass_signals_to(pid);
+	rsip_daemon_hold_signals(false);
 	close(pipe_fds[1]);
 	status = show_result(cli, pipe_fds[0]);
 	if (status) /* it is cleaning up: what we report must be over */
 		waitpid(pid, NULL, 0);
-	return status;
+	return status && interrupted ? 128 + interrupted : status;
 }
 
 /* ---- down ---- */

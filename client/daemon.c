@@ -182,7 +182,7 @@ static void answer_waiting(struct rsip_daemon *d)
 	for (int i = 0; i < RSIP_LEASES_MAX; i++)
 		if (d->session.leases[i].state == RSIP_LEASE_HELD)
 			rsip_control_lease(d, i, 0);
-	if (d->give_up_ns)
+	if (d->give_up_ns && d->session.state < RSIP_SESSION_ENDING) /* who ends wants nothing, and so lacks nothing */
 		tell_if_ready(d);
 }
 
@@ -314,7 +314,19 @@ static int open_loop(struct rsip_daemon *d)
 	d->signals[2] = evsignal_new(d->base, SIGHUP, d->patient && isatty(STDIN_FILENO) ? on_signal : on_hangup, d);
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(d->signals); i++)
 		evsignal_add(d->signals[i], NULL);
+	rsip_daemon_hold_signals(false);
 	return 0;
+}
+
+void rsip_daemon_hold_signals(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 static void close_loop(struct rsip_daemon *d)
@@ -379,6 +391,7 @@ int rsip_daemon_run(struct rsip_daemon *d)
 			rsip_gateways_begin(&d->gateways, &d->state.gateway);
 	}
 	err = err ? err : rsip_daemon_await_way(d);
+	rsip_daemon_hold_signals(true);
 	err = err ? err : rsip_daemon_build(d, have_state);
 	if (err && have_state && d->leave) {
 		rsip_daemon_clear(d);

@@ -77,6 +77,9 @@ struct rsip_daemon {
 /* Runs until the session has ended; returns the exit status.  ready_fd is closed when told. */
 int rsip_daemon_run(struct rsip_daemon *d);
 
+/* While the machine is being changed: whoever wants us to end is heard when we can undo it.  The loop lets them through. */
+void rsip_daemon_hold_signals(bool hold);
+
 /* CLOCK_BOOTTIME in nanoseconds: leases run on while the machine sleeps. */
 uint64_t rsip_daemon_now(void);
 /* Of any session (struct rsip_session_sink). */

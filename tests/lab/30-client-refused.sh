@@ -89,6 +89,16 @@ stop $RSIPD
 told "no gateway at all" "does not answer" client hosta up --gateway $GW_PRIV --wait 2
 check "and nothing is left of it, too" untouched hosta
 
+# who waits at the terminal gives up: SIGTERM as Ctrl-C, which a shell's jobs ignore
+start hosta up.log "$BIN/rsip-client" up --gateway $GW_PRIV --state-dir $LAB/client-hosta --wait 600
+up=$STARTED
+begun() { [ -S $LAB/client-hosta/client.sock ]; }
+check "up waits for an answer" wait_for 10 begun
+kill -TERM $up
+wait $up
+check_eq "interrupted, it says so, with the signal's status" "$? $(grep -c "interrupted: what was begun is undone" $LAB/up.log)" "143 1"
+check "and nothing goes on behind it" untouched hosta
+
 # every other error (301, 303, 305 and 306 the client settles by itself)
 errors="101 102 103 104 105 106 201 202 203 204 205 206 207 208 302 304 307 308 309 310 311 312 313 314 315 401 402 403"
 # shellcheck disable=SC2086
