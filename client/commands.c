@@ -158,6 +158,7 @@ static int down_after_death(struct rsip_cli *cli, int result)
 		snprintf(d->set.device, sizeof(d->set.device), "%s", st->device);
 	strcpy(d->set.transport, st->transport == RSIP_TRANSPORT_TCP ? "tcp" : "udp");
 	strcpy(d->set.place, st->table ? "host" : "namespace");
+	strcpy(d->set.tunnel_type, st->tunnel == RSIP_TUNNEL_GRE ? "GRE" : "IP-IP");
 	d->leave = true;
 	d->patient = true;
 	status = rsip_daemon_run(d);

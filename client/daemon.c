@@ -207,7 +207,7 @@ void rsip_daemon_wake(struct rsip_daemon *d)
 	uint64_t now = rsip_daemon_now(), due = rsip_daemon_look_at_way(d, now);
 
 	rsip_daemon_reach(d, now);
-	if (!d->connected && d->session.state == RSIP_SESSION_ENDING)
+	if (!d->connected && d->io.fd < 0 && d->session.state == RSIP_SESSION_ENDING)
 		d->session.state = RSIP_SESSION_CLOSED; /* nobody to say goodbye to */
 	if (d->connected)
 		rsip_session_tick(&d->session, now);

@@ -161,6 +161,23 @@ static int open_tunnel(struct rsip_daemon *d, bool have_state)
 	return 0;
 }
 
+static void ports_back(struct rsip_daemon *d)
+{
+	if (*d->state.ports.range && rsip_jail_ports_back(&d->state.ports))
+		log_warn("cannot set the ports of programs back: do it: sysctl -w net.ipv4.ip_local_port_range='%s'",
+			 d->state.ports.range);
+	*d->state.ports.range = '\0';
+}
+
+static void settings_back(struct rsip_daemon *d)
+{
+	ports_back(d);
+	/* who has set it to something else meanwhile knows why */
+	if (d->state.own_arp && rsip_tunnel_arp_ignore() == 1 && rsip_tunnel_set_arp_ignore(0))
+		log_warn("cannot switch answers to ARP requests on again: do it: sysctl -w net.ipv4.conf.all.arp_ignore=0");
+	d->state.own_arp = false;
+}
+
 static int open_place(struct rsip_daemon *d)
 {
 	bool shared = !strcmp(d->set.place, "host");
@@ -176,10 +193,43 @@ static int open_place(struct rsip_daemon *d)
 /* Ports of the whole machine, where its programs use the leased address unasked: as they were is noted first. */
 static int share_ports(struct rsip_daemon *d)
 {
-	if (!d->jail.shared || strcmp(d->set.route, "remote"))
+	if (!d->jail.shared || strcmp(d->set.route, "remote")) {
+		ports_back(d); /* the settings may have been others before a kill */
 		return 0;
+	}
 	d->jail.limits = true;
 	return *d->state.ports.range ? 0 : rsip_jail_ports_now(&d->state.ports);
+}
+
+/* The namespace that a past of ours had, where we have none now. */
+static void clear_namespace(struct rsip_daemon *d)
+{
+	struct rsip_jail old = {.fd = -1, .home = -1};
+
+	if (rsip_jail_open(&old, d->set.state_dir))
+		return;
+	rsip_tunnel_clear(d->state.device, &old, d->state.nic, d->state.own_qdisc);
+	rsip_jail_close(&old, true);
+}
+
+/* The settings have another place or device, or the way leads over another interface: the old ones are undone. */
+static void leave_old_place(struct rsip_daemon *d)
+{
+	bool was_shared = d->state.table;
+
+	if (!*d->state.device || (!strcmp(d->state.device, d->set.device) && was_shared == d->jail.shared && d->state.nic == d->way.nic))
+		return;
+	if (was_shared)
+		rsip_tunnel_rules_clear(d->state.table);
+	if (!was_shared && d->jail.shared)
+		clear_namespace(d);
+	else
+		rsip_tunnel_clear(d->state.device, was_shared ? NULL : &d->jail, d->state.nic, d->state.own_qdisc);
+	if (was_shared && !d->jail.shared)
+		settings_back(d);
+	*d->state.device = '\0';
+	d->state.own_qdisc = false;
+	d->state.table = 0;
 }
 
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
@@ -189,6 +239,8 @@ int rsip_daemon_build(struct rsip_daemon *d, bool have_state)
 	if (!have_state)
 		note(d, "");
 	err = open_place(d);
+	if (!err && have_state)
+		leave_old_place(d);
 	if (!err) {
 		err = open_tunnel(d, have_state);
 		if (err)
@@ -273,23 +325,13 @@ void rsip_daemon_old_way(struct rsip_daemon *d)
 	rsip_daemon_set_way(d, &way);
 }
 
-static void settings_back(struct rsip_daemon *d)
-{
-	if (*d->state.ports.range && rsip_jail_ports_back(&d->state.ports))
-		log_warn("cannot set the ports of programs back: do it: sysctl -w net.ipv4.ip_local_port_range='%s'",
-			 d->state.ports.range);
-	/* who has set it to something else meanwhile knows why */
-	if (d->state.own_arp && rsip_tunnel_arp_ignore() == 1 && rsip_tunnel_set_arp_ignore(0))
-		log_warn("cannot switch answers to ARP requests on again: do it: sysctl -w net.ipv4.conf.all.arp_ignore=0");
-}
-
 void rsip_daemon_clear(struct rsip_daemon *d)
 {
 	if (d->state.table)
 		rsip_tunnel_rules_clear(d->state.table);
 	settings_back(d);
 	rsip_daemon_strongswan_forget(d);
-	rsip_tunnel_clear(d->state.device);
+	rsip_tunnel_clear(d->state.device, NULL, d->state.nic, d->state.own_qdisc);
 	if (!open_place(d))
 		rsip_jail_close(&d->jail, true);
 	rsip_state_remove(d->set.state_dir);

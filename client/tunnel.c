@@ -108,7 +108,7 @@ static int clear_the_way(struct rsip_tunnel *t, const struct rsip_tunnel_spec *s
 			spec->dev);
 		return -EEXIST;
 	}
-	if (spec->keep && inside && (outside || !strcmp(in.kind, rsip_nl_tunnel_kind(spec->type, spec->gateway.family))))
+	if (spec->keep && inside && (outside || (!spec->no_kernel && !strcmp(in.kind, rsip_nl_tunnel_kind(spec->type, spec->gateway.family)))))
 		return 0;
 	if (outside)
 		rsip_nl_link_del(t->outside, out.ifindex);
@@ -388,7 +388,22 @@ void rsip_tunnel_rules_clear(uint32_t table)
 	rsip_nl_close(nl);
 }
 
-void rsip_tunnel_clear(const char *dev)
+static void clear_inside(const char *dev, const struct rsip_jail *jail)
+{
+	struct rsip_link link;
+	struct rsip_nl *nl;
+
+	if (rsip_jail_enter(jail))
+		return;
+	if (!rsip_nl_open(&nl)) {
+		if (exists(nl, dev, &link))
+			rsip_nl_link_del(nl, link.ifindex);
+		rsip_nl_close(nl);
+	}
+	rsip_jail_leave(jail);
+}
+
+void rsip_tunnel_clear(const char *dev, const struct rsip_jail *jail, uint32_t nic, bool own_qdisc)
 {
 	char outer[RSIP_IFNAME_LEN];
 	struct rsip_link link;
@@ -396,10 +411,13 @@ void rsip_tunnel_clear(const char *dev)
 
 	if (!*dev || rsip_nl_open(&nl))
 		return;
+	rsip_tunnel_bpf_clear(dev, nl, nic, own_qdisc);
 	if (exists(nl, dev, &link))
 		rsip_nl_link_del(nl, link.ifindex);
 	if (exists(nl, outer_name(dev, true, outer), &link))
 		rsip_nl_link_del(nl, link.ifindex);
+	if (jail)
+		clear_inside(dev, jail);
 	rsip_nl_close(nl);
 }
 

@@ -63,8 +63,11 @@ const struct rsip_locals *rsip_tunnel_locals_now(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_table(const struct rsip_tunnel *t);
 /* Removes all rules that lead to this table, and to the one for all that is remote, and our routes in them. */
 void rsip_tunnel_rules_clear(uint32_t table);
-/* Removes a past device of ours of that name, and its other end, from the client's namespace. */
-void rsip_tunnel_clear(const char *dev);
+/*
+ * Removes a past device of ours of that name, and its other end, from the client's namespace and from jail (or NULL), and its
+ * program from nic; own_qdisc: and the clsact there, where nobody else uses it.
+ */
+void rsip_tunnel_clear(const char *dev, const struct rsip_jail *jail, uint32_t nic, bool own_qdisc);
 const char *rsip_tunnel_kind(const struct rsip_tunnel *t); /* "ipip", "gre", "ip6tnl", "ip6gre" or "bpf" */
 bool rsip_tunnel_owns_qdisc(const struct rsip_tunnel *t);
 uint32_t rsip_tunnel_mtu(const struct rsip_tunnel *t);
@@ -89,6 +92,8 @@ void rsip_tunnel_end(union rsip_tun_end *end, const struct rsip_inet *addr);
 int rsip_tunnel_bpf_open(const struct rsip_tun_config *cfg, const struct rsip_inet *local, const char *name,
 			 struct rsip_nl *nl, bool own_qdisc, struct rsip_tunnel_bpf **b);
 void rsip_tunnel_bpf_close(struct rsip_tunnel_bpf *b, struct rsip_nl *nl);
+/* Takes away what a killed client of that device's name attached to nic; own_qdisc: and the clsact, where nobody uses it. */
+void rsip_tunnel_bpf_clear(const char *name, struct rsip_nl *nl, uint32_t nic, bool own_qdisc);
 int rsip_tunnel_bpf_add(struct rsip_tunnel_bpf *b, __be32 addr, const struct rsip_inet *endpoint);
 int rsip_tunnel_bpf_del(struct rsip_tunnel_bpf *b, __be32 addr);
 int rsip_tunnel_bpf_whole_fd(const struct rsip_tunnel_bpf *b);

@@ -59,22 +59,41 @@ static int attach(uint32_t ifindex, uint32_t handle, int prog_fd, bool *made_qdi
 	return bpf_tc_attach(&hook, &opts);
 }
 
+static int detach_program(uint32_t nic, uint32_t handle)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = nic, .attach_point = BPF_TC_INGRESS);
+	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = handle, .priority = RSIP_TC_PRIORITY);
+
+	return bpf_tc_detach(&hook, &opts);
+}
+
+/* The queueing discipline is ours, but others may have hung their filters into it since. */
+static void remove_qdisc(uint32_t nic, struct rsip_nl *nl)
+{
+	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = nic, .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
+
+	if (rsip_nl_filter_count(nl, nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0) <= 0 &&
+	    rsip_nl_filter_count(nl, nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), 0) <= 0)
+		bpf_tc_hook_destroy(&hook);
+}
+
 static void detach(struct rsip_tunnel_bpf *b, struct rsip_nl *nl)
 {
-	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = b->nic, .attach_point = BPF_TC_INGRESS);
-	DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .handle = b->handle, .priority = RSIP_TC_PRIORITY);
-	int err = b->attached ? bpf_tc_detach(&hook, &opts) : 0;
+	int err = b->attached ? detach_program(b->nic, b->handle) : 0;
 
 	if (err && err != -ENOENT && err != -ENODEV) /* gone, or its interface is */
 		log_warn("cannot detach the tunnel's program from interface %u: %s", b->nic,
 			 strerror(-err));
-	/* The queueing discipline is ours, but others may have hung their filters into it since. */
-	if (!b->own_qdisc ||
-	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0) > 0 ||
-	    rsip_nl_filter_count(nl, b->nic, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), 0) > 0)
-		return;
-	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
-	bpf_tc_hook_destroy(&hook);
+	if (b->own_qdisc)
+		remove_qdisc(b->nic, nl);
+}
+
+void rsip_tunnel_bpf_clear(const char *name, struct rsip_nl *nl, uint32_t nic, bool own_qdisc)
+{
+	libbpf_set_print(show);
+	detach_program(nic, handle_of(name)); /* it may have been the kernel's tunnel, or the interface is gone */
+	if (own_qdisc)
+		remove_qdisc(nic, nl);
 }
 
 static void take_whole(struct rsip_tunnel_bpf *b, const struct rsip_tun_config *cfg, const struct rsip_inet *local)

@@ -5,6 +5,7 @@
 # request for it is answered on any interface; nothing but the gateway's packets for leased addresses comes out of the
 # tunnel; and `down` puts everything back, after a crash, too.  With a whole address (RSA-IP) as well.
 . "$(dirname "$0")/lib.sh"
+. "$LAB_SRC/machine.sh"
 . "$LAB_SRC/ike.sh"
 lab_enter "$@"
 WHOLE=203.0.113.9
@@ -15,17 +16,10 @@ capture hosta
 mkdir -p $LAB/www && seq 5000 >$LAB/www/numbers
 serve peer
 
-machine() { # all that a client may change on host A
-	on hosta ip -br link
-	on hosta ip -br addr
-	on hosta ip rule
-	on hosta ip route show table all
-	on hosta tc qdisc show
-	on hosta sysctl net.ipv4.conf.all.arp_ignore net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports
-}
-before=$(machine)
+mkdir -p $LAB/client-hosta # what the first client leaves for good
+before=$(machine hosta)
 as_before() {
-	machine >$LAB/after
+	machine hosta >$LAB/after
 	check "and the host is what it was" diff - $LAB/after <<<"$before"
 }
 host_up hosta --place host --ports 8 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"

@@ -5,6 +5,7 @@
 # sends: `up` works again, `down` then leaves the host as it was; and so does `down` alone, in the name of the dead.
 # A sample of the points, another one in each place; LONG=1: all of them.
 . "$(dirname "$0")/lib.sh"
+. "$LAB_SRC/machine.sh"
 lab_enter "$@"
 command -v strace >/dev/null || { skip "killed: strace is missing (make deps installs it)"; lab_end; }
 LAB_LEASES='"default": 1800, "hold": 0'
@@ -12,15 +13,6 @@ lab_up
 DIR=$LAB/client-hosta
 CALLS=sendto,sendmsg,mount,umount2,unshare,rename,unlink # netlink, RSIP, the namespace, the state file
 
-machine() { # all that a client may change on host A
-	on hosta ip -br link
-	on hosta ip rule
-	on hosta ip route show table all
-	on hosta tc qdisc show
-	on hosta sysctl net.ipv4.conf.all.arp_ignore net.ipv4.ip_local_port_range
-	grep -c "$DIR/netns" /proc/mounts
-	ls $DIR 2>/dev/null | grep -v 'client\.\(lock\|log\|sock\)'
-}
 # traced PLACE [INJECTION]: a whole life, from up to down, as one process under strace
 traced() {
 	# LeakSanitizer is a tracer itself: two do not fit
@@ -40,7 +32,7 @@ after_kill() {
 		inside_works "$1" || { echo "no way out after up"; return 1; }
 	fi
 	out=$(client hosta down 2>&1) || { [ $? = 3 ] || { echo "down: $out"; return 1; }; } # 3: nothing was there to end
-	machine >$LAB/after
+	machine hosta >$LAB/after
 	diff - $LAB/after <<<"$before" || return 1
 	[ -z "$(bindings)" ] || { bindings; return 1; }
 }
@@ -52,7 +44,7 @@ inside_works() {
 }
 
 host_up hosta --ports 4 && client hosta down # what the first run leaves for good (the folder) is no change
-before=$(machine)
+before=$(machine hosta)
 for place in namespace host; do
 	traced $place
 	all=$(wc -l <$LAB/calls)
@@ -82,7 +74,7 @@ print('ready', flush=True)
 c, _ = s.accept()
 c.recv(1) # the rest stays unread: a reset"
 check "killed while down asks it: down does it in its name" client hosta down
-machine >$LAB/after
+machine hosta >$LAB/after
 check "and the host is what it was" diff - $LAB/after <<<"$before"
 check_eq "no binding is left" "$(bindings)" ""
 lab_end

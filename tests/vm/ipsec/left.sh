@@ -10,7 +10,7 @@ traces_of() {
 	# shellcheck disable=SC2016
 	on "$1" sh -c 'printf "%s\n" "link show" "addr show" "rule show" "route show table all" | ip -o -batch -
 		ip xfrm state; ip xfrm policy; tc qdisc show; nft -s list ruleset 2>/dev/null
-		cd /proc/sys/net/ipv4 && grep . ip_forward ip_local_port_range conf/*/arp_ignore conf/*/rp_filter' |
+		cd /proc/sys/net/ipv4 && grep . ip_forward ip_local_port_range ip_local_reserved_ports ip_unprivileged_port_start conf/*/arp_ignore conf/*/rp_filter' |
 		sed -E '/tunl0|gre0|gretap0|erspan0/d; s/^[0-9]+: //; s/ *valid_lft.*//; s/@if[0-9]+//; s/ link-netnsid [0-9]+//; s/prog\/xdp id [0-9]+//; /rsip-slow/s/ether [0-9a-f:]+//'
 }
 # Processes of this PID namespace, mounts, pins, leases, and files below /run but for what the lab itself keeps, and a
