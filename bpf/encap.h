@@ -135,17 +135,6 @@ static __always_inline __u32 rsip_over_ip6(const struct rsip_walk *walk, __be32 
 }
 
 /*
- * Several packets in one say, for whoever cuts them at last, what tunnel they are in.  A few bytes more or less do not change
- * that, so from one host's tunnel into another host's, of another length, the one is taken off and the other put on.
- */
-static __always_inline bool rsip_is_retunnelled(const struct rsip_walk *walk, __u32 off, __u32 front)
-{
-	__u32 l2 = rsip_l2(walk);
-
-	return !RSIP_CTX_IS_XDP && !rsip_is_slow(walk) && rsip_ctx_many(walk->ctx) && front && off > l2 && off != l2 + front;
-}
-
-/*
  * Into the tunnel to a host.  The inner packet may lie behind Ethernet (from the public side) or behind another
  * host's outer header (hairpin), which is then overwritten.
  */
@@ -153,22 +142,16 @@ static __always_inline int rsip_encap(const struct rsip_walk *walk, const struct
 				      const struct rsip_binding *rec, const struct rsip_hop *hop)
 {
 	__u32 front = rsip_tunnel_front(rec->host, rec->tunnel), over = rsip_over_ip6(walk, rec->host);
-	__u32 off = ip->off, l2 = rsip_l2(walk);
 	struct rsip_ctx *ctx = walk->ctx;
 	struct iphdr *outer, *inner;
 	struct ethhdr *eth;
 	__u16 tos;
+	int delta = (int)ip->off - (int)(RSIP_ETH_LEN + front);
 	int res = rsip_trim(ctx, ip, hop->iface);
 
 	if (res)
 		return res;
-	if (rsip_is_retunnelled(walk, off, front)) {
-		if (rsip_ctx_cut_front(ctx, (int)off - RSIP_ETH_LEN, l2, over & RSIP_FROM_IP6))
-			return -RSIP_DROP_INTERNAL;
-		off = l2 = RSIP_ETH_LEN;
-		over &= RSIP_TO_IP6;
-	}
-	if (rsip_ctx_cut_front(ctx, (int)off - (int)(RSIP_ETH_LEN + front), l2, over))
+	if (rsip_ctx_cut_front(ctx, delta, rsip_l2(walk), over))
 		return -RSIP_DROP_INTERNAL;
 	eth = rsip_data(ctx);
 	outer = (void *)(eth + 1);
