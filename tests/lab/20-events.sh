@@ -14,9 +14,9 @@ start gw events.log "$BIN/rsipctl" --socket $LAB/stats.sock --json events
 watcher=$STARTED
 start gw people.log "$BIN/rsipctl" --socket $LAB/rsipd.sock events bindings
 people=$STARTED
-connected() { on gw ss -xH state established | grep -q "$1"; }
-wait_for 5 connected $LAB/stats.sock && wait_for 5 connected $LAB/rsipd.sock || lab_abort "the subscribers do not connect"
-reads status >/dev/null && ctl status >/dev/null # answered after what they have asked for
+# rsipctl catches SIGINT (the second bit) when its subscription was answered
+subscribed() { [ $((0x$(awk '$1 == "SigCgt:" { print $2 }' "/proc/$1/status") & 2)) != 0 ]; }
+wait_for 10 subscribed $watcher && wait_for 10 subscribed $people || lab_abort "the subscribers do not subscribe"
 said() { "$PY" -c '
 import json, sys
 want = dict(a.split("=") for a in sys.argv[2:])

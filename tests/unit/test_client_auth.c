@@ -97,6 +97,39 @@ Test(client_auth, each_request_has_a_new_number_and_a_retransmission_the_old_one
 	cr_expect_eq(sent_seq(), 5001, "a clock that went back");
 }
 
+/* Somebody sets the clock: leases are counted on another one, and numbers only rise. */
+Test(client_auth, the_wall_clock_jumps_by_hours_while_a_lease_is_held)
+{
+	static const int64_t jump_h[] = {5, -10, 300, -296};
+	struct rsip_message m;
+	uint64_t seq, due, expires;
+
+	wall = 1000 * 3600 * 1000000ULL;
+	registered();
+	m = grant_of(PUB_1, 600);
+	deliver_signed(&m, 2, false);
+	cr_assert_eq(granted, 1);
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(jump_h); i++) {
+		seq = sent_seq();
+		due = rsip_session_due(&s);
+		expires = s.leases[0].expires_ns;
+		sent = 0;
+		wall += jump_h[i] * 3600 * 1000000;
+		tick();
+		cr_expect_eq(sent, 0, "a jump of %d h is no reason to say anything", (int)jump_h[i]);
+		cr_expect_eq(rsip_session_due(&s), due);
+		cr_expect_eq(s.leases[0].expires_ns, expires);
+		cr_assert_eq(s.leases[0].state, RSIP_LEASE_HELD);
+		now = due;
+		tick();
+		cr_assert_eq(last.type, RSIP_MSG_EXTEND_REQUEST);
+		cr_expect_gt(sent_seq(), seq, "a number that the gateway has seen, after %d h", (int)jump_h[i]);
+		m = extended(CLIENT, BIND);
+		deliver_signed(&m, 3 + i, false);
+		cr_expect_eq(s.leases[0].expires_ns, now + 600 * S);
+	}
+}
+
 Test(client_auth, an_answer_without_proof_is_ignored)
 {
 	struct rsip_message m = register_response();
