@@ -10,6 +10,12 @@ static uint8_t answer_type(uint8_t request)
 	return request + 1; /* so numbered throughout RFC 3103 Appendix B and RFC 3104 Appendix C */
 }
 
+static void taken_back(struct rsip_session *s, struct rsip_lease *lease, uint64_t now)
+{
+	rsip_lease_lose(s, lease, "the gateway took it back", true,
+			now + rsip_session_pause_after(s, lease->granted_ns, now, &lease->short_lives));
+}
+
 /* The gateway's own FREE may have come before it answered ours: then the slot is free, or wanted again. */
 static void freed(struct rsip_session *s, struct rsip_lease *lease, uint64_t now)
 {
@@ -100,8 +106,7 @@ static void answered(struct rsip_session *s, const struct rsip_answer *a, uint64
 	else if (r->type == RSIP_MSG_REGISTER_REQUEST)
 		rsip_registration_take(s, a, since);
 	else if (r->type == RSIP_MSG_EXTEND_REQUEST && a->type == RSIP_MSG_FREE_RESPONSE)
-		rsip_lease_lose(s, lease, "the gateway took it back", true,
-				now + rsip_session_some_of(s, RSIP_BACKOFF_FIRST_S));
+		taken_back(s, lease, now);
 	else if (r->type == RSIP_MSG_EXTEND_REQUEST)
 		rsip_lease_extended(s, lease, a->understood ? a->lease_s : 1, since);
 	else if (r->type == RSIP_MSG_FREE_REQUEST)
@@ -128,14 +133,13 @@ static void of_its_own(struct rsip_session *s, const struct rsip_answer *a, uint
 	case RSIP_MSG_DE_REGISTER_RESPONSE:
 		log_warn("the gateway has ended our registration (its operator, or a lack of room): registering again soon");
 		rsip_registration_lose(s, "the gateway has ended our registration",
-				       now + rsip_session_some_of(s, s->backoff_s));
+				       now + rsip_session_pause_after(s, s->up_ns, now, &s->short_lives));
 		return;
 	case RSIP_MSG_FREE_RESPONSE:
 		lease = a->has_bind ? rsip_lease_find(s, a->bind_id) : NULL;
 		if (!lease)
 			goto ignore;
-		rsip_lease_lose(s, lease, "the gateway took it back", true,
-				now + rsip_session_some_of(s, RSIP_BACKOFF_FIRST_S));
+		taken_back(s, lease, now);
 		s->sink.changed(s->sink.ctx);
 		return;
 	case RSIP_MSG_ERROR_RESPONSE: /* 10.4; whoever sends many fills no log */

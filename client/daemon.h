@@ -36,6 +36,7 @@ struct rsip_daemon {
 	struct rsip_session session;
 	struct rsip_transport_io io;
 	struct rsip_gateways gateways; /* none: the default router is it */
+	struct rsip_trouble disk_trouble; /* the state file cannot be written */
 	struct rsip_trouble away_trouble; /* the gateway does not answer */
 	struct rsip_trouble move_trouble[RSIP_GATEWAYS_MAX]; /* each of them for itself */
 	bool moving;		       /* to the next of them, when the session is done */
@@ -171,7 +172,7 @@ void rsip_daemon_set_way(struct rsip_daemon *d, const struct rsip_way *way);
 /* Keeps other clients of this machine from these ends.  0, or -EBUSY, with why: one has them. */
 int rsip_daemon_claim(struct rsip_daemon *d, const struct rsip_way *way, char *why, size_t size);
 /* Writes the state file; that it cannot be written is said, and nothing more. */
-void rsip_daemon_note(const struct rsip_daemon *d, const struct rsip_state *state);
+void rsip_daemon_note(struct rsip_daemon *d, const struct rsip_state *state);
 /* Namespace and device; takes up what the state file says is ours. */
 int rsip_daemon_build(struct rsip_daemon *d, bool have_state);
 enum rsip_transport rsip_daemon_transport(const struct rsip_daemon *d); /* as it is set */

@@ -67,11 +67,14 @@ int rsip_daemon_locate_any(struct rsip_daemon *d, char *why, size_t size)
 	return err;
 }
 
-void rsip_daemon_note(const struct rsip_daemon *d, const struct rsip_state *state)
+void rsip_daemon_note(struct rsip_daemon *d, const struct rsip_state *state)
 {
 	int err = rsip_state_save(state, d->set.state_dir);
+	uint64_t now = rsip_daemon_now();
 
-	if (err)
+	if (!err && rsip_trouble_is_over(&d->disk_trouble, now))
+		log_info("the state file in %s is written again", d->set.state_dir);
+	if (err && rsip_trouble_is_news(&d->disk_trouble, now))
 		log_warn("cannot write the state file in %s: %s: who starts the client after a kill will lease anew",
 			 d->set.state_dir, strerror(-err));
 }

@@ -141,48 +141,6 @@ void rsip_jail_leave(const struct rsip_jail *jail)
 	}
 }
 
-static int write_limits(const struct rsip_port_limits *limits)
-{
-	char range[32], low[16];
-	int err;
-
-	snprintf(range, sizeof(range), "%u %u", limits->low, limits->high);
-	snprintf(low, sizeof(low), "%u", limits->unprivileged);
-	err = write_sysctl("ipv4/ip_local_reserved_ports",
-			   *limits->reserved ? limits->reserved : "\n");
-	/* The range may not begin below the first unprivileged port, so that one goes down first.
-	 */
-	if (!err)
-		err = write_sysctl("ipv4/ip_unprivileged_port_start", "1");
-	if (!err)
-		err = write_sysctl("ipv4/ip_local_port_range", range);
-	if (!err)
-		err = write_sysctl("ipv4/ip_unprivileged_port_start", low);
-	return err;
-}
-
-int rsip_jail_set_ports(const struct rsip_jail *jail, const struct rsip_portset *set)
-{
-	struct rsip_port_limits limits;
-	int err;
-
-	if (jail->shared && !jail->limits)
-		return 0;
-	err = rsip_portset_limits(set, &limits);
-	if (err)
-		return err;
-	err = rsip_jail_enter(jail);
-	if (!err) {
-		err = write_limits(&limits);
-		rsip_jail_leave(jail);
-	}
-	if (err)
-		log_err("cannot limit the programs' ports to %u-%u: %s", limits.low, limits.high,
-			strerror(-err));
-	free(limits.reserved);
-	return err;
-}
-
 static int read_sysctl(const char *name, char *value, size_t size)
 {
 	char path[256];
@@ -203,23 +161,73 @@ static int read_sysctl(const char *name, char *value, size_t size)
 	return 0;
 }
 
+/* shared: which ports need no privilege is the machine's affair. */
+static int write_limits(const struct rsip_port_limits *limits, bool shared)
+{
+	char range[32], low[16];
+	int err;
+
+	snprintf(range, sizeof(range), "%u %u", limits->low, limits->high);
+	snprintf(low, sizeof(low), "%u", limits->unprivileged);
+	err = write_sysctl("ipv4/ip_local_reserved_ports",
+			   *limits->reserved ? limits->reserved : "\n");
+	/* The range may not begin below the first unprivileged port, so that one goes down first. */
+	if (!err && !shared)
+		err = write_sysctl("ipv4/ip_unprivileged_port_start", "1");
+	if (!err)
+		err = write_sysctl("ipv4/ip_local_port_range", range);
+	if (!err && !shared)
+		err = write_sysctl("ipv4/ip_unprivileged_port_start", low);
+	return err;
+}
+
+/* What a gateway leases must not let every user of the machine have ports that need a privilege. */
+static int without_privileged(struct rsip_portset *set)
+{
+	char text[16];
+	int err = read_sysctl("ipv4/ip_unprivileged_port_start", text, sizeof(text));
+	unsigned long first = err ? 0 : strtoul(text, NULL, 10);
+
+	if (!err && first < 65535)
+		rsip_portset_begin_at(set, (first + 1) & ~1UL); /* a range begins at an even port */
+	return err;
+}
+
+int rsip_jail_set_ports(const struct rsip_jail *jail, const struct rsip_portset *set)
+{
+	struct rsip_portset usable = *set;
+	struct rsip_port_limits limits;
+	int err = 0;
+
+	if (jail->shared && !jail->limits)
+		return 0;
+	if (jail->shared)
+		err = without_privileged(&usable);
+	err = err ? err : rsip_portset_limits(&usable, &limits);
+	if (err)
+		return err;
+	err = rsip_jail_enter(jail);
+	if (!err) {
+		err = write_limits(&limits, jail->shared);
+		rsip_jail_leave(jail);
+	}
+	if (err)
+		log_err("cannot limit the programs' ports to %u-%u: %s", limits.low, limits.high,
+			strerror(-err));
+	free(limits.reserved);
+	return err;
+}
+
 int rsip_jail_ports_now(struct rsip_jail_ports *ports)
 {
 	int err = read_sysctl("ipv4/ip_local_reserved_ports", ports->reserved, sizeof(ports->reserved));
 
-	if (!err)
-		err = read_sysctl("ipv4/ip_unprivileged_port_start", ports->unprivileged, sizeof(ports->unprivileged));
 	return err ? err : read_sysctl("ipv4/ip_local_port_range", ports->range, sizeof(ports->range));
 }
 
 int rsip_jail_ports_back(const struct rsip_jail_ports *ports)
 {
-	/* in this order the range never begins below the first unprivileged port */
-	int err = write_sysctl("ipv4/ip_unprivileged_port_start", "1");
+	int err = write_sysctl("ipv4/ip_local_port_range", ports->range);
 
-	if (!err)
-		err = write_sysctl("ipv4/ip_local_port_range", ports->range);
-	if (!err)
-		err = write_sysctl("ipv4/ip_unprivileged_port_start", ports->unprivileged);
 	return err ? err : write_sysctl("ipv4/ip_local_reserved_ports", *ports->reserved ? ports->reserved : "\n");
 }

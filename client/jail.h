@@ -23,7 +23,6 @@ struct rsip_jail {
 struct rsip_jail_ports {
 	char range[32]; /* ip_local_port_range; empty: not known */
 	char reserved[2048];
-	char unprivileged[16];
 };
 
 /* Takes up the namespace pinned at STATE_DIR/netns, or makes and pins a new one.  0 or a negative

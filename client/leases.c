@@ -223,6 +223,7 @@ void rsip_lease_take(struct rsip_session *s, struct rsip_lease *lease, const str
 	}
 	lease->once = false;
 	lease->refusals = 0;
+	lease->granted_ns = now;
 }
 
 void rsip_lease_forget_choices(struct rsip_lease *lease)

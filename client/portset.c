@@ -19,6 +19,12 @@ void rsip_portset_add(struct rsip_portset *set, uint16_t first, unsigned int cnt
 		set->bits[p >> 3] |= 1 << (p & 7);
 }
 
+void rsip_portset_begin_at(struct rsip_portset *set, uint16_t first)
+{
+	for (unsigned int p = 0; p < first; p++)
+		set->bits[p >> 3] &= ~(1 << (p & 7));
+}
+
 bool rsip_portset_has(const struct rsip_portset *set, uint16_t port)
 {
 	return set->bits[port >> 3] & 1 << (port & 7);

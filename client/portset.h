@@ -19,6 +19,8 @@ struct rsip_port_limits {
 	char *reserved;	       /* ip_local_reserved_ports; free() it */
 };
 
+/* Ports below this one are no longer in it. */
+void rsip_portset_begin_at(struct rsip_portset *set, uint16_t first);
 void rsip_portset_add(struct rsip_portset *set, uint16_t first, unsigned int cnt);
 bool rsip_portset_has(const struct rsip_portset *set, uint16_t port);
 unsigned int rsip_portset_count(const struct rsip_portset *set);

@@ -12,6 +12,15 @@ uint64_t rsip_session_some_of(struct rsip_session *s, uint32_t seconds)
 	       seconds * (s->sink.random(s->sink.ctx) % 1024) * (RSIP_NS_PER_S / 1024);
 }
 
+uint64_t rsip_session_pause_after(struct rsip_session *s, uint64_t since_ns, uint64_t now, unsigned int *short_lives)
+{
+	if (now - since_ns >= RSIP_SHORT_LIFE_NS)
+		*short_lives = 0;
+	if ((RSIP_BACKOFF_FIRST_S << *short_lives) >= RSIP_BACKOFF_MAX_S)
+		return rsip_session_some_of(s, RSIP_BACKOFF_MAX_S);
+	return rsip_session_some_of(s, RSIP_BACKOFF_FIRST_S << (*short_lives)++);
+}
+
 void rsip_session_register_later(struct rsip_session *s, uint64_t now)
 {
 	if (s->state == RSIP_SESSION_ENDING)
@@ -75,6 +84,7 @@ void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a,
 	s->tunnels = a->tunnels;
 	s->methods = a->methods;
 	s->state = RSIP_SESSION_UP;
+	s->up_ns = now;
 	s->resynced = s->told_plain = false;
 	s->backoff_s = RSIP_BACKOFF_FIRST_S;
 	if (!s->quiet)

@@ -34,6 +34,7 @@
 #define RSIP_TCP_TRIES 4 /* of a request for a lease, each on a connection of its own */
 #define RSIP_BACKOFF_FIRST_S 2
 #define RSIP_BACKOFF_MAX_S 60
+#define RSIP_SHORT_LIFE_NS (60 * RSIP_NS_PER_S) /* a gateway that gives and takes is not asked at the speed of the network */
 #define RSIP_TOLD_DROP_NS (5 * RSIP_NS_PER_S) /* a line of the log for dropped packets so often */
 #define RSIP_FOREVER UINT64_MAX
 #define RSIP_LEASE_FOREVER_S 0xffffffffU
@@ -87,6 +88,8 @@ struct rsip_lease {
 	bool once;	  /* a first refusal ends it */
 	bool again;	  /* FREEING: it could not be used; ask for another later */
 	unsigned int refusals; /* in a row */
+	uint64_t granted_ns;
+	unsigned int short_lives; /* in a row: taken back soon after it was granted */
 	uint32_t bind_id;
 	__be32 addr;	 /* the leased one */
 	struct rsip_inet endpoint; /* the gateway's end of the tunnel */
@@ -203,6 +206,8 @@ struct rsip_session {
 	bool told_plain;	       /* the log knows that somebody answers without proof */
 	uint64_t told_drop_ns; /* when the log last heard of packets that the gateway dropped */
 	unsigned int silent; /* requests in a row that nobody answered */
+	uint64_t up_ns; /* registered since */
+	unsigned int short_lives; /* registrations in a row that the gateway ended soon */
 	unsigned int fruitless; /* registrations in a row that the gateway then did not know */
 	struct rsip_request req;
 	bool hang_up; /* TCP: the gateway is silent: the owner closes the connection, and calls rsip_session_cut() */
@@ -290,6 +295,8 @@ struct rsip_request *rsip_request_finish(struct rsip_session *s);
 
 /* Half to one and a half times so many seconds. */
 uint64_t rsip_session_some_of(struct rsip_session *s, uint32_t seconds);
+/* After the gateway has ended what it gave at since_ns: some 2 s, with each short life in a row twice as long, up to 60 s. */
+uint64_t rsip_session_pause_after(struct rsip_session *s, uint64_t since_ns, uint64_t now_ns, unsigned int *short_lives);
 void rsip_session_register_later(struct rsip_session *s, uint64_t now_ns);
 void rsip_registration_take(struct rsip_session *s, const struct rsip_answer *a, uint64_t now_ns);
 /* 302: it is still there. */

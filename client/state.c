@@ -144,7 +144,6 @@ char *rsip_state_text(const struct rsip_state *st, const char *boot_id)
 	if (*st->ports.range) {
 		cJSON_AddStringToObject(obj, "ports-range", st->ports.range);
 		cJSON_AddStringToObject(obj, "ports-reserved", st->ports.reserved);
-		cJSON_AddStringToObject(obj, "ports-unprivileged", st->ports.unprivileged);
 	}
 	rsip_json_add_u64(obj, "table", st->table);
 	cJSON_AddStringToObject(obj, "local", rsip_inet_text(&st->local));
@@ -177,10 +176,14 @@ int rsip_state_save(const struct rsip_state *st, const char *state_dir)
 	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE, state_dir);
 	snprintf(fresh, sizeof(fresh), "%s/" RSIP_STATE_FILE ".new", state_dir);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		errno = ENOSPC; /* for a write that is only short */
 	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) || rename(fresh, path))
 		err = -errno;
 	if (fd >= 0)
 		close(fd);
+	if (err)
+		unlink(fresh);
 	free(text);
 	return err;
 }
@@ -303,7 +306,6 @@ static int read_state(struct rsip_state *st, const cJSON *obj, const char *boot)
 	st->table = rsip_json_get_u64(obj, "table", 0);
 	read_text(obj, "ports-range", st->ports.range, sizeof(st->ports.range));
 	read_text(obj, "ports-reserved", st->ports.reserved, sizeof(st->ports.reserved));
-	read_text(obj, "ports-unprivileged", st->ports.unprivileged, sizeof(st->ports.unprivileged));
 	st->own_arp = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "own-arp"));
 	st->local = get_inet(obj, "local");
 	st->gateway = get_inet(obj, "gateway");

@@ -22,6 +22,8 @@ static int write_file(const char *path, const char *text, size_t len)
 	/* charon includes *.conf: it never sees the half of a file under this name */
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		errno = ENOSPC; /* for a write that is only short */
 	if (fd < 0 || write(fd, text, len) != (ssize_t)len || rename(fresh, path))
 		err = -errno;
 	if (fd >= 0)

@@ -5,6 +5,7 @@
 # the leases stay; when the machine is gone, the client goes to the second, with the same namespace; over UDP and TCP.
 # And what is local: QUERY's answers become routes, and follow the gateway's configuration.
 . "$(dirname "$0")/lib.sh"
+. "$LAB_SRC/machine.sh"
 . "$LAB_SRC/gw2.sh"
 lab_enter "$@"
 LAB_LEASES='"default": 1800, "hold": 0'
@@ -84,16 +85,8 @@ check "after a kill no stale route stays" wait_for 5 eval '[ "$(routes)" = "10.9
 client hosta down
 
 # a whole host: all its remote traffic has the leased address and ports, its local traffic goes as before
-machine() {
-	on hosta ip -br link
-	on hosta ip rule
-	on hosta ip route show table all
-	on hosta tc qdisc show
-	on hosta sysctl net.ipv4.conf.all.arp_ignore net.ipv4.ip_local_port_range net.ipv4.ip_local_reserved_ports \
-		net.ipv4.ip_unprivileged_port_start
-}
 on hosta sysctl -qw net.ipv4.ip_local_reserved_ports=50000-50010
-before=$(machine)
+before=$(machine hosta)
 way() { on hosta ip -j route get "$@" | js '"%s %s" % (d[0]["dev"], d[0].get("prefsrc", "-"))'; }
 whole_host() {
 	check_eq "remote: through the tunnel, from the leased address" "$(way $PEER)" "rsip0 $POOL"
@@ -108,7 +101,7 @@ host_up hosta --place host --route remote --ports 8 --query-every 1 || lab_abort
 check "what is local is known" wait_for 5 local_is "10.99.0.0/24 172.16.7.0/24"
 whole_host
 check "down" client hosta down
-machine >$LAB/after
+machine hosta >$LAB/after
 check "and the host is what it was" diff - $LAB/after <<<"$before"
 host_up hosta --place host --route remote --ports 8 --query-every 1
 client_killed hosta
@@ -117,7 +110,7 @@ wait_for 5 local_is "10.99.0.0/24 172.16.7.0/24"
 whole_host
 client_killed hosta
 check "down, in the name of a client that was killed" client hosta down
-machine >$LAB/after
+machine hosta >$LAB/after
 check "and the host is what it was" diff - $LAB/after <<<"$before"
 check_eq "no binding is left" "$(bindings)" ""
 lab_end

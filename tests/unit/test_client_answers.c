@@ -11,6 +11,52 @@ static void extending(void)
 	cr_assert_eq(last.type, RSIP_MSG_EXTEND_REQUEST);
 }
 
+/* A gateway, or who stands in for it, that gives and takes at once: neither network nor log is to be filled. */
+Test(answers, one_that_takes_back_at_once_what_it_gives_is_asked_less_and_less_often, .init = leased)
+{
+	static const unsigned int pause_s[] = {2, 4, 8, 16, 32, 60, 60};
+	struct rsip_message m;
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(pause_s); i++) {
+		m = from_gateway(RSIP_MSG_FREE_RESPONSE, 0);
+		m.bind_id = BIND;
+		m.has |= RSIP_HAS_BIND_ID;
+		deliver(&m);
+		cr_assert_eq(s.leases[0].state, RSIP_LEASE_WANTED);
+		cr_expect_eq((s.leases[0].act_ns - now + MS) / S, pause_s[i], "pause %zu", i);
+		now = s.leases[0].act_ns;
+		tick();
+		m = grant_of(PUB_1, 600);
+		deliver(&m);
+		cr_assert_eq(s.leases[0].state, RSIP_LEASE_HELD);
+	}
+	now += 61 * S; /* one that lived for a while is asked for again soon */
+	m = from_gateway(RSIP_MSG_FREE_RESPONSE, 0);
+	m.bind_id = BIND;
+	m.has |= RSIP_HAS_BIND_ID;
+	deliver(&m);
+	cr_expect_eq((s.leases[0].act_ns - now + MS) / S, 2);
+}
+
+Test(answers, one_that_ends_each_registration_at_once_is_asked_less_and_less_often, .init = leased)
+{
+	static const unsigned int pause_s[] = {2, 4, 8, 16, 32, 60, 60};
+	struct rsip_message m;
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(pause_s); i++) {
+		m = from_gateway(RSIP_MSG_DE_REGISTER_RESPONSE, 0);
+		deliver(&m);
+		cr_assert_eq(s.state, RSIP_SESSION_DOWN);
+		cr_expect_eq((s.act_ns - now + MS) / S, pause_s[i], "pause %zu", i);
+		now = s.act_ns;
+		tick();
+		answer_register(CLIENT);
+		m = grant_of(PUB_1, 600);
+		deliver(&m);
+		cr_assert_eq(s.leases[0].state, RSIP_LEASE_HELD);
+	}
+}
+
 Test(answers, another_hosts_or_another_bindings_answer_is_none, .init = extending)
 {
 	struct rsip_message m = extended(CLIENT + 1, BIND);

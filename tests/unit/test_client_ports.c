@@ -53,6 +53,23 @@ Test(portset, without_ports_every_choice_is_reserved)
 	free(l.reserved);
 }
 
+Test(portset, what_needs_a_privilege_can_be_left_out)
+{
+	struct rsip_portset set = {0};
+	struct rsip_port_limits l;
+
+	rsip_portset_add(&set, 1020, 8);
+	rsip_portset_begin_at(&set, 1024);
+	cr_assert_eq(rsip_portset_count(&set), 4);
+	l = limits_of(&set);
+	cr_assert_eq(l.low, 1024);
+	cr_assert_eq(l.high, 1027);
+	free(l.reserved);
+	rsip_portset_begin_at(&set, 1026);
+	cr_assert(rsip_portset_has(&set, 1026));
+	cr_assert_eq(rsip_portset_count(&set), 2);
+}
+
 Test(portset, the_edges_of_the_space)
 {
 	struct rsip_portset set = {0};
