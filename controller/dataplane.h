@@ -126,6 +126,8 @@ struct rsip_dataplane_ops {
 	void (*route_rules)(struct rsip_dataplane *dp, bool there_are);
 	/* Next hops are looked after; to be said at least every second (RSIP_ALIVE_NS). */
 	void (*alive)(struct rsip_dataplane *dp, uint64_t now_ns);
+	/* Do packets go by other maps than these, or will in a moment: is the data plane of a newer layout, or becoming so? */
+	bool (*outdated)(struct rsip_dataplane *dp);
 	int (*config)(struct rsip_dataplane *dp, struct rsip_config *out);
 
 	/* Start-up only: reports every installed binding that has not expired at now_ns; removes the others. */

@@ -296,6 +296,10 @@ static int read_config(struct bpf_dp *d, int fd, char *why, size_t why_len)
 	if (err)
 		return err;
 	k = d->map[RSIP_DP_CONFIG].at;
+	if (k->layout_version & RSIP_LAYOUT_MOVING)
+		return refuse(why, why_len, -EBUSY,
+			      "the data plane is being upgraded to another map layout: start rsipd again when that is done (if no "
+			      "`rsip-loader upgrade` runs, one was killed: run it again)");
 	if (k->layout_version != RSIP_LAYOUT_VERSION)
 		return refuse(why, why_len, -EPROTO,
 			      "the data plane has layout version %u, this rsipd needs %u (run "

@@ -266,6 +266,13 @@ static void op_route_rules(struct rsip_dataplane *dp, bool there_are)
 	__atomic_store_n(&policy->flags, there_are ? flags | RSIP_POLICY_RULES : flags, __ATOMIC_RELEASE);
 }
 
+static bool op_outdated(struct rsip_dataplane *dp)
+{
+	uint32_t version = *(const volatile uint32_t *)&core(dp)->m.config->layout_version;
+
+	return version & RSIP_LAYOUT_MOVING || version > RSIP_LAYOUT_VERSION;
+}
+
 static void op_alive(struct rsip_dataplane *dp, uint64_t now_ns)
 {
 	__atomic_store_n(&core(dp)->m.policy->alive_ns, now_ns, __ATOMIC_RELAXED);
@@ -379,6 +386,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.routes_changed = op_routes_changed,
 	.route_rules = op_route_rules,
 	.alive = op_alive,
+	.outdated = op_outdated,
 	.config = op_config,
 	.foreach = op_foreach,
 	.housekeep = op_housekeep,

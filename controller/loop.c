@@ -44,6 +44,24 @@ static void run_engine(struct rsip_server *s, uint64_t now_ns)
 	rsip_server_store_kick(s);
 }
 
+/*
+ * After an upgrade that made maps anew what is written into ours reaches no packet, and during one it would be lost or, worse, half
+ * of it would not.  Privileges to open the new ones are gone, so the next rsipd does.
+ */
+static bool ends_outdated(struct rsip_server *s)
+{
+	struct rsip_dataplane *dp = s->ctl_ctx.dp;
+
+	if (!dp->ops->outdated(dp))
+		return false;
+	log_err("stopping: rsip-loader upgrade makes maps of the data plane anew; %u bindings stay and go on, rsipd must be started "
+		"again to serve in the new maps (systemd does)",
+		rsip_lease_bind_count(s->ctl_ctx.lm));
+	s->outdated = true;
+	event_base_loopbreak(s->base);
+	return true;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct rsip_server *s = arg;
@@ -52,6 +70,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (ends_outdated(s))
+		return;
 	rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
 	run_engine(s, now_ns);
 	if (s->routes_pending) {
@@ -206,5 +226,5 @@ int rsip_server_run(struct rsip_server *s)
 		return -EIO;
 	}
 	rsip_service_stopping();
-	return 0;
+	return s->outdated ? -ESTALE : 0;
 }

@@ -48,6 +48,7 @@ struct rsip_server {
 				a second at most */
 	uint64_t housekeep_ns, alive_ns, status_ns; /* when it is next due */
 	uint64_t watchdog_ns;
+	bool outdated; /* the data plane has other maps by now */
 };
 
 /* server.c */

@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 #include "above.h"
 #include "log.h"
+#include "moved.h"
 #include "object.h"
 #include "pins.h"
 #include "slow.h"
@@ -103,6 +104,8 @@ static int load_for_generic(struct rsip_attach *a)
 
 	a->config.mode = RSIP_MODE_GENERIC;
 	err = rsip_object_load_onto(a->o->pin_path, &a->config, a->o->max_cookies, &a->object, &moved);
+	if (!err)
+		err = rsip_moved_fill(&moved);
 	if (!err)
 		err = rsip_moved_pin(&moved, a->o->pin_path, false);
 	rsip_moved_release(&moved);

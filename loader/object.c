@@ -175,8 +175,6 @@ int rsip_object_load_onto(const char *folder, const struct rsip_config *config, 
 		err = load_object(object);
 	for (uint32_t i = 0; i < moved->cnt && !err; i++)
 		moved->map[i].fresh = rsip_object_map(object, moved->map[i].name);
-	if (!err)
-		err = rsip_moved_fill(moved);
 	if (err) {
 		rsip_xdp_bpf__destroy(object);
 		return err;

@@ -35,7 +35,7 @@ struct rsip_moved {
 
 /*
  * Loads them onto the maps pinned in folder, whose configuration is config.  Of an older layout, maps that have grown
- * and devmaps (the programs may now take frames of several buffers) are new ones with the old contents.  0 or negative errno (said); release what is in moved, in any case.
+ * and devmaps (the programs may now take frames of several buffers) are new ones, which the caller fills (rsip_moved_fill).  0 or negative errno (said); release what is in moved, in any case.
  */
 int rsip_object_load_onto(const char *folder, const struct rsip_config *config, uint32_t max_cookies,
 			  struct rsip_xdp_bpf **out, struct rsip_moved *moved);

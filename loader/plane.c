@@ -130,6 +130,8 @@ static int read_plane(const char *folder, uint32_t oldest, struct rsip_plane *p)
 		return err == -ENOENT ? -EUCLEAN : err;
 	if (!p->config.attached_ns)
 		return -EUCLEAN;
+	p->moving = p->config.layout_version & RSIP_LAYOUT_MOVING;
+	p->config.layout_version &= ~RSIP_LAYOUT_MOVING;
 	if (p->config.layout_version < oldest || p->config.layout_version > RSIP_LAYOUT_VERSION)
 		return -EPROTO;
 	err = read_array(folder, "rsip_ifaces", all, RSIP_MAX_IFACES, sizeof(all[0]));
@@ -164,6 +166,29 @@ int rsip_plane_read(const char *folder, struct rsip_plane *p)
 int rsip_plane_read_old(const char *folder, struct rsip_plane *p)
 {
 	return read_plane(folder, RSIP_LAYOUT_OLDEST, p);
+}
+
+/* The first part of the policy has never changed, and an older layout's may be shorter. */
+uint64_t rsip_plane_silent_ns(const char *folder)
+{
+	union {
+		struct rsip_policy policy;
+		char room[2 * sizeof(struct rsip_policy)];
+	} value = {0};
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info), zero = 0;
+	int fd = rsip_plane_open(folder, "rsip_policy"), err = -1;
+	uint64_t now;
+
+	if (fd < 0)
+		return UINT64_MAX;
+	if (!bpf_obj_get_info_by_fd(fd, &info, &len) && info.value_size <= sizeof(value))
+		err = bpf_map_lookup_elem(fd, &zero, &value);
+	close(fd);
+	now = rsip_now_ns();
+	if (err || !value.policy.alive_ns)
+		return UINT64_MAX;
+	return now > value.policy.alive_ns ? now - value.policy.alive_ns : 0;
 }
 
 /* ---- the same again? ---------------------------------------------------- */

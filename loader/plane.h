@@ -24,6 +24,7 @@ struct rsip_plane {
 	uint32_t iface_cnt;
 	char nat[32]; /* rsip_nat_mark() of its NAT table; "": none, "?": a loader before this one did not note it */
 	bool has_nat; /* there was such a table */
+	bool moving; /* an upgrade to another layout is under way, or was killed (RSIP_LAYOUT_MOVING) */
 	bool here; /* it was attached from the network namespace we are in */
 };
 
@@ -35,6 +36,8 @@ struct rsip_plane {
 int rsip_plane_read(const char *folder, struct rsip_plane *p);
 /* The same, also of a layout that upgrade can go on from (RSIP_LAYOUT_OLDEST). */
 int rsip_plane_read_old(const char *folder, struct rsip_plane *p);
+/* For how long no rsipd has been at work on the maps in folder; UINT64_MAX: never was one. */
+uint64_t rsip_plane_silent_ns(const char *folder);
 
 /*
  * Does what is attached equal what is asked for?  0, or -EEXIST with the first difference in why.

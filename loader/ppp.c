@@ -315,10 +315,30 @@ static int upgrade_one(uint32_t ifindex, const struct rsip_session *s, void *arg
 	if (!if_indextoname(ifindex, name))
 		return 0;
 	err = rsip_tc_put(&iface, *(int *)arg);
+	if (err && !if_indextoname(ifindex, name))
+		return 0; /* it has just gone */
 	if (err)
 		log_err("cannot put the new program on %s, the session of %s: %s (it keeps the old one: let the host dial "
 			"in again)", name, rsip_ip4(s->host), strerror(-err));
 	return err;
+}
+
+static int put_back(uint32_t ifindex, const struct rsip_session *s, void *arg)
+{
+	struct rsip_iface iface = as_iface(ifindex);
+
+	(void)s;
+	rsip_tc_put(&iface, *(int *)arg);
+	return 0;
+}
+
+void rsip_ppp_back(const char *folder, int prog)
+{
+	struct maps m;
+
+	if (!open_maps(folder, &m))
+		each_session(m.sessions, put_back, &prog);
+	close_maps(&m);
 }
 
 int rsip_ppp_upgrade(const char *folder, int prog)
@@ -329,7 +349,7 @@ int rsip_ppp_upgrade(const char *folder, int prog)
 	if (!err)
 		err = each_session(m.sessions, upgrade_one, &prog);
 	close_maps(&m);
-	return err;
+	return err == -ENOENT ? 0 : err; /* a layout without sessions */
 }
 
 static int take_one(uint32_t ifindex, const struct rsip_session *s, void *arg)

@@ -10,6 +10,8 @@
 
 /* After an upgrade: the new program in place of the old one on every session's interface.  0, or the last error (said). */
 int rsip_ppp_upgrade(const char *folder, int prog);
+/* And back again, where the upgrade fails. */
+void rsip_ppp_back(const char *folder, int prog);
 /* For detach: takes the program off every session's interface.  0, or the last error (said). */
 int rsip_ppp_take_all(const char *folder);
 /* Those that are up, as `sessions` of an answer. */

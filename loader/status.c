@@ -226,6 +226,27 @@ static void add_nat(cJSON *answer, const struct rsip_loader_options *o)
 			 "`rsip-loader attach` with the same configuration again, which mends it)");
 }
 
+/* Does an rsipd write these maps?  One that an upgrade has left with older ones does not. */
+static void add_rsipd(cJSON *answer, const struct rsip_loader_options *o, const struct rsip_plane *p)
+{
+	uint64_t silent_ns = rsip_plane_silent_ns(o->pin_path);
+	bool at_work = silent_ns < RSIP_ALIVE_NS;
+	cJSON *obj = cJSON_AddObjectToObject(answer, "rsipd");
+
+	cJSON_AddBoolToObject(obj, "at_work", at_work);
+	if (!at_work && silent_ns != UINT64_MAX)
+		rsip_json_add_u64(obj, "silent_seconds", silent_ns / RSIP_NS_PER_S);
+	if (p->moving) {
+		cJSON_AddBoolToObject(obj, "held", true);
+		if (!o->json)
+			log_warn("an upgrade to another map layout is under way, or was killed: no rsipd starts until it is done (if no "
+				 "rsip-loader runs, run `rsip-loader upgrade` again)");
+	}
+	if (!at_work && !o->json)
+		log_warn("no rsipd is at work on these maps: packets go on, leases neither begin nor end (start it; after an upgrade, "
+			 "restart it)");
+}
+
 static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_plane *p)
 {
 	cJSON *answer = cJSON_CreateObject(), *list;
@@ -245,6 +266,7 @@ static cJSON *describe(const struct rsip_loader_options *o, const struct rsip_pl
 	rsip_json_add_u64(answer, "max_cookies", p->max_cookies);
 	rsip_json_add_u64(answer, "cpus", p->config.cpus);
 	add_maps(answer, o->pin_path, o->json);
+	add_rsipd(answer, o, p);
 	if (p->here)
 		add_slow_path(answer, o);
 	if (p->here && p->has_nat)

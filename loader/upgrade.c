@@ -8,16 +8,19 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include "commands.h"
 #include "log.h"
+#include "moved.h"
 #include "object.h"
 #include "pins.h"
 #include "plane.h"
 #include "ppp.h"
 #include "slow.h"
 #include "tc.h"
+#include "util.h"
 
 static int update_link(const char *folder, const struct rsip_iface *iface, int prog)
 {
@@ -84,8 +87,8 @@ static void end_filters(const struct rsip_plane *p, struct filters *f, bool back
 }
 
 /* What was there before, to be put back. */
-static const char *const prog_pins[] = {"prog_pub", "prog_priv", "prog_explain"};
-enum { PROG_PUB, PROG_PRIV, PROG_EXPLAIN, PROGS };
+static const char *const prog_pins[] = {"prog_pub", "prog_priv", "prog_explain", RSIP_PPP_PROG};
+enum { PROG_PUB, PROG_PRIV, PROG_EXPLAIN, PROG_PPP, PROGS };
 
 static void open_old(const char *folder, int old[PROGS])
 {
@@ -163,6 +166,44 @@ static void unpublish(const char *folder, const struct rsip_moved *moved, const 
 			rsip_pins_replace(folder, prog_pins[i], old[i]);
 }
 
+/* ---- rsipd stands still while maps are copied ---- */
+
+#define QUIET_NS (3 * RSIP_NS_PER_S / 10) /* rsipd is at work every 0.1 s */
+#define QUIET_TRIES 60 /* of 50 ms */
+
+static int write_version(const char *folder, struct rsip_config config, uint32_t flags)
+{
+	int fd = rsip_plane_open(folder, "rsip_config"), err = fd < 0 ? fd : 0;
+	uint32_t zero = 0;
+
+	config.layout_version |= flags;
+	if (!err && bpf_map_update_elem(fd, &zero, &config, BPF_ANY))
+		err = -errno;
+	if (fd >= 0)
+		close(fd);
+	if (err)
+		log_err("cannot write %s/rsip_config: %s", folder, strerror(-err));
+	return err;
+}
+
+/* What rsipd wrote from here on would reach the old maps only: it ends when it sees this, and does not start until it is over. */
+static int hold_rsipd(const char *folder, const struct rsip_config *config)
+{
+	struct timespec pause = {.tv_nsec = 50000000};
+	int err = write_version(folder, *config, RSIP_LAYOUT_MOVING);
+
+	if (err)
+		return err;
+	for (int i = 0; i < QUIET_TRIES; i++) {
+		if (rsip_plane_silent_ns(folder) >= QUIET_NS)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	log_warn("rsipd goes on as if nothing were (it is of a release before this one): restart it after the upgrade, leases that it "
+		 "grants or ends until then count for nothing");
+	return 0;
+}
+
 static int replace(const struct rsip_loader_options *o, struct rsip_plane *p,
 		   const struct rsip_xdp_bpf *object, const struct rsip_tc_bpf *tc,
 		   const struct rsip_moved *moved)
@@ -175,9 +216,13 @@ static int replace(const struct rsip_loader_options *o, struct rsip_plane *p,
 	if (!err)
 		err = update_links(o->pin_path, p, object, old);
 	if (!err) {
-		err = publish(o->pin_path, p, object, moved);
+		err = rsip_ppp_upgrade(o->pin_path, rsip_object_tc_session_prog(tc)); /* before what packets add is moved after */
+		if (!err)
+			err = publish(o->pin_path, p, object, moved);
 		if (err) {
 			log_info("putting the old programs on again");
+			if (old[PROG_PPP] >= 0)
+				rsip_ppp_back(o->pin_path, old[PROG_PPP]);
 			links_back(o->pin_path, p, old, p->iface_cnt);
 			unpublish(o->pin_path, moved, old);
 		}
@@ -248,27 +293,33 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 	struct rsip_moved moved = {.cnt = 0};
 	struct rsip_xdp_bpf *object = NULL;
 	struct rsip_tc_bpf *tc = NULL;
-	uint32_t was;
+	struct rsip_config was;
+	bool anew;
 	int err = read_attached(o->pin_path, p);
 
 	if (err)
 		return err;
-	was = p->config.layout_version;
+	was = p->config;
+	anew = p->moving || was.layout_version != RSIP_LAYOUT_VERSION;
 	hosts_first(p);
 	err = rsip_object_load_onto(o->pin_path, &p->config, p->max_cookies, &object, &moved);
 	if (!err)
 		err = rsip_object_tc_load(object, &p->config, &tc);
+	if (!err && anew)
+		err = hold_rsipd(o->pin_path, &was);
+	if (!err)
+		err = rsip_moved_fill(&moved);
 	if (!err)
 		err = replace(o, p, object, tc, &moved);
+	if (err && anew)
+		write_version(o->pin_path, was, 0);
 	if (!err)
 		err = rsip_object_tc_pin(tc, o->pin_path);
 	if (!err)
-		err = rsip_ppp_upgrade(o->pin_path, rsip_object_tc_session_prog(tc));
-	if (!err)
 		err = follow_mtus(p, object);
-	if (!err && was != RSIP_LAYOUT_VERSION)
-		log_info("map layout %u is now %u: restart rsipd, which goes on in the new one (%u maps made anew)",
-			 was, RSIP_LAYOUT_VERSION, moved.cnt);
+	if (!err && anew)
+		log_info("map layout %u is now %u, %u maps were made anew: rsipd has ended or must be restarted, and goes on in them when "
+			 "it starts (systemd starts it)", was.layout_version, RSIP_LAYOUT_VERSION, moved.cnt);
 	rsip_moved_release(&moved);
 	if (tc)
 		rsip_object_tc_close(tc);

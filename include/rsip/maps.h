@@ -41,6 +41,8 @@
  * at the end of a value or in its padding, where 0 means what was before.
  */
 #define RSIP_LAYOUT_OLDEST 7
+/* Beside layout_version: an upgrade copies maps that it makes anew, and an rsipd that still has the old ones open must not write them. */
+#define RSIP_LAYOUT_MOVING 0x80000000U
 #define RSIP_PIN_PATH_DEFAULT "/sys/fs/bpf/rsip"
 
 #define RSIP_MAX_IFACES 64 /* interfaces that carry our programs */

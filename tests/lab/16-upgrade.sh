@@ -8,7 +8,7 @@
 lab_enter "$@"
 LAB_LEASES='"min": 2, "default": 1800'
 lab_up
-both_up --ports 8 --spis 4 --lease 8
+both_up --ports 8 --spis 4 --lease 40
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
 before=$(bindings)
 rate=$([ "${RSIP_VM:-}" = 1 ] && echo 300 || echo 1000)
@@ -47,11 +47,14 @@ check "the peer's answer finds it" answered
 programs() { loader status --config $LAB/rsipd.json --json | js '[i["program_id"] for i in d["interfaces"]]'; }
 map_id() { bpftool -j map show pinned $PIN/$1 | js 'd["id"]'; }
 status_of() { loader status --config $LAB/rsipd.json --json | js "$1"; }
+status_is() { [ "$(status_of "$1")" = "$2" ]; }
+gone() { ! readlink -q /proc/$1/exe >/dev/null; } # or is waited for
 layout() { # N: as if an older release had attached
 	local value
 	value=$(bpftool -j map lookup pinned $PIN/rsip_config key 0 0 0 0 | js '" ".join(d["value"][4:])')
 	# shellcheck disable=SC2086
-	bpftool map update pinned $PIN/rsip_config key 0 0 0 0 value "$1" 0 0 0 $value
+	# shellcheck disable=SC2046
+	bpftool map update pinned $PIN/rsip_config key 0 0 0 0 value $(for i in 0 8 16 24; do echo $(($1 >> i & 255)); done) $value
 }
 NOW=$(status_of 'd["layout_version"]')
 
@@ -73,6 +76,9 @@ check "it says what it does" grep -q "putting the old programs on again" $LAB/fa
 check_eq "the old programs are on again, XDP and TC" "$(programs)" "$was"
 check_eq "and pinned" "$(pinned)" "$pins"
 "$PY" "$LAB_SRC/oldmap.py" $PIN/rsip_config 0 || lab_abort "cannot replace the frozen map"
+kill -KILL $RSIPD # it has the frozen one open
+wait $RSIPD 2>/dev/null
+rsipd_start
 
 # ---- an older layout -------------------------------------------------------------------------------------------------------
 
@@ -86,6 +92,10 @@ loader status --config $LAB/rsipd.json >$LAB/status.log 2>&1
 check "other commands name the layout" grep -q "map layout $((NOW - 1))" $LAB/status.log
 ids="$(map_id rsip_learned) $(map_id rsip_cookies)"
 check "an upgrade from the older layout, under traffic" loader upgrade --config $LAB/rsipd.json
+check "rsipd, which has the old maps open, has ended by itself" wait_for 5 gone $RSIPD
+wait $RSIPD 2>/dev/null
+check_eq "with an exit status for its supervisor" "$?" 1
+check "and says why" grep -q "makes maps of the data plane anew" $LAB/rsipd.log
 check_eq "the layout is today's" "$(status_of 'd["layout_version"]')" "$NOW"
 if [ "$(programs)" != "$was" ]; then ok "the programs are new"; else not_ok "the programs are the old ones"; fi
 check_eq "maps that are the same stay" "$(map_id rsip_cookies)" "${ids#* }"
@@ -93,13 +103,28 @@ if [ "$(map_id rsip_learned)" != "${ids% *}" ]; then ok "those that have grown a
 check_eq "with today's size" "$(bpftool -j map show pinned $PIN/rsip_learned | js 'd["bytes_value"]')" \
 	"$(bpftool -j map show pinned $PIN/rsip_learned | js 'd["bytes_value"] // 8 * 8')"
 check "the claim is still known" answered
-check_eq "none was made anew" "$(stat_of cookie-claimed)" 1
-kill -KILL $RSIPD
-wait $RSIPD 2>/dev/null
 rsipd_start
+check "the status says that one is at work" wait_for 5 status_is 'd["rsipd"]' "{'at_work': True}"
+check_eq "none was made anew" "$(stat_of cookie-claimed)" 1
 check_eq "rsipd, started again, has the same bindings" "$(bindings)" "$before"
 check "and the claim is still known" answered
-check "host A renews" renew hosta
+RENEWALS=$(lease hosta renewals)
+check "host A renews" wait_for 40 renewed hosta
+sleep 0.3
+
+# ---- an upgrade that was killed while it copied maps ---------------------------------------------------------------------
+
+check "the layout is marked as by one that was killed" layout $((NOW | 0x80000000))
+check "rsipd ends" wait_for 5 gone $RSIPD
+wait $RSIPD 2>/dev/null
+on gw timeout 20 "$BIN/rsipd" --foreground --config $LAB/rsipd.json >$LAB/held.log 2>&1
+check_eq "and does not start" "$?" 1
+check "it says what to do" grep -q "run it again" $LAB/held.log
+check "the status says so, and that none is at work" wait_for 10 status_is '[d["rsipd"][k] for k in ("at_work", "held")]' "[False, True]"
+check "the upgrade again" loader upgrade --config $LAB/rsipd.json
+check_eq "the layout is today's" "$(status_of 'd["layout_version"]')" "$NOW"
+rsipd_start
+check_eq "rsipd has the same bindings" "$(bindings)" "$before"
 sleep 0.3
 
 # ---- nothing was lost ------------------------------------------------------------------------------------------------------
