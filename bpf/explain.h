@@ -44,6 +44,64 @@ static __always_inline bool rsip_explain_ipsec(const struct rsip_explain *x, con
 	return x->outbound ? rsip_key_is_ipsec(key) : !key->by_pair;
 }
 
+/* What rsip_cookie_claim() would say, without a claim: 0 or -RSIP_DROP_COOKIE_COLLISION. */
+static __always_inline int rsip_explain_cookie(const struct rsip_key *key, __u64 cookie, __u32 learned)
+{
+	struct rsip_cookie_key k = { .cookie = cookie, .local = key->local };
+	union rsip_claim_word w;
+	struct rsip_binding *rec;
+	__u64 *held;
+
+	if (!cookie)
+		return 0;
+	rec = rsip_cookie_labels(key->local, cookie);
+	if (rec)
+		return rec->learned == learned ? 0 : -RSIP_DROP_COOKIE_COLLISION;
+	held = bpf_map_lookup_elem(&rsip_cookies, &k);
+	if (!held)
+		return 0;
+	w.word = RSIP_READ(*held) ^ rsip_claim_mask(&k);
+	return rsip_claim_holder(w.word) && w.c.learned != learned ? -RSIP_DROP_COOKIE_COLLISION : 0;
+}
+
+/* As rsip_ike_claim(). */
+static __always_inline int rsip_explain_claim(const struct rsip_key *key, __u32 learned, bool hairpin)
+{
+	int err;
+
+	if (key->ike_major >= 2)
+		return rsip_explain_cookie(key, rsip_ike_half(key), learned);
+	err = rsip_explain_cookie(key, key->icookie, learned);
+	return err && hairpin && key->rcookie ? rsip_explain_cookie(key, key->rcookie, learned) : err;
+}
+
+/* A query's identifier: as rsip_owner_icmp(). */
+static __always_inline int rsip_explain_ident(const struct rsip_key *key, const struct rsip_binding *rec)
+{
+	struct rsip_binding *holder;
+	__u32 slot;
+
+	if (rsip_kernel_ident(rec->addr_index, key->spi - 1))
+		return -RSIP_DROP_IDENT_TAKEN;
+	slot = rsip_ident_find(key->local, key->spi - 1, key->now_s);
+	holder = slot ? rsip_binding_get(slot) : NULL;
+	return holder && holder->host != rec->host ? -RSIP_DROP_IDENT_TAKEN : 0;
+}
+
+/* What the host's packet would teach: may it?  Step 12 of docs/packet-flow.md. */
+static __always_inline int rsip_explain_learn(const struct rsip_key *key, const struct rsip_binding *rec)
+{
+	struct rsip_policy *policy = rsip_policy_get();
+
+	if (!key->by_pair)
+		return 0;
+	if (key->kind == RSIP_KEY_ICMP && key->spi)
+		return rsip_explain_ident(key, rec);
+	if (key->ike != RSIP_IKE_COOKIES)
+		return 0;
+	return rsip_explain_claim(key, rec->learned, policy && rsip_addr_find(policy, key->remote) != RSIP_NO_ADDR);
+}
+
 /* The binding is found: does the packet keep to it? */
 static __always_inline int rsip_explain_binding(struct rsip_explain *x, struct rsip_key *key, int slot, __u64 now)
 {
@@ -64,6 +122,8 @@ static __always_inline int rsip_explain_binding(struct rsip_explain *x, struct r
 	if (x->outbound && rec->host != x->host)
 		return -RSIP_DROP_NOT_OWNER;
 	err = rsip_remote_check(rec, key);
+	if (!err && x->outbound)
+		err = rsip_explain_learn(key, rec);
 	return err ? err : RSIP_EXPLAIN_OWNED;
 }
 

@@ -267,6 +267,15 @@ __noinline int rsip_claim_answered(__u32 learned, __u64 cookie)
 	return 0;
 }
 
+/* The binding whose SPI labels the cookie, or NULL. */
+static __always_inline struct rsip_binding *rsip_cookie_labels(__be32 local, __u64 cookie)
+{
+	__u32 slot = rsip_spi_find(local, rsip_cookie_label(cookie));
+	struct rsip_binding *rec = rsip_binding_get(slot);
+
+	return slot && rec && rec->local == local ? rec : NULL;
+}
+
 /* 1: claimed now; 0: nothing to do; else -RSIP_DROP_*. */
 __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 {
@@ -274,13 +283,11 @@ __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 	struct rsip_learned *l = rsip_learned_get(learned);
 	union rsip_claim_word mine = { .c.learned = learned };
 	struct rsip_binding *rec;
-	__u32 slot;
 
 	if (!cookie)
 		return 0;
-	slot = rsip_spi_find(local, rsip_cookie_label(cookie));
-	rec = rsip_binding_get(slot);
-	if (slot && rec && rec->local == local)
+	rec = rsip_cookie_labels(local, cookie);
+	if (rec)
 		return rec->learned == learned ? 0 : -RSIP_DROP_COOKIE_COLLISION;
 	if (!l || !l->gen)
 		return -RSIP_DROP_COOKIE_LIMIT;

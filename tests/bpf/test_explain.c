@@ -4,6 +4,7 @@
  * leases PUB_1 ports 4000-4007 and SPIs, HOST_B port 5000; REMOTE is anyone.
  */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <string.h>
 
 #include "dataplane.h"
@@ -76,6 +77,99 @@ Test(explain, what_a_host_may_send)
 	expect_reason(IPSEC_UNALLOWED, .outbound = 1, .host = HOST_A, .proto = 50, .spi = 1);
 	expect_reason(HOST_UNKNOWN, .outbound = 1, .host = HOST_C, .proto = 50, .spi = 1);
 }
+
+/* ---- what hosts of one address have learned ----------------------------------------------------------------------- */
+
+#define COOKIE_A 0x1111111111111111ULL
+#define COOKIE_B 0x2222222222222222ULL
+#define COOKIE_PEER 0x9999999999999999ULL
+#define LABELLED_A 0xa000000212345678ULL
+
+static void opens(bool host_b, uint32_t slot, uint64_t cookie)
+{
+	struct pkt from_a = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(500, 500), ike(cookie, 0, .flags = IKE_I));
+	struct pkt from_b = pkt(from_host_b(), ip4(PUB_1, REMOTE), udp(500, 500), ike(cookie, 0, .flags = IKE_I));
+	struct pkt want = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), udp(500, 500), ike(cookie, 0, .flags = IKE_I));
+
+	if (host_b)
+		expect_sent(from_b, want, slot, and_claimed);
+	else
+		expect_sent(from_a, want, slot, and_claimed);
+}
+
+static void answered(bool host_b, uint32_t slot, uint64_t cookie)
+{
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), ike(cookie, COOKIE_PEER, .flags = IKE_R));
+	struct pkt at_a = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500),
+			      ike(cookie, COOKIE_PEER, .flags = IKE_R));
+	struct pkt at_b = pkt(to_host_b(), ip4(REMOTE, PUB_1, .ttl = 63), udp(500, 500),
+			      ike(cookie, COOKIE_PEER, .flags = IKE_R));
+	struct pkt at = host_b ? at_b : at_a;
+
+	expect_tunnelled(in, at, slot);
+}
+
+#define IKE_OUT(host_, ...)                                                                          \
+	.outbound = 1, .host = (host_), .proto = 17, .local_port = 500, .remote_port = 500,          \
+	.ike = RSIP_EXPLAIN_COOKIES, __VA_ARGS__
+
+Test(explain, an_ike_cookie_that_another_host_has)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4)), b = given_binding(HOST_B, PUB_1, spis(0xb0000000, 4));
+	struct pkt in = pkt(from_host_b(), ip4(PUB_1, REMOTE), udp(500, 500), ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt labelled = pkt(from_host_b(), ip4(PUB_1, REMOTE), udp(500, 500), ike(LABELLED_A, 0, .flags = IKE_I));
+
+	expect_owned(b, IKE_OUT(HOST_B, .ike_major = 2, .ike_initiator = 1, .icookie = COOKIE_A));
+	opens(false, a, COOKIE_A);
+	expect_dropped(in, IF_PRIV, COOKIE_COLLISION);
+	expect_reason(COOKIE_COLLISION, IKE_OUT(HOST_B, .ike_major = 2, .ike_initiator = 1, .icookie = COOKIE_A));
+	expect_reason(COOKIE_COLLISION, IKE_OUT(HOST_B, .ike_major = 2, .rcookie = COOKIE_A, .icookie = COOKIE_PEER));
+	expect_reason(COOKIE_COLLISION, IKE_OUT(HOST_B, .ike_major = 1, .icookie = COOKIE_A));
+	expect_owned(b, IKE_OUT(HOST_B, .ike_major = 1, .remote = PUB_1, .icookie = COOKIE_A, .rcookie = COOKIE_B));
+	expect_owned(a, IKE_OUT(HOST_A, .ike_major = 2, .ike_initiator = 1, .icookie = COOKIE_A));
+	expect_owned(b, IKE_OUT(HOST_B, .ike_major = 2, .icookie = COOKIE_A));
+	expect_dropped(labelled, IF_PRIV, COOKIE_COLLISION);
+	expect_reason(COOKIE_COLLISION, IKE_OUT(HOST_B, .ike_major = 2, .ike_initiator = 1, .icookie = htobe64(LABELLED_A)));
+	expect_owned(a, IKE_OUT(HOST_A, .ike_major = 2, .ike_initiator = 1, .icookie = htobe64(LABELLED_A)));
+}
+
+#define NEW_EXCHANGE                                                                                 \
+	.proto = 17, .local_port = 500, .remote_port = 500, .ike = RSIP_EXPLAIN_COOKIES, .ike_major = 2, .ike_initiator = 1, \
+	.icookie = COOKIE_PEER + 1
+
+Test(explain, a_peer_that_begins_an_exchange)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4)), b = given_binding(HOST_B, PUB_1, spis(0xb0000000, 4));
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(500, 500), ike(COOKIE_PEER + 1, 0, .flags = IKE_I));
+
+	given_rules(PUB_1, .guess = true);
+	expect_reason(NO_COOKIE, NEW_EXCHANGE);
+	opens(false, a, COOKIE_A);
+	answered(false, a, COOKIE_A);
+	cr_expect(asked(NEW_EXCHANGE).guessed);
+	expect_owned(a, NEW_EXCHANGE);
+	opens(true, b, COOKIE_B);
+	answered(true, b, COOKIE_B);
+	expect_dropped(in, IF_PUB, IKE_AMBIGUOUS);
+	expect_reason(IKE_AMBIGUOUS, NEW_EXCHANGE);
+}
+
+Test(explain, an_identifier_that_another_host_has)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)), b = given_binding(HOST_B, PUB_1, ports(5000, 1));
+	struct pkt query = pkt(from_host_a(), ip4(PUB_1, REMOTE), echo_request(7), text("ping"));
+	struct pkt out = pkt(to_router, ip4(PUB_1, REMOTE, .ttl = 63), echo_request(7), text("ping"));
+	struct pkt same = pkt(from_host_b(), ip4(PUB_1, REMOTE), echo_request(7), text("ping"));
+
+	expect_owned(b, .outbound = 1, .host = HOST_B, .proto = 1, .spi = 7 + 1);
+	expect_sent(query, out, a);
+	expect_dropped(same, IF_PRIV, IDENT_TAKEN);
+	expect_reason(IDENT_TAKEN, .outbound = 1, .host = HOST_B, .proto = 1, .spi = 7 + 1);
+	expect_owned(b, .outbound = 1, .host = HOST_B, .proto = 1, .spi = 8 + 1);
+	expect_owned(a, .outbound = 1, .host = HOST_A, .proto = 1, .spi = 7 + 1);
+}
+
+/* ------------------------------------------------------------------------------------------------------------------- */
 
 Test(explain, a_lease_that_has_run_out)
 {
