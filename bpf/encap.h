@@ -19,7 +19,7 @@ struct rsip_hop {
 /* RFC 1624 equation 3. */
 static __always_inline void rsip_csum_replace(__sum16 *check, __be16 old, __be16 new)
 {
-	*check = ~rsip_csum_fold((__u64)(__u16)~*check + (__u16)~old + new);
+	*check = ~rsip_csum_fold_few((__u64)(__u16)~*check + (__u16)~old + new);
 }
 
 /*
@@ -44,12 +44,22 @@ static __always_inline void rsip_inner_ttl(struct iphdr *ip, __u8 ttl)
 	rsip_csum_replace(&ip->check, old, new);
 }
 
+/* One less is one more in the sum (RFC 1624 equation 3, whose carry comes back in). */
+static __always_inline void rsip_inner_ttl_down(struct iphdr *ip)
+{
+	__u32 check = ip->check + bpf_htons(0x0100);
+	__be16 *word = (__be16 *)&ip->ttl;
+
+	*word -= bpf_htons(0x0100);
+	ip->check = (__sum16)(check + (check >= 0xffff));
+}
+
 /* TTL down by one, unless the kernel has done so; DSCP and ECN as rsip_dscp_encap(), rsip_ecn_decap() and rsip_dscp_decap() decided. */
 static __always_inline void rsip_inner_update(struct iphdr *ip, __u8 tos, bool forwarded)
 {
 	rsip_inner_tos(ip, tos);
 	if (!forwarded)
-		rsip_inner_ttl(ip, ip->ttl - 1);
+		rsip_inner_ttl_down(ip);
 }
 
 /* 0 or -RSIP_DROP_ECN_CE_NOT_ECT. */
@@ -122,7 +132,7 @@ static __always_inline void rsip_outer_write(struct iphdr *outer, const struct i
 	word[2] = third;
 	outer->saddr = src;
 	outer->daddr = dst;
-	outer->check = ~rsip_csum_fold((__u64)first + second + third + src + dst);
+	outer->check = ~rsip_csum_fold_few((__u64)first + second + third + src + dst);
 	if (front != RSIP_IP_LEN)
 		rsip_gre_write(outer + 1);
 }

@@ -34,14 +34,27 @@ static __always_inline struct rsip_learned *rsip_learned_get(__u32 index)
 
 /*
  * Read for nothing but time, where the pair's binding is known but not in the cache: its learned record has, as a rule,
- * the number of the pair's slot (controller/dataplane_pairs.c).
+ * the number of the pair's slot (controller/dataplane_pairs.c).  Of IKE the line that its exchanges look at.
  */
-static __always_inline void rsip_learned_fetch(__u32 slot)
+static __always_inline void rsip_learned_fetch(__u32 slot, bool ike)
 {
 	struct rsip_learned *l = rsip_learned_get(slot);
 
 	if (l)
-		(void)RSIP_READ(l->spi_newest);
+		(void)RSIP_READ(*(ike ? &l->claimed_newest : &l->spi_newest));
+}
+
+/* The other way round: the binding of a learned record that is known but not in the cache. */
+static __always_inline void rsip_learned_binding_fetch(__u32 learned)
+{
+	struct rsip_binding *rec = rsip_binding_get(learned);
+	struct rsip_learned *l = rsip_learned_get(learned);
+
+	if (rec)
+		(void)RSIP_READ(rec->expires_ns);
+	rsip_bind_cnt_fetch(bpf_get_smp_processor_id(), learned);
+	if (l)
+		(void)RSIP_READ(l->answered_newest);
 }
 
 /* The record that a claim names, if it still holds. */
@@ -144,6 +157,7 @@ __noinline __u32 rsip_cookie_find(struct rsip_key *key, __u64 cookie)
 	if (held) {
 		union rsip_claim_word w = { .word = RSIP_READ(*held) ^ rsip_claim_mask(&k) };
 
+		rsip_learned_binding_fetch(w.c.learned);
 		l = rsip_claim_holder(w.word);
 		if (l && l->local == key->local && w.c.learned != key->self) {
 			key->claimed = cookie;
@@ -232,7 +246,10 @@ __noinline __u32 rsip_claim_place(__u32 learned, __u32 seq)
 	return place;
 }
 
-/* Puts a claim among its owner's; the one that gives way is given up (RFC 3104 6.1, capped). */
+/*
+ * Puts a claim among its owner's; the one that gives way is given up (RFC 3104 6.1, capped).  It is the newest before it is among
+ * them: so whoever takes it out again sees that.
+ */
 static __always_inline void rsip_claim_remember(__u32 learned, __be32 local, __u64 cookie, __u64 mine)
 {
 	struct rsip_learned *l = rsip_learned_get(learned);
@@ -245,9 +262,12 @@ static __always_inline void rsip_claim_remember(__u32 learned, __be32 local, __u
 	place = rsip_claim_place(learned, seq) % RSIP_CLAIMS_MAX;
 	__sync_fetch_and_and(&l->answered, ~(1ULL << place));
 	*(volatile __u32 *)&l->claim_at[place] = seq;
+	*(volatile __u64 *)&l->claimed_newest = cookie;
 	old.cookie = __sync_lock_test_and_set(&l->claims[place], cookie);
-	if (old.cookie && old.cookie != cookie)
+	if (old.cookie && old.cookie != cookie) {
+		__sync_val_compare_and_swap(&l->claimed_newest, old.cookie, 0);
 		rsip_claim_drop(&rsip_cookies, &old, mine);
+	}
 }
 
 /* The peer speaks under a claimed cookie, not the one of last time: the claim outlives those that nobody has answered. */
@@ -305,6 +325,14 @@ __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 	}
 }
 
+/* The same for a host in an exchange that goes on, as most are: its claim stands, and a label leased since does not end it. */
+static __always_inline int rsip_cookie_claim_or_go_on(__be32 local, __u64 cookie, __u32 learned)
+{
+	struct rsip_learned *l = rsip_learned_get(learned);
+
+	return l && cookie && RSIP_READ(l->claimed_newest) == cookie ? 0 : rsip_cookie_claim(local, cookie, learned);
+}
+
 /*
  * A host's IKE packet claims the half that is the host's.  IKEv1 between two of our hosts: the initiator cookie is
  * the other's, so the responder claims its own half.  Result as of rsip_cookie_claim().
@@ -314,8 +342,8 @@ static __always_inline int rsip_ike_claim(const struct rsip_key *key, __u32 lear
 	int res;
 
 	if (key->ike_major >= 2)
-		return rsip_cookie_claim(key->local, key->ike_initiator ? key->icookie : key->rcookie, learned);
-	res = rsip_cookie_claim(key->local, key->icookie, learned);
+		return rsip_cookie_claim_or_go_on(key->local, key->ike_initiator ? key->icookie : key->rcookie, learned);
+	res = rsip_cookie_claim_or_go_on(key->local, key->icookie, learned);
 	if (res == -RSIP_DROP_COOKIE_COLLISION && hairpin && key->rcookie)
 		res = rsip_cookie_claim(key->local, key->rcookie, learned);
 	return res;

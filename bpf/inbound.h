@@ -81,7 +81,7 @@ static __always_inline int rsip_way_l2tp(struct rsip_walk *walk, const struct rs
 static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsip_ip *ip, const struct rsip_key *key,
 					int slot)
 {
-	struct rsip_binding *rec = rsip_binding_fetch(walk->cpu, slot);
+	struct rsip_binding *rec = rsip_binding_fetch(walk->cpu, slot, walk->home);
 	struct rsip_hop hop = {};
 	int err;
 
@@ -230,8 +230,8 @@ static __always_inline int rsip_inbound_pool(struct rsip_walk *walk, __u32 addr_
 	rsip_key_read(walk->ctx, &ip, &key);
 	if (key.kind == RSIP_KEY_ICMP)
 		rsip_quote_read(walk->ctx, &ip, &key);
-	if (key.kind == RSIP_KEY_PORTS)
-		rsip_home_fetch(walk->cpu, addr_index, key.local_port);
+	if (key.kind == RSIP_KEY_PORTS && !key.ike)
+		walk->home = rsip_home_fetch(walk->cpu, addr_index, key.local_port);
 	if (rsip_turned_around(walk))
 		key.self = rsip_turned_self(&ip);
 	walk->now = rsip_now(walk->cpu);

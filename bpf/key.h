@@ -74,12 +74,12 @@ static __always_inline void rsip_key_bad(struct rsip_key *key, __u8 why)
 	key->why = why;
 }
 
-/* Shortest header of a protocol that we look into; 0: we do not. */
+/* Shortest header of a protocol that we look into; 0: we do not.  What most packets are goes first. */
 static __always_inline __u32 rsip_proto_min(__u8 proto)
 {
-	switch (proto) {
-	case RSIP_PROTO_TCP:
+	if (__builtin_expect(proto == RSIP_PROTO_TCP, 1))
 		return 20;
+	switch (proto) {
 	case RSIP_PROTO_SCTP:
 	case RSIP_PROTO_DCCP:
 	case RSIP_PROTO_AH:

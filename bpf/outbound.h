@@ -88,17 +88,18 @@ static __always_inline int rsip_outbound_owner(struct rsip_walk *walk, const str
 {
 	__u32 addr_index = rsip_addr_find(walk->policy, ip->saddr);
 	struct rsip_binding *rec;
+	__u32 home = 0;
 	int slot, err;
 
 	rsip_key_read(walk->ctx, ip, key);
 	if (addr_index == RSIP_NO_ADDR)
 		return -RSIP_DROP_LOCAL_ADDR_UNALLOWED;
-	if (key->kind == RSIP_KEY_PORTS)
-		rsip_home_fetch(walk->cpu, addr_index, key->local_port);
+	if (key->kind == RSIP_KEY_PORTS && !key->ike)
+		home = rsip_home_fetch(walk->cpu, addr_index, key->local_port);
 	slot = rsip_owner(key, outer->saddr, addr_index);
 	if (slot <= 0)
 		return slot ? slot : -RSIP_DROP_INTERNAL;
-	rec = rsip_binding_fetch(walk->cpu, slot);
+	rec = rsip_binding_fetch(walk->cpu, slot, home);
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
 	walk->now = rsip_now(walk->cpu);

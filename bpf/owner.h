@@ -9,7 +9,7 @@ static __always_inline int rsip_owner_ipsec(struct rsip_key *key, __u64 pair)
 	__u32 ipsec = pair >> 32;
 
 	key->by_pair = 1 | RSIP_PAIR_TUNNELS(ipsec);
-	rsip_learned_fetch(RSIP_PAIR_SLOT(ipsec));
+	rsip_learned_fetch(RSIP_PAIR_SLOT(ipsec), key->ike == RSIP_IKE_COOKIES);
 	if (!pair)
 		return -RSIP_DROP_HOST_UNKNOWN;
 	return ipsec ? (int)RSIP_PAIR_SLOT(ipsec) : -RSIP_DROP_IPSEC_UNALLOWED;

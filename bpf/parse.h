@@ -71,6 +71,7 @@ struct rsip_walk {
 	__u32 l2; /* bytes of link-layer header in front of IP: RSIP_ETH_LEN, or 0 on a device without */
 	__u32 out_iface; /* index in rsip_devs; or RSIP_OUT_IFINDEX and a device's number */
 	__u32 bytes; /* of the inner packet */
+	__u32 home; /* inbound: slot whose record and counters have been asked for */
 	__u32 in_slot; /* binding that received the packet, or 0 */
 	__u32 out_slot; /* binding that sent it, or 0 */
 	__u32 claims; /* IKE cookies claimed */
@@ -138,6 +139,15 @@ static __always_inline __u16 rsip_csum_fold(__u64 sum)
 	return (__u16)sum;
 }
 
+/*
+ * The same of few words, whose sum has at most three bits beyond 32: the product's upper 16 bits are all 16-bit digits
+ * added up, the carries of the digits below among them.
+ */
+static __always_inline __u16 rsip_csum_fold_few(__u64 sum)
+{
+	return (__u16)(sum * 0x0001000100010001ULL >> 48);
+}
+
 /* The last field of a header without options, when all others are written. */
 static __always_inline void rsip_ip_sum(struct iphdr *ip)
 {
@@ -146,11 +156,11 @@ static __always_inline void rsip_ip_sum(struct iphdr *ip)
 	ip->check = 0;
 	for (int i = 0; i < 5; i++)
 		sum += ((__u32 *)ip)[i];
-	ip->check = ~rsip_csum_fold(sum);
+	ip->check = ~rsip_csum_fold_few(sum);
 }
 
-/* Sum of IPv4 options: len is 4 to 40.  Apart, because hardly a packet has them. */
-__noinline __u64 rsip_options_sum(struct rsip_ctx *ctx, __u32 off, __u32 len)
+/* Sum of IPv4 options, folded: len is 4 to 40.  Apart, because hardly a packet has them. */
+__noinline __u32 rsip_options_sum(struct rsip_ctx *ctx, __u32 off, __u32 len)
 {
 	__u64 sum = 0;
 
@@ -164,7 +174,7 @@ __noinline __u64 rsip_options_sum(struct rsip_ctx *ctx, __u32 off, __u32 len)
 			return 0;
 		sum += word;
 	}
-	return sum;
+	return rsip_csum_fold(sum);
 }
 
 /*
@@ -197,7 +207,7 @@ static __always_inline int rsip_ip_read(struct rsip_ctx *ctx, __u32 off, __u32 a
 	sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
 	if (ip->hlen > RSIP_IP_LEN)
 		sum += rsip_options_sum(ctx, off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN);
-	return rsip_csum_fold(sum) == 0xffff ? 0 : -RSIP_DROP_MALFORMED;
+	return rsip_csum_fold_few(sum) == 0xffff ? 0 : -RSIP_DROP_MALFORMED;
 }
 
 /*

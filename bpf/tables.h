@@ -95,6 +95,15 @@ static __always_inline __u32 rsip_port_find(__u32 addr_index, __u16 port)
 	return line ? RSIP_READ(line->slot[port & 15]) : 0;
 }
 
+/* Read for nothing but time: the second bucket comes while the first one is looked at. */
+#define RSIP_FETCH(map, index)                                       \
+	do {                                                         \
+		__u32 __at = (index);                                \
+		__u32 *__word = bpf_map_lookup_elem(&(map), &__at);  \
+		if (__word)                                          \
+			(void)RSIP_READ(*__word);                    \
+	} while (0)
+
 static __always_inline __u32 rsip_spi_in_bucket(__u32 bucket, __be32 addr, __u32 spi)
 {
 	struct rsip_spi_bucket *b = bpf_map_lookup_elem(&rsip_spis, &bucket);
@@ -124,8 +133,10 @@ static __always_inline __u32 rsip_spi_in_bucket(__u32 bucket, __be32 addr, __u32
 static __always_inline __u32 rsip_spi_find(__be32 addr, __u32 spi)
 {
 	__u64 hash = rsip_hash(RSIP_SPI_KEY(addr, spi), rsip_seed);
-	__u32 slot = rsip_spi_in_bucket(rsip_bucket1(hash, rsip_spi_mask), addr, spi);
+	__u32 slot;
 
+	RSIP_FETCH(rsip_spis, rsip_bucket2(hash, rsip_spi_mask));
+	slot = rsip_spi_in_bucket(rsip_bucket1(hash, rsip_spi_mask), addr, spi);
 	return slot ? slot : rsip_spi_in_bucket(rsip_bucket2(hash, rsip_spi_mask), addr, spi);
 }
 
@@ -161,6 +172,7 @@ static __always_inline __u64 rsip_pair_find(__be32 host, __be32 local)
 
 	if (!host)
 		return 0;
+	RSIP_FETCH(rsip_pairs, rsip_bucket2(hash, rsip_pair_mask));
 	slots = rsip_pair_in_bucket(rsip_bucket1(hash, rsip_pair_mask), host, local);
 	return slots ? slots : rsip_pair_in_bucket(rsip_bucket2(hash, rsip_pair_mask), host, local);
 }
@@ -287,26 +299,36 @@ static __always_inline struct rsip_bind_cnt *rsip_bind_cnt_get(__u32 cpu, __u32 
 	return bpf_map_lookup_elem(&rsip_bind_cnt, &place);
 }
 
-/*
- * The record of a packet's binding.  Its counters are read here for nothing but time: with many bindings both are
- * far from the cache, and so they come together.
- */
-static __always_inline struct rsip_binding *rsip_binding_fetch(__u32 cpu, __u32 slot)
+/* A binding's counters, read for nothing but time: with many bindings they are far from the cache, as its record is. */
+static __always_inline void rsip_bind_cnt_fetch(__u32 cpu, __u32 slot)
 {
 	struct rsip_bind_cnt *cnt = rsip_bind_cnt_get(cpu, slot);
 
 	if (cnt)
 		(void)RSIP_READ(cnt->in_packets);
-	return rsip_binding_get(slot);
 }
 
-/* The same, before it is known whose the port is: where its binding lies, as a rule (RSIP_HOME_SLOT). */
-static __always_inline void rsip_home_fetch(__u32 cpu, __u32 addr_index, __u16 port)
+/*
+ * Record and counters, before it is known whose the port is: where its binding lies, as a rule (RSIP_HOME_SLOT).  The answer is that
+ * slot.
+ */
+static __always_inline __u32 rsip_home_fetch(__u32 cpu, __u32 addr_index, __u16 port)
 {
-	struct rsip_binding *rec = rsip_binding_fetch(cpu, RSIP_HOME_SLOT(addr_index, port, rsip_slot_mask));
+	__u32 home = RSIP_HOME_SLOT(addr_index, port, rsip_slot_mask);
+	struct rsip_binding *rec = rsip_binding_get(home);
 
 	if (rec)
 		(void)RSIP_READ(rec->expires_ns);
+	rsip_bind_cnt_fetch(cpu, home);
+	return home;
+}
+
+/* The record of a packet's binding; its counters come at the same time, unless they are at home, and so on their way. */
+static __always_inline struct rsip_binding *rsip_binding_fetch(__u32 cpu, __u32 slot, __u32 home)
+{
+	if (slot != home)
+		rsip_bind_cnt_fetch(cpu, slot);
+	return rsip_binding_get(slot);
 }
 
 #endif

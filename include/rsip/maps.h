@@ -35,7 +35,7 @@
 #define RSIP_SWAP32(word) (word)
 #endif
 
-#define RSIP_LAYOUT_VERSION 15
+#define RSIP_LAYOUT_VERSION 16
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
@@ -452,17 +452,24 @@ struct rsip_learned {
 	__u64 claims[RSIP_CLAIMS_MAX]; /* cookies held; the oldest unanswered, then the oldest, gives way; 0: free */
 	__u32 claim_at[RSIP_CLAIMS_MAX]; /* claim_seq when it was made */
 	__u64 answered; /* a bit for each claim: the peer has answered */
-	__u64 answered_newest; /* the cookie last answered: a busy exchange compares only this */
+	__u64 unused; /* until layout 16 some of the last line were here */
 	__u64 spi_out[RSIP_SPI_OUT_MAX]; /* remote address in the low half, SPI in the high half, both as on the wire */
-	__u64 peer_asked; /* IKE peer last written to in the low half, seconds in the high half */
-	__u64 peer_answered; /* likewise, heard from */
+	__u64 unused2[2];
 	__be32 peers[RSIP_IKE_PEERS_MAX]; /* those it is in rsip_ike_peers for, oldest overwritten */
 	__u32 peer_head; /* next place in peers, modulo RSIP_IKE_PEERS_MAX */
 	__u32 pad;
+	/*
+	 * All that a packet compares in an IKE exchange that goes on: the host's the first two, its peer's the others, each two
+	 * in one line of the cache as a rule.  (Records of whole lines were worse: with 1,024 bytes these lines share few sets.)
+	 */
+	__u64 claimed_newest; /* the cookie last claimed, while it is among claims */
+	__u64 peer_asked; /* IKE peer last written to in the low half, seconds in the high half */
+	__u64 answered_newest; /* the cookie last answered */
+	__u64 peer_answered; /* as peer_asked, heard from */
 };
 _Static_assert(RSIP_CLAIMS_MAX == 64, "rsip_learned.answered has a bit for each claim");
 _Static_assert(sizeof(struct rsip_learned) ==
-		       72 + 12 * RSIP_CLAIMS_MAX + 8 * RSIP_SPI_OUT_MAX + 4 * RSIP_IKE_PEERS_MAX, "rsip_learned");
+		       104 + 12 * RSIP_CLAIMS_MAX + 8 * RSIP_SPI_OUT_MAX + 4 * RSIP_IKE_PEERS_MAX, "rsip_learned");
 
 /* rsip_cookies: hash; which pair speaks under this IKE cookie.  Inserted with BPF_NOEXIST: first owner wins. */
 struct rsip_cookie_key {

@@ -257,6 +257,20 @@ Test(ike, a_label_ends_with_its_lease)
 	expect_dropped(back, IF_PUB, NO_COOKIE);
 }
 
+/* Whoever is in an exchange stays in it, on its way out as on its way in (the claim is looked for first). */
+Test(ike, a_label_that_is_leased_later_does_not_end_an_exchange)
+{
+	struct pkt again = SENT_BY_A(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I)),
+		   leaves = LEAVES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I));
+	struct pkt back = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
+	struct pkt at_a = REACHES_A(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
+
+	a_opens(COOKIE_A);
+	given_binding(HOST_B, PUB_1, spis(COOKIE_A >> 32, 1));
+	expect_sent(again, leaves, a);
+	expect_tunnelled(back, at_a, a);
+}
+
 /* ---- a claim ends with the pair's last RSIPSEC binding --------------------------------------- */
 
 Test(ike, a_claim_outlives_one_binding_and_ends_with_the_last)
