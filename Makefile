@@ -135,7 +135,7 @@ $(O)/tests/bpf/%: $(O)/obj/tests/bpf/%.o $(TEST_ARCHIVES)
 	$(call link,$(TEST_LIBS))
 
 .PHONY: test-programs test unit test-bpf lab test-long demo
-test-programs: all $(UNIT_TESTS) $(BPF_TESTS) $(O)/tests/bpf/copies
+test-programs: all $(UNIT_TESTS) $(BPF_TESTS) $(O)/tests/bpf/copies $(O)/bench/plane
 
 test: deps ## install what is missing, build, run unit, BPF and lab tests
 	$(Q)$(MAKE) --no-print-directory test-programs fuzzers

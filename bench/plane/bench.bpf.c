@@ -14,6 +14,7 @@
 #define ETH_LEN 14
 #define IP_LEN 20
 #define GRE_LEN 4
+#define TC_FAILED BENCH_TC_FAILED
 
 struct bench_job job;
 __u64 received; /* by bench_sink; one CPU does all the work */
@@ -24,6 +25,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } bench_next SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} bench_tc_next SEC(".maps");
 
 /* Element 0: where bench_send sends; 1: where bench_bare and bench_floor send. */
 struct {
@@ -68,6 +76,8 @@ static __always_inline struct who choose(void)
 	job.random = r;
 	w.bits = (__u32)r;
 	w.i = (__u32)(((r >> 32) * job.n) >> 32);
+	if (job.tunnel == BENCH_L2TP)
+		w.i = 0;
 	if (job.in_turn) {
 		w.i = job.next;
 		job.next = w.i + 1 < job.n ? w.i + 1 : 0;
@@ -128,15 +138,16 @@ static __always_inline void set_inner(__u8 *at, struct who w)
 }
 
 /* Writes the frame of some binding.  false: the frame is too short. */
-static __always_inline bool make_frame(struct xdp_md *ctx)
+static __always_inline bool make_frame_at(void *data, void *end)
 {
-	void *data = (void *)(long)ctx->data;
 	struct who w = choose();
 
-	if (data + BENCH_FRAME > (void *)(long)ctx->data_end)
+	if (data + BENCH_FRAME > end)
 		return false;
 	__builtin_memcpy(data, job.frame, BENCH_FRAME);
-	if (job.tunnelled && job.tunnel == BENCH_IP6) {
+	if (job.tunnelled && job.tunnel == BENCH_L2TP) {
+		set_inner(data, w);
+	} else if (job.tunnelled && job.tunnel == BENCH_IP6) {
 		*(__be32 *)(data + ETH_LEN + 20) = bpf_htonl(BENCH_HOST + w.i);
 		set_inner(data + ETH_LEN + BENCH_IP6_LEN, w);
 	} else if (job.tunnelled) {
@@ -152,6 +163,11 @@ static __always_inline bool make_frame(struct xdp_md *ctx)
 		set_inner(data + ETH_LEN, w);
 	}
 	return true;
+}
+
+static __always_inline bool make_frame(struct xdp_md *ctx)
+{
+	return make_frame_at((void *)(long)ctx->data, (void *)(long)ctx->data_end);
 }
 
 /*
@@ -179,6 +195,22 @@ int bench_outer(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	bpf_tail_call(ctx, &bench_next, 0);
 	return XDP_ABORTED;
+}
+
+/*
+ * The same for TC.  What a program puts in front of a packet that has come without Ethernet header is not taken off again
+ * (the kernel would lose sight of its IP header), but cut off behind: the packet is written anew anyway.
+ */
+SEC("tc")
+int bench_tc_outer(struct __sk_buff *ctx)
+{
+	take_time();
+	if (ctx->len != BENCH_FRAME && bpf_skb_change_tail(ctx, BENCH_FRAME, 0))
+		return TC_FAILED;
+	if (!make_frame_at((void *)(long)ctx->data, (void *)(long)ctx->data_end))
+		return TC_FAILED;
+	bpf_tail_call(ctx, &bench_tc_next, 0);
+	return TC_FAILED;
 }
 
 SEC("xdp")
@@ -309,6 +341,51 @@ int bench_touch(struct xdp_md *ctx)
 	if (!line || line->word[0])
 		return XDP_ABORTED;
 	return floor_frame(ctx, -IP_LEN) ? bpf_redirect_map(&bench_devs, 1, XDP_DROP) : XDP_ABORTED;
+}
+
+/* The same for TC: TTL and tunnel header are nobody's here, the kernel makes them. */
+static __always_inline int tc_floor(struct __sk_buff *ctx, __u32 l2)
+{
+	struct iphdr *ip = (void *)(long)ctx->data + l2;
+	struct ethhdr *eth;
+
+	if ((void *)(ip + 1) > (void *)(long)ctx->data_end || ip->ihl != 5)
+		return TC_FAILED;
+	if (!l2 && bpf_skb_change_head(ctx, ETH_LEN, 0))
+		return TC_FAILED;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return TC_FAILED;
+	__builtin_memcpy(eth->h_dest, "\x02\0\0\0\0\x01", 6);
+	__builtin_memcpy(eth->h_source, "\x02\0\0\0\0\x02", 6);
+	eth->h_proto = bpf_htons(0x0800);
+	return (int)bpf_redirect(job.tc_out, 0);
+}
+
+SEC("tc")
+int bench_tc_floor_in(struct __sk_buff *ctx)
+{
+	return tc_floor(ctx, ETH_LEN);
+}
+
+SEC("tc")
+int bench_tc_floor_out(struct __sk_buff *ctx)
+{
+	return tc_floor(ctx, 0);
+}
+
+SEC("tc")
+int bench_tc_nothing(struct __sk_buff *ctx)
+{
+	(void)ctx;
+	return 0;
+}
+
+/* Without Ethernet header: room for one is made in all three, and so in none of the figures. */
+SEC("tc")
+int bench_tc_room(struct __sk_buff *ctx)
+{
+	return bpf_skb_change_head(ctx, ETH_LEN, 0) ? TC_FAILED : 0;
 }
 
 /* The other end of the wire. */

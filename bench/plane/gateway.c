@@ -35,6 +35,7 @@ static const char topology[] =
 	"ip link set priv0 address 02:00:00:00:02:01; ip link set priv0p address "
 	"02:00:00:00:02:02\n"
 	"for d in pub0p priv0p pub0 priv0; do ip link set $d up; done\n"
+	"ip tuntap add dev ppp0 mode tun; ip link set ppp0 up\n"
 	"ip addr add 192.0.2.2/24 dev pub0; ip addr add 10.0.0.1/8 dev priv0\n"
 	"ip neigh replace 192.0.2.1 lladdr 02:00:00:00:01:01 dev pub0 nud permanent\n"
 	"ip neigh replace 10.0.0.2 lladdr 02:00:00:00:02:02 dev priv0 nud permanent\n"
@@ -103,7 +104,8 @@ static int describe(struct bench_gateway *gw, struct rsip_iface iface[2])
 	gw->ifindex_priv = iface[1].ifindex = if_nametoindex("priv0");
 	gw->ifindex_pub_peer = if_nametoindex("pub0p");
 	gw->ifindex_priv_peer = if_nametoindex("priv0p");
-	return gw->ifindex_pub && gw->ifindex_priv && gw->ifindex_pub_peer && gw->ifindex_priv_peer
+	gw->ifindex_ppp = if_nametoindex("ppp0");
+	return gw->ifindex_pub && gw->ifindex_priv && gw->ifindex_pub_peer && gw->ifindex_priv_peer && gw->ifindex_ppp
 		       ? 0
 		       : -ENODEV;
 }
@@ -169,6 +171,12 @@ static int host_of(struct bench_gateway *gw, uint32_t i, __be32 *host)
 	return err;
 }
 
+/* RFC 3103 8.6 */
+static uint8_t tunnel_type(enum bench_tunnel tunnel)
+{
+	return tunnel == BENCH_L2TP ? 3 : tunnel == BENCH_GRE ? 2 : 1;
+}
+
 /* Binding number i, as job.h has it. */
 static int install(struct bench_gateway *gw, uint32_t i, uint64_t expires_ns)
 {
@@ -185,7 +193,7 @@ static int install(struct bench_gateway *gw, uint32_t i, uint64_t expires_ns)
 						   : gw->tunnel == BENCH_GRE ? 1476
 									     : 1480,
 					    .method = 3,
-					    .tunnel = gw->tunnel == BENCH_GRE ? 2 : 1,
+					    .tunnel = tunnel_type(gw->tunnel),
 					    .transport = 1},
 				    .spis = {.range_cnt = 1, .range = &range}};
 	uint32_t slot;
@@ -197,6 +205,28 @@ static int install(struct bench_gateway *gw, uint32_t i, uint64_t expires_ns)
 		b.ports.port[b.ports.cnt++] =
 			(uint16_t)(BENCH_PORT_FIRST + i % BENCH_PER_ADDR * BENCH_PORTS + p);
 	return gw->dp->ops->bind_install(gw->dp, &b, &slot);
+}
+
+/* What PPP would have on a kernel that has it: the first host's session, on an interface without Ethernet header. */
+static int open_session(struct bench_gateway *gw)
+{
+	struct rsip_session session = {.host = htonl(BENCH_HOST),
+				       .endpoint = htonl(BENCH_ENDPOINT),
+				       .iface = IFACE_PRIV,
+				       .mtu = 1480,
+				       .ifindex = gw->ifindex_ppp,
+				       .since_ns = rsip_now_ns()};
+	int of = rsip_object_map(gw->object, "rsip_ppp_of"), sessions = rsip_object_map(gw->object, "rsip_sessions");
+	int err = rsip_object_tc_load(gw->object, &gw->config, &gw->tc);
+
+	if (err)
+		return err;
+	if (bpf_map_update_elem(sessions, &gw->ifindex_ppp, &session, BPF_ANY) ||
+	    bpf_map_update_elem(of, &session.host, &gw->ifindex_ppp, BPF_ANY)) {
+		err = -errno;
+		log_err("cannot open the bench's L2TP session: %s", strerror(-err));
+	}
+	return err;
 }
 
 static int fill(struct bench_gateway *gw, uint32_t bindings)
@@ -223,7 +253,8 @@ static int load_tools(struct bench_gateway *gw)
 	if (!gw->tools)
 		return -errno;
 	bpf_object__for_each_program(prog, gw->tools->obj)
-		bpf_program__set_flags(prog, BPF_F_XDP_HAS_FRAGS);
+		if (bpf_program__type(prog) == BPF_PROG_TYPE_XDP)
+			bpf_program__set_flags(prog, BPF_F_XDP_HAS_FRAGS);
 	bpf_map__set_max_entries(gw->tools->maps.bench_lines, gw->n);
 	if (bench_bpf__load(gw->tools)) {
 		log_err("cannot load the bench's programs: %s", strerror(errno));
@@ -249,6 +280,8 @@ int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, enum bench_t
 		err = fill(gw, bindings);
 	if (!err)
 		err = load_tools(gw);
+	if (!err && tunnel == BENCH_L2TP)
+		err = open_session(gw);
 	if (err)
 		bench_gateway_close(gw);
 	return err;
@@ -260,6 +293,8 @@ void bench_gateway_close(struct bench_gateway *gw)
 		bench_bpf__destroy(gw->tools);
 	if (gw->dp)
 		gw->dp->ops->close(gw->dp);
+	if (gw->tc)
+		rsip_object_tc_close(gw->tc);
 	if (gw->object)
 		rsip_object_close(gw->object);
 	memset(gw, 0, sizeof(*gw));
@@ -283,5 +318,9 @@ int bench_attach(struct bench_gateway *gw)
 
 int bench_program(const struct bench_gateway *gw, bool tunnelled)
 {
+	const struct rsip_iface pub = {.role = RSIP_ROLE_PUBLIC};
+
+	if (gw->tunnel == BENCH_L2TP)
+		return tunnelled ? rsip_object_tc_session_prog(gw->tc) : rsip_object_tc_prog(gw->tc, &pub);
 	return rsip_object_prog(gw->object, tunnelled ? RSIP_ROLE_PRIVATE : RSIP_ROLE_PUBLIC);
 }

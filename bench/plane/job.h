@@ -24,11 +24,17 @@
 
 enum bench_kind { BENCH_PORTS_KIND, BENCH_ESP, BENCH_AH, BENCH_IKE, BENCH_IKE_LABEL, BENCH_PLAIN };
 
-enum bench_tunnel { BENCH_IPIP, BENCH_GRE, BENCH_IP6 }; /* IP6: IP-IP over an IPv6 access network */
+/*
+ * IP6: IP-IP over an IPv6 access network.  L2TP: the kernel ends the tunnel, in an interface of the host's own without
+ * Ethernet header, so the programs are TC's, and one host of the n has a session.
+ */
+enum bench_tunnel { BENCH_IPIP, BENCH_GRE, BENCH_IP6, BENCH_L2TP };
 
 /* Addresses of IPv6 hosts and of our end: this, zeros, and the IPv4 address in the last four bytes. */
 #define BENCH_NET6 0x20010db8U
 #define BENCH_IP6_LEN 40
+
+#define BENCH_TC_FAILED 2 /* TC_ACT_SHOT */
 
 struct bench_job {
 	__u8 frame[BENCH_FRAME]; /* complete but for what depends on the binding; IP checksums
@@ -38,6 +44,7 @@ struct bench_job {
 	__u32 tunnel;		 /* enum bench_tunnel */
 	__u32 n;		 /* bindings */
 	__u32 remotes;		 /* a power of two, 4096 at most */
+	__u32 tc_out;		 /* interface that the floor of TC sends to */
 	__u32 in_turn;		 /* 1: one binding after the other; 0: at random */
 	__u32 next;		 /* the program's: where it is in its turn */
 	__u64 random;		 /* the program's state; not zero */

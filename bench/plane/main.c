@@ -191,7 +191,7 @@ static int column(uint32_t bindings)
 	bench_gateway_close(&gw);
 	if (err)
 		return err;
-	for (enum bench_tunnel t = BENCH_GRE; t <= BENCH_IP6 && !err; t++)
+	for (enum bench_tunnel t = BENCH_GRE; t <= BENCH_L2TP && !err; t++)
 		err = other_tunnel(bindings, t);
 	return err;
 }

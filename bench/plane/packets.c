@@ -37,6 +37,8 @@ const struct bench_case bench_cases[] = {
 	{"TCP out, GRE", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 0, RSIP_CNT_DECAPSULATED, BENCH_GRE},
 	{"TCP in, IPv6 access", BENCH_PORTS_KIND, false, IPPROTO_TCP, 443, 0, 0, 0, RSIP_CNT_ENCAPSULATED, BENCH_IP6},
 	{"TCP out, IPv6 access", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 0, RSIP_CNT_DECAPSULATED, BENCH_IP6},
+	{"TCP in, L2TP (TC, one host)", BENCH_PORTS_KIND, false, IPPROTO_TCP, 443, 0, 0, 1, RSIP_CNT_ENCAPSULATED, BENCH_L2TP},
+	{"TCP out, L2TP (TC, one host)", BENCH_PORTS_KIND, true, IPPROTO_TCP, 0, 443, 0, 1, RSIP_CNT_DECAPSULATED, BENCH_L2TP},
 };
 const int bench_case_cnt = sizeof(bench_cases) / sizeof(bench_cases[0]);
 
@@ -123,13 +125,17 @@ void bench_job_fill(struct bench_job *job, const struct bench_case *c, uint32_t 
 	uint32_t at = 14;
 
 	memset(job, 0, sizeof(*job));
-	memcpy(job->frame, macs[from_host], 12);
-	put16(job->frame + 12, 0x0800);
+	if (c->tunnelled && c->tunnel == BENCH_L2TP) {
+		at = 0; /* the kernel has opened the tunnel */
+	} else {
+		memcpy(job->frame, macs[from_host], 12);
+		put16(job->frame + 12, 0x0800);
+	}
 	if (c->tunnelled && c->tunnel == BENCH_IP6) {
 		put16(job->frame + 12, 0x86dd);
 		put_ip6(job->frame + at, BENCH_FRAME - at);
 		at += BENCH_IP6_LEN;
-	} else if (c->tunnelled) {
+	} else if (c->tunnelled && c->tunnel != BENCH_L2TP) {
 		put_ip(job->frame + at, BENCH_FRAME - at, c->tunnel == BENCH_GRE ? IPPROTO_GRE : IPPROTO_IPIP, 0);
 		at += 20;
 		if (c->tunnel == BENCH_GRE) {

@@ -18,14 +18,16 @@
 #define BENCH_REMOTES 256
 
 struct rsip_xdp_bpf;
+struct rsip_tc_bpf;
 struct bench_bpf;
 
 struct bench_gateway {
 	struct rsip_config config;
 	struct rsip_xdp_bpf *object;
+	struct rsip_tc_bpf *tc; /* with BENCH_L2TP */
 	struct rsip_dataplane *dp;
 	struct bench_bpf *tools;
-	uint32_t ifindex_pub, ifindex_priv, ifindex_pub_peer, ifindex_priv_peer;
+	uint32_t ifindex_pub, ifindex_priv, ifindex_pub_peer, ifindex_priv_peer, ifindex_ppp;
 	uint32_t n; /* live bindings */
 	enum bench_tunnel tunnel; /* in which they are leased */
 	uint64_t load_ns, install_ns, attach_ns;
@@ -36,7 +38,7 @@ int bench_namespace(void); /* once: network namespace, devices, one CPU */
 /* Loads, fills with bindings in one kind of tunnel, times both. */
 int bench_gateway_open(struct bench_gateway *gw, uint32_t bindings, enum bench_tunnel tunnel);
 void bench_gateway_close(struct bench_gateway *gw);
-int bench_program(const struct bench_gateway *gw, bool tunnelled); /* the product's */
+int bench_program(const struct bench_gateway *gw, bool tunnelled); /* the product's, for the gateway's tunnel */
 int bench_attach(struct bench_gateway *gw); /* both programs on and off: gw->attach_ns */
 int bench_command(const char *text);	    /* of a shell */
 
