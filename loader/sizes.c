@@ -26,9 +26,9 @@ void rsip_sizes_compute(uint32_t max_bindings, uint32_t max_addrs, uint32_t max_
 	config->max_addrs = max_addrs;
 	config->max_learned = max_pairs;
 	config->cpus = cpus;
-	config->addr_buckets = power_of_two(2ULL * max_addrs / 8 + 1);
-	config->spi_buckets = power_of_two(2ULL * max_bindings / 4 + 1);
-	config->pair_buckets = power_of_two(2ULL * max_bindings / 4 + 1);
+	config->addr_buckets = power_of_two((2ULL * max_addrs + 7) / 8);
+	config->spi_buckets = power_of_two((2ULL * max_bindings + 3) / 4);
+	config->pair_buckets = power_of_two((2ULL * max_bindings + 3) / 4);
 	/* RSIPSEC bindings are there twice; few bindings have a remote */
 	config->remote_buckets = config->pair_buckets;
 }

@@ -71,6 +71,15 @@ Test(loader_sizes, full_tables_are_a_quarter_to_a_half_full)
 	}
 }
 
+/* As many as operators like to write: the tables are just half full, and need no twice the size. */
+Test(loader_sizes, a_power_of_two_costs_no_more_than_others)
+{
+	rsip_sizes_compute(1U << 20, 1U << 10, 1, 1, &config);
+	cr_expect_eq(config.spi_buckets, 1U << 19);
+	cr_expect_eq(config.pair_buckets, 1U << 19);
+	cr_expect_eq(config.addr_buckets, 1U << 8);
+}
+
 /* Who pings holds a place for a minute or two, and one host that holds its bindings' caps (64 of 64) must not hold them all. */
 Test(loader_sizes, a_site_can_ping_at_once)
 {
