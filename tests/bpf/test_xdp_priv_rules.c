@@ -211,6 +211,20 @@ Test(xdp_priv_rules, other_ethernet_types_and_arp_are_untouched)
 	expect_passed(arp, IF_PRIV);
 }
 
+/* 802.1Q, QinQ (802.1ad), and a priority without a VLAN: what has a tag in the frame is another interface's, or the kernel takes it out. */
+Test(xdp_priv_rules, frames_with_tags_are_left_alone)
+{
+	about_ethernet();
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt twice = pkt(eth(MAC_HOST_A, MAC_GW_PRIV, .eth_type = 0x88a8), vlan_tag(7), vlan_tag(8), ip4(HOST_A, GW_PRIV),
+			       ip4(PUB_1, REMOTE), udp(4003, 53));
+	struct pkt priority = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), vlan_tag(0xa000), ip4(HOST_A, GW_PRIV), ip4(PUB_1, REMOTE),
+				  udp(4003, 53));
+
+	expect_passed(twice, IF_PRIV);
+	expect_passed(priority, IF_PRIV);
+}
+
 Test(xdp_priv_rules, fragments_of_the_tunnel_go_to_the_kernel)
 {
 	about_outer_header();

@@ -396,3 +396,16 @@ Test(xdp_pub_rules, a_virtual_routers_mac_address_is_ours_too)
 	given_virtual_mac(IF_PUB, MAC_VIRTUAL);
 	expect_tunnelled(in, want, 1);
 }
+
+/* 802.1Q, QinQ (802.1ad), and a priority without a VLAN: what has a tag in the frame is another interface's, or the kernel takes it out. */
+Test(xdp_pub_rules, frames_with_tags_are_left_alone)
+{
+	about_ethernet();
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt twice = pkt(eth(MAC_ROUTER, MAC_GW_PUB, .eth_type = 0x88a8), vlan_tag(7), vlan_tag(8), ip4(REMOTE, PUB_1),
+			       udp(53, 4003), text("x"));
+	struct pkt priority = pkt(from_router, vlan_tag(0xa000), ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
+
+	expect_passed(twice, IF_PUB);
+	expect_passed(priority, IF_PUB);
+}
