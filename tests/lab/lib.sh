@@ -132,6 +132,7 @@ start() {
 	local node=$1 log=$LAB/$2
 	shift 2
 	say "$node" "$@" "&"
+	: >"$log" # here: the one before may have said "ready", and the new one's shell may come later than whoever looks
 	nsenter --net="/run/netns/$(ns "$node")" -- "$@" >"$log" 2>&1 &
 	STARTED=$!
 }
