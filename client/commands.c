@@ -140,6 +140,24 @@ int rsip_cmd_up(struct rsip_cli *cli)
 
 /* ---- down ---- */
 
+/* A gateway that asks for a key believes no other goodbye; without it what was leased there runs out by itself. */
+static void find_key_again(struct rsip_daemon *d, const struct rsip_state *st)
+{
+	struct rsip_settings file;
+
+	if (!st->key_id)
+		return;
+	rsip_settings_init(&file);
+	if (!*st->key_file && (rsip_settings_load(&file, d->set.config, false) || file.key_id != st->key_id)) {
+		log_warn("the secret of key %u is not in %s: the gateway will not believe that we go", st->key_id, d->set.config);
+		return;
+	}
+	d->set.key_id = st->key_id;
+	snprintf(d->set.key_file, sizeof(d->set.key_file), "%s", st->key_file);
+	snprintf(d->set.key_secret, sizeof(d->set.key_secret), "%s", *st->key_file ? "" : file.key_secret);
+	explicit_bzero(&file, sizeof(file));
+}
+
 /* Without a running client: what one left behind (the state file says so) is ended in its name. */
 static int down_after_death(struct rsip_cli *cli, int result)
 {
@@ -159,6 +177,7 @@ static int down_after_death(struct rsip_cli *cli, int result)
 	strcpy(d->set.transport, st->transport == RSIP_TRANSPORT_TCP ? "tcp" : "udp");
 	strcpy(d->set.place, st->table ? "host" : "namespace");
 	strcpy(d->set.tunnel_type, st->tunnel == RSIP_TUNNEL_GRE ? "GRE" : "IP-IP");
+	find_key_again(d, st);
 	d->leave = true;
 	d->patient = true;
 	status = rsip_daemon_run(d);

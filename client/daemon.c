@@ -74,6 +74,8 @@ static void save(struct rsip_daemon *d)
 {
 	d->dirty = false;
 	rsip_state_take(&d->state, &d->session);
+	d->state.key_id = d->key.id;
+	snprintf(d->state.key_file, sizeof(d->state.key_file), "%s", d->set.key_file);
 	d->state.sw = d->sw;
 	rsip_daemon_note(d, &d->state);
 }
@@ -381,8 +383,11 @@ int rsip_daemon_run(struct rsip_daemon *d)
 	d->jail.fd = d->jail.home = -1;
 	rsip_claim_init(&d->claim);
 	signal(SIGPIPE, SIG_IGN);
+	if (d->patient && !isatty(STDIN_FILENO)) /* while it waits for its network there is nothing to be read again */
+		signal(SIGHUP, SIG_IGN);
 	err = rsip_daemon_lock(d);
-	err = err ? err : rsip_daemon_find_key(d);
+	if (!err && rsip_daemon_find_key(d) && !d->leave) /* without it, too, there is enough to undo */
+		err = -EINVAL;
 	if (!err) {
 		have_state = rsip_state_load(&d->state, d->set.state_dir) == 0;
 		err = rsip_gateways_parse(&d->gateways, d->set.gateway);

@@ -153,6 +153,8 @@ char *rsip_state_text(const struct rsip_state *st, const char *boot_id)
 	rsip_json_add_u64(obj, "client-id", st->client_id);
 	rsip_json_add_u64(obj, "next-counter", st->next_counter);
 	add_time(obj, "expires-ms", st->expires_ns);
+	rsip_json_add_u64(obj, "key-id", st->key_id);
+	cJSON_AddStringToObject(obj, "key-file", st->key_file);
 	add_number(obj, "auth-sent", st->auth_sent);
 	add_number(obj, "auth-seen", st->auth_seen);
 	if (st->sw.on)
@@ -314,6 +316,8 @@ static int read_state(struct rsip_state *st, const cJSON *obj, const char *boot)
 	st->client_id = rsip_json_get_u64(obj, "client-id", 0);
 	st->next_counter = rsip_json_get_u64(obj, "next-counter", 0);
 	st->expires_ns = get_time(obj, "expires-ms");
+	st->key_id = rsip_json_get_u64(obj, "key-id", 0);
+	read_text(obj, "key-file", st->key_file, sizeof(st->key_file));
 	st->auth_sent = strtoull(rsip_json_get_string(obj, "auth-sent", "0"), NULL, 10);
 	st->auth_seen = strtoull(rsip_json_get_string(obj, "auth-seen", "0"), NULL, 10);
 	read_strongswan(&st->sw, cJSON_GetObjectItemCaseSensitive(obj, "strongswan"));

@@ -22,6 +22,8 @@ struct rsip_state {
 	uint32_t client_id, next_counter;
 	uint64_t expires_ns; /* CLOCK_BOOTTIME */
 	uint64_t auth_sent, auth_seen;
+	uint32_t key_id;     /* 0: none */
+	char key_file[200];  /* empty: its secret is in the settings */
 	struct rsip_strongswan sw;
 	int lease_cnt;
 	struct rsip_lease leases[RSIP_LEASES_MAX]; /* HELD and WANTED ones */

@@ -52,7 +52,9 @@ rsipd_start
 echo "what was said before the restart, once more:"
 judged on hosta "$PY" "$LAB_SRC/authreplay.py" $LAB/hosta.pcap $HOSTA $GW_PRIV "$BIN/rsipctl" $LAB/rsipd.sock
 check "hosta leases again after a restart of rsipd" host_up hosta --key-id 1 --key-file $LAB/key-a
-client hosta down
+client_killed hosta
+check "killed: down in its name has its key" client hosta down
+check_eq "and is believed" "$(bindings | grep -c "$HOSTA ")" 0
 client hostb down
 
 stop $RSIPD
