@@ -56,7 +56,7 @@ static __always_inline int rsip_explain_cookie(const struct rsip_key *key, __u64
 		return 0;
 	rec = rsip_cookie_labels(key->local, cookie);
 	if (rec)
-		return rec->learned == learned ? 0 : -RSIP_DROP_COOKIE_COLLISION;
+		return rec->learned == learned || rsip_claim_stands(&k, learned) ? 0 : -RSIP_DROP_COOKIE_COLLISION;
 	held = bpf_map_lookup_elem(&rsip_cookies, &k);
 	if (!held)
 		return 0;

@@ -296,6 +296,18 @@ static __always_inline struct rsip_binding *rsip_cookie_labels(__be32 local, __u
 	return slot && rec && rec->local == local ? rec : NULL;
 }
 
+/* Has the record claimed the cookie, and holds that? */
+static __always_inline bool rsip_claim_stands(const struct rsip_cookie_key *key, __u32 learned)
+{
+	union rsip_claim_word w;
+	__u64 *held = bpf_map_lookup_elem(&rsip_cookies, key);
+
+	if (!held)
+		return false;
+	w.word = RSIP_READ(*held) ^ rsip_claim_mask(key);
+	return w.c.learned == learned && rsip_claim_holder(w.word);
+}
+
 /* 1: claimed now; 0: nothing to do; else -RSIP_DROP_*. */
 __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 {
@@ -307,8 +319,8 @@ __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 	if (!cookie)
 		return 0;
 	rec = rsip_cookie_labels(local, cookie);
-	if (rec)
-		return rec->learned == learned ? 0 : -RSIP_DROP_COOKIE_COLLISION;
+	if (rec) /* a label that was leased since does not end an exchange */
+		return rec->learned == learned || rsip_claim_stands(&key, learned) ? 0 : -RSIP_DROP_COOKIE_COLLISION;
 	if (!l || !l->gen)
 		return -RSIP_DROP_COOKIE_LIMIT;
 	mine.c.gen = RSIP_READ(l->gen);
@@ -325,7 +337,7 @@ __noinline int rsip_cookie_claim(__be32 local, __u64 cookie, __u32 learned)
 	}
 }
 
-/* The same for a host in an exchange that goes on, as most are: its claim stands, and a label leased since does not end it. */
+/* The same for a host in an exchange that goes on, as most are: its claim stands, and it is its newest. */
 static __always_inline int rsip_cookie_claim_or_go_on(__be32 local, __u64 cookie, __u32 learned)
 {
 	struct rsip_learned *l = rsip_learned_get(learned);

@@ -131,6 +131,8 @@ Test(explain, an_ike_cookie_that_another_host_has)
 	expect_dropped(labelled, IF_PRIV, COOKIE_COLLISION);
 	expect_reason(COOKIE_COLLISION, IKE_OUT(HOST_B, .ike_major = 2, .ike_initiator = 1, .icookie = htobe64(LABELLED_A)));
 	expect_owned(a, IKE_OUT(HOST_A, .ike_major = 2, .ike_initiator = 1, .icookie = htobe64(LABELLED_A)));
+	given_binding(HOST_C, PUB_1, spis(COOKIE_A >> 32, 1));
+	expect_owned(a, IKE_OUT(HOST_A, .ike_major = 2, .ike_initiator = 1, .icookie = COOKIE_A));
 }
 
 #define NEW_EXCHANGE                                                                                 \

@@ -271,6 +271,20 @@ Test(ike, a_label_that_is_leased_later_does_not_end_an_exchange)
 	expect_tunnelled(back, at_a, a);
 }
 
+/* Not only the exchange that it began last. */
+Test(ike, a_label_that_is_leased_later_does_not_end_an_older_exchange)
+{
+	struct pkt again = SENT_BY_A(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I)),
+		   leaves = LEAVES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_I));
+	struct pkt other_host = SENT_BY_B(ike(COOKIE_A, 0, .flags = IKE_I));
+
+	a_opens(COOKIE_A);
+	a_opens(COOKIE_A + 1);
+	given_binding(HOST_C, PUB_1, spis(COOKIE_A >> 32, 1));
+	expect_sent(again, leaves, a);
+	expect_dropped(other_host, IF_PRIV, COOKIE_COLLISION);
+}
+
 /* ---- a claim ends with the pair's last RSIPSEC binding --------------------------------------- */
 
 Test(ike, a_claim_outlives_one_binding_and_ends_with_the_last)
