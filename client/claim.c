@@ -51,7 +51,7 @@ static int lock(const char *dir, const char *path, int *held)
 	for (;;) {
 		if (mkdir(dir, 0755) && errno != EEXIST)
 			return -errno;
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (fd < 0 && errno == ENOENT) /* the folder went meanwhile */
 			continue;
 		if (fd < 0)

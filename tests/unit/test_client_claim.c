@@ -56,6 +56,16 @@ Test(client_claim, a_second_one_is_told_of_the_first, .init = begin, .fini = end
 	cr_assert_eq(take(&second, &host, &gateway, "/run/rsip/two"), 0);
 }
 
+/* Whoever can open it can lock it, and a killed client leaves it behind. */
+Test(client_claim, nobody_else_can_open_it, .init = begin, .fini = end)
+{
+	struct stat st;
+
+	cr_assert_eq(take(&first, &host, &gateway, "one"), 0);
+	cr_assert_eq(stat(first.path, &st), 0);
+	cr_assert_eq(st.st_mode & 0777, 0600);
+}
+
 Test(client_claim, other_ends_are_free, .init = begin, .fini = end)
 {
 	cr_assert_eq(take(&first, &host, &gateway, "one"), 0);
