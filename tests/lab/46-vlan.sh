@@ -72,7 +72,7 @@ move() { # NODE ADDRESS/LEN FROM TO
 	on "$1" ip addr del "$2" dev "$3" && on "$1" ip addr add "$2" dev "$4"
 }
 on gw ip addr flush dev priv0.10 && on hosta ip addr flush dev eth0.10
-move hosta $HOSTA/24 eth0 eth0.10 && on hosta ip neigh del $GW_PRIV dev eth0.10 && move gw $GW_PRIV/24 priv0 priv0.10 || lab_abort "VLAN 10"
+move hosta $HOSTA/24 eth0 eth0.10 && on hosta ip neigh flush dev eth0.10 && move gw $GW_PRIV/24 priv0 priv0.10 || lab_abort "VLAN 10"
 on hostb ip addr flush dev eth0 && on hostb ip addr add $HOSTB2/24 dev eth0.20 && on gw ip addr add $GW_PRIV2/24 dev priv0.20 || lab_abort "VLAN 20"
 move peer $PEER/24 eth0 eth0.100.5 && move gw $GW_PUB/24 pub0 pub0.100.5 || lab_abort "VLAN 100.5"
 on hosta ip route replace default via $GW_PRIV && on hostb ip route replace default via $GW_PRIV2
