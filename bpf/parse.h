@@ -71,7 +71,6 @@ struct rsip_walk {
 	__u32 l2; /* bytes of link-layer header in front of IP: RSIP_ETH_LEN, or 0 on a device without */
 	__u32 out_iface; /* index in rsip_devs; or RSIP_OUT_IFINDEX and a device's number */
 	__u32 bytes; /* of the inner packet */
-	__u32 home; /* inbound: slot whose record and counters have been asked for */
 	__u32 in_slot; /* binding that received the packet, or 0 */
 	__u32 out_slot; /* binding that sent it, or 0 */
 	__u32 claims; /* IKE cookies claimed */
@@ -89,6 +88,7 @@ struct rsip_walk {
 	__u32 tunnel; /* outbound: RSIP_TUNNEL_* that it came in */
 	bool slow; /* on the slow-path device */
 	bool forwarded; /* there the kernel has taken the TTL down, and made fragments that fit */
+	__u32 home; /* inbound: slot whose record and counters have been asked for */
 };
 
 /* What is the same for all that XDP sees is a constant there, and costs nothing. */
