@@ -311,7 +311,7 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 		err = rsip_moved_fill(&moved);
 	if (!err)
 		err = replace(o, p, object, tc, &moved);
-	if (err && anew)
+	if (err && anew && !p->moving) /* else the mark is of one that was killed, and so is what the maps hold: the next one mends it */
 		write_version(o->pin_path, was, 0);
 	if (!err)
 		err = rsip_object_tc_pin(tc, o->pin_path);

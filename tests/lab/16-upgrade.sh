@@ -121,6 +121,9 @@ on gw timeout 20 "$BIN/rsipd" --foreground --config $LAB/rsipd.json >$LAB/held.l
 check_eq "and does not start" "$?" 1
 check "it says what to do" grep -q "run it again" $LAB/held.log
 check "the status says so, and that none is at work" wait_for 10 status_is '[d["rsipd"][k] for k in ("at_work", "held")]' "[False, True]"
+# few files: it fails when it has read what is attached, and loads
+check "an upgrade that fails then" eval '! on gw prlimit --nofile=24 "$BIN/rsip-loader" upgrade --config $LAB/rsipd.json 2>$LAB/few.log'
+check "takes the mark off no more than the one that was killed" status_is '[d["rsipd"]["held"]]' "[True]"
 check "the upgrade again" loader upgrade --config $LAB/rsipd.json
 check_eq "the layout is today's" "$(status_of 'd["layout_version"]')" "$NOW"
 rsipd_start
