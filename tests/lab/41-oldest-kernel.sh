@@ -7,6 +7,6 @@ TREE=$(cd "$(dirname "$0")/../.." && pwd)
 . "$TREE/tests/vm/ipsec/place.sh"
 cd "$TREE" || exit 1
 if [ "${RSIP_VM:-}" = 1 ]; then exec tests/vm/objects.sh; fi
-if vm_can bookworm; then vm_run bookworm 400 tests/vm/objects.sh; exit; fi
+if vm_can bookworm; then vm_run bookworm 900 tests/vm/objects.sh; exit; fi
 echo "skip Debian 6.1: a VM $WHY"
 echo "0 passed, 0 failed, 1 skipped"
