@@ -12,34 +12,38 @@
 #include "daemon.h"
 #include "log.h"
 
+/* One that was killed a moment ago may still be going.  Waits a little, a second in all of *looks; then false. */
+static bool dying_gets_time(unsigned int *looks)
+{
+	if (++*looks > 20)
+		return false;
+	usleep(50000);
+	return true;
+}
+
 int rsip_daemon_lock(struct rsip_daemon *d)
 {
+	unsigned int looks = 0;
 	char path[300];
+	int err;
 
 	snprintf(path, sizeof(path), "%s", d->set.state_dir);
 	mkdir(dirname(path), 0755); /* of /run/rsip/NAME */
 	if (mkdir(d->set.state_dir, 0755) && errno != EEXIST) {
-		int err = -errno;
-
+		err = -errno;
 		log_err("cannot make the folder %s: %s%s", d->set.state_dir, strerror(-err),
 			err == -EACCES ? " (run as root)" : "");
 		return err;
 	}
 	snprintf(path, sizeof(path), "%s/client.lock", d->set.state_dir);
 	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	/* one that was killed a moment ago may still be going */
-	for (int i = 0; d->lock_fd >= 0 && i < 20; i++) {
-		if (!flock(d->lock_fd, LOCK_EX | LOCK_NB))
-			return 0;
-		if (errno != EWOULDBLOCK)
-			break;
-		usleep(50000);
-	}
-	log_err("cannot start: %s: %s", path,
-		errno == EWOULDBLOCK
-			? "a client is running (rsip-client status, or another --state-dir)"
-			: strerror(errno));
-	return -errno;
+	do
+		err = d->lock_fd < 0 || flock(d->lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+	while (err == -EWOULDBLOCK && dying_gets_time(&looks));
+	if (err)
+		log_err("cannot start: %s: %s", path,
+			err == -EWOULDBLOCK ? "a client is running (rsip-client status, or another --state-dir)" : strerror(-err));
+	return err;
 }
 
 int rsip_daemon_find_key(struct rsip_daemon *d)
@@ -64,10 +68,8 @@ int rsip_daemon_await_way(struct rsip_daemon *d)
 	if (d->leave) /* nobody else can have it but one that lives: what the dead one left of it goes at our end */
 		rsip_claim_take(&d->claim, RSIP_CLAIM_DIR, &d->state.local, &d->state.gateway, d->set.state_dir, why, sizeof(why));
 	while ((err = rsip_daemon_locate_any(d, why, sizeof(why))) && !d->leave) {
-		if (err == -EBUSY && ++looks < 20) { /* one that was killed a moment ago may still be going */
-			usleep(50000);
+		if (err == -EBUSY && dying_gets_time(&looks))
 			continue;
-		}
 		if (!d->patient)
 			break;
 		if (!told) {
