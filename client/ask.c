@@ -170,6 +170,18 @@ int rsip_show_failure(const struct rsip_cli *cli, int result, const cJSON *answe
 	return none || result == RSIP_CTL_EMPTY ? RSIP_EXIT_NOTHING : RSIP_EXIT_FAILED;
 }
 
+int rsip_order(struct rsip_cli *cli, const char *command, cJSON *args, void (*show)(const struct rsip_cli *cli, const cJSON *answer))
+{
+	cJSON *answer;
+	int result = rsip_ask(cli->set.socket, command, args, &answer, NULL);
+	int status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
+
+	if (!result && show)
+		show(cli, answer);
+	cJSON_Delete(answer);
+	return status;
+}
+
 void rsip_show_done(const struct rsip_cli *cli, const cJSON *answer)
 {
 	const char *text = rsip_json_get_string(answer, "text", "done");
@@ -229,12 +241,12 @@ void rsip_show_strongswan(const cJSON *obj)
 		printf("  ports or label have changed: start charon again\n");
 }
 
-void rsip_show_status(const cJSON *answer, bool json)
+void rsip_show_status(const struct rsip_cli *cli, const cJSON *answer)
 {
 	const cJSON *args = get(answer, "arguments"), *tunnel = get(args, "tunnel"), *item;
 	char *text;
 
-	if (json) {
+	if (cli->json) {
 		text = cJSON_Print(args);
 		printf("%s\n", text ? text : "{}");
 		free(text);

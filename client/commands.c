@@ -100,7 +100,7 @@ static int show_result(const struct rsip_cli *cli, int fd)
 	answer = rsip_json_parse(text, len, 0, &bad);
 	result = answer ? (int)rsip_json_get_u64(answer, "result", 1) : 1;
 	if (!result)
-		rsip_show_status(answer, cli->json);
+		rsip_show_status(cli, answer);
 	else if (interrupted)
 		fprintf(stderr, "rsip-client: up was interrupted: what was begun is undone\n");
 	else
@@ -202,28 +202,10 @@ int rsip_cmd_down(struct rsip_cli *cli)
 
 int rsip_cmd_reload(struct rsip_cli *cli)
 {
-	cJSON *answer;
-	int result = rsip_ask(cli->set.socket, "reload", NULL, &answer, NULL);
-	int status = RSIP_EXIT_DONE;
-
-	if (result)
-		status = rsip_show_failure(cli, result, answer);
-	else
-		rsip_show_done(cli, answer);
-	cJSON_Delete(answer);
-	return status;
+	return rsip_order(cli, "reload", NULL, rsip_show_done);
 }
 
 int rsip_cmd_status(struct rsip_cli *cli)
 {
-	cJSON *answer;
-	int result = rsip_ask(cli->set.socket, "status-get", NULL, &answer, NULL);
-	int status = RSIP_EXIT_DONE;
-
-	if (result)
-		status = rsip_show_failure(cli, result, answer);
-	else
-		rsip_show_status(answer, cli->json);
-	cJSON_Delete(answer);
-	return status;
+	return rsip_order(cli, "status-get", NULL, rsip_show_status);
 }

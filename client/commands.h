@@ -56,12 +56,17 @@ int rsip_cmd_exec(struct rsip_cli *cli);
 int rsip_ask(const char *socket_path, const char *command, cJSON *args, cJSON **answer,
 	     int *passed);
 /* Shows what status-get or `up` answered. */
-void rsip_show_status(const cJSON *answer, bool json);
+void rsip_show_status(const struct rsip_cli *cli, const cJSON *answer);
 /* Shows one of its bindings, or what lease-add answered. */
 void rsip_show_binding(const cJSON *binding);
 /* Of what rsip_ask() returned: nobody is there, or whoever was has gone without a word. */
 bool rsip_has_died(int result, const cJSON *answer);
 void rsip_show_strongswan(const cJSON *obj);
+/*
+ * Asks the running client to do command (takes args, which may be NULL), shows a failure, or its answer with show (NULL: says
+ * nothing).  Returns the exit status.
+ */
+int rsip_order(struct rsip_cli *cli, const char *command, cJSON *args, void (*show)(const struct rsip_cli *cli, const cJSON *answer));
 /* What a command did, in the client's own words. */
 void rsip_show_done(const struct rsip_cli *cli, const cJSON *answer);
 /* Reports a failed rsip_ask() in words or as JSON; returns the exit status. */

@@ -31,31 +31,27 @@ static cJSON *wish_json(const struct rsip_cli *cli)
 	return args;
 }
 
-int rsip_cmd_lease(struct rsip_cli *cli)
+static void show_lease(const struct rsip_cli *cli, const cJSON *answer)
 {
-	const cJSON *b;
-	cJSON *answer;
-	int result, status = RSIP_EXIT_DONE;
+	const cJSON *b = cJSON_GetObjectItemCaseSensitive(answer, "arguments");
 
-	if ((cli->lease.port || cli->lease.listen) && !cli->set.method_set)
-		cli->set.ports = 1;
-	result = rsip_ask(cli->set.socket, "lease-add", wish_json(cli), &answer, NULL);
-	b = cJSON_GetObjectItemCaseSensitive(answer, "arguments");
-	if (result)
-		status = rsip_show_failure(cli, result, answer);
-	else if (cli->json)
+	if (cli->json)
 		show_json(b);
 	else
 		rsip_show_binding(b);
-	cJSON_Delete(answer);
-	return status;
+}
+
+int rsip_cmd_lease(struct rsip_cli *cli)
+{
+	if ((cli->lease.port || cli->lease.listen) && !cli->set.method_set)
+		cli->set.ports = 1;
+	return rsip_order(cli, "lease-add", wish_json(cli), show_lease);
 }
 
 int rsip_cmd_release(struct rsip_cli *cli)
 {
-	cJSON *args = cJSON_CreateObject(), *answer;
+	cJSON *args = cJSON_CreateObject();
 	char *end;
-	int result, status;
 
 	rsip_json_add_u64(args, "bind-id", strtoull(cli->args[0], &end, 0));
 	if (*end || end == cli->args[0]) {
@@ -66,48 +62,39 @@ int rsip_cmd_release(struct rsip_cli *cli)
 		cJSON_Delete(args);
 		return RSIP_EXIT_USAGE;
 	}
-	result = rsip_ask(cli->set.socket, "lease-remove", args, &answer, NULL);
-	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
-	cJSON_Delete(answer);
-	return status;
+	return rsip_order(cli, "lease-remove", args, NULL);
 }
 
 int rsip_cmd_move(struct rsip_cli *cli)
 {
-	cJSON *args = cJSON_CreateObject(), *answer;
-	int result, status;
+	cJSON *args = cJSON_CreateObject();
 
 	if (cli->arg_cnt)
 		cJSON_AddStringToObject(args, "gateway", cli->args[0]);
-	result = rsip_ask(cli->set.socket, "gateway-move", args, &answer, NULL);
-	status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
-	cJSON_Delete(answer);
-	return status;
+	return rsip_order(cli, "gateway-move", args, NULL);
 }
 
 /* RFC 3103 9.15.3: what the gateway does not name is to be taken as remote. */
+static void show_query(const struct rsip_cli *cli, const cJSON *answer)
+{
+	const cJSON *told = cJSON_GetObjectItemCaseSensitive(answer, "arguments"), *item;
+
+	if (cli->json) {
+		show_json(told);
+		return;
+	}
+	cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(told, "destinations"))
+		printf("%s: %s\n", rsip_json_get_string(item, "destination", "?"), rsip_json_get_string(item, "is", "?"));
+	if (cli->arg_cnt)
+		printf("everything else: remote, as far as the gateway knows\n");
+}
+
 int rsip_cmd_query(struct rsip_cli *cli)
 {
-	cJSON *args = cJSON_CreateObject(), *answer;
+	cJSON *args = cJSON_CreateObject();
 	cJSON *list = cJSON_AddArrayToObject(args, "destinations");
-	const cJSON *item, *told;
-	int result, status = RSIP_EXIT_DONE;
 
 	for (int i = 0; i < cli->arg_cnt; i++)
 		cJSON_AddItemToArray(list, cJSON_CreateString(cli->args[i]));
-	result = rsip_ask(cli->set.socket, "query", args, &answer, NULL);
-	told = cJSON_GetObjectItemCaseSensitive(answer, "arguments");
-	if (result) {
-		status = rsip_show_failure(cli, result, answer);
-	} else if (cli->json) {
-		show_json(told);
-	} else {
-		cJSON_ArrayForEach (item, cJSON_GetObjectItemCaseSensitive(told, "destinations"))
-			printf("%s: %s\n", rsip_json_get_string(item, "destination", "?"),
-			       rsip_json_get_string(item, "is", "?"));
-		if (cli->arg_cnt)
-			printf("everything else: remote, as far as the gateway knows\n");
-	}
-	cJSON_Delete(answer);
-	return status;
+	return rsip_order(cli, "query", args, show_query);
 }

@@ -25,16 +25,6 @@ static int get_status(struct rsip_cli *cli, cJSON **answer, const cJSON **args)
 	return result ? rsip_show_failure(cli, result, *answer) : RSIP_EXIT_DONE;
 }
 
-static int order(struct rsip_cli *cli, const char *command, cJSON *args)
-{
-	cJSON *answer;
-	int result = rsip_ask(cli->set.socket, command, args, &answer, NULL);
-	int status = result ? rsip_show_failure(cli, result, answer) : RSIP_EXIT_DONE;
-
-	cJSON_Delete(answer);
-	return status;
-}
-
 static int switch_on(struct rsip_cli *cli)
 {
 	cJSON *args = cJSON_CreateObject();
@@ -44,7 +34,7 @@ static int switch_on(struct rsip_cli *cli)
 	rsip_json_add_u64(args, "lease", cli->set.lease);
 	cJSON_AddStringToObject(args, "strongswan-dir", cli->set.strongswan_dir);
 	cJSON_AddStringToObject(args, "strongswan-vici", cli->set.strongswan_vici);
-	return order(cli, "strongswan-set", args);
+	return rsip_order(cli, "strongswan-set", args, NULL);
 }
 
 /* ---- its connections ---- */
@@ -209,7 +199,7 @@ static int finish(struct rsip_cli *cli, bool was_on)
 		show(cli, args, &f);
 	} else if (!status) {
 		if (!was_on)
-			order(cli, "strongswan-off", NULL);
+			rsip_order(cli, "strongswan-off", NULL, NULL);
 		status = RSIP_EXIT_FAILED;
 	}
 	cJSON_Delete(f.list);
@@ -227,7 +217,7 @@ int rsip_cmd_strongswan(struct rsip_cli *cli)
 	if (cli->charon.check)
 		return rsip_cmd_check_path(cli);
 	if (cli->charon.off)
-		return order(cli, "strongswan-off", NULL);
+		return rsip_order(cli, "strongswan-off", NULL, NULL);
 	status = get_status(cli, &answer, &args);
 	was_on = member(args, "strongswan");
 	cJSON_Delete(answer);
