@@ -28,8 +28,8 @@ rows = [json.loads(l) for l in open(sys.argv[2])]
 rows = [r for r in rows if "hosts" in r]
 print(round(100 * rows[-1][sys.argv[1]] / rows[0][sys.argv[1]]))' "$1" $LAB/scale.json; }
 last=${sizes##* }
-# what is walked through, host by host, would show 20,000; what else the machine does at one moment, some hundred
-check_le "rsipd CPU time of a request, $last hosts to 10, percent" "$(ratio cpu_us)" 1000
+check_le "rsipd CPU time of a request, $last hosts to 10, percent" "$(ratio cpu_us)" 300
+# of time, what is walked through, host by host, would show 20,000; what else the machine does at one moment, some hundred
 check_le "median time of an answer, $last hosts to 10, percent" "$(ratio median_us)" 1000
 check_le "median time of a packet in the data plane, $last hosts to 10, percent" "$(ratio packet_ns)" 1000
 check_eq "no two hosts lease the same" "$(tail -n 1 $LAB/scale.json | js 'd["distinct"] == d["expected"]')" True

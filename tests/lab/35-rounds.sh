@@ -25,7 +25,7 @@ lean "rsipd's memory has not grown, KB more" $(($(rss $RSIPD) - before_rss)) 102
 check_eq "no registration and no binding is left" "$(ctl --json clients | grep -c client-id; bindings)" "0"
 
 host_up hosta --ports 8 --spis 4 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
-CLIENT=$(pgrep -f "rsip-client up .*--state-dir $LAB/client-hosta")
+CLIENT=$(client_pid hosta)
 leases() { on hosta "$PY" "$LAB_SRC/rounds.py" client $LAB/client-hosta/client.sock "$1" | js 'd["rounds"]'; }
 check_eq "lease and release with the client" "$(leases 50)" 50
 before_rss=$(rss $CLIENT) before_fds=$(fds $CLIENT) gw_rss=$(rss $RSIPD) gw_fds=$(fds $RSIPD)

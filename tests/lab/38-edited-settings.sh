@@ -53,7 +53,7 @@ check_eq "nothing has changed" "$(what)" "16+4 2+0 8+0 :8081 0"
 settings '"ports": 24, "spis": 4, "listen": "8081", "transport": "tcp"'
 check "what only a new start can follow is named" eval 'client hosta reload | grep -q "only for the next start: transport$"'
 settings '"ports": 8, "spis": 4, "listen": "8081"'
-kill -HUP "$(pgrep -f "rsip-client up .*--state-dir $LAB/client-hosta")"
+kill -HUP "$(client_pid hosta)"
 check "SIGHUP does the same: fewer ports" wait_for 10 is "0+4 2+0 8+0 :8081 0"
 
 flow

@@ -13,7 +13,7 @@ refused() { ! second_up >$LAB/second.txt 2>&1; }
 claims() { ls /run/rsip 2>/dev/null; }
 
 host_up hosta --ports 8 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
-pid=$(pgrep -f "rsip-client up .*--state-dir $LAB/client-hosta")
+pid=$(client_pid hosta)
 held=$(bindings)
 check "a second client at the same gateway is refused" refused
 check "it is told which the first is, and what to do" grep -q "process $pid, .*--state-dir $LAB/client-hosta down" $LAB/second.txt

@@ -57,7 +57,7 @@ kill "$held"
 check "the connection ends: back to the first" wait_for 60 serves $GW_PRIV $POOL
 given_back() { [ -z "$(bindings2)" ] && [ "$(ctl2 --json clients | js 'len(d["clients"])')" = 0 ]; }
 check "and the second has everything back" wait_for 20 given_back
-fds() { ls "/proc/$(pgrep -f "rsip-client up .*--state-dir $LAB/client-hosta")/fd" | wc -l; }
+fds() { ls "/proc/$(client_pid hosta)/fd" | wc -l; }
 before=$(fds)
 client hosta move $GW2_PRIV
 check "the operator moves it" wait_for 60 serves $GW2_PRIV $POOL2

@@ -335,10 +335,13 @@ host_up() {
 	shift
 	client "$node" up --gateway "${HOST_GW:-$GW_PRIV}" "$@" >"$LAB/client-$node.log" 2>&1
 }
-# client_killed NODE: its client ends by SIGKILL, as in a crash, and is gone; in this PID namespace there are only the lab's
+# client_pid NODE: the process of its client, if there is one; in this PID namespace there are only the lab's
+client_pid() { pgrep -f "rsip-client up .*--state-dir $LAB/client-$1( |\$)"; }
+# client_killed NODE: its client ends by SIGKILL, as in a crash, and is gone
 client_killed() {
-	pkill -KILL -f "rsip-client up .*--state-dir $LAB/client-$1( |\$)"
-	wait_for 5 eval '! pgrep -f "rsip-client up .*--state-dir $LAB/client-'"$1"'( |\$)"'
+	# shellcheck disable=SC2046
+	kill -KILL $(client_pid "$1")
+	wait_for 5 eval "! client_pid $1"
 }
 both_up() {
 	local n
