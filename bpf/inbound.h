@@ -183,28 +183,36 @@ static __always_inline int rsip_turned_around(const struct rsip_walk *walk)
 /*
  * Who sent what turned around inside and takes the slow path: its record in rsip_learned, whose claims do not count for the receiver
  * (key->self).  The kernel keeps none of that while it puts a packet together, so it is found again by what all fragments of it have
- * in common.  One word each: the upper half of the hash, and the record.
+ * in common.  One word each, in rsip_turned: the upper half of the hash, and the record.
  */
-#define RSIP_TURNED 1024 /* a power of two; in reassembly at once, on the whole gateway */
-static __u64 rsip_turned[RSIP_TURNED];
-
 static __always_inline __u64 rsip_turned_hash(const struct rsip_ip *ip)
 {
 	return rsip_hash(RSIP_PAIR_KEY(ip->saddr, ip->daddr), rsip_seed + ((__u64)ip->id << 8 | ip->proto));
 }
 
+static __always_inline __u64 *rsip_turned_at(__u64 hash)
+{
+	__u32 place = hash & (RSIP_TURNED - 1);
+
+	return bpf_map_lookup_elem(&rsip_turned, &place);
+}
+
 /* Said by the first fragment, or by a whole packet, which only the first are found by; self: 0 where its port told whose it is. */
 static __always_inline void rsip_turned_note(const struct rsip_walk *walk, const struct rsip_ip *ip, __u32 self)
 {
-	__u64 hash = rsip_turned_hash(ip);
+	__u64 hash, *word;
 
-	if (!RSIP_CTX_IS_XDP && !rsip_is_forwarded(walk) && !(ip->frag & RSIP_FRAG_OFFSET))
-		*(volatile __u64 *)&rsip_turned[hash & (RSIP_TURNED - 1)] = (hash & ~0xffffffffULL) | self;
+	if (RSIP_CTX_IS_XDP || rsip_is_forwarded(walk) || ip->frag & RSIP_FRAG_OFFSET)
+		return;
+	hash = rsip_turned_hash(ip);
+	word = rsip_turned_at(hash);
+	if (word)
+		*(volatile __u64 *)word = (hash & ~0xffffffffULL) | self;
 }
 
 static __always_inline __u32 rsip_turned_self(const struct rsip_ip *ip)
 {
-	__u64 hash = rsip_turned_hash(ip), word = RSIP_READ(rsip_turned[hash & (RSIP_TURNED - 1)]);
+	__u64 hash = rsip_turned_hash(ip), *at = rsip_turned_at(hash), word = at ? RSIP_READ(*at) : 0;
 
 	return (hash ^ word) >> 32 ? 0 : (__u32)word;
 }

@@ -72,6 +72,8 @@ RSIP_ARRAY(rsip_counters, struct rsip_counters, RSIP_MAX_IFACES);
 RSIP_ARRAY(rsip_frags, struct rsip_frag, 1);
 /* What is there of the tunnel packet whose fragments come right now?  packets. */
 RSIP_ARRAY(rsip_gather, struct rsip_gather, 1);
+/* Who sent what turned around inside and is with the kernel now?  packets; the program that notes it and the one that asks may be of two builds. */
+RSIP_ARRAY(rsip_turned, __u64, RSIP_TURNED);
 /* How many ICMP errors may we still make?  packets. */
 RSIP_ARRAY(rsip_icmp_rate, struct rsip_bucket, 1);
 /* Route and neighbour of a public destination, a cache for each CPU.  packets. */

@@ -11,7 +11,7 @@
  *            rsip_hosts6 rsip_host6_tab; mac and mtu in rsip_ifaces, when a device changes after attach
  *   packets  rsip_events rsip_event_gate rsip_learned (but for gen, slot, host, local) rsip_cookies rsip_spis_out
  *            rsip_ike_peers rsip_idents rsip_ident_ring rsip_bind_cnt rsip_counters rsip_nexthops rsip_frags
- *            rsip_gather rsip_icmp_rate rsip_scratch
+ *            rsip_gather rsip_turned rsip_icmp_rate rsip_scratch
  *
  * Publish order: the binding record is the truth.  It is written first, then the tables that point to it;
  * on removal the tables are cleared first, then the record's expiry is zeroed, and the slot rests for a
@@ -35,7 +35,7 @@
 #define RSIP_SWAP32(word) (word)
 #endif
 
-#define RSIP_LAYOUT_VERSION 16
+#define RSIP_LAYOUT_VERSION 17
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
  * at the end of a value or in its padding, where 0 means what was before.
@@ -578,6 +578,12 @@ struct rsip_gather {
 	__u8 data[RSIP_GATHER_ALL + RSIP_GATHER_ONE];
 };
 _Static_assert(sizeof(struct rsip_gather) == 16 + RSIP_GATHER_ALL + RSIP_GATHER_ONE, "rsip_gather");
+
+/*
+ * rsip_turned: array of RSIP_TURNED words; place and upper half are a hash of struct rsip_frag_of, the lower half is the sender's
+ * record in rsip_learned, or 0: of a packet between two hosts that the kernel puts together.
+ */
+#define RSIP_TURNED 1024 /* a power of two; in reassembly at once, on the whole gateway */
 
 /* rsip_icmp_rate: array of cpus; the token bucket of ICMP errors that we make. */
 #define RSIP_ICMP_PER_S 1000

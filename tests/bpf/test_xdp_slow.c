@@ -359,7 +359,7 @@ Test(xdp_slow, an_echo_request_in_pieces_in_a_tunnel_is_answered_piece_by_piece)
 #define REST(...) ip4(PUB_1, PUB_1, .frag = 12, .id = 7, .proto = 17, ##__VA_ARGS__), bytes(600)
 
 /* version 1 does not say whose half is whose, and both are hosts' of this address */
-Test(xdp_slow, ike_in_pieces_between_two_hosts_of_one_address)
+static void expect_ike_in_pieces_between_two_hosts(void)
 {
 	uint32_t a = given_binding(HOST_A, PUB_1, spis(0xa0000000, 4)), b = given_binding(HOST_B, PUB_1, spis(0xb0000000, 4));
 	uint32_t l = given_ike_listener(HOST_B, PUB_1, PUB_1);
@@ -388,6 +388,19 @@ Test(xdp_slow, ike_in_pieces_between_two_hosts_of_one_address)
 	expect_slow_at_a(rest, rest_at_b, b);
 	expect_up(by_b, by_b_up, b);
 	expect_slow_at_a(piece, at_a, a);
+}
+
+Test(xdp_slow, ike_in_pieces_between_two_hosts_of_one_address)
+{
+	expect_ike_in_pieces_between_two_hosts();
+}
+
+/* The program that notes the sender is then of another build than the one on the slow path that asks for it. */
+Test(xdp_slow, and_while_somebody_looks_at_the_private_interface)
+{
+	about_ethernet();
+	given_capture();
+	expect_ike_in_pieces_between_two_hosts();
 }
 
 /* ---- tunnel packets that the kernel has reassembled ------------------------------------------ */

@@ -195,6 +195,13 @@ void given_policy(uint32_t flags)
 	cr_assert_eq(gw.dp->ops->set_policy(gw.dp, &policy), 0);
 }
 
+void given_capture(void)
+{
+	int err = gateway_capture_load(&gw);
+
+	cr_assert_eq(err, 0, "cannot load the capturing program: %s", strerror(-err));
+}
+
 void given_rsipd(bool alive)
 {
 	gw.dp->ops->alive(gw.dp, alive ? UINT64_MAX / 2 : 0);

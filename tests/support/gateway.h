@@ -83,6 +83,8 @@ void given_mtu(uint32_t iface, uint32_t mtu); /* of the interface, as the progra
 void given_virtual_mac(uint32_t iface, const char *mac);
 /* All devices have an MTU of 9,000; `taken`: they take redirected frames of several buffers. */
 void given_long_frames(bool taken);
+/* Somebody looks at the private interfaces: the TC program there is the one that captures.  Needs Ethernet. */
+void given_capture(void);
 void given_policy(uint32_t flags); /* RSIP_POLICY_* beside the private networks of the cast */
 
 /* ---- then ------------------------------------------------------------------------------------ */

@@ -6,7 +6,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "gateway_maps.h"
+#include "object_constants.h"
 #include "rsip_tc.skel.h"
+#include "rsip_tc_cap.skel.h"
 #include "rsip_xdp.skel.h"
 
 static int take_map(struct gateway *gw, const char *name, int *err)
@@ -64,6 +66,48 @@ struct bpf_object *gateway_bpf_object(struct gateway *gw, bool tc)
 	if (tc)
 		return gw->tc_object ? ((struct rsip_tc_bpf *)gw->tc_object)->obj : NULL;
 	return gw->object ? ((struct rsip_xdp_bpf *)gw->object)->obj : NULL;
+}
+
+/* Onto the copy's maps, as the loader does it; the rest is the capture's own. */
+static int take_maps(const struct bpf_object *obj, const struct gateway_copy *copy)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map (map, obj) {
+		int fd = strchr(bpf_map__name(map), '.') ? -ENOENT : gateway_copy_map(copy, bpf_map__name(map));
+
+		if (err || fd < 0)
+			continue;
+		err = bpf_map__reuse_fd(map, fd);
+		close(fd);
+	}
+	return err;
+}
+
+int gateway_capture_load(struct gateway *gw)
+{
+	struct rsip_config conf = gateway_config();
+	struct rsip_tc_cap_bpf *cap = rsip_tc_cap_bpf__open();
+	struct bpf_program *prog;
+	int err;
+
+	if (!cap)
+		return -errno;
+	RSIP_SET_CONSTANTS(cap, &conf);
+	cap->rodata->rsip_behind_xdp = gateway_mode() == GATEWAY_XDP;
+	bpf_object__for_each_program (prog, cap->obj)
+		bpf_program__set_autoload(prog, prog == cap->progs.rsip_tc_priv);
+	err = take_maps(cap->obj, &gw->copy);
+	if (!err)
+		err = rsip_tc_cap_bpf__load(cap);
+	if (!err) {
+		close(gw->fd_tc_priv);
+		gw->fd_tc_priv = dup(bpf_program__fd(cap->progs.rsip_tc_priv));
+		err = gw->fd_tc_priv < 0 ? -errno : 0;
+	}
+	rsip_tc_cap_bpf__destroy(cap);
+	return err;
 }
 
 static void let_go(int fd)

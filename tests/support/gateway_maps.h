@@ -26,6 +26,7 @@ struct gateway {
 };
 
 int gateway_load(struct gateway *gw); /* takes a copy, empty but for rsip_config; 0 or negative errno */
+int gateway_capture_load(struct gateway *gw); /* see given_capture(); 0 or negative errno */
 struct bpf_object *gateway_bpf_object(struct gateway *gw, bool tc);
 void gateway_unload(struct gateway *gw);
 
