@@ -11,24 +11,46 @@ command -v strace >/dev/null || { skip "killed: strace is missing (make deps ins
 LAB_LEASES='"default": 1800, "hold": 0'
 lab_up
 DIR=$LAB/client-hosta
-CALLS=sendto,sendmsg,mount,umount2,unshare,rename,unlink # netlink, RSIP, the namespace, the state file
+# netlink, RSIP, the namespace, files and settings
+CALLS=sendto,sendmsg,mount,umount2,unshare,setns,rename,unlink,mkdir,rmdir,write,pwrite64
 
-# traced PLACE [INJECTION]: a whole life, from up to down, as one process under strace
+# traced PLACE [SYSCALL N]: a whole life, from up to down, as one process under strace, or up to its Nth such call: that one is
+# not made any more.  DIED is the status it ended with.
 traced() {
+	# shellcheck disable=SC2086
 	# LeakSanitizer is a tracer itself: two do not fit
-	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 start hosta life.log strace -f -qq -o $LAB/calls -e trace=$CALLS ${2:+-e "inject=$CALLS:$2"} "$BIN/rsip-client" up --foreground \
-		--gateway $GW_PRIV --state-dir $DIR --ports 4 --place "$1" --wait 5
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 start hosta life.log strace -f -qq -o $LAB/calls -e trace=$CALLS ${2:+-e inject=$2:signal=KILL:when=$3} \
+		"$BIN/rsip-client" up --foreground --gateway $GW_PRIV --state-dir $DIR --ports 4 $(place "$1") --wait 5
 	local life=$STARTED
-	wait_for 10 eval "client hosta status --json | js 'd[\"bindings\"][0]' || ! kill -0 $life"
+	wait_for 10 eval "grep -q 'is local' $LAB/life.log || ! kill -0 $life" # the last that it does by itself
 	client hosta down >/dev/null 2>&1
 	wait $life 2>/dev/null
+	DIED=$?
 }
-# after_kill PLACE POINT: 0, or what is wrong
+place() { case $1 in remote) echo --place host --route remote ;; *) echo --place "$1" ;; esac; }
+# points: SYSCALL N of each call in $LAB/calls: strace counts each kind for itself
+points() { awk '$2 ~ /\(/ { call = $2; sub(/\(.*/, "", call); print call, ++nth[call] }' $LAB/calls; }
+# killed_at PLACE SYSCALL N: a life that ended there.  One may have fewer such calls than the one before (a request that was
+# not repeated, one event less): then at the last of them.
+killed_at() {
+	local n
+	for ((n = $3; n > 0; n--)); do
+		traced "$1" "$2" $n
+		[ $DIED = 0 ] && continue
+		[ "$DIED $(points | tail -n 1)" = "137 $2 $n" ] && return 0
+		echo "ended with $DIED at $(points | tail -n 1): $(tail -n 2 $LAB/life.log)"
+		return 1
+	done
+	echo "there is no such call"
+	return 1
+}
+# after_kill PLACE SYSCALL N HOW: 0, or what is wrong.  HOW: up, then down; or down alone.
 after_kill() {
 	local out
-	traced "$1" "signal=KILL:when=$2"
-	if [ $(($2 % 2)) = 0 ]; then
-		out=$(client hosta up --gateway $GW_PRIV --ports 4 --place "$1" 2>&1) || { echo "up: $out"; return 1; }
+	killed_at "$1" "$2" "$3" || return 1
+	if [ "$4" = up ]; then
+		# shellcheck disable=SC2046
+		out=$(client hosta up --gateway $GW_PRIV --ports 4 $(place "$1") 2>&1) || { echo "up: $out"; return 1; }
 		inside_works "$1" || { echo "no way out after up"; return 1; }
 	fi
 	out=$(client hosta down 2>&1) || { [ $? = 3 ] || { echo "down: $out"; return 1; }; } # 3: nothing was there to end
@@ -45,22 +67,28 @@ inside_works() {
 
 host_up hosta --ports 4 && client hosta down # what the first run leaves for good (the folder) is no change
 before=$(machine hosta)
-for place in namespace host; do
+for place in namespace host remote; do
 	traced $place
-	all=$(wc -l <$LAB/calls)
-	check_ge "$place: calls that change the machine in one life" "$all" 20
-	step=1
-	[ "${LONG:-}" = 1 ] || step=$((all / 6 + 1))
+	check_eq "$place: a life ends well, in one process" "$DIED $(cut -d ' ' -f 1 $LAB/calls | sort -u | wc -l)" "0 1"
+	points >$LAB/points
+	all=$(wc -l <$LAB/points) step=1
+	check_ge "$place: calls that change the machine in one life" "$all" 60
+	[ "${LONG:-}" = 1 ] || step=$((all / 5 + 1))
 	bad= tried=0
 	for ((at = step / 2 + 1; at <= all; at += step)); do
-		tried=$((tried + 1))
-		after_kill $place $at >$LAB/killed 2>&1 && continue
-		bad="$bad $at"
-		echo "    $place, killed at call $at ($(sed -n "${at}p" $LAB/calls | cut -c 1-80)):"
-		sed 's/^/        /' $LAB/killed | head -n 12
-		client hosta down >/dev/null 2>&1
+		read -r call n < <(sed -n "${at}p" $LAB/points)
+		hows=$([ $((at / step % 2)) = 0 ] && echo up || echo down)
+		[ "${LONG:-}" != 1 ] || hows="up down"
+		for how in $hows; do
+			tried=$((tried + 1))
+			after_kill $place "$call" "$n" "$how" >$LAB/killed 2>&1 && continue
+			bad="$bad $call:$n:$how"
+			echo "    $place, killed at $call number $n, then $how:"
+			sed 's/^/        /' $LAB/killed | head -n 12
+			client hosta down >/dev/null 2>&1
+		done
 	done
-	check_eq "$place: of $tried points, those after which something was wrong" "$bad" ""
+	check_eq "$place: killed at $tried points; those after which something was wrong" "$bad" ""
 done
 
 # killed while `down` asks it: the connection breaks without an answer (here in the hands of one who stands in for it)
