@@ -222,10 +222,15 @@ check_eq "host A's binding counts it" $(($(counter hosta out_packets) - sent)) 1
 
 # ---- sessions end and come back -----------------------------------------------------------------------------------------------------
 
-hang_up() {
-	[ -n "${REAL:-}" ] || loader session-del hosta-ppp --pin-path "$PIN"
+# ends host A's end.  Its pppd outlives xl2tpd by a few seconds; one that is started before is given ppp1
+host_end() {
 	kill "$L2TP_hosta"
 	wait "$L2TP_hosta"
+	wait_for 20 eval '! on hosta ip link show ppp0 >/dev/null 2>&1'
+}
+hang_up() {
+	[ -n "${REAL:-}" ] || loader session-del hosta-ppp --pin-path "$PIN"
+	host_end
 	wait_for 20 gone $HOSTA
 }
 # knocks NAME: a datagram to host A is dropped for want of a session
@@ -249,12 +254,12 @@ done; }
 if [ -n "${REAL:-}" ]; then
 	kill -KILL "$(pppd_of $HOSTA)" || not_ok "no pppd of host A's"
 	check "its pppd is killed, and no hook runs: the kernel ends it" wait_for 10 gone $HOSTA
-	kill "$L2TP_hosta"
+	host_end
 else
 	kill -KILL "$L2TP_hosta"
+	wait "$L2TP_hosta"
 	check "its interface goes, and no hook runs: the kernel ends it" wait_for 10 gone $HOSTA
 fi
-wait "$L2TP_hosta"
 knocks "what comes for it then is dropped, too"
 dials_in hosta "$A" $HOSTA
 fetches hosta
