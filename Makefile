@@ -216,7 +216,7 @@ fuzz: deps ## run each fuzzer for FUZZ_SECONDS (default 60)
 	$(Q)$(MAKE) --no-print-directory fuzzers
 	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run fuzz
 	$(Q)$(MAKE) --no-print-directory $(O)/tests/bpf/test_differential
-	$(Q)RSIP_FUZZ_RUNS=$$(($(FUZZ_SECONDS) * 10000)) $(O)/tests/bpf/test_differential --verbose=0
+	$(Q)RSIP_FUZZ_SEED=$$(date +%s%N) RSIP_FUZZ_RUNS=$$(($(FUZZ_SECONDS) * 10000)) $(O)/tests/bpf/test_differential --verbose=0
 
 # ---- benches --------------------------------------------------------------------------------------------------
 

@@ -90,23 +90,31 @@ static void pass(struct ref_result *res, int counter)
 	res->counter = counter;
 }
 
-/* The path to the host may take less than our link: that is for those that nobody may fragment. */
+/* Longest packet that the path to the host takes. */
+static uint32_t mtu_of(const struct ref_binding *b)
+{
+	uint32_t link = b->g.tunnel == 2 ? 1476 : 1480;
+
+	return b->g.mtu ? b->g.mtu : RSIP_HOST6_IS(b->g.host) ? link - 20 : link;
+}
+
+/* The path may take less than our link: that is for those that nobody may fragment.  Nobody fragments IPv6 on the way. */
 static bool is_too_long(const struct ref_binding *b, const struct ip *ip)
 {
 	uint32_t link = b->g.tunnel == 2 ? 1476 : 1480;
 
-	if (RSIP_HOST6_IS(b->g.host)) /* nobody fragments IPv6 on the way */
-		return ip->len > (b->g.mtu ? b->g.mtu : link - 20);
-	return ip->len > (ip->df && b->g.mtu ? b->g.mtu : link);
+	return ip->len > (ip->df || RSIP_HOST6_IS(b->g.host) ? mtu_of(b) : link);
 }
 
 /* To the host whose packet it is; end: ENCAPSULATED or HAIRPINNED. */
-static void to_host(const struct reference *ref, struct ref_result *res, const struct ip *ip,
+static void to_host(const struct reference *ref, struct ref_result *res, const struct arrival *a, const struct ip *ip,
 		    const struct key *k, uint8_t tos, int end)
 {
 	int why;
 	const struct ref_binding *b = ref_receiver(ref, k, &why);
 
+	if (!b && why == RSIP_DROP_ICMP_QUERY && ref_echo(res, a, ip))
+		return;
 	if (!b)
 		return drop(res, why);
 	if (b->g.expired)
@@ -114,13 +122,17 @@ static void to_host(const struct reference *ref, struct ref_result *res, const s
 	if (!ref_remote_allowed(b, k))
 		return drop(res, RSIP_DROP_REMOTE_UNALLOWED);
 	if (ip->ttl <= 1)
-		return drop(res, RSIP_DROP_TTL_EXCEEDED);
+		return ref_error(res, a, ip, RSIP_DROP_TTL_EXCEEDED, 0);
 	if (ip->fragment && !ip->df) { /* its links take 1,500 bytes, no tunnel does: others may not fit */
 		res->mark = RSIP_MARK_POOL;
 		return pass(res, RSIP_CNT_FRAGMENT_PASSED);
 	}
-	if (is_too_long(b, ip))
-		return drop(res, RSIP_DROP_TOO_BIG);
+	if (is_too_long(b, ip) && ip->df)
+		return ref_error(res, a, ip, RSIP_DROP_TOO_BIG, mtu_of(b));
+	if (is_too_long(b, ip)) {
+		res->mark = RSIP_MARK_POOL;
+		return pass(res, RSIP_CNT_SLOW_PATH);
+	}
 	res->action = XDP_REDIRECT;
 	res->counter = end;
 	res->in_slot = b->slot;
@@ -131,6 +143,7 @@ static void to_host(const struct reference *ref, struct ref_result *res, const s
 static void from_public(struct reference *ref, const struct pkt *in, struct ref_result *res)
 {
 	__be32 dst = ref_get_addr(in->data + 14 + 16), src = ref_get_addr(in->data + 14 + 12);
+	const struct arrival a = {.in = in, .iface = IF_PUB};
 	struct ip ip;
 	struct key k;
 
@@ -149,7 +162,7 @@ static void from_public(struct reference *ref, const struct pkt *in, struct ref_
 	ref_read_key(&ip, false, &k);
 	if (k.what == SAYS_ICMP)
 		ref_read_quote(&ip, &k);
-	to_host(ref, res, &ip, &k, ip.tos, RSIP_CNT_ENCAPSULATED);
+	to_host(ref, res, &a, &ip, &k, ip.tos, RSIP_CNT_ENCAPSULATED);
 }
 
 /* What is wrong with the sender or its destination; 0: nothing. */
@@ -279,22 +292,26 @@ static void open_only(struct ref_result *res, const struct pkt *in, const struct
 }
 
 /* The routes of the packet tests' gateway. */
-static void to_public(struct ref_result *res, const struct pkt *in, const struct ip *ip,
+static void to_public(struct ref_result *res, const struct arrival *a, const struct ip *ip,
 		      uint8_t tos)
 {
 	const uint8_t *dst = (const uint8_t *)&ip->dst;
 	bool on_link = (ip->dst & CAST_IP(255, 255, 255, 0)) == CAST_IP(192, 0, 2, 0);
 
 	if (ip->ttl <= 1)
-		return drop(res, RSIP_DROP_TTL_EXCEEDED);
+		return ref_error(res, a, ip, RSIP_DROP_TTL_EXCEEDED, 0);
 	if (ip->dst == UNREACHABLE)
 		return drop(res, RSIP_DROP_NO_ROUTE);
 	if (ip->dst == GW_PUB || (on_link && dst[3] == 255))
 		return drop(res, RSIP_DROP_DST_UNALLOWED);
+	if (ip->len > 1500 && ip->df) /* wherever it leads, no device takes more */
+		return ref_error(res, a, ip, RSIP_DROP_TOO_BIG, 1500);
+	if (ip->len > 1500)
+		return open_only(res, a->in, ip, tos, RSIP_CNT_SLOW_PATH);
 	if (dst[0] == 172 && dst[1] == 16)
 		return drop(res, RSIP_DROP_DST_NOT_PUBLIC);
 	if (on_link && ip->dst != ROUTER) /* a neighbour that nobody knows */
-		return open_only(res, in, ip, tos, RSIP_CNT_SLOW_PATH);
+		return open_only(res, a->in, ip, tos, RSIP_CNT_SLOW_PATH);
 	res->action = XDP_REDIRECT;
 	res->counter = RSIP_CNT_DECAPSULATED;
 	put_macs(&res->out, MAC_ROUTER, MAC_GW_PUB);
@@ -303,22 +320,22 @@ static void to_public(struct ref_result *res, const struct pkt *in, const struct
 	res->bytes = ip->len;
 }
 
-static void turn_around(struct reference *ref, struct ref_result *res, const struct pkt *in,
+static void turn_around(struct reference *ref, struct ref_result *res, const struct arrival *a,
 			const struct ip *ip, const struct ref_binding *self, uint8_t tos)
 {
 	struct key k;
 
 	if (ip->fragment && !ref_whole(ref, ip->dst)) { /* the kernel reassembles the opened packet */
 		res->mark = RSIP_MARK_POOL;
-		return open_only(res, in, ip, tos, RSIP_CNT_FRAGMENT_PASSED);
+		return open_only(res, a->in, ip, tos, RSIP_CNT_FRAGMENT_PASSED);
 	}
 	ref_read_key(ip, false, &k);
 	if (k.what == SAYS_ICMP)
 		ref_read_quote(ip, &k);
 	k.self = self;
-	to_host(ref, res, ip, &k, tos, RSIP_CNT_HAIRPINNED);
+	to_host(ref, res, a, ip, &k, tos, RSIP_CNT_HAIRPINNED);
 	if (res->action == XDP_PASS)
-		open_only(res, in, ip, tos, res->counter);
+		open_only(res, a->in, ip, tos, res->counter);
 }
 
 static bool gre_is_leased(const struct reference *ref)
@@ -494,6 +511,7 @@ static int fragment_violation(const struct reference *ref, const struct pkt *in,
 static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		      struct ref_result *res)
 {
+	struct arrival a = {.in = in, .iface = iface};
 	const struct ref_binding *b;
 	struct ip outer, ip;
 	bool pair = false;
@@ -537,13 +555,15 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		why = RSIP_DROP_ECN_CE_NOT_ECT;
 	if (why)
 		return drop(res, why);
+	a.outer = &outer;
+	a.slot = b->slot;
 	if (ref_is_pool(ip.dst))
-		turn_around(ref, res, in, &ip, pair ? b : NULL, tos);
+		turn_around(ref, res, &a, &ip, pair ? b : NULL, tos);
 	else
-		to_public(res, in, &ip, tos);
+		to_public(res, &a, &ip, tos);
 	if (res->action == XDP_PASS) /* whatever address it came to, the kernel is to take it */
 		memcpy(res->out.data, iface == IF_PRIV ? MAC_GW_PRIV : MAC_GW_PRIV2, 6);
-	if (res->action != XDP_DROP)
+	if (res->action != XDP_DROP && !res->why)
 		res->out_slot = b->slot;
 }
 

@@ -47,6 +47,7 @@ struct ref_result {
 	uint32_t mark; /* for the kernel */
 	uint32_t action; /* XDP_* */
 	int counter;
+	int why; /* beside RSIP_CNT_ICMP_SENT: the drop that it is about */
 	uint32_t claimed;
 	uint32_t in_slot, out_slot, bytes;
 	struct pkt out;

@@ -33,6 +33,14 @@ struct key {
 	const struct ref_binding *self; /* on a hairpin: who sent it, where it was found by the pair */
 };
 
+/* How a packet came, for what goes back the same way. */
+struct arrival {
+	const struct pkt *in;
+	int iface;
+	const struct ip *outer; /* of the tunnel that it came by; NULL: none */
+	uint32_t slot; /* of the binding that sent it; 0: none */
+};
+
 /* ---- reference_read.c ------------------------------------------------------------------------ */
 
 uint32_t ref_get(const uint8_t *p, int bytes); /* a number in network order */
@@ -63,5 +71,12 @@ const struct ref_binding *ref_receiver(const struct reference *ref, const struct
 const struct ref_binding *ref_sender(const struct reference *ref, const struct key *k, __be32 host,
 				     bool *pair, int *why);
 bool ref_remote_allowed(const struct ref_binding *b, const struct key *k);
+
+/* ---- reference_reply.c ----------------------------------------------------------------------- */
+
+/* Dropped, and its sender hears why, if that is due. */
+void ref_error(struct ref_result *res, const struct arrival *a, const struct ip *ip, int why, uint32_t mtu);
+/* true: it was an echo request, and the result is the answer. */
+bool ref_echo(struct ref_result *res, const struct arrival *a, const struct ip *ip);
 
 #endif
