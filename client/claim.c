@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "claim.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -118,6 +120,27 @@ int rsip_claim_take(struct rsip_claim *c, const char *dir, const struct rsip_ine
 	c->fd = fd;
 	snprintf(c->path, sizeof(c->path), "%s", path);
 	return 0;
+}
+
+void rsip_claim_sweep(const char *dir)
+{
+	DIR *folder = opendir(dir);
+	char path[PATH_MAX];
+	struct dirent *e;
+	int fd;
+
+	while (folder && (e = readdir(folder))) {
+		if (strncmp(e->d_name, "at-", 3) || snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
+			continue;
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && is_still_there(fd, path))
+			unlink(path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (folder)
+		closedir(folder);
+	rmdir(dir); /* fails where others are in it */
 }
 
 void rsip_claim_drop(struct rsip_claim *c)

@@ -25,6 +25,8 @@ void rsip_claim_init(struct rsip_claim *c);
  */
 int rsip_claim_take(struct rsip_claim *c, const char *dir, const struct rsip_inet *local, const struct rsip_inet *gateway,
 		    const char *state_dir, char *why, size_t size);
+/* Removes what the dead have left in the folder, of whoever: locks that nobody holds. */
+void rsip_claim_sweep(const char *dir);
 /* Gives it back; the file goes, and the folder, where nothing else is in it. */
 void rsip_claim_drop(struct rsip_claim *c);
 

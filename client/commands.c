@@ -169,6 +169,7 @@ static int down_after_death(struct rsip_cli *cli, int result)
 		return RSIP_EXIT_FAILED;
 	if (rsip_state_load(st, cli->set.state_dir)) {
 		free(d);
+		rsip_daemon_sweep(&cli->set);
 		return rsip_show_failure(cli, result, NULL);
 	}
 	snprintf(d->set.gateway, sizeof(d->set.gateway), "%s", rsip_inet_text(&st->gateway));

@@ -110,6 +110,8 @@ void rsip_daemon_give_up(struct rsip_daemon *d, const char *why);
 
 /* Makes the state folder; no other client may use it.  0 or a negative errno (said). */
 int rsip_daemon_lock(struct rsip_daemon *d);
+/* Removes what is left of one that was killed before it had noted anything, or after all was undone: files that mean nothing. */
+void rsip_daemon_sweep(const struct rsip_settings *set);
 /* The key that the settings name, if they do; its secret is then in d->key alone.  0 or a negative errno (said). */
 int rsip_daemon_find_key(struct rsip_daemon *d);
 /* Fills d->way; a service waits for it, who waits at a terminal is told.  0 or a negative errno (said). */

@@ -46,6 +46,23 @@ int rsip_daemon_lock(struct rsip_daemon *d)
 	return err;
 }
 
+void rsip_daemon_sweep(const struct rsip_settings *set)
+{
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/client.lock", set->state_dir);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (!flock(fd, LOCK_EX | LOCK_NB)) { /* none starts just now */
+		rsip_state_remove(set->state_dir);
+		unlink(set->socket);
+		rsip_claim_sweep(RSIP_CLAIM_DIR);
+	}
+	close(fd);
+}
+
 int rsip_daemon_find_key(struct rsip_daemon *d)
 {
 	char why[400];

@@ -194,6 +194,8 @@ void rsip_state_remove(const char *state_dir)
 {
 	char path[PATH_MAX];
 
+	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE ".new", state_dir); /* of one that was killed while it wrote */
+	unlink(path);
 	snprintf(path, sizeof(path), "%s/" RSIP_STATE_FILE, state_dir);
 	unlink(path);
 }
