@@ -74,6 +74,7 @@ static void save(struct rsip_daemon *d)
 {
 	d->dirty = false;
 	rsip_state_take(&d->state, &d->session);
+	d->state.asked_port = d->io.port;
 	d->state.key_id = d->key.id;
 	snprintf(d->state.key_file, sizeof(d->state.key_file), "%s", d->set.key_file);
 	d->state.sw = d->sw;

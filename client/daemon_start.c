@@ -148,6 +148,7 @@ void rsip_daemon_start_session(struct rsip_daemon *d, const struct rsip_session_
 	resume = resume && goes_on(d);
 	if (resume) {
 		rsip_state_give(&d->state, &d->session, now);
+		d->io.want_port = d->state.asked.len ? d->state.asked_port : 0;
 		d->sw = d->state.sw;
 		use_again(d, now);
 		rsip_session_resume(&d->session, now);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "codec.h"
 #include "json.h"
 #include "state.h"
 
@@ -15,8 +16,21 @@
 #define RSIP_STATE_MAX (1 << 20)
 #define RSIP_STATE_VERSION 1
 
+static bool is_kept(const struct rsip_lease *l)
+{
+	return l->state == RSIP_LEASE_HELD || (l->state == RSIP_LEASE_WANTED && !l->once) || (l->state == RSIP_LEASE_FREEING && l->bind_id);
+}
+
+static bool asks_for_a_lease(uint8_t type)
+{
+	return type == RSIP_MSG_ASSIGN_REQUEST_RSA_IP || type == RSIP_MSG_ASSIGN_REQUEST_RSAP_IP ||
+	       type == RSIP_MSG_ASSIGN_REQUEST_RSIPSEC || type == RSIP_MSG_LISTEN_REQUEST;
+}
+
 void rsip_state_take(struct rsip_state *st, const struct rsip_session *s)
 {
+	bool asks = s->req.active && asks_for_a_lease(s->req.type) && s->client_id;
+
 	st->local = s->local;
 	st->gateway = s->gateway;
 	st->transport = s->transport;
@@ -28,10 +42,35 @@ void rsip_state_take(struct rsip_state *st, const struct rsip_session *s)
 	st->auth_sent = s->auth_sent;
 	st->auth_seen = s->auth_seen;
 	st->lease_cnt = 0;
-	for (int i = 0; i < RSIP_LEASES_MAX; i++)
-		if (s->leases[i].state == RSIP_LEASE_HELD ||
-		    (s->leases[i].state == RSIP_LEASE_WANTED && !s->leases[i].once))
-			st->leases[st->lease_cnt++] = s->leases[i];
+	st->asked = s->req;
+	if (!asks)
+		st->asked.len = 0;
+	st->asked.lease = -1;
+	for (int i = 0; i < RSIP_LEASES_MAX; i++) {
+		if (!is_kept(&s->leases[i]))
+			continue;
+		if (asks && i == s->req.lease)
+			st->asked.lease = st->lease_cnt;
+		st->leases[st->lease_cnt++] = s->leases[i];
+	}
+}
+
+/* On its way again, as it was: its number is used up when it is answered, or not. */
+static void ask_again(const struct rsip_state *st, struct rsip_session *s, uint64_t now_ns)
+{
+	int lease = st->asked.lease < 0 ? st->lease_cnt : st->asked.lease; /* a free one: what comes is given back */
+
+	if (!st->asked.len || lease >= RSIP_LEASES_MAX)
+		return;
+	s->req = st->asked;
+	s->req.active = true;
+	s->req.lease = lease;
+	s->req.query = -1;
+	s->req.tries = 0;
+	s->req.cut = s->transport == RSIP_TRANSPORT_TCP;
+	s->req.next_ns = now_ns;
+	s->req.wait_ns = RSIP_RETRY_FIRST_NS;
+	s->next_counter = s->req.counter;
 }
 
 void rsip_state_give(const struct rsip_state *st, struct rsip_session *s, uint64_t now_ns)
@@ -45,6 +84,7 @@ void rsip_state_give(const struct rsip_state *st, struct rsip_session *s, uint64
 		s->leases[i] = st->leases[i];
 		s->leases[i].act_ns = now_ns;
 	}
+	ask_again(st, s, now_ns);
 }
 
 static void read_boot_id(char id[64])
@@ -92,6 +132,10 @@ static cJSON *lease_json(const struct rsip_lease *l)
 	cJSON *spis = cJSON_AddArrayToObject(obj, "spis");
 
 	cJSON_AddBoolToObject(obj, "held", l->state == RSIP_LEASE_HELD);
+	if (l->state == RSIP_LEASE_FREEING)
+		cJSON_AddBoolToObject(obj, "freeing", true);
+	if (l->again)
+		cJSON_AddBoolToObject(obj, "again", true);
 	cJSON_AddBoolToObject(obj, "any-instead", l->any_instead);
 	rsip_json_add_u64(want, "method", l->want.method);
 	rsip_json_add_u64(want, "ports", l->want.ports);
@@ -129,6 +173,22 @@ static void add_strongswan(cJSON *root, const struct rsip_strongswan *sw)
 	rsip_json_add_u64(obj, "label", sw->started.label);
 }
 
+static void add_asked(cJSON *root, const struct rsip_state *st)
+{
+	static const char digits[] = "0123456789abcdef";
+	cJSON *obj = cJSON_AddObjectToObject(root, "asked");
+	char hex[2 * RSIP_REQUEST_MAX + 1];
+
+	for (size_t i = 0; i < st->asked.len; i++) {
+		hex[2 * i] = digits[st->asked.buf[i] >> 4];
+		hex[2 * i + 1] = digits[st->asked.buf[i] & 15];
+	}
+	hex[2 * st->asked.len] = '\0';
+	cJSON_AddStringToObject(obj, "message", hex);
+	add_time(obj, "first-ms", st->asked.first_ns);
+	rsip_json_add_u64(obj, "port", st->asked_port);
+}
+
 char *rsip_state_text(const struct rsip_state *st, const char *boot_id)
 {
 	cJSON *obj = cJSON_CreateObject();
@@ -159,8 +219,15 @@ char *rsip_state_text(const struct rsip_state *st, const char *boot_id)
 	add_number(obj, "auth-seen", st->auth_seen);
 	if (st->sw.on)
 		add_strongswan(obj, &st->sw);
-	for (int i = 0; i < st->lease_cnt; i++)
-		cJSON_AddItemToArray(leases, lease_json(&st->leases[i]));
+	if (st->asked.len)
+		add_asked(obj, st);
+	for (int i = 0; i < st->lease_cnt; i++) {
+		cJSON *lease = lease_json(&st->leases[i]);
+
+		if (st->asked.len && st->asked.lease == i)
+			cJSON_AddBoolToObject(lease, "asked", true);
+		cJSON_AddItemToArray(leases, lease);
+	}
 	text = cJSON_Print(obj);
 	cJSON_Delete(obj);
 	return text;
@@ -242,7 +309,54 @@ static bool is_sound(const struct rsip_lease *l)
 		return false;
 	if (l->want.port && l->want.port + (uint32_t)l->want.ports > 65536)
 		return false;
+	if (l->state == RSIP_LEASE_FREEING)
+		return l->bind_id;
 	return l->state == RSIP_LEASE_WANTED || (l->bind_id && l->addr && l->endpoint.family);
+}
+
+static bool is_true(const cJSON *obj, const char *name)
+{
+	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, name));
+}
+
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Only a request for a lease, of that registration, and the last that it made. */
+static bool is_asked(const struct rsip_state *st, struct rsip_request *r)
+{
+	struct rsip_message m;
+
+	if (rsip_decode(r->buf, r->len, &m) || !asks_for_a_lease(m.type))
+		return false;
+	r->type = m.type;
+	r->counter = m.counter;
+	return m.has & RSIP_HAS_CLIENT_ID && m.client_id == st->client_id && m.has & RSIP_HAS_COUNTER && m.counter &&
+	       st->client_id && st->next_counter && m.counter + 1 == st->next_counter;
+}
+
+static void read_asked(struct rsip_state *st, const cJSON *obj)
+{
+	const char *hex = rsip_json_get_string(obj, "message", "");
+	struct rsip_request *r = &st->asked;
+	size_t len = strlen(hex) / 2;
+
+	if (!obj || strlen(hex) % 2 || len > sizeof(r->buf))
+		return;
+	for (size_t i = 0; i < len; i++) {
+		int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return;
+		r->buf[i] = high << 4 | low;
+	}
+	r->len = len;
+	r->first_ns = rsip_json_get_u64(obj, "first-ms", 0) * 1000000;
+	st->asked_port = rsip_json_get_u64(obj, "port", 0);
+	if (!is_asked(st, r))
+		r->len = 0;
 }
 
 static void read_lease(struct rsip_lease *l, const cJSON *obj)
@@ -253,7 +367,10 @@ static void read_lease(struct rsip_lease *l, const cJSON *obj)
 	memset(l, 0, sizeof(*l));
 	l->state = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "held")) ? RSIP_LEASE_HELD
 									       : RSIP_LEASE_WANTED;
-	l->any_instead = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(obj, "any-instead"));
+	if (is_true(obj, "freeing"))
+		l->state = RSIP_LEASE_FREEING;
+	l->again = l->state == RSIP_LEASE_FREEING && is_true(obj, "again");
+	l->any_instead = is_true(obj, "any-instead");
 	l->want.method = rsip_json_get_u64(want, "method", RSIP_METHOD_RSAP_IP);
 	l->want.ports = rsip_json_get_u64(want, "ports", 0);
 	l->want.port = rsip_json_get_u64(want, "port", 0);
@@ -322,11 +439,19 @@ static int read_state(struct rsip_state *st, const cJSON *obj, const char *boot)
 	read_text(obj, "key-file", st->key_file, sizeof(st->key_file));
 	st->auth_sent = strtoull(rsip_json_get_string(obj, "auth-sent", "0"), NULL, 10);
 	st->auth_seen = strtoull(rsip_json_get_string(obj, "auth-seen", "0"), NULL, 10);
+	st->asked.lease = -1;
+	read_asked(st, cJSON_GetObjectItemCaseSensitive(obj, "asked"));
 	read_strongswan(&st->sw, cJSON_GetObjectItemCaseSensitive(obj, "strongswan"));
 	cJSON_ArrayForEach (lease, cJSON_GetObjectItemCaseSensitive(obj, "leases"))
 		if (st->lease_cnt < RSIP_LEASES_MAX) {
-			read_lease(&st->leases[st->lease_cnt], lease);
-			st->lease_cnt += is_sound(&st->leases[st->lease_cnt]);
+			struct rsip_lease *l = &st->leases[st->lease_cnt];
+
+			read_lease(l, lease);
+			if (!is_sound(l))
+				continue;
+			if (is_true(lease, "asked") && l->state == RSIP_LEASE_WANTED)
+				st->asked.lease = st->lease_cnt;
+			st->lease_cnt++;
 		}
 	return 0;
 }

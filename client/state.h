@@ -26,7 +26,14 @@ struct rsip_state {
 	char key_file[200];  /* empty: its secret is in the settings */
 	struct rsip_strongswan sw;
 	int lease_cnt;
-	struct rsip_lease leases[RSIP_LEASES_MAX]; /* HELD and WANTED ones */
+	struct rsip_lease leases[RSIP_LEASES_MAX]; /* HELD, WANTED and FREEING ones */
+	/*
+	 * A request for a lease whose answer we had not read: len 0: none.  Sent once more as it was, from the same port, a
+	 * gateway repeats its answer (RFC 3103 10.1), and what it had granted is no orphan.  lease: an index of the above, or
+	 * -1: nobody waits for it any more.
+	 */
+	struct rsip_request asked;
+	uint16_t asked_port; /* UDP */
 };
 
 /* Takes what is worth keeping from the session; the owner adds the rest. */

@@ -10,10 +10,33 @@
 #include "transport.h"
 #include "util.h"
 
-static int prepare(const struct rsip_transport_io *io, int fd)
+static uint16_t port_of(const struct sockaddr_storage *sa)
 {
+	return ntohs(sa->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)sa)->sin6_port : ((const struct sockaddr_in *)sa)->sin_port);
+}
+
+/* From the port that is wanted, or else from another. */
+static int bind_local(struct rsip_transport_io *io, int fd)
+{
+	uint16_t ports[] = {io->kind == RSIP_TRANSPORT_UDP ? io->want_port : 0, 0};
 	struct sockaddr_storage local;
-	socklen_t len = rsip_inet_sockaddr(&io->local, 0, &local);
+	socklen_t len;
+	int err = 0;
+
+	io->want_port = 0;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(ports); i++) {
+		len = rsip_inet_sockaddr(&io->local, ports[i], &local);
+		err = bind(fd, (struct sockaddr *)&local, len) ? -errno : 0;
+		if (!err)
+			break;
+	}
+	len = sizeof(local);
+	io->port = err || getsockname(fd, (struct sockaddr *)&local, &len) ? 0 : port_of(&local);
+	return err;
+}
+
+static int prepare(struct rsip_transport_io *io, int fd)
+{
 	int one = 1;
 
 	if (*io->interface &&
@@ -21,7 +44,7 @@ static int prepare(const struct rsip_transport_io *io, int fd)
 		return -errno;
 	if (io->kind == RSIP_TRANSPORT_TCP)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return bind(fd, (struct sockaddr *)&local, len) ? -errno : 0;
+	return bind_local(io, fd);
 }
 
 int rsip_transport_open(struct rsip_transport_io *io)

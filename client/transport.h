@@ -16,6 +16,8 @@ struct rsip_transport_io {
 	char interface[16];
 	uint8_t buf[RSIP_MSG_MAX];
 	size_t len; /* TCP: bytes of a message that is not complete */
+	uint16_t port; /* UDP: ours */
+	uint16_t want_port; /* UDP, for the next opening: this one, if it is free; 0: the kernel chooses */
 	bool refused; /* the machine is there and says that nobody listens: since the last message */
 };
 
