@@ -29,8 +29,8 @@ void rsip_sizes_compute(uint32_t max_bindings, uint32_t max_addrs, uint32_t max_
 	config->addr_buckets = power_of_two((2ULL * max_addrs + 7) / 8);
 	config->spi_buckets = power_of_two((2ULL * max_bindings + 3) / 4);
 	config->pair_buckets = power_of_two((2ULL * max_bindings + 3) / 4);
-	/* RSIPSEC bindings are there twice; few bindings have a remote */
-	config->remote_buckets = config->pair_buckets;
+	/* under a policy for remotes RSIPSEC bindings are there twice */
+	config->remote_buckets = power_of_two(max_bindings);
 }
 
 int rsip_sizes_entries(const char *map, const struct rsip_config *c, uint32_t max_cookies,

@@ -2,8 +2,10 @@
 /* loader/sizes.c: how big the maps are made; loader/pins.c: what pins are called. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdlib.h>
 #include "pins.h"
 #include "sizes.h"
+#include "tables.h"
 #include "util.h"
 
 static struct rsip_config config;
@@ -78,6 +80,44 @@ Test(loader_sizes, a_power_of_two_costs_no_more_than_others)
 	cr_expect_eq(config.spi_buckets, 1U << 19);
 	cr_expect_eq(config.pair_buckets, 1U << 19);
 	cr_expect_eq(config.addr_buckets, 1U << 8);
+}
+
+/* cnt entries for each of all bindings, as controller/dataplane_remotes.c makes them; how many found no place. */
+static uint32_t remotes_refused(uint32_t bindings, uint32_t cnt, uint32_t *moves)
+{
+	struct rsip_table t;
+	uint32_t refused = 0;
+	void *mem;
+
+	rsip_sizes_compute(bindings, 8, 1, 1, &config);
+	mem = calloc(config.remote_buckets, sizeof(struct rsip_remote_bucket));
+	cr_assert_not_null(mem);
+	rsip_table_init_remotes(&t, mem, config.remote_buckets, 0x73697a6573ULL);
+	for (uint32_t i = 0; i < bindings; i++)
+		for (uint32_t n = 0; n < cnt; n++) {
+			const struct rsip_remote_entry e = { .host = n < 2 ? RSIP_SWAP32(0x0a000000U + i) : RSIP_LISTEN_HOST(500),
+							     .local = RSIP_SWAP32(0xcb007101U + i % 8),
+							     .remote = RSIP_SWAP32(0xc6336400U + i),
+							     .slot = (i + 1) | (n == 1 ? RSIP_REMOTE_IPSEC : 0) };
+
+			refused += rsip_table_remote_put(&t, &e) != 0;
+		}
+	*moves = t.moves;
+	free(mem);
+	return refused;
+}
+
+/* Under a policy for remotes each RSIPSEC binding is there twice, and a listener for IKE on both its ports three times. */
+Test(loader_sizes, bindings_that_are_all_for_one_remote_each_have_their_places)
+{
+	static const uint32_t cnt[] = { 1, 2, 255, 256, 257, 4096, 65536, 100000 };
+	uint32_t moves;
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(cnt); i++) {
+		cr_expect_eq(remotes_refused(cnt[i], 2, &moves), 0, "%u bindings", cnt[i]);
+		cr_expect_leq(moves, cnt[i] / 1000, "%u bindings: each of %u moves is a wait", cnt[i], moves);
+		cr_expect_eq(remotes_refused(cnt[i], 3, &moves), 0, "%u listeners", cnt[i]);
+	}
 }
 
 /* Who pings holds a place for a minute or two, and one host that holds its bindings' caps (64 of 64) must not hold them all. */
