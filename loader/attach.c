@@ -56,27 +56,44 @@ static int pin(struct rsip_attach *a)
 	return err;
 }
 
+/* Of one interface, both kinds.  TC sees such a tag, so where nothing else helps and we may choose, TC it is. */
+static int keep_tags(struct rsip_attach *a, uint32_t i)
+{
+	const char *name = a->iface[i].name;
+
+	for (int off = RSIP_OFFLOAD_RXVLAN; off <= RSIP_OFFLOAD_RXSTAG; off++) {
+		int err = rsip_undo_offload_off(&a->undo, name, (enum rsip_offload)off);
+
+		if (!err)
+			continue;
+		if (a->o->mode == RSIP_LOADER_MODE_AUTO) {
+			log_warn("cannot switch %s off on %s: %s: TC mode, which sees VLAN tags wherever they are",
+				 rsip_offload_name(off), name, strerror(-err));
+			a->tags_hidden = true;
+		} else if (a->dev[i].vlan_above) {
+			log_err("cannot switch %s off on %s: %s: packets of its VLANs would pass for its own (use --mode tc, "
+				"or an interface without VLAN devices)",
+				rsip_offload_name(off), name, strerror(-err));
+			return err;
+		} else {
+			log_warn("cannot switch %s off on %s: %s: do not let tagged packets in there (or use --mode tc)",
+				 rsip_offload_name(off), name, strerror(-err));
+		}
+	}
+	return 0;
+}
+
 /*
  * A tag that the card has taken out of the frame is invisible to XDP: one VLAN's packets would
  * match another's.
  */
 static int stop_vlan_stripping(struct rsip_attach *a)
 {
-	for (uint32_t i = 0; i < a->cnt; i++) {
-		int err = rsip_undo_offload_off(&a->undo, a->iface[i].name, RSIP_OFFLOAD_RXVLAN);
+	int err = 0;
 
-		if (err && a->dev[i].vlan_above) {
-			log_err("cannot switch rxvlan off on %s: %s: packets of its VLANs would "
-				"pass for its own (use an interface without VLAN devices)",
-				a->iface[i].name, strerror(-err));
-			return err;
-		}
-		if (err)
-			log_warn("cannot switch rxvlan off on %s: %s: do not let tagged packets in "
-				 "there",
-				 a->iface[i].name, strerror(-err));
-	}
-	return 0;
+	for (uint32_t i = 0; i < a->cnt && !err && !rsip_attach_needs_tc(a); i++)
+		err = keep_tags(a, i);
+	return err;
 }
 
 /*

@@ -23,6 +23,7 @@ struct rsip_attach {
 	struct rsip_tc_bpf *tc;
 	struct rsip_iface slow; /* the slow path's device */
 	struct rsip_undo_log undo;
+	bool tags_hidden; /* a card takes VLAN tags out of the frame and cannot be told not to */
 	bool mounted;	 /* the BPF file system is ours */
 	char sorry[256]; /* why native mode was refused */
 };
@@ -33,6 +34,8 @@ struct rsip_attach {
 int rsip_attach_plan(struct rsip_attach *a);
 /* Is anything fatal in the way? */
 int rsip_attach_check(struct rsip_attach *a);
+/* TC mode, because it is asked for or there is no other? */
+bool rsip_attach_needs_tc(const struct rsip_attach *a);
 /* Chooses the mode, puts the XDP programs (unless in TC mode) on all interfaces and pins the links. */
 int rsip_attach_links(struct rsip_attach *a);
 /* The slow path, and the TC programs on it and on all interfaces. */

@@ -117,12 +117,12 @@ static int load_for_generic(struct rsip_attach *a)
 }
 
 /* XDP cannot be on a device without Ethernet header, and all interfaces have one mode. */
-static bool needs_tc(const struct rsip_attach *a)
+bool rsip_attach_needs_tc(const struct rsip_attach *a)
 {
 	for (uint32_t i = 0; i < a->cnt; i++)
 		if (a->iface[i].flags & RSIP_IFACE_NO_ETHERNET)
 			return true;
-	return a->o->mode == RSIP_MODE_TC;
+	return a->o->mode == RSIP_MODE_TC || a->tags_hidden;
 }
 
 static int choose_mode(struct rsip_attach *a, int *fd)
@@ -178,7 +178,7 @@ int rsip_attach_links(struct rsip_attach *a)
 	char path[RSIP_PINS_PATH_MAX];
 	int fd[RSIP_MAX_IFACES], err;
 
-	if (needs_tc(a)) {
+	if (rsip_attach_needs_tc(a)) {
 		a->config.mode = RSIP_MODE_TC;
 		return 0;
 	}

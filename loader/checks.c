@@ -160,10 +160,11 @@ void rsip_check_netdev(const struct rsip_netdev *dev, uint8_t role, int mode, st
 				 "driver %s has no native XDP (use --mode auto or generic)",
 				 dev->driver[0] ? dev->driver : "(unnamed)");
 	check_mtu(dev, mode, f);
-	if (dev->offload[RSIP_OFFLOAD_RXVLAN] == 1 && dev->vlan_above)
+	if (mode != RSIP_MODE_TC && dev->vlan_above &&
+	    (dev->offload[RSIP_OFFLOAD_RXVLAN] == 1 || dev->offload[RSIP_OFFLOAD_RXSTAG] == 1))
 		rsip_finding_add(f, RSIP_WARNING, dev->name,
 				 "strips VLAN tags and has VLAN devices: XDP would take their "
-				 "packets for its own (attach switches rxvlan off)");
+				 "packets for its own (attach switches that off)");
 	check_big_packets(dev, mode, f);
 }
 

@@ -12,7 +12,8 @@
 enum rsip_offload {
 	RSIP_OFFLOAD_GRO,
 	RSIP_OFFLOAD_LRO,
-	RSIP_OFFLOAD_RXVLAN,
+	RSIP_OFFLOAD_RXVLAN, /* takes 802.1Q tags out of the frame */
+	RSIP_OFFLOAD_RXSTAG, /* and 802.1ad ones, of QinQ */
 	RSIP_OFFLOADS,
 };
 

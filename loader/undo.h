@@ -6,7 +6,7 @@
  * whenever the loader is killed, the next one finds what to put back.  Names of entries:
  *
  *     net/...            a path below /proc/sys
- *     ethtool/IF/gro     an offload (or lro, rxvlan), old "0" or "1"
+ *     ethtool/IF/gro     an offload (or lro, rxvlan, ...), old "0" or "1"
  *     mount/PATH         a BPF file system that we mounted
  *     clsact/IF          a TC qdisc that we made
  *     tc/IF/ingress      a TC program (or egress) on it
