@@ -206,6 +206,33 @@ int rsip_cmd_reload(struct rsip_cli *cli)
 	return rsip_order(cli, "reload", NULL, rsip_show_done);
 }
 
+/* Its control socket is away for a moment. */
+static bool is_back(const struct rsip_cli *cli)
+{
+	cJSON *answer;
+	int result = -ECONNREFUSED;
+
+	for (int looks = 0; result < 0 && looks < 200; looks++) {
+		if (looks)
+			usleep(50000);
+		result = rsip_ask(cli->set.socket, "status-get", NULL, &answer, NULL);
+		cJSON_Delete(answer);
+	}
+	return result >= 0;
+}
+
+int rsip_cmd_upgrade(struct rsip_cli *cli)
+{
+	int status = rsip_order(cli, "upgrade", NULL, rsip_show_done);
+
+	if (!status && !is_back(cli)) {
+		fprintf(stderr, "rsip-client: it does not answer: its log says why (journalctl -u rsip-client, or client.log); what is "
+				"leased waits for `rsip-client up`\n");
+		status = RSIP_EXIT_FAILED;
+	}
+	return status;
+}
+
 int rsip_cmd_status(struct rsip_cli *cli)
 {
 	return rsip_order(cli, "status-get", NULL, rsip_show_status);

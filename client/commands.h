@@ -41,6 +41,7 @@ int rsip_cmd_status(struct rsip_cli *cli);
 int rsip_cmd_lease(struct rsip_cli *cli);
 int rsip_cmd_release(struct rsip_cli *cli);
 int rsip_cmd_reload(struct rsip_cli *cli);
+int rsip_cmd_upgrade(struct rsip_cli *cli);
 int rsip_cmd_move(struct rsip_cli *cli);
 int rsip_cmd_query(struct rsip_cli *cli);
 int rsip_cmd_strongswan(struct rsip_cli *cli);

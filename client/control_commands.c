@@ -292,6 +292,20 @@ static void reload(struct rsip_conn *c, const cJSON *args)
 	rsip_conn_reply(c, err ? RSIP_CTL_ERROR : RSIP_CTL_OK, text, NULL, -1);
 }
 
+static void upgrade(struct rsip_conn *c, const cJSON *args)
+{
+	struct rsip_daemon *d = c->d;
+	char why[800];
+
+	(void)args;
+	if (rsip_daemon_upgrade_check(d, why, sizeof(why))) {
+		rsip_conn_reply(c, RSIP_CTL_ERROR, why, NULL, -1);
+		return;
+	}
+	rsip_conn_reply(c, RSIP_CTL_OK, "going on as the program file that is there now", NULL, -1);
+	rsip_daemon_upgrade(d);
+}
+
 static void end(struct rsip_conn *c, const cJSON *args)
 {
 	(void)args;
@@ -311,6 +325,7 @@ static const struct {
 	{"strongswan-set", strongswan_set},
 	{"strongswan-off", strongswan_off},
 	{"reload", reload},
+	{"upgrade", upgrade},
 	{"shutdown", end},
 	{"namespace-get", namespace_get},
 };

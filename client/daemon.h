@@ -126,6 +126,11 @@ void rsip_daemon_apply_settings(struct rsip_daemon *d, uint64_t now_ns);
 /* Reads them again and follows.  text says what came of it; a negative errno: nothing has changed. */
 int rsip_daemon_reload(struct rsip_daemon *d, char *text, size_t size);
 
+/* May the client go on as another program file now?  0, or a negative errno with why; nothing has changed. */
+int rsip_daemon_upgrade_check(struct rsip_daemon *d, char *why, size_t size);
+/* Goes on so, as after a kill, but in the same process.  Comes back only where that file cannot be run (said). */
+void rsip_daemon_upgrade(struct rsip_daemon *d);
+
 /* ---- daemon_gateway.c: the way to the gateway, or to the next ---- */
 
 #define RSIP_QUERY_OF_OURS 0 /* tag: no control connection waits for it */

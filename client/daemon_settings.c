@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
+#include "again.h"
 #include "daemon.h"
 #include "log.h"
 #include "wishes.h"
@@ -89,4 +90,35 @@ int rsip_daemon_reload(struct rsip_daemon *d, char *text, size_t size)
 	rsip_daemon_apply_settings(d, rsip_daemon_now());
 	rsip_daemon_wake(d);
 	return 0;
+}
+
+/* ---- another program file ---- */
+
+int rsip_daemon_upgrade_check(struct rsip_daemon *d, char *why, size_t size)
+{
+	struct rsip_settings fresh;
+	int err = rsip_again_check(why, size);
+
+	if (err)
+		return err;
+	if (d->session.state >= RSIP_SESSION_ENDING || d->moving) {
+		snprintf(why, size, "the client is ending, or moving to another gateway: try again");
+		return -EBUSY;
+	}
+	err = d->reread ? d->reread(d->reread_arg, &fresh) : -EOPNOTSUPP;
+	if (err)
+		snprintf(why, size, "it would not start: the settings are wrong; `rsip-client check` says what it is, and the client's log");
+	else
+		explicit_bzero(&fresh, sizeof(fresh));
+	return err;
+}
+
+void rsip_daemon_upgrade(struct rsip_daemon *d)
+{
+	int err;
+
+	rsip_daemon_wake(d); /* the state file is written */
+	log_info("going on as the program file that is there now");
+	err = rsip_again(!d->patient);
+	log_err("cannot go on as another program file: %s: this one goes on", strerror(-err));
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "again.h"
 #include "commands.h"
 #include "log.h"
 #include "util.h"
@@ -55,11 +56,10 @@ struct command {
 static const struct command commands[] = {
 	{"up", "", "register, lease and bring up the tunnel; stays in the background", UP, 0, 0, rsip_cmd_up},
 	{"check", "", "what would `up` do with these settings, and can it?", UP, 0, 0, rsip_cmd_check},
-	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0,
-	 rsip_cmd_down},
+	{"down", "", "give everything back, de-register, take the tunnel away", PLACES, 0, 0, rsip_cmd_down},
 	{"reload", "", "read the settings again and follow: what stays wished stays leased", PLACES, 0, 0, rsip_cmd_reload},
-	{"status", "", "gateway, bindings, tunnel and counters of the running client", PLACES, 0, 0,
-	 rsip_cmd_status},
+	{"upgrade", "", "go on as the program file that is there now, with all that is leased", PLACES, 0, 0, rsip_cmd_upgrade},
+	{"status", "", "gateway, bindings, tunnel and counters of the running client", PLACES, 0, 0, rsip_cmd_status},
 	{"lease", "", "add a binding (--ports, --port, --spis, --lease, --listen ...)",
 	 " ports spis lease" PLACES, 0, 0, rsip_cmd_lease},
 	{"move", "[GATEWAY]", "go to another of the gateways now (default: the preferred one)", PLACES, 0, 1, rsip_cmd_move},
@@ -479,6 +479,7 @@ int main(int argc, char **argv)
 	int status;
 
 	rsip_log_open("rsip-client", RSIP_LOG_INFO);
+	rsip_again_note(argc, argv);
 	status = read_globals(&g, argc, argv);
 	if (status >= 0)
 		return status;
