@@ -25,6 +25,11 @@ void rsip_again_note(int argc, char **argv)
 	first.argv = argv;
 }
 
+const char *rsip_again_folder(void)
+{
+	return first.folder;
+}
+
 int rsip_again_check(char *why, size_t size)
 {
 	int err = access(first.file, X_OK) ? -errno : 0;

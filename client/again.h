@@ -9,6 +9,9 @@
 /* At the start of main(): what is run again is this, from this folder.  argv must stay. */
 void rsip_again_note(int argc, char **argv);
 
+/* Where it was started. */
+const char *rsip_again_folder(void);
+
 /* May be run now?  0 or a negative errno, with why. */
 int rsip_again_check(char *why, size_t size);
 

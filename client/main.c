@@ -404,7 +404,9 @@ static int read_settings(struct invocation *inv, struct rsip_cli *cli)
 		return status;
 	cli->args = inv->argv + optind;
 	cli->arg_cnt = inv->argc - optind;
-	return rsip_settings_finish(&cli->set, why, sizeof(why)) ? wrong(c, why) : 0;
+	if (rsip_settings_begin_at(&cli->set, rsip_again_folder(), why, sizeof(why)) || rsip_settings_finish(&cli->set, why, sizeof(why)))
+		return wrong(c, why);
+	return 0;
 }
 
 static int read_again(void *arg, struct rsip_settings *set)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,6 +313,33 @@ int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exis
 		err = err ? err : load_item(s, item, path);
 	cJSON_Delete(root);
 	return err;
+}
+
+int rsip_settings_begin_at(struct rsip_settings *s, const char *folder, char *why, size_t size)
+{
+	const struct {
+		const char *name;
+		char *path;
+		size_t size;
+	} paths[] = {
+		{"state-dir", s->state_dir, sizeof(s->state_dir)},
+		{"socket", s->socket, sizeof(s->socket)},
+		{"key-file", s->key_file, sizeof(s->key_file)},
+		{"strongswan-dir", s->strongswan_dir, sizeof(s->strongswan_dir)},
+		{"strongswan-vici", s->strongswan_vici, sizeof(s->strongswan_vici)},
+	};
+	char whole[PATH_MAX];
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(paths); i++) {
+		if (!*paths[i].path || *paths[i].path == '/')
+			continue;
+		if (snprintf(whole, sizeof(whole), "%s/%s", folder, paths[i].path) >= (int)paths[i].size) {
+			snprintf(why, size, "%s: too long a path, from %s on", paths[i].name, folder);
+			return -EINVAL;
+		}
+		strcpy(paths[i].path, whole);
+	}
+	return 0;
 }
 
 int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size)

@@ -66,6 +66,8 @@ int rsip_settings_set(struct rsip_settings *s, const char *name, const char *val
 /* Reads the file; what is wrong is logged with path and line.  A missing file is an error only if
  * must_exist. */
 int rsip_settings_load(struct rsip_settings *s, const char *path, bool must_exist);
+/* Paths that begin nowhere begin in folder: a daemon is in / by then.  0, or -EINVAL with why: one becomes too long. */
+int rsip_settings_begin_at(struct rsip_settings *s, const char *folder, char *why, size_t size);
 /* Fills what depends on other settings (the socket's path) and checks the whole. */
 int rsip_settings_finish(struct rsip_settings *s, char *why, size_t size);
 /* Is this setting the same in both?  Takes it over from another one. */

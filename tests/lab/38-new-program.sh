@@ -10,7 +10,7 @@ LAB_LEASES='"default": 1800, "hold": 0'
 lab_up
 mkdir $LAB/drop
 started peer echo.log "$PY" "$LAB_SRC/udpseq.py" echo 7
-settings() { echo "{ \"gateway\": \"$GW_PRIV\", \"ports\": $1, \"strongswan\": true, \"strongswan-dir\": \"$LAB/drop\" }" >$LAB/client.json; }
+settings() { echo "{ \"gateway\": \"$GW_PRIV\", \"ports\": $1, \"strongswan\": true, \"strongswan-dir\": \"drop\" }" >$LAB/client.json; }
 new_file() { cp "$BIN/rsip-client" $LAB/fresh && mv -f $LAB/fresh "$BIN/rsip-client"; } # as dpkg does it
 runs_new_file() { [ "$(stat -L -c %i "/proc/$(client_pid hosta)/exe")" = "$(stat -c %i "$BIN/rsip-client")" ]; }
 # who it is: process, registration, leases as host and gateway have them, namespace, drop-in file
@@ -77,5 +77,13 @@ check "upgrade" client hosta upgrade
 check "it runs the new file" runs_new_file
 check "the same, when it has connected" wait_for 10 eval '[ "$(is host)" = "$was" ]'
 check "down" client hosta down
+
+# a state folder that is named from here: a client in the background has left
+mkdir $LAB/st && cd $LAB
+here() { on hosta "$BIN/rsip-client" "$1" --state-dir st "${@:2}"; }
+here up --gateway $GW_PRIV --ports 4 --strongswan yes --strongswan-dir drop >$LAB/here.log 2>&1 || not_ok "up from here: $(cat $LAB/here.log)"
+check "a relative folder: the state is there" test -s st/client-state.json
+check "down" here down
+check_eq "nothing is left in it, nor mounted, nor in charon's" "$(ls st drop | grep -v '^client\.\(lock\|log\)$' | tr '\n' ' '; grep -c st/netns /proc/mounts)" "drop:  st: 0"
 check_eq "no binding is left" "$(bindings)" ""
 lab_end

@@ -189,3 +189,24 @@ Test(settings, the_sample_is_read_without_a_word, .init = prepare, .fini = clean
 	cr_assert_str_eq(said, "");
 	cr_assert_eq(rsip_settings_finish(&set, why, sizeof(why)), 0, "%s", why);
 }
+
+Test(settings, paths_that_begin_nowhere_begin_where_it_was_started)
+{
+	char why[200] = "", folder[190];
+
+	rsip_settings_init(&set);
+	strcpy(set.state_dir, "st");
+	strcpy(set.strongswan_dir, "../drop");
+	strcpy(set.key_file, "/etc/rsip/key");
+	cr_assert_eq(rsip_settings_begin_at(&set, "/root/here", why, sizeof(why)), 0);
+	cr_assert_str_eq(set.state_dir, "/root/here/st");
+	cr_assert_str_eq(set.strongswan_dir, "/root/here/../drop");
+	cr_assert_str_eq(set.key_file, "/etc/rsip/key", "a whole one stays");
+	cr_assert_str_empty(set.socket, "so does one that is not given");
+	memset(folder, 'x', sizeof(folder));
+	folder[0] = '/';
+	folder[sizeof(folder) - 1] = '\0';
+	strcpy(set.strongswan_vici, "vici");
+	cr_assert_eq(rsip_settings_begin_at(&set, folder, why, sizeof(why)), -EINVAL, "no path is cut");
+	cr_assert_eq(strncmp(why, "strongswan-vici: too long", 25), 0, "%s", why);
+}
