@@ -103,6 +103,11 @@ const char *rsip_advice_text(int err, char *text, size_t size)
 		snprintf(text, size,
 			 "the gateway granted an address that this host has already; it was given "
 			 "back");
+	else if (err == -EADDRNOTAVAIL)
+		snprintf(text, size,
+			 "the gateway granted an address that this host speaks with: a gateway, a router, a DNS server, or a machine on a "
+			 "network of its own, which it could not reach any more; it was given back (the gateway's pool is wrong, or "
+			 "--place namespace keeps it apart)");
 	else if (err < 0)
 		snprintf(text, size, "%s", strerror(-err));
 	else

@@ -107,7 +107,7 @@ static int lease_index(const struct rsip_daemon *d, const struct rsip_lease *lea
 static int session_granted(void *ctx, const struct rsip_lease *lease)
 {
 	struct rsip_daemon *d = ctx;
-	int err = rsip_daemon_is_own(d, lease) ? -EADDRINUSE : 0;
+	int err = rsip_daemon_may_have(d, lease);
 
 	if (!err) {
 		save(d); /* an address that a kill leaves behind is then known to be ours */

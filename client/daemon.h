@@ -194,8 +194,11 @@ void rsip_daemon_raze(struct rsip_daemon *d);
 void rsip_daemon_old_way(struct rsip_daemon *d);
 /* Undoes what the state file speaks of, where not even the old tunnel can be opened again: its interface is gone. */
 void rsip_daemon_clear(struct rsip_daemon *d);
-/* Is its address one of this host's already, and by no lease of ours? */
-bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease);
+/*
+ * May its address become this host's?  0; -EADDRINUSE: it is, and by no lease of ours; -EADDRNOTAVAIL: the host speaks with
+ * whoever has it (said).
+ */
+int rsip_daemon_may_have(struct rsip_daemon *d, const struct rsip_lease *lease);
 /* Looks at the ports that programs use: when to look again; UINT64_MAX: never. */
 uint64_t rsip_daemon_look_at_ports(struct rsip_daemon *d, uint64_t now_ns);
 int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include "daemon.h"
+#include "needed.h"
 #include "sockets.h"
 #include "log.h"
 #include "mnl_tc.h"
@@ -420,18 +421,29 @@ static const struct rsip_lease *another_with(struct rsip_daemon *d, __be32 addr,
 	return NULL;
 }
 
-bool rsip_daemon_is_own(struct rsip_daemon *d, const struct rsip_lease *lease)
+/* A gateway that the host would not reach any more. */
+static bool is_a_gateway(const struct rsip_daemon *d, __be32 addr)
 {
-	struct rsip_inet addr = rsip_inet_v4(lease->addr);
-	struct rsip_route route = {0};
-	struct rsip_nl *nl;
+	struct rsip_inet it = rsip_inet_v4(addr);
 
-	if (another_with(d, lease->addr, lease) || rsip_nl_open(&nl))
-		return false;
-	if (rsip_nl_route_get(nl, &addr, 0, &route))
-		route.local = false;
-	rsip_nl_close(nl);
-	return route.local;
+	return rsip_gateways_find(&d->gateways, &it) >= 0;
+}
+
+int rsip_daemon_may_have(struct rsip_daemon *d, const struct rsip_lease *lease)
+{
+	const char *why = NULL;
+
+	if (another_with(d, lease->addr, lease))
+		return 0;
+	if (rsip_needed_is_own(lease->addr))
+		return -EADDRINUSE;
+	if (is_a_gateway(d, lease->addr))
+		why = "is another gateway of this client";
+	else if (d->jail.shared) /* in a namespace of its own it is in nobody's way */
+		why = rsip_needed_for(lease->addr);
+	if (why)
+		log_err("the gateway granted the address %s, which %s", rsip_ip4(lease->addr), why);
+	return why ? -EADDRNOTAVAIL : 0;
 }
 
 int rsip_daemon_use(struct rsip_daemon *d, const struct rsip_lease *lease)

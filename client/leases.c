@@ -37,6 +37,14 @@ static bool is_somebody_else(const struct rsip_session *s, __be32 addr)
 	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && (s->local.family != AF_INET || addr != s->local.v4);
 }
 
+static bool is_leased(const struct rsip_session *s, __be32 addr)
+{
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		if (s->leases[i].state == RSIP_LEASE_HELD && s->leases[i].addr == addr)
+			return true;
+	return false;
+}
+
 /*
  * RFC 3103 9.7.3: an endpoint that is not the gateway is at home in the private realm, and in its family, because a
  * device has one.  Neither ::, ::1, multicast, an IPv4 address in disguise, nor us.
@@ -48,7 +56,7 @@ static bool is_endpoint(const struct rsip_session *s, const struct rsip_inet *en
 	if (end->family != s->gateway.family)
 		return false;
 	if (end->family == AF_INET)
-		return is_somebody_else(s, end->v4) && end->v4 != leased;
+		return is_somebody_else(s, end->v4) && end->v4 != leased && !is_leased(s, end->v4);
 	if (!memcmp(end->v6, zero, 15) && end->v6[15] <= 1)
 		return false;
 	if (!memcmp(end->v6, zero, 10) && end->v6[10] == 0xff && end->v6[11] == 0xff)
@@ -56,9 +64,18 @@ static bool is_endpoint(const struct rsip_session *s, const struct rsip_inet *en
 	return end->v6[0] != 0xff && memcmp(end->v6, s->local.v6, sizeof(end->v6));
 }
 
+/* The other end of a tunnel that is in use, which is then not reached any more. */
+static bool ends_a_tunnel(const struct rsip_session *s, __be32 addr)
+{
+	for (int i = 0; i < RSIP_LEASES_MAX; i++)
+		if (s->leases[i].state == RSIP_LEASE_HELD && s->leases[i].endpoint.family == AF_INET && s->leases[i].endpoint.v4 == addr)
+			return true;
+	return false;
+}
+
 bool rsip_session_leasable(const struct rsip_session *s, __be32 addr)
 {
-	return is_somebody_else(s, addr) && (s->gateway.family != AF_INET || addr != s->gateway.v4) &&
+	return is_somebody_else(s, addr) && !ends_a_tunnel(s, addr) && (s->gateway.family != AF_INET || addr != s->gateway.v4) &&
 	       (s->private_ok || !is_private(ntohl(addr)));
 }
 

@@ -30,6 +30,7 @@ struct rsip_route {
 	struct rsip_inet gateway; /* none: on link */
 	struct rsip_inet prefsrc;
 	bool local; /* the destination is an address of this host */
+	uint8_t len; /* of rsip_nl_route_match(): the prefix's */
 };
 
 /* All return 0 or a negative errno.  Addresses are in network order. */
@@ -73,6 +74,10 @@ int rsip_nl_rule_main(struct rsip_nl *nl, bool add, uint32_t priority);
 int rsip_nl_bare_route(struct rsip_nl *nl, bool add, uint32_t table, uint8_t type, __be32 dst, uint8_t len);
 /* Removes all of those in the table. */
 int rsip_nl_bare_routes_flush(struct rsip_nl *nl, uint32_t table);
+/* The route itself that such a packet takes, with its prefix. */
+int rsip_nl_route_match(struct rsip_nl *nl, const struct rsip_inet *dst, struct rsip_route *route);
+/* Does a route of the main table lead over it? */
+bool rsip_nl_is_next_hop(struct rsip_nl *nl, const struct rsip_inet *hop);
 int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t oif, struct rsip_route *route);
 /*
  * The next hop of the main table's default route of that family, by oif (0: any), the one of the lowest metric; our own

@@ -239,13 +239,14 @@ static int take_route(const struct nlmsghdr *h, void *data)
 	struct route_read r = {.route = data, .family = rt->rtm_family};
 
 	r.route->local = rt->rtm_type == RTN_LOCAL;
+	r.route->len = rt->rtm_dst_len;
 	mnl_attr_parse(h, sizeof(*rt), take_route_attr, &r);
 	give_scope(&r.route->gateway, r.route->ifindex);
 	give_scope(&r.route->prefsrc, r.route->ifindex);
 	return MNL_CB_OK;
 }
 
-int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t oif, struct rsip_route *route)
+static int get_route(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t oif, uint32_t flags, struct rsip_route *route)
 {
 	struct nlmsghdr *h = rsip_nl_request(nl, RTM_GETROUTE, NLM_F_ACK);
 	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
@@ -253,11 +254,22 @@ int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t 
 
 	memset(route, 0, sizeof(*route));
 	rt->rtm_family = dst->family;
+	rt->rtm_flags = flags;
 	rt->rtm_dst_len = v6 ? 128 : 32;
 	mnl_attr_put(h, RTA_DST, v6 ? sizeof(dst->v6) : sizeof(dst->v4), dst->v6);
 	if (oif || dst->scope)
 		mnl_attr_put_u32(h, RTA_OIF, oif ? oif : dst->scope);
 	return rsip_mnl_exchange(nl->sock, h, take_route, route);
+}
+
+int rsip_nl_route_get(struct rsip_nl *nl, const struct rsip_inet *dst, uint32_t oif, struct rsip_route *route)
+{
+	return get_route(nl, dst, oif, 0, route);
+}
+
+int rsip_nl_route_match(struct rsip_nl *nl, const struct rsip_inet *dst, struct rsip_route *route)
+{
+	return get_route(nl, dst, 0, RTM_F_FIB_MATCH, route);
 }
 
 struct default_search {
@@ -320,4 +332,40 @@ int rsip_nl_default_router(struct rsip_nl *nl, uint16_t family, uint32_t oif, st
 	give_scope(&search.best.gateway, search.best.ifindex);
 	*router = search.best.gateway;
 	return router->family ? 0 : -ENOENT;
+}
+
+struct hop_search {
+	const struct rsip_inet *hop;
+	bool found;
+};
+
+static int see_hops(const struct nlmsghdr *h, void *data)
+{
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
+	struct hop_search *search = data;
+	const struct nlattr *attr;
+
+	if (rt->rtm_family != search->hop->family || rt->rtm_table != RT_TABLE_MAIN)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, h, sizeof(*rt)) {
+		struct rsip_route route = {0};
+		struct route_read r = {.route = &route, .family = rt->rtm_family};
+
+		if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+			take_next_hop(attr, &r);
+		else
+			take_route_attr(attr, &r);
+		search->found |= route.gateway.family && rsip_inet_same(&route.gateway, search->hop);
+	}
+	return MNL_CB_OK;
+}
+
+bool rsip_nl_is_next_hop(struct rsip_nl *nl, const struct rsip_inet *hop)
+{
+	struct nlmsghdr *h = rsip_nl_request(nl, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *rt = mnl_nlmsg_put_extra_header(h, sizeof(*rt));
+	struct hop_search search = {.hop = hop};
+
+	rt->rtm_family = hop->family;
+	return !rsip_mnl_exchange(nl->sock, h, see_hops, &search) && search.found;
 }

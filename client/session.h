@@ -278,7 +278,7 @@ static inline void rsip_sooner(uint64_t *due, uint64_t t)
 uint64_t rsip_session_due(const struct rsip_session *s);
 
 /*
- * May this address be leased to us?  Not loopback, multicast, 0/8, 240/4, our own or the gateway's;
+ * May this address be leased to us?  Not loopback, multicast, 0/8, 240/4, our own, the gateway's or an end of our tunnels;
  * a private one (RFC 1918, RFC 6598, link-local) only where the user expects it.
  */
 bool rsip_session_leasable(const struct rsip_session *s, __be32 addr);

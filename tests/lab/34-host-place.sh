@@ -124,6 +124,44 @@ check "an address that this host has already is refused and given back" eval \
 on hosta ip addr del $POOL/32 dev lo
 as_before
 
+# What this host speaks with is no address for it: it would answer itself.  In a namespace it is in nobody's way.
+refused() { # WHAT PLACE TEXT
+	check "$1, place $2: refused and given back" is_refused "${@:2}"
+}
+is_refused() {
+	! host_up hosta --ports 8 --place "$1" || { client hosta down; return 1; }
+	cat $LAB/client-hosta.log
+	grep -q "address $POOL, which $2" $LAB/client-hosta.log && grep -q "it was given back" $LAB/client-hosta.log && [ -z "$(bindings)" ]
+}
+taken() { # WHAT
+	check "$1, place namespace: taken" host_up hosta --ports 8
+	client hosta down
+}
+on hosta ip route add 203.0.113.0/28 dev eth0
+refused "a machine on its own network" host "is on a network that this host is connected to"
+taken "a machine on its own network"
+on hosta ip route del 203.0.113.0/28
+on hosta ip route add 198.51.100.0/24 via $POOL dev eth0 onlink
+refused "a router of this host" host "is a router of this host"
+taken "a router of this host"
+on hosta ip route del 198.51.100.0/24
+if [ -e /etc/resolv.conf ]; then
+	printf 'nameserver 192.0.2.53\nnameserver %s\n' $POOL >$LAB/resolv.conf
+	mount --bind $LAB/resolv.conf "$(realpath /etc/resolv.conf)"
+	refused "a DNS server of this host" host "is a DNS server of this host"
+	taken "a DNS server of this host"
+	printf '# nameserver %s\nnameserver 192.0.2.53\n' $POOL >$LAB/resolv.conf # in place: it is mounted
+	check "one that is in a comment there: taken" host_up hosta --ports 8 --place host
+	client hosta down
+	umount "$(realpath /etc/resolv.conf)"
+else
+	skip "DNS servers: this machine has no /etc/resolv.conf"
+fi
+HOST_GW=$GW_PRIV,$POOL
+for place in host namespace; do refused "another gateway of its list" $place "is another gateway of this client"; done
+unset HOST_GW
+as_before
+
 # a whole address in a namespace: all ports are the program's
 host_up hostb --whole-address yes || not_ok "hostb: a whole address: $(cat $LAB/client-hostb.log)"
 whole=$(client hostb status --json | js 'd["bindings"][0]["address"]')

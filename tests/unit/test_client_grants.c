@@ -119,6 +119,45 @@ Test(session, a_tunnel_to_ourselves_loopback_or_multicast_is_given_back)
 }
 
 /* A tunnel has one family at both ends: the one in which the host speaks to the gateway. */
+/* The answer to a second wish, while one binding is held whose tunnel ends at end; the gateway says it ends at end2. */
+static void a_second_grant(__be32 end, __be32 addr2, __be32 end2)
+{
+	struct rsip_message m;
+
+	begin();
+	granted = 0;
+	want_ports();
+	want_ports();
+	tick();
+	answer_register(CLIENT);
+	m = grant_of(PUB_1, 600);
+	rsip_address_v4(&m.endpoint, end);
+	m.has |= RSIP_HAS_ENDPOINT;
+	deliver(&m);
+	cr_assert_eq(granted, 1);
+	m = grant_of(addr2, 600);
+	m.bind_id = BIND + 1;
+	rsip_address_v4(&m.endpoint, end2);
+	m.has |= RSIP_HAS_ENDPOINT;
+	deliver(&m);
+}
+
+Test(session, an_end_of_a_tunnel_is_no_address_of_ours_nor_the_other_way_round)
+{
+	__be32 end = htonl(0x0a000009), other = htonl(0xcb007102);
+
+	a_second_grant(end, other, end);
+	cr_assert_eq(granted, 2, "another address by the same tunnel");
+	s.private_ok = true;
+	a_second_grant(other, other, end);
+	cr_assert_eq(granted, 1, "the end of the first tunnel was leased");
+	cr_assert_eq(last.type, RSIP_MSG_FREE_REQUEST);
+	cr_assert_eq(last.bind_id, BIND + 1);
+	a_second_grant(end, other, PUB_1);
+	cr_assert_eq(granted, 1, "a tunnel to a leased address");
+	cr_assert_eq(last.bind_id, BIND + 1);
+}
+
 Test(session, a_tunnel_end_of_ipv6_is_taken_where_the_gateway_has_such_an_address)
 {
 	static const struct {
