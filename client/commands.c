@@ -43,6 +43,7 @@ static void leave_terminal(const struct rsip_daemon *d)
 	dup2(null, STDOUT_FILENO);
 	if (file >= 0)
 		dup2(file, STDERR_FILENO);
+	rsip_log_look();
 	if (chdir("/"))
 		log_debug("cannot change to /: %s", strerror(errno));
 }
@@ -115,8 +116,10 @@ int rsip_cmd_up(struct rsip_cli *cli)
 	int pipe_fds[2], status;
 	pid_t pid;
 
-	if (cli->foreground)
+	if (cli->foreground) {
+		rsip_log_look(); /* it may be one that was in the background before an upgrade */
 		return run_daemon(cli, -1);
+	}
 	if (pipe2(pipe_fds, O_CLOEXEC))
 		return RSIP_EXIT_FAILED;
 	rsip_daemon_hold_signals(true); /* the daemon's loop lets them through, as do we when we know it */

@@ -12,6 +12,8 @@ enum rsip_log_level { RSIP_LOG_ERR, RSIP_LOG_WARN, RSIP_LOG_INFO, RSIP_LOG_DEBUG
  * (systemd's stderr) each line starts with its "<N>" priority instead.
  */
 void rsip_log_open(const char *name, enum rsip_log_level level);
+/* stderr may be another one now.  Where it is a file, each line begins with the time (UTC), and none has a priority. */
+void rsip_log_look(void);
 void rsip_log_set_level(enum rsip_log_level level);
 enum rsip_log_level rsip_log_get_level(void);
 

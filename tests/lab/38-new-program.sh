@@ -26,7 +26,7 @@ few_fds() { [ "$(fds)" -le "$before" ]; }
 
 # a relative path on its command line is meant from where it was started, in the background, too
 settings 8
-cd $LAB && client hosta up --config client.json >$LAB/client-hosta.log 2>&1 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
+cd $LAB && JOURNAL_STREAM=1:1 client hosta up --config client.json >$LAB/client-hosta.log 2>&1 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
 was=$(is) before=$(fds)
 for i in 1 2; do
 	new_file
@@ -46,6 +46,9 @@ client hosta upgrade >/dev/null || not_ok "upgrade under traffic"
 echoes() { [ "$(counter hosta in_packets)" -ge "$1" ]; }
 check "a flow goes on through it" wait_for 10 echoes $(($(counter hosta in_packets) + 20))
 stop $flow
+
+unstamped() { grep -c -v '^20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]Z rsip-client: ' $LAB/client-hosta/client.log; }
+check_eq "lines of the log that do not begin with the time" "$(unstamped)" 0
 
 # what it could not start with
 settings '"eight"'
