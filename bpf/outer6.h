@@ -102,12 +102,12 @@ __noinline int rsip_ip6_read(struct rsip_ctx *ctx, __u32 iface_index, __u32 off,
 	ip->len = RSIP_IP6_LEN + bpf_ntohs(h.payload);
 	ip->ttl = h.hops;
 	ip->tos = bpf_ntohl(h.first) >> 20;
+	if (ip->proto == RSIP_NEXT_OPTIONS && !ip->saddr)
+		return 0;
+	if (ip->proto == RSIP_NEXT_OPTIONS) /* a fragment that may be a tunnel packet's, as it is a host's */
+		ip->proto = RSIP_PROTO_IPIP;
 	if (bpf_ntohl(h.first) >> 28 != 6 || off + ip->len > rsip_frame_len(ctx) || ip->len < RSIP_IP6_LEN + (__u32)more)
 		return -RSIP_DROP_MALFORMED;
-	if (ip->proto == RSIP_NEXT_OPTIONS) { /* a fragment that may be a tunnel packet's, if it is a host's */
-		ip->proto = RSIP_PROTO_IPIP;
-		return ip->saddr ? RSIP_IP6_LEN + more : 0;
-	}
 	return ip->frag && !ip->saddr ? -RSIP_DROP_OUTER_FRAGMENT : RSIP_IP6_LEN + more; /* nobody's take no memory */
 }
 

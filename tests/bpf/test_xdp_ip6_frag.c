@@ -135,9 +135,11 @@ Test(xdp_ip6_frag, that_contradict_themselves)
 	struct pkt in = pkt(from_host6_a(.proto = 44, .total_len = 7), fragment6(4, 0, true, 9), bytes(40));
 	struct pkt longer = pkt(from_host6_a(.proto = 44, .total_len = 49), fragment6(4, 0, true, 9), bytes(40));
 	struct pkt whole = pkt(from_host6_a(.proto = 44), fragment6(4, 0, true, 9), bytes(40));
+	struct pkt longer_options = pkt(from_host6_a(.proto = 44, .total_len = 49), fragment6(60, 0, true, 9), bytes(40));
 
 	expect_dropped(in, IF_PRIV, MALFORMED);
 	expect_dropped(longer, IF_PRIV, MALFORMED);
+	expect_dropped(longer_options, IF_PRIV, MALFORMED);
 	for (uint32_t len = 14; len < whole.len; len++) {
 		const struct ran *ran = gateway_run(IF_PRIV, whole.data, len);
 
