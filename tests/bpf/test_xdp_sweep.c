@@ -243,6 +243,43 @@ static void try_one(const struct sweep *c)
 			       c->whole ? "a whole" : "a shared");
 }
 
+/* A frame that is shorter than its packet says: whoever can read the header sees that. */
+static void cut_one(const struct sweep *c)
+{
+	struct pkt whole = arrives(c), in = whole;
+	uint32_t readable = 14 + (c->way == OUT && c->tunnel == T_IP6 ? 40 : 20);
+
+	for (in.len = 14; in.len < whole.len; in.len++) {
+		bool passed = in.len < readable;
+		struct expect e = { .iface = c->way == IN ? IF_PUB : IF_PRIV, .action = passed ? XDP_PASS : XDP_DROP };
+
+		e.counts[0] = (struct count){ passed ? RSIP_CNT_PASSED : RSIP_DROP_MALFORMED, 1 };
+		if (passed && in.len > 14)
+			e.counts[1] = (struct count){ RSIP_CNT_PASSED_BYTES, in.len - 14 };
+		if (!gateway_expect(&in, &e, __FILE__, __LINE__))
+			cr_expect_fail("%s %s, %s, %s, %s address, cut to %u bytes", c->way == IN ? "to the host:" : "from the host:",
+				       shapes[c->shape].name, options[c->option].name, tunnel_names[c->tunnel],
+				       c->whole ? "a whole" : "a shared", in.len);
+	}
+}
+
+static void cut(enum tunnel tunnel)
+{
+	__be32 host = tunnel == T_IP6 ? given_host6(HOST6_A) : HOST_A;
+	struct sweep c = { .tunnel = tunnel, .ttl = 64 };
+	size_t last = sizeof(options) / sizeof(options[0]) - 1;
+
+	given_binding(host, PUB_1, ports(4000, 8), spis(0xa0000000, 4), .tunnel = tunnel == T_GRE ? 2 : 0);
+	given_binding(host, PUB_2, .whole = true, .tunnel = tunnel == T_GRE ? 2 : 0);
+	for (int n = 0; n < 2 * 2 * 2 * SHAPES; n++) {
+		c.way = n & 1 ? IN : OUT;
+		c.whole = n & 2;
+		c.option = n & 4 ? last : 0;
+		c.shape = (enum shape)(n / 8);
+		cut_one(&c);
+	}
+}
+
 static void sweep(enum tunnel tunnel, bool whole)
 {
 	__be32 host = tunnel == T_IP6 ? given_host6(HOST6_A) : HOST_A;
@@ -273,3 +310,6 @@ Test(sweep, gre_on_a_shared_address) { sweep(T_GRE, false); }
 Test(sweep, gre_on_a_whole_address) { sweep(T_GRE, true); }
 Test(sweep, ipv6_on_a_shared_address) { sweep(T_IP6, false); }
 Test(sweep, ipv6_on_a_whole_address) { sweep(T_IP6, true); }
+Test(sweep, ipip_cut_at_every_byte) { cut(T_IPIP); }
+Test(sweep, gre_cut_at_every_byte) { cut(T_GRE); }
+Test(sweep, ipv6_cut_at_every_byte) { cut(T_IP6); }

@@ -54,6 +54,14 @@ check_eq "datagrams of 4,000 bytes from a host and back: lost" "$(ask hosta 20 4
 check_le "datagrams that fit the peer's link but not the tunnel: lost at most one, whose sender is told" "$(ask hostb 20 1470)" 1
 check_eq "datagrams of 60,000 bytes: lost" "$(ask hosta 5 60000)" 0
 
+# Tunnel packets of two hosts to one end, with one identification, their pieces interleaved: each is put together by itself.
+started peer sink-peer.log "$PY" "$LAB_SRC/frags.py" sink 81
+piece() { on "$1" "$PY" "$LAB_SRC/frags.py" tunnel eth0 "$(mac_of gw priv0)" "$2" $GW_PRIV $POOL "$3" $PEER 1400 "$4" 81 "of$1"; }
+for i in 1 0; do piece hosta $HOSTA "$A" $i; piece hostb $HOSTB "$B" $i; done
+for h in hosta hostb; do
+	check "of two hosts' tunnel packets with the same identification, in interleaved pieces, $h's arrives" wait_for 3 got_is peer of$h 1
+done
+
 # ---- what does not fit the way out: its sender is told, in its tunnel ------------------------------------------------------
 
 started_inside hosta hear.log "$PY" "$LAB_SRC/frags.py" hear
@@ -68,8 +76,17 @@ on gw ip link set pub0 mtu 1500
 
 # ---- last, because what it leaves behind lives on for ipfrag_time --------------------------------------------------------
 
-before=$(on gw cat /proc/sys/net/ipv4/ipfrag_high_thresh)
+told() { loader status --config $LAB/rsipd.json --json | js "d['slow_path']['reassembly']['$1']"; }
+told_at_least() { [ "$(told "$1")" -ge "$2" ]; }
+expired=$(told timeouts)
+on gw sysctl -qw net.ipv4.ipfrag_time=1
+send "$A" last-missing 5 late
+check "what stays incomplete for ipfrag_time is given up, and counted" wait_for 5 told_at_least timeouts $((expired + 5))
+on gw sysctl -qw net.ipv4.ipfrag_time=30
+
+before=$(on gw cat /proc/sys/net/ipv4/ipfrag_high_thresh) refused=$(told failures)
 send "$A" flood 4000 flood
 used=$(on gw sed -n 's/^FRAG: inuse [0-9]* memory //p' /proc/net/sockstat)
 check_le "a flood of first fragments takes no more memory than ipfrag_high_thresh" "$used" $((before + 65536))
+check_ge "what it had no memory for is counted" "$(($(told failures) - refused))" 100
 lab_end

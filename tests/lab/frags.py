@@ -4,8 +4,9 @@
 
   frags.py sink PORT                 prints "ready", then a line for each datagram: the text it begins with
   frags.py ask DST PORT COUNT SIZE   COUNT datagrams of SIZE bytes, one after the other, each awaited back; prints the lost
-  frags.py tunnel DEV MAC SRC DST LOCAL PORT PEER SIZE
-      from SRC to DST a tunnel packet in two fragments, inside a datagram of SIZE bytes with DF from LOCAL and PORT to PEER
+  frags.py tunnel DEV MAC SRC DST LOCAL PORT PEER SIZE [PIECE [DPORT TEXT]]
+      from SRC to DST a tunnel packet in two fragments, whose identification is always the same (PIECE: one of them, 0 or 1); inside
+      a datagram of SIZE bytes with DF from LOCAL and PORT to PEER
   frags.py hear                      prints "ready", then the MTU of each ICMP error that says one, and how long what it is about was
   frags.py send DEV MAC SRC DST PORT HOW COUNT TEXT [PORT TEXT]
       COUNT datagrams of 4,000 bytes (of each TEXT) in four fragments: forward, backward, shuffled, interleaved,
@@ -29,7 +30,7 @@ def sink(port):
     while True:
         data = sock.recv(65535)
         text = data.rstrip(b".")
-        print(text.decode() if len(data) == SIZE else "%d bytes" % len(data), flush=True)
+        print(text.decode() if len(data) == SIZE or text.isalpha() else "%d bytes" % len(data), flush=True)
 
 
 def ask(dst, port, count, size):
@@ -86,13 +87,14 @@ def send(dev, mac, src, dst, port, how, count, text, port2=None, text2=None):
             time.sleep(0.002)
 
 
-def tunnel(dev, mac, src, dst, local, port, peer, size):
+def tunnel(dev, mac, src, dst, local, port, peer, size, piece=None, dport=9, text=""):
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
     sock.bind((dev, 0))
     eth = bytes.fromhex(mac.replace(":", "")) + sock.getsockname()[4] + b"\x08\x00"
-    udp = struct.pack("!HHHH", int(port), 9, int(size) - 20, 0) + bytes(int(size) - 28)
+    udp = struct.pack("!HHHH", int(port), int(dport), int(size) - 20, 0) + text.encode().ljust(int(size) - 28, b"." if text else b"\0")
     inner = packets.ip(local, peer, 17, udp, ident=5, frag=0x4000)
-    for off, end in ((0, 800), (800, len(inner))):
+    pieces = [(0, 800), (800, len(inner))]
+    for off, end in pieces[int(piece):int(piece) + 1] if piece is not None else pieces:
         sock.send(eth + packets.ip(src, dst, 4, inner[off:end], ident=77, frag=(0 if end == len(inner) else 0x2000) | off // 8))
 
 
