@@ -138,6 +138,7 @@ $(O)/tests/bpf/%: $(O)/obj/tests/bpf/%.o $(TEST_ARCHIVES)
 test-programs: all $(UNIT_TESTS) $(BPF_TESTS) $(O)/tests/bpf/copies $(O)/bench/plane
 
 test: deps ## install what is missing, build, run unit, BPF and lab tests
+	$(Q)tests/vm/demo.sh can || packaging/deps.sh install vm || :
 	$(Q)$(MAKE) --no-print-directory test-programs fuzzers
 	$(Q)O=$(O) tests/run unit bpf model fuzz lab
 
