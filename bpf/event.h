@@ -6,7 +6,7 @@
 #ifndef RSIP_BPF_EVENT_H
 #define RSIP_BPF_EVENT_H
 
-/* Drops that are the sender's doing, and that he may hear of: not those that somebody else may have forged. */
+/* Of what is asked of a host's packet before it teaches something: drops that are the sender's doing, and that he may hear of: not those that somebody else may have forged. */
 static __always_inline bool rsip_event_wanted(int reason)
 {
 	switch (reason) {

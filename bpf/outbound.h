@@ -144,6 +144,8 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 	walk->out_slot = slot;
 	dst_index = rsip_addr_find(walk->policy, ip->daddr);
 	err = rsip_owner_learn(walk, ip, rec, &key, dst_index != RSIP_NO_ADDR);
+	if (err == -RSIP_DROP_COOKIE_COLLISION) /* nobody's fault; RFC 3104 6.1 leaves it to the host, the operator sees why */
+		rsip_event_report(&key, outer->saddr, walk->iface << 8 | RSIP_DROP_COOKIE_COLLISION, walk->bind_id);
 	if (!err)
 		err = rsip_ecn_decap(outer->tos, &ip->tos);
 	if (err)

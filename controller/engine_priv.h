@@ -20,7 +20,7 @@
 	(2 * RSIP_NS_PER_S) /* longer than all retransmissions of RFC 3103 5 take */
 #define RSIP_DENIED_SLOTS 4096
 #define RSIP_ASYNC_TRIES 3
-#define RSIP_TOLD 6 /* errors about packets */
+#define RSIP_TOLD 7 /* errors about packets, and what is logged only */
 #define RSIP_TOLD_WAIT_NS (5 * RSIP_NS_PER_S)
 #define RSIP_ASYNC_WAIT_NS RSIP_NS_PER_S
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Errors not from the protocol: a host's packets break a rule and the host is told (RFC 3103 10.4). */
+#include <arpa/inet.h>
 #include "engine_priv.h"
 #include "hosts6.h"
 #include "log.h"
 
-/* Which error a violation is, in the order of engine_session.told_ns. */
+/* Which error a violation is, in the order of engine_session.told_ns.  RSIP_OK: none, it is for the operator alone. */
 static const enum rsip_err told[] = {
 	RSIP_ERR_BAD_TUNNEL_TYPE,      RSIP_ERR_LOCAL_ADDR_UNALLOWED,	  RSIP_ERR_LOCAL_ADDRPORT_UNALLOWED,
 	RSIP_ERR_REMOTE_ADDR_UNALLOWED, RSIP_ERR_REMOTE_ADDRPORT_UNALLOWED, RSIP_ERR_IPSEC_UNALLOWED,
+	RSIP_OK,
 };
 _Static_assert(RSIP_ARRAY_LEN(told) == RSIP_TOLD, "a session has a time for each error");
 
@@ -66,6 +68,21 @@ static bool told_lately(struct rsip_engine_session *s, enum rsip_err err, uint64
 	return true;
 }
 
+/*
+ * RFC 3104 6.1 has no error for a cookie that is another host's: the packet is dropped, and the host that gets no answer should choose
+ * another.  Not all do, so whoever looks for the reason finds it here.
+ */
+static void log_collision(const struct rsip_lease_client *c, const struct rsip_event *v)
+{
+	char local[INET_ADDRSTRLEN], remote[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &v->local, local, sizeof(local));
+	inet_ntop(AF_INET, &v->remote, remote, sizeof(remote));
+	log_warn("client %u (%s) bind %u: its IKE from %s to %s is dropped: another host of that address has the same cookie (begin the "
+		 "exchange anew, or let its IKE daemon use a label)",
+		 c->client_id, rsip_host_text(c->host), v->bind_id, local, remote);
+}
+
 void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, uint64_t now_ns)
 {
 	struct rsip_lease_client *c = rsip_lease_by_host(e->lm, v->host);
@@ -80,8 +97,12 @@ void rsip_engine_violation(struct rsip_engine *e, const struct rsip_event *v, ui
 	rsip_lease_each_bind(e->lm, c, look_at, &h);
 	err = error_of(&h);
 	s = rsip_engine_session_of(e, c);
-	if (!err || !s || told_lately(s, err, now_ns))
+	if ((!err && v->reason != RSIP_DROP_COOKIE_COLLISION) || !s || told_lately(s, err, now_ns))
 		return;
+	if (!err) {
+		log_collision(c, v);
+		return;
+	}
 	log_debug("client %u (%s) is told of its packets: error %d", c->client_id, rsip_host_text(c->host), err);
 	rsip_engine_count_error(e, err);
 	rsip_engine_async_queue(e, c, RSIP_MSG_ERROR_RESPONSE, v->bind_id, err);

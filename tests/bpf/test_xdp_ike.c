@@ -77,9 +77,19 @@ Test(ike, the_second_host_with_the_same_cookie_collides)
 	struct pkt in = SENT_BY_B(ike(COOKIE_A, 0, .flags = IKE_I));
 	struct pkt answer = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
 	struct pkt at_a = REACHES_A(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
+	struct rsip_event said[16];
 
 	a_opens(COOKIE_A);
+	cr_expect_eq(gateway_events(said), 0);
 	expect_dropped(in, IF_PRIV, COOKIE_COLLISION);
+	cr_assert_eq(gateway_events(said), 1);
+	cr_expect_eq(said[0].reason, RSIP_DROP_COOKIE_COLLISION);
+	cr_expect_eq(said[0].host, HOST_B);
+	cr_expect_eq(said[0].local, PUB_1);
+	cr_expect_eq(said[0].remote, REMOTE);
+	cr_expect_eq(said[0].local_port, 500);
+	cr_expect_eq(said[0].iface, IF_PRIV);
+	cr_expect_neq(said[0].bind_id, 0);
 	expect_tunnelled(answer, at_a, a);
 }
 

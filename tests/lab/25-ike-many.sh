@@ -31,5 +31,6 @@ check_ge "which is counted" "$(stat_of ike-ambiguous)" 1
 check_eq "a peer of one host that calls first reaches it" "$(got call-to-one)" "1 0"
 check_eq "which is counted, too" "$(stat_of ike-guessed)" 1
 check_eq "a cookie of another host's is refused" "$(got collision) $(stat_of cookie-collision)" "0 0 1"
+check "and logged" wait_for 5 grep -q "warning: client .*has the same cookie" $LAB/rsipd.log
 check_eq "hosts without labels, and the one alone, claimed their cookies" "$(stat_of cookie-claimed)" "$((hosts / 2 + 1))"
 lab_end

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* A host's packets break a rule and the host hears of it: RFC 3103 10.4. */
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 
 #include "engine_fixture.h"
 
@@ -14,6 +15,20 @@ static void up(void)
 	gw.conf.policies = &policy;
 	gw.conf.policy_cnt = 1;
 	gw_up();
+}
+
+/* Lines of the log with this text, since the last time. */
+static uint32_t logged(const char *text)
+{
+	FILE *f = cr_get_redirected_stderr();
+	char line[2048];
+	uint32_t n = 0;
+
+	fflush(stderr);
+	while (fgets(line, sizeof(line), f))
+		n += strstr(line, text) != NULL;
+	clearerr(f);
+	return n;
 }
 
 TestSuite(engine_violation, .init = up, .fini = gw_down);
@@ -151,6 +166,28 @@ Test(engine_violation, who_may_be_somebody_else_hears_nothing)
 	v.reason = RSIP_DROP_LOCAL_PORT_UNALLOWED;
 	reported(v);
 	cr_expect_eq(gw.heard_cnt, 1);
+}
+
+/* RFC 3104 6.1: dropped, and no error says why; the operator may ask. */
+Test(engine_violation, a_cookie_of_another_hosts_is_logged_once_in_five_seconds)
+{
+	struct rsip_event v = violation(RSIP_DROP_COOKIE_COLLISION);
+
+	assigned(gw_host(1));
+	v.bind_id = bind_id;
+	cr_redirect_stderr();
+	reported(v);
+	reported(v);
+	cr_expect_eq(logged("has the same cookie"), 1);
+	gw.now += 5 * S;
+	reported(v);
+	cr_expect_eq(logged("has the same cookie"), 1);
+	cr_expect_eq(gw.heard_cnt, 0);
+	v.host = gw_host(2).addr;
+	reported(v);
+	cr_expect_eq(logged("has the same cookie"), 0, "nobody is registered there");
+	reported(violation(RSIP_DROP_WRONG_MAC));
+	cr_expect_eq(logged(""), 0);
 }
 
 Test(engine_violation, over_tcp_too)
