@@ -56,7 +56,7 @@ check_eq "what came in by it, and its way out; nothing that came in elsewhere" \
 	"$(count one 'frame.comment contains "encapsulated"') $(count one 'frame.comment contains "decapsulated"')" "10 0"
 
 capturing first any
-on gw timeout 60 "$BIN/rsip-loader" capture --pin-path "$PIN" pub0 -w $LAB/second >$LAB/second.log 2>&1
+on gw timeout 240 "$BIN/rsip-loader" capture --pin-path "$PIN" pub0 -w $LAB/second >$LAB/second.log 2>&1
 check_eq "a second one is refused: it would put back the programs of the first" "$? $(grep -c 'one at a time' $LAB/second.log)" "1 1"
 end_capture
 check_eq "the programs before are on again, behind XDP, too" "$(programs) $(filters)" "$normal $normal_filters"
@@ -80,7 +80,7 @@ rate=$([ "${RSIP_VM:-0}" = 1 ] && echo 30 || echo 300)
 start hosta stream.log "$BIN/rsip-client" exec --state-dir $LAB/client-hosta -- "$PY" "$LAB_SRC/udpseq.py" run $PEER 7 "$rate" 0
 stream=$STARTED
 wait_for 10 grep -q ready $LAB/stream.log
-check_eq "its output may be a pipe" "$(on gw timeout 60 "$BIN/rsipctl" --socket $LAB/rsipd.sock capture pub0 -n 3 2>/dev/null |
+check_eq "its output may be a pipe" "$(on gw timeout 240 "$BIN/rsipctl" --socket $LAB/rsipd.sock capture pub0 -n 3 2>/dev/null |
 	tshark -r - 2>/dev/null | wc -l)" 6
 
 # beginning and ending, and beginning and being killed, under traffic
@@ -124,7 +124,7 @@ capturing all-killed any
 pkill -KILL -P $CAP
 kill -KILL $CAP
 wait $CAP 2>/dev/null
-on gw timeout 60 "$BIN/rsip-loader" capture --pin-path "$PIN" pub0 -w $LAB/next >$LAB/next.log 2>&1
+on gw timeout 240 "$BIN/rsip-loader" capture --pin-path "$PIN" pub0 -w $LAB/next >$LAB/next.log 2>&1
 check_eq "after a capture that was killed, what to do first" "$? $(grep -c 'rsip-loader upgrade' $LAB/next.log)" "1 1"
 check "which helps" loader upgrade --pin-path "$PIN"
 normal=$(programs) normal_filters=$(filters)
