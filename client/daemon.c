@@ -285,12 +285,13 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 	rsip_daemon_wake(d);
 }
 
-static void watch_sockets(struct rsip_daemon *d)
+void rsip_daemon_watch_sockets(struct rsip_daemon *d)
 {
 	int fd = rsip_guard_wake_fd(d->guard);
 
-	if (fd < 0 || !d->demand.most)
+	if (fd < 0 || d->sockets || !d->base || !d->demand.most)
 		return;
+	d->demand.look_ns = 0; /* what was made before nobody told */
 	d->sockets = event_new(d->base, fd, EV_READ | EV_PERSIST, on_socket, d);
 	event_add(d->sockets, NULL);
 }
@@ -352,7 +353,7 @@ static void run_loop(struct rsip_daemon *d, bool have_state)
 	save(d);
 	d->give_up_ns = rsip_daemon_now() + d->set.wait * RSIP_NS_PER_S;
 	rsip_daemon_reach(d, rsip_daemon_now());
-	watch_sockets(d);
+	rsip_daemon_watch_sockets(d);
 	rsip_daemon_hear_tunnel(d);
 	rsip_daemon_watch(d);
 	if (d->leave)

@@ -87,6 +87,9 @@ uint64_t rsip_daemon_now(void);
 uint32_t rsip_daemon_random(void *ctx);
 uint64_t rsip_daemon_wall_us(void *ctx);
 
+/* From now on a socket that a program makes wakes the client, where its settings let it lease more ports for them. */
+void rsip_daemon_watch_sockets(struct rsip_daemon *d);
+
 /* Begins to end: de-register, take the tunnel away, leave the loop. */
 void rsip_daemon_end(struct rsip_daemon *d);
 /* Lets the session do what is due, after something outside it changed it. */

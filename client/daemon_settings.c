@@ -88,6 +88,7 @@ int rsip_daemon_reload(struct rsip_daemon *d, char *text, size_t size)
 		 *later ? "; only for the next start: " : "", later);
 	log_info("%s", text);
 	rsip_daemon_apply_settings(d, rsip_daemon_now());
+	rsip_daemon_watch_sockets(d);
 	rsip_daemon_wake(d);
 	return 0;
 }
