@@ -92,6 +92,14 @@ static void tell_away(struct rsip_daemon *d, bool away, const char *why)
 	d->away = away;
 }
 
+/* Of another way only when it is to be taken: while it may be a passing one, nobody else is to get what is ours. */
+static bool may_claim(const struct rsip_daemon *d, const struct rsip_way *way, uint64_t now)
+{
+	if (rsip_way_same(way, &d->way))
+		return true;
+	return d->other_way_ns && rsip_way_same(way, &d->other_way) && now - d->other_way_ns >= STAND_NS;
+}
+
 uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now)
 {
 	struct rsip_way way;
@@ -104,7 +112,7 @@ uint64_t rsip_daemon_look_at_way(struct rsip_daemon *d, uint64_t now)
 		return d->look_way_ns;
 	d->look_way_ns = 0;
 	err = rsip_way_find(rsip_gateways_used(&d->gateways), d->set.interface, &way, why, sizeof(why));
-	if (!err)
+	if (!err && may_claim(d, &way, now))
 		err = rsip_daemon_claim(d, &way, why, sizeof(why));
 	tell_away(d, err, why);
 	if (err == -EBUSY) { /* nothing will tell us when that one ends */

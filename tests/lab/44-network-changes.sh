@@ -36,11 +36,13 @@ for i in 1 2 3 4 5; do
 	start=$(date +%s%N)
 	on hosta ip route add $GW_PRIV/32 dev eth0 src 10.99.0.31
 	sleep 1
+	claims=$(ls /run/rsip)
 	on hosta ip route del $GW_PRIV/32
 	stood=$((($(date +%s%N) - start) / 1000000))
 	sleep 3
 	[ $stood -ge 2400 ] || break
 done
+check "meanwhile nobody else could have had the way that it is on" grep -q "from-$HOSTA-" <<<"$claims"
 check_eq "nor is a way that stands for a second" "$(now_is client-id), $([ $stood -lt 2400 ] && echo soon gone)" "$id, soon gone"
 
 on hosta ip link set eth0 down
