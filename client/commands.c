@@ -111,6 +111,12 @@ static int show_result(const struct rsip_cli *cli, int fd)
 	return result ? RSIP_EXIT_FAILED : RSIP_EXIT_DONE;
 }
 
+static int cannot_begin(const char *what)
+{
+	log_err("up failed: cannot %s: %s", what, strerror(errno));
+	return RSIP_EXIT_FAILED;
+}
+
 int rsip_cmd_up(struct rsip_cli *cli)
 {
 	int pipe_fds[2], status;
@@ -121,11 +127,11 @@ int rsip_cmd_up(struct rsip_cli *cli)
 		return run_daemon(cli, -1);
 	}
 	if (pipe2(pipe_fds, O_CLOEXEC))
-		return RSIP_EXIT_FAILED;
+		return cannot_begin("make a pipe");
 	rsip_daemon_hold_signals(true); /* the daemon's loop lets them through, as do we when we know it */
 	pid = fork();
 	if (pid < 0)
-		return RSIP_EXIT_FAILED;
+		return cannot_begin("make a process");
 	if (!pid) {
 		close(pipe_fds[0]);
 		setsid();

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # A host whose disk is full: its client works, says once that it cannot write its state, and again when it can.  A gateway that
-# leases ports which need a privilege on the host: they do not become everybody's.
+# leases ports which need a privilege on the host: they do not become everybody's.  A host without descriptors.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
 LAB_LEASES='"default": 1800, "hold": 0'
@@ -33,4 +33,6 @@ check_eq "they still need one" "$(on hosta sysctl -n net.ipv4.ip_unprivileged_po
 check_eq "nor are they chosen for who names none: any pair that is reserved" "$(on hosta sysctl -n net.ipv4.ip_local_port_range)" "32768	32769"
 check "down" client hosta down
 umount $DIR
+check "a host with no descriptors left: up says what it lacks" eval \
+	'! on hosta prlimit --nofile=4 "$BIN/rsip-client" up --gateway $GW_PRIV --state-dir $DIR >$LAB/up.log 2>&1 && grep -q "up failed: cannot make a pipe: Too many open files" $LAB/up.log'
 lab_end
