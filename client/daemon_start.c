@@ -21,27 +21,42 @@ static bool dying_gets_time(unsigned int *looks)
 	return true;
 }
 
+/* Another client that ends may take an empty folder away between two of these steps (the last one takes /run/rsip). */
+static int open_lock(const char *state_dir, int *fd)
+{
+	char parent[300], path[300];
+
+	snprintf(path, sizeof(path), "%s/client.lock", state_dir);
+	for (int i = 0; i < 100; i++) {
+		snprintf(parent, sizeof(parent), "%s", state_dir);
+		mkdir(dirname(parent), 0755); /* of /run/rsip/NAME */
+		if (mkdir(state_dir, 0755) && errno != EEXIST && errno != ENOENT)
+			return -errno;
+		*fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (*fd >= 0)
+			return 0;
+		if (errno != ENOENT)
+			break;
+	}
+	return -errno;
+}
+
 int rsip_daemon_lock(struct rsip_daemon *d)
 {
 	unsigned int looks = 0;
-	char path[300];
 	int err;
 
-	snprintf(path, sizeof(path), "%s", d->set.state_dir);
-	mkdir(dirname(path), 0755); /* of /run/rsip/NAME */
-	if (mkdir(d->set.state_dir, 0755) && errno != EEXIST) {
-		err = -errno;
-		log_err("cannot make the folder %s: %s%s", d->set.state_dir, strerror(-err),
+	err = open_lock(d->set.state_dir, &d->lock_fd);
+	if (err) {
+		log_err("cannot use the folder %s: %s%s", d->set.state_dir, strerror(-err),
 			err == -EACCES ? " (run as root)" : "");
 		return err;
 	}
-	snprintf(path, sizeof(path), "%s/client.lock", d->set.state_dir);
-	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	do
-		err = d->lock_fd < 0 || flock(d->lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+		err = flock(d->lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 	while (err == -EWOULDBLOCK && dying_gets_time(&looks));
 	if (err)
-		log_err("cannot start: %s: %s", path,
+		log_err("cannot start: %s/client.lock: %s", d->set.state_dir,
 			err == -EWOULDBLOCK ? "a client is running (rsip-client status, or another --state-dir)" : strerror(-err));
 	return err;
 }
