@@ -240,7 +240,7 @@ struct invocation {
 	int argc;
 	char **argv;
 	struct option opts[RSIP_OPTIONS_MAX];
-	char config[PATH_MAX]; /* absolute: a daemon is in / by then */
+	char config[2 * PATH_MAX]; /* absolute: a daemon is in / by then */
 	bool config_given;
 };
 
@@ -257,8 +257,8 @@ static void find_config(struct invocation *inv, const char *path)
 		}
 	}
 	opterr = 1;
-	if (!realpath(path, inv->config))
-		snprintf(inv->config, sizeof(inv->config), "%s", path);
+	/* a link stays one: where it leads to by then is what is read again */
+	snprintf(inv->config, sizeof(inv->config), "%s%s%s", *path == '/' ? "" : rsip_again_folder(), *path == '/' ? "" : "/", path);
 }
 
 /* The file comes first, whatever its place in the command line: options override it. */
@@ -413,11 +413,12 @@ static int read_again(void *arg, struct rsip_settings *set)
 {
 	struct rsip_cli cli = {0};
 
-	if (read_settings(arg, &cli))
-		return -EINVAL;
-	*set = cli.set;
-	explicit_bzero(&cli, sizeof(cli));
-	return 0;
+	int err = read_settings(arg, &cli) ? -EINVAL : 0;
+
+	if (!err)
+		*set = cli.set;
+	explicit_bzero(&cli, sizeof(cli)); /* there may be a key in it, whatever else is wrong */
+	return err;
 }
 
 static int run(const struct command *c, const struct globals *g, int argc, char **argv)

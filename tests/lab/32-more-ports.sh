@@ -12,7 +12,9 @@ ports_of() { client "$1" status --json | js 'sum(int(p.split("-")[-1]) - int(p.s
 has_ports() { [ "$(ports_of "$1")" = "$2" ]; }
 
 host_up hosta --ports 8 --ports-idle 120 || lab_abort "hosta: $(cat $LAB/client-hosta.log)"
-host_up hostb --ports 8 --ports-max 0 || lab_abort "hostb: $(cat $LAB/client-hostb.log)"
+echo '{ "ports": 8, "ports-max": 0 }' >$LAB/hostb-1.json
+ln -s hostb-1.json $LAB/hostb.json
+host_up hostb --config $LAB/hostb.json || lab_abort "hostb: $(cat $LAB/client-hostb.log)"
 check_eq "both begin with 8 ports" "$(ports_of hosta) $(ports_of hostb)" "8 8"
 started_inside hosta flows.json "$PY" "$LAB_SRC/flows.py" $PEER 7 60 6
 flows=$STARTED
@@ -34,6 +36,12 @@ started_inside hostb flows-b.json "$PY" "$LAB_SRC/flows.py" $PEER 7 12 1
 check_eq "a host that must not lease more: 8 flows, and errors" \
 	"$(js '(len(d["ports"]), d["failed"])' <<<"$(head -n 1 $LAB/flows-b.json)")" "(8, 4)"
 check_eq "its ports" "$(ports_of hostb)" 8
+stop $STARTED
+echo '{ "ports": 8, "ports-max": 256 }' >$LAB/hostb-2.json
+ln -sfn hostb-2.json $LAB/hostb.json
+check "settings that let it, behind the same link: reload" eval 'client hostb reload | grep -q "changed: ports-max$"'
+started_inside hostb flows-b.json "$PY" "$LAB_SRC/flows.py" $PEER 7 12 1
+check_eq "12 flows, as if it had begun so: failed and lost" "$(js '(d["failed"], d["lost"])' <<<"$(head -n 1 $LAB/flows-b.json)")" "(0, 0)"
 stop $STARTED
 
 stop $flows $more
