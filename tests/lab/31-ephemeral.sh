@@ -3,7 +3,8 @@
 #
 # Hosts that speak IKE from leased ports and set no label (RFC 3104 Appendix E: with an ephemeral source port "rekeying will
 # not be an issue"): the peer rekeys the IKE_SA of both, and is the first to speak under the new SPIs.  The port alone brings
-# it to its host.  IKE_SAs are childless, because this kernel may lack ESP.
+# it to its host.  And both IKE_SAs outlive a client that is upgraded, or killed and started.  They are childless, because this
+# kernel may lack ESP.
 . "$(dirname "$0")/lib.sh"
 . "$LAB_SRC/ike.sh"
 lab_enter "$@"
@@ -37,6 +38,12 @@ for h in hosta hostb; do
 	check "$h: it has the new one, and no other" wait_for 10 rekeyed $h "${was[$h]}"
 	check "$h: without a label, too" unlabelled "$(own_half $h)" $h
 done
+# the clients come and go: one becomes another program file, one is killed and started; charon and its IKE_SA stay
+for h in hosta hostb; do was[$h]=$(own_half $h); done
+check "host A's client goes on as the program file that is there" client hosta upgrade
+client_killed hostb
+check "host B's is killed and started" host_up hostb --ports 8 --strongswan yes --strongswan-dir $LAB/ike-hostb/drop --strongswan-vici $LAB/ike-hostb/vici
+for h in hosta hostb; do check_eq "$h: the same IKE_SA" "$(own_half $h)" "${was[$h]}"; done
 ike_sas peer >$LAB/sas
 for h in hosta hostb; do
 	check_eq "$h: the peer has it at the leased port" "$(grep -c "'$h' @ ${POOL//./\\.}\[${port[$h]}\]" $LAB/sas)" 1
