@@ -217,7 +217,7 @@ static __always_inline void rsip_key_ports(struct rsip_ctx *ctx, struct rsip_key
  */
 static __always_inline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip_ip *ip, struct rsip_key *key)
 {
-	__u32 off, len, min;
+	__u32 off, len, min, first;
 	__be16 *l4;
 
 	if (!ip || !key)
@@ -232,6 +232,9 @@ static __always_inline int rsip_key_read(struct rsip_ctx *ctx, const struct rsip
 	min = rsip_proto_min(ip->proto);
 	if (!min)
 		return 0;
+	first = ip->frag >> 13; /* only MF is left */
+	barrier_var(first); /* no branch: each is a path for the verifier */
+	min -= (min - 8) * first; /* a first fragment may end within the header (RFC 791 3.2): eight bytes tell whose it is */
 	off = (ip->off + ip->hlen) & 0xff;
 	len = ip->len - ip->hlen;
 	l4 = rsip_data(ctx) + off;

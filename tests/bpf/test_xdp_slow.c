@@ -546,3 +546,31 @@ Test(xdp_slow, a_reassembled_tunnel_packet_that_must_be_fragmented_goes_up_opene
 		   .action = XDP_REDIRECT, .mark = RSIP_MARK_KERNEL, .want = &want, .out_slot = slot,
 		   .bytes = outer_len(&want), .counts = { { RSIP_CNT_SLOW_PATH, 1 } });
 }
+
+/* RFC 791 3.2: fragments are of eight bytes and more, and ports and SPIs are among the first eight. */
+Test(xdp_slow, a_first_fragment_of_eight_bytes_tells_whose_it_is)
+{
+	static const struct {
+		uint8_t proto;
+		const char *in, *out; /* its first eight bytes: to port 4003, SPI a0000001; from there */
+	} of[] = {
+		{ 6, "\0\x35\x0f\xa3\1\2\3\4", "\x0f\xa3\0\x35\1\2\3\4" },
+		{ 17, "\0\x35\x0f\xa3\0\x28\0\0", "\x0f\xa3\0\x35\0\x28\0\0" },
+		{ 33, "\0\x35\x0f\xa3\1\2\3\4", "\x0f\xa3\0\x35\1\2\3\4" },
+		{ 132, "\0\x35\x0f\xa3\1\2\3\4", "\x0f\xa3\0\x35\1\2\3\4" },
+		{ 136, "\0\x35\x0f\xa3\0\0\0\0", "\x0f\xa3\0\x35\0\0\0\0" },
+		{ 51, "\6\4\0\0\xa0\0\0\1", "\6\4\0\0\0\0\0\x77" },
+		{ 50, "\xa0\0\0\1\0\0\0\1", "\0\0\0\x77\0\0\0\1" },
+	};
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), spis(0xa0000000, 4));
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		struct pkt in = pkt(from_router, IP(.mf = true, .id = 7, .proto = of[i].proto), raw(of[i].in, 8));
+		struct pkt at_host = pkt(to_host_a(.id = 7), IP(.mf = true, .id = 7, .proto = of[i].proto), raw(of[i].in, 8));
+		struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE, .mf = true, .proto = of[i].proto), raw(of[i].out, 8));
+		struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .mf = true, .ttl = 63, .proto = of[i].proto), raw(of[i].out, 8));
+
+		expect_slow_tunnelled(in, at_host, slot);
+		expect_sent(out, sent, slot);
+	}
+}

@@ -182,7 +182,7 @@ void ref_read_key(const struct ip *ip, bool by_host, struct key *k)
 		k->what = SAYS_LATER;
 	} else if (ip->proto != 1 && ip->proto != 50 && ip->proto != 51 && !has_ports(ip->proto)) {
 		k->what = SAYS_NOTHING;
-	} else if (len < shortest(ip->proto)) {
+	} else if (len < (ip->fragment ? 8 : shortest(ip->proto))) {
 		bad(k, RSIP_DROP_MALFORMED);
 	} else if (ip->proto == 17 && !ip->fragment &&
 		   (ref_get(at + 4, 2) < 8 || ref_get(at + 4, 2) > len)) {
