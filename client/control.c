@@ -154,6 +154,38 @@ static void set_owner(const char *path)
 	chmod(path, group ? 0660 : 0600);
 }
 
+/* Does anybody listen?  A client that was killed just now has let its lock go, but perhaps not yet its socket: it gets a second. */
+static bool is_alive(const struct sockaddr_un *at)
+{
+	bool alive = true;
+
+	for (int i = 0; i < 20 && alive; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+		if (i)
+			usleep(50000);
+		alive = fd < 0 || !connect(fd, (const struct sockaddr *)at, sizeof(*at)) || errno != ECONNREFUSED;
+		if (fd >= 0)
+			close(fd);
+	}
+	return alive;
+}
+
+int rsip_control_clear(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	struct stat st;
+
+	if (lstat(path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
+	if (is_alive(&at))
+		return -EADDRINUSE;
+	return unlink(path) ? -errno : 0;
+}
+
 int rsip_control_open(struct rsip_daemon *d)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -170,13 +202,16 @@ int rsip_control_open(struct rsip_daemon *d)
 	ctl->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (ctl->fd < 0)
 		return -errno;
-	unlink(d->set.socket); /* the lock says that it is nobody's */
+	err = rsip_control_clear(d->set.socket);
 	mask = umask(0177);
-	if (bind(ctl->fd, (struct sockaddr *)&at, sizeof(at)) || listen(ctl->fd, 16))
+	if (!err && (bind(ctl->fd, (struct sockaddr *)&at, sizeof(at)) || listen(ctl->fd, 16)))
 		err = -errno;
 	umask(mask);
 	if (err) {
-		log_err("cannot open the control socket: %s: %s", d->set.socket, strerror(-err));
+		log_err("cannot open the control socket: %s: %s", d->set.socket,
+			err == -EEXIST	     ? "that is a file of something else (choose another --socket)" :
+			err == -EADDRINUSE ? "another program listens there (choose another --socket)" :
+					     strerror(-err));
 		return err;
 	}
 	set_owner(d->set.socket);
@@ -190,11 +225,12 @@ void rsip_control_close(struct rsip_daemon *d)
 
 	if (!ctl)
 		return;
-	if (ctl->event)
+	if (ctl->event) { /* else it is not ours */
+		unlink(d->set.socket);
 		event_free(ctl->event);
+	}
 	if (ctl->fd >= 0)
 		close(ctl->fd);
-	unlink(d->set.socket);
 	/* Who is told that we have ended may start the next one at once. */
 	rsip_claim_drop(&d->claim);
 	if (d->lock_fd >= 0)

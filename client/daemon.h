@@ -210,6 +210,8 @@ void rsip_daemon_disuse(struct rsip_daemon *d, const struct rsip_lease *lease);
 /* ---- control.c: the control socket ---- */
 
 int rsip_control_open(struct rsip_daemon *d);
+/* Removes the socket of one that is dead.  0, also where there is nothing; -EADDRINUSE: one lives; -EEXIST: it is no socket. */
+int rsip_control_clear(const char *path);
 void rsip_control_close(struct rsip_daemon *d);
 /* A lease wish of a control connection was granted (err 0) or refused. */
 void rsip_control_lease(struct rsip_daemon *d, int index, int err);

@@ -72,7 +72,7 @@ void rsip_daemon_sweep(const struct rsip_settings *set)
 		return;
 	if (!flock(fd, LOCK_EX | LOCK_NB)) { /* none starts just now */
 		rsip_state_remove(set->state_dir);
-		unlink(set->socket);
+		rsip_control_clear(set->socket);
 		rsip_claim_sweep(RSIP_CLAIM_DIR);
 	}
 	close(fd);

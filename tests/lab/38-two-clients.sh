@@ -30,6 +30,15 @@ served() { second status --json | js 'd["bindings"][0]'; }
 check "it is served when the first has ended" wait_for 10 served
 refused_first() { ! host_up hosta --ports 8 && grep -q "process $service, " $LAB/client-hosta.log; }
 check "and now the other is refused" refused_first
+# the socket is where somebody said: what is there already, and is no dead client's, stays
+elsewhere() { ! client hostb up --gateway $GW_PRIV --ports 4 --socket "$1" >$LAB/hostb.txt 2>&1 && grep -q "$2" $LAB/hostb.txt; }
+check "a socket that another client listens at is refused" elsewhere $LAB/client-second/client.sock "another program listens there"
+check "and that one is still there" served
+echo precious >$LAB/file
+check "a file that is no socket is refused" elsewhere $LAB/file "a file of something else"
+client hostb down --socket $LAB/file >/dev/null 2>&1
+check_eq "and stays, after down, too" "$(cat $LAB/file)" precious
+check_eq "nothing of it is left" "$(bindings | wc -l) $(ls $LAB/client-hostb | grep -v '^client\.\(lock\|log\)$')" "1 "
 client_killed second
 check "after a kill the place is free" host_up hosta --ports 8
 check_eq "for one registration" "$(ctl --json clients | js 'len(d["clients"])') $(bindings | wc -l)" "1 1"
