@@ -3,6 +3,7 @@
  * ICMP queries of hosts on shared addresses (RFC 3102 6.2): the identifier tells whose a reply is, and whose an error
  * about the query is.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -197,6 +198,50 @@ Test(ident, a_host_with_many_loses_its_own_oldest_and_nobody_elses)
 	}
 	expect_tunnelled(to_b, at_b, b);
 	cr_expect_eq(keys_of("rsip_idents"), RSIP_IDENTS_MAX + 1);
+}
+
+/* Only a flood of bindings can bring that about: each has its own few. */
+Test(ident, where_no_more_identifiers_can_be_remembered_the_new_one_is_refused_and_all_others_stay)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8)), b = given_binding(HOST_B, PUB_1, ports(4008, 8));
+	struct pkt answer = ANSWER(echo_reply(7)), at_a = AT_A(echo_reply(7));
+	struct pkt more = ASK(echo_request(8)), of_b = pkt(from_host_b(), ip4(PUB_1, REMOTE), echo_request(9), text("ping"));
+	struct rsip_ident_key key = { .local = NOT_OURS };
+	struct rsip_ident nobodys = { .seen_s = 1 };
+	int fd = gateway_map_named("rsip_idents");
+
+	a_asks(7, a);
+	while (!bpf_map_update_elem(fd, &key, &nobodys, BPF_NOEXIST))
+		cr_assert_lt(key.ident++, 1U << 20, "it takes any number");
+	cr_assert_eq(errno, E2BIG);
+	close(fd);
+	expect_dropped(more, IF_PRIV, IDENT_LIMIT);
+	expect_dropped(of_b, IF_PRIV, IDENT_LIMIT);
+	a_asks(7, a);
+	expect_tunnelled(answer, at_a, a);
+	gateway_clear_map("rsip_idents");
+	b_asks(9, b);
+}
+
+Test(ident, where_no_more_bindings_can_have_a_list_the_new_identifier_is_not_kept_either)
+{
+	uint32_t a = given_binding(HOST_A, PUB_1, ports(4000, 8));
+	struct pkt answer = ANSWER(echo_reply(7)), at_a = AT_A(echo_reply(7)), for_b = ANSWER(echo_reply(9));
+	struct pkt of_b = pkt(from_host_b(), ip4(PUB_1, REMOTE), echo_request(9), text("ping"));
+	struct rsip_ident_ring nobodys = { .bind_id = 0xffffffff };
+	int fd = gateway_map_named("rsip_ident_ring");
+
+	given_binding(HOST_B, PUB_1, ports(4008, 8));
+	a_asks(7, a);
+	for (uint32_t i = 0x80000000U; !bpf_map_update_elem(fd, &i, &nobodys, BPF_NOEXIST); i++)
+		cr_assert_lt(i, 0x80100000U, "it takes any number");
+	cr_assert_eq(errno, E2BIG);
+	close(fd);
+	expect_dropped(of_b, IF_PRIV, IDENT_LIMIT);
+	cr_expect_eq(keys_of("rsip_idents"), 1);
+	expect_dropped(for_b, IF_PUB, ICMP_QUERY);
+	a_asks(8, a);
+	expect_tunnelled(answer, at_a, a);
 }
 
 Test(ident, when_its_binding_ends_it_is_free_at_once)

@@ -3,6 +3,9 @@
  * IKE from port 500 (or 4500) of both hosts on one address: claims, labels, collisions.  RFC
  * 3104 6.1, App. E; RFC 7296 2.6 for whose half of the header is whose.
  */
+#include <errno.h>
+#include <bpf/bpf.h>
+#include "dataplane_bpf.h"
 #include "gateway.h"
 
 #define COOKIE_A 0x1111111111111111ULL
@@ -356,6 +359,27 @@ Test(ike, a_host_loses_its_own_oldest_claim_at_the_limit_and_never_anothers)
 	cr_expect_eq(gateway_claims(), RSIP_CLAIMS_MAX + 1);
 	expect_dropped(oldest, IF_PUB, NO_COOKIE);
 	expect_tunnelled(second, at_a, a);
+	expect_tunnelled(for_b, at_b, b);
+}
+
+/* Only what rsipd has not cleared away yet can fill the table: live pairs have RSIP_CLAIMS_MAX each. */
+Test(ike, where_no_more_cookies_can_be_claimed_the_new_one_is_refused_and_all_others_stay)
+{
+	struct pkt more = SENT_BY_A(ike(COOKIE_A, 0, .flags = IKE_I));
+	struct pkt again = SENT_BY_B(ike(COOKIE_B, 0, .flags = IKE_I)), leaves = LEAVES(ike(COOKIE_B, 0, .flags = IKE_I));
+	struct pkt for_b = COMES(ike(COOKIE_B, COOKIE_PEER, .flags = IKE_R));
+	struct pkt at_b = REACHES_B(ike(COOKIE_B, COOKIE_PEER, .flags = IKE_R));
+	struct pkt for_a = COMES(ike(COOKIE_A, COOKIE_PEER, .flags = IKE_R));
+	struct rsip_cookie_key key = { .local = NOT_OURS };
+	struct rsip_claim nobodys = { 0 };
+
+	b_opens(COOKIE_B);
+	while (!bpf_map_update_elem(gateway_map(RSIP_DP_COOKIES), &key, &nobodys, BPF_NOEXIST))
+		cr_assert_lt(key.cookie++, 1U << 20, "it takes any number");
+	cr_assert_eq(errno, E2BIG);
+	expect_dropped(more, IF_PRIV, COOKIE_LIMIT);
+	expect_dropped(for_a, IF_PUB, NO_COOKIE);
+	expect_sent(again, leaves, b);
 	expect_tunnelled(for_b, at_b, b);
 }
 

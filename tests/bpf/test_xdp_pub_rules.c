@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What arrives from the public realm: headers, what has no owner, what is forged, what is not ours,
  * ARP. */
+#include <bpf/bpf.h>
+#include "dataplane_bpf.h"
 #include "gateway.h"
 
 TestSuite(xdp_pub_rules, .init = gateway_up, .fini = gateway_down);
@@ -408,4 +410,23 @@ Test(xdp_pub_rules, frames_with_tags_are_left_alone)
 
 	expect_passed(twice, IF_PUB);
 	expect_passed(priority, IF_PUB);
+}
+
+/* A table that names a record that there is not, which nothing but a fault writes: counted, and nobody gets the packet. */
+Test(xdp_pub_rules, a_port_whose_record_is_none_is_an_internal_error)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8)), at = 4003 / 16;
+	struct pkt in = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4003), text("x"));
+	struct pkt out = pkt(from_host_a(), ip4(PUB_1, REMOTE), udp(4003, 53), text("x"));
+	struct pkt next = pkt(from_router, ip4(REMOTE, PUB_1), udp(53, 4004), text("x"));
+	struct pkt at_a = pkt(to_host_a(), ip4(REMOTE, PUB_1, .ttl = 63), udp(53, 4004), text("x"));
+	struct rsip_port_line line;
+
+	cr_assert_eq(bpf_map_lookup_elem(gateway_map(RSIP_DP_PORTS), &at, &line), 0);
+	cr_assert_eq(line.slot[4003 % 16], slot);
+	line.slot[4003 % 16] = 100000;
+	cr_assert_eq(bpf_map_update_elem(gateway_map(RSIP_DP_PORTS), &at, &line, BPF_ANY), 0);
+	expect_dropped(in, IF_PUB, INTERNAL);
+	expect_dropped(out, IF_PRIV, INTERNAL);
+	expect_tunnelled(next, at_a, slot);
 }
