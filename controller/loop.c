@@ -45,6 +45,24 @@ static void run_engine(struct rsip_server *s, uint64_t now_ns)
 }
 
 /*
+ * Sockets are bound to the device that was, and to bind new ones takes privileges that are gone.  What is installed means
+ * the new device already.
+ */
+static bool ends_replaced(struct rsip_server *s)
+{
+	const char *name = rsip_server_link_replaced(s);
+
+	if (!name)
+		return false;
+	log_warn("stopping: interface %s was made anew and is attached again; %u bindings stay and go on, rsipd must be started "
+		 "again to serve there (systemd does)",
+		 name, rsip_lease_bind_count(s->ctl_ctx.lm));
+	s->outdated = true;
+	event_base_loopbreak(s->base);
+	return true;
+}
+
+/*
  * After an upgrade that made maps anew what is written into ours reaches no packet, and during one it would be lost or, worse, half
  * of it would not.  Privileges to open the new ones are gone, so the next rsipd does.
  */
@@ -70,7 +88,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (ends_outdated(s))
+	if (ends_outdated(s) || ends_replaced(s))
 		return;
 	rsip_engine_set_wall(s->engine, rsip_wall_offset_us());
 	run_engine(s, now_ns);

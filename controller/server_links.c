@@ -34,8 +34,8 @@ static void compare(struct rsip_server *s, struct rsip_dp_iface *i)
 	int err = rsip_link_read(i->rec.ifindex, &link);
 
 	if (err == -ENODEV)
-		log_err("interface %.*s is gone: its hosts or the public realm cannot be reached (detach and attach: "
-			"rsip-loader; then start rsipd anew)",
+		log_err("interface %.*s is gone: its hosts or the public realm cannot be reached (when it is back, rsip-loader "
+			"watch attaches it again, or whoever runs rsip-loader attach)",
 			NAME(i));
 	else if (err)
 		log_warn("cannot read interface %.*s: %s", NAME(i), strerror(-err));
@@ -66,6 +66,16 @@ void rsip_server_follow_link(void *arg, uint32_t ifindex)
 	for (int i = 0; i < s->iface_cnt; i++)
 		if (s->iface[i].rec.ifindex == ifindex && s->iface[i].rec.role != RSIP_ROLE_SLOW)
 			compare(s, &s->iface[i]);
+}
+
+const char *rsip_server_link_replaced(const struct rsip_server *s)
+{
+	struct rsip_iface now;
+
+	for (int i = 0; i < s->iface_cnt; i++)
+		if (!rsip_dataplane_iface(s->ctl_ctx.dp, s->iface[i].index, &now) && now.ifindex != s->iface[i].rec.ifindex)
+			return s->iface[i].rec.name;
+	return NULL;
 }
 
 void rsip_server_follow_links(struct rsip_server *s)

@@ -48,7 +48,7 @@ struct rsip_server {
 				a second at most */
 	uint64_t housekeep_ns, alive_ns, status_ns; /* when it is next due */
 	uint64_t watchdog_ns;
-	bool outdated; /* the data plane has other maps by now */
+	bool outdated; /* the data plane has other maps, or an interface, by now */
 };
 
 /* server.c */
@@ -64,6 +64,8 @@ int rsip_server_set_policy(struct rsip_server *s); /* of the data plane */
 const struct rsip_iface *rsip_server_iface(const struct rsip_server *s, uint16_t index);
 
 /* server_links.c: interfaces whose MAC address or MTU changes */
+/* One that was deleted and that the loader has attached again by its name; NULL: there is none. */
+const char *rsip_server_link_replaced(const struct rsip_server *s);
 void rsip_server_follow_link(void *arg, uint32_t ifindex); /* arg is the server */
 void rsip_server_follow_links(struct rsip_server *s); /* all of them, at the start */
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
+#include "comeback.h"
 #include "commands.h"
 #include "log.h"
 #include "object.h"
@@ -242,6 +243,11 @@ static int look_at_present(struct rsip_attach *a, char *unmount)
 		log_err("%s is attached in another network namespace (choose another --pin-path)",
 			folder);
 		return -EXDEV;
+	}
+	if (rsip_comeback_due(&p, why, sizeof(why))) {
+		err = rsip_comeback(folder, &p) ?: rsip_plane_read(folder, &p);
+		if (err)
+			return err;
 	}
 	err = rsip_attach_plan(a);
 	if (err)

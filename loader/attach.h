@@ -38,6 +38,8 @@ int rsip_attach_check(struct rsip_attach *a);
 bool rsip_attach_needs_tc(const struct rsip_attach *a);
 /* Chooses the mode, puts the XDP programs (unless in TC mode) on all interfaces and pins the links. */
 int rsip_attach_links(struct rsip_attach *a);
+/* Nothing puts packets together before generic XDP on this one. */
+int rsip_attach_prepare_generic(struct rsip_undo_log *log, const struct rsip_iface *iface);
 /* The slow path, and the TC programs on it and on all interfaces. */
 int rsip_attach_tc(struct rsip_attach *a);
 

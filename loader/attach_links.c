@@ -59,10 +59,10 @@ static int make_links(struct rsip_attach *a, enum rsip_mode mode, int *fd)
 	return 0;
 }
 
-static int stop_collecting(struct rsip_attach *a, const char *name)
+static int stop_collecting(struct rsip_undo_log *log, const char *name)
 {
 	for (int off = RSIP_OFFLOAD_GRO; off <= RSIP_OFFLOAD_LRO; off++) {
-		int err = rsip_undo_offload_off(&a->undo, name, (enum rsip_offload)off);
+		int err = rsip_undo_offload_off(log, name, (enum rsip_offload)off);
 
 		if (!err)
 			continue;
@@ -78,20 +78,25 @@ static int stop_collecting(struct rsip_attach *a, const char *name)
  * Generic XDP runs after GRO and LRO: it would see packets longer than any MTU, and drop bulk TCP.  What a VLAN device gets, the
  * device below it has put together.
  */
+int rsip_attach_prepare_generic(struct rsip_undo_log *log, const struct rsip_iface *iface)
+{
+	uint32_t ifindex = iface->ifindex;
+	char name[IF_NAMESIZE];
+	int err = stop_collecting(log, iface->name);
+
+	while (!err && !rsip_below_read(ifindex, name)) {
+		err = stop_collecting(log, name);
+		ifindex = if_nametoindex(name);
+	}
+	return err;
+}
+
 static int prepare_generic(struct rsip_attach *a)
 {
-	char name[IF_NAMESIZE];
 	int err = 0;
 
-	for (uint32_t i = 0; i < a->cnt && !err; i++) {
-		uint32_t ifindex = a->iface[i].ifindex;
-
-		err = stop_collecting(a, a->iface[i].name);
-		while (!err && !rsip_below_read(ifindex, name)) {
-			err = stop_collecting(a, name);
-			ifindex = if_nametoindex(name);
-		}
-	}
+	for (uint32_t i = 0; i < a->cnt && !err; i++)
+		err = rsip_attach_prepare_generic(&a->undo, &a->iface[i]);
 	return err;
 }
 

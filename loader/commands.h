@@ -17,6 +17,7 @@ enum rsip_loader_exit {
 int rsip_loader_attach(const struct rsip_loader_options *o);
 int rsip_loader_detach(const struct rsip_loader_options *o);
 int rsip_loader_upgrade(const struct rsip_loader_options *o);
+int rsip_loader_watch(const struct rsip_loader_options *o);
 int rsip_loader_status(const struct rsip_loader_options *o);
 int rsip_loader_capture(const struct rsip_loader_options *o);
 int rsip_loader_session_add(const struct rsip_loader_options *o);

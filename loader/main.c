@@ -52,6 +52,8 @@ static const struct command commands[] = {
 	{"detach", rsip_loader_detach, "takes it off and puts back what attach changed", COMMON},
 	{"upgrade", rsip_loader_upgrade, "replaces the programs under traffic, keeps the maps",
 	 COMMON},
+	{"watch", rsip_loader_watch, "stays, and takes in again what was deleted and made anew",
+	 COMMON},
 	{"capture", rsip_loader_capture, "writes what comes in by an interface, and what becomes of it",
 	 CAPTURE COMMON},
 	{"session-add", rsip_loader_session_add, "makes a PPP interface the way to a host that tunnels in L2TP",

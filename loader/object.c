@@ -13,6 +13,7 @@
 #include "moved.h"
 #include "object_constants.h"
 #include "pins.h"
+#include "util.h"
 #include "sizes.h"
 #include "rsip_xdp.skel.h"
 
@@ -290,6 +291,25 @@ int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
 	}
 	err = rsip_object_write_iface(object, index, iface);
 	return err ? err : put(object, "rsip_iftab", bucket, &tab[bucket]);
+}
+
+int rsip_object_move_iface(const struct rsip_xdp_bpf *object, uint32_t index, uint32_t was_ifindex,
+			   const struct rsip_iface *iface)
+{
+	struct rsip_iftab_bucket tab;
+	uint32_t bucket = was_ifindex % RSIP_IFTAB_BUCKETS;
+	int err = 0;
+
+	if (bpf_map_lookup_elem(rsip_object_map(object, "rsip_iftab"), &bucket, &tab))
+		err = -errno;
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(tab.e) && !err; i++)
+		if (tab.e[i].ifindex == was_ifindex && tab.e[i].iface == index)
+			memset(&tab.e[i], 0, sizeof(tab.e[i]));
+	if (!err)
+		err = put(object, "rsip_iftab", bucket, &tab);
+	if (!err)
+		err = put(object, "rsip_devs", index, &iface->ifindex);
+	return err ? err : rsip_object_add_iface(object, index, iface);
 }
 
 int rsip_object_pass_program(void)

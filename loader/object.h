@@ -70,6 +70,10 @@ int rsip_object_tc_session_prog(const struct rsip_tc_bpf *object);
 int rsip_object_add_iface(const struct rsip_xdp_bpf *object, uint32_t index,
 			  const struct rsip_iface *iface);
 
+/* Its interface is another one now: number, record, where its packets go out.  0 or negative errno (said). */
+int rsip_object_move_iface(const struct rsip_xdp_bpf *object, uint32_t index, uint32_t was_ifindex,
+			   const struct rsip_iface *iface);
+
 /* Pins every map in folder, except (NULL or) one that is pinned already. */
 int rsip_object_pin_maps(const struct rsip_xdp_bpf *object, const char *folder, const char *except);
 

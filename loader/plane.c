@@ -244,7 +244,7 @@ static int compare_ifaces(const struct rsip_plane *p, const struct rsip_iface *i
 		if (!p->link[i].ifindex || want->ifindex != have->ifindex)
 			return differ(
 				why, why_len,
-				"%s was removed and made again since, and carries no program now",
+				"%s was removed and made again since, and cannot carry its program again as it is",
 				have->name);
 	}
 	for (uint32_t i = 0; i < cnt; i++)

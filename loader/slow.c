@@ -9,6 +9,8 @@
 #include <string.h>
 #include "log.h"
 #include "nft.h"
+#include "object.h"
+#include "plane.h"
 #include "rsip/wire.h"
 #include "rtnl.h"
 #include "util.h"
@@ -135,12 +137,32 @@ uint32_t rsip_slow_takes(const struct rsip_iface *iface, uint32_t cnt)
 	return mtu;
 }
 
-int rsip_slow_follow(uint32_t mtu)
+static int follow(uint32_t mtu)
 {
 	int err = rsip_rtnl_default_route(if_nametoindex(RSIP_SLOW_NAME), TABLE_POOL, mtu - RSIP_SLOW_OVERHEAD);
 
 	if (err)
 		log_err("cannot set the MTU of the route out of %s: %s", RSIP_SLOW_NAME, strerror(-err));
+	return err;
+}
+
+int rsip_slow_follow(struct rsip_plane *p, const struct rsip_xdp_bpf *object)
+{
+	uint32_t mtu = rsip_slow_takes(p->iface, p->iface_cnt);
+	int err = 0;
+
+	for (uint32_t i = 0; i < p->iface_cnt && !err; i++) {
+		struct rsip_iface *slow = &p->iface[i];
+
+		if (slow->role != RSIP_ROLE_SLOW || slow->mtu == mtu - RSIP_SLOW_OVERHEAD)
+			continue;
+		err = follow(mtu);
+		slow->mtu = mtu - RSIP_SLOW_OVERHEAD;
+		if (!err)
+			err = rsip_object_write_iface(object, p->index[i], slow);
+		if (!err)
+			log_info("what the kernel fragments fits into %u bytes now", slow->mtu);
+	}
 	return err;
 }
 

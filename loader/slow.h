@@ -14,6 +14,9 @@
 #include <stdint.h>
 #include "undo.h"
 
+struct rsip_plane;
+struct rsip_xdp_bpf;
+
 #define RSIP_SLOW_NAME "rsip-slow"
 #define RSIP_SLOW_PEER "rsip-slow-end"
 
@@ -39,8 +42,8 @@ int rsip_slow_restore(const char *name, const char *old);
 /* Is this entry the slow path's? */
 bool rsip_slow_is_entry(const char *name);
 
-/* That has changed since: the route follows.  0 or negative errno (said). */
-int rsip_slow_follow(uint32_t mtu);
+/* rsipd follows MTUs that change, but may not change a route: it fits p's interfaces again.  0 or negative errno (said). */
+int rsip_slow_follow(struct rsip_plane *p, const struct rsip_xdp_bpf *object);
 
 /* Makes again what somebody has taken away of it meanwhile.  0 or negative errno (said). */
 int rsip_slow_mend(void);

@@ -84,7 +84,10 @@ int rsip_undo_note(struct rsip_undo_log *log, const char *name, const char *old)
 {
 	struct rsip_undo entry = {0};
 	uint32_t key = log->cnt;
+	char first[sizeof(entry.old)];
 
+	if (rsip_undo_find(log, name, first))
+		return 0;
 	if (key == RSIP_UNDO_MAX) {
 		log_err("cannot note how to undo %s: more than %d changes on this machine (make it "
 			"so yourself before attach: see rsip-loader(8), SYSCTLS)",
@@ -269,6 +272,17 @@ int rsip_undo_prepare_machine(struct rsip_undo_log *log, const struct rsip_iface
 		err = rsip_undo_sysctl(log, IPV4_CONF "all/rp_filter", "0");
 	/* decapsulated packets come from the private side with public sources */
 	return err ? err : set_private(log, iface, cnt, "rp_filter", "0");
+}
+
+int rsip_undo_prepare_iface(struct rsip_undo_log *log, const struct rsip_iface *iface)
+{
+	char name[96], old[sizeof(((struct rsip_undo *)0)->old)];
+	int err = set_private(log, iface, 1, "rp_filter", "0");
+
+	conf_name(name, iface->name, "accept_local");
+	if (!err && rsip_undo_find(log, name, old))
+		err = set_private(log, iface, 1, "accept_local", "1");
+	return err;
 }
 
 /* ---- putting it back ---------------------------------------------------- */

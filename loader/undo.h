@@ -28,6 +28,7 @@ struct rsip_undo_log {
 };
 
 /* All: 0 or negative errno (said). */
+/* What is noted already stays as it was noted first. */
 int rsip_undo_note(struct rsip_undo_log *log, const char *name, const char *old);
 /* Writes value unless it is there already. */
 int rsip_undo_sysctl(struct rsip_undo_log *log, const char *name, const char *value);
@@ -44,6 +45,8 @@ int rsip_undo_offload_off(struct rsip_undo_log *log, const char *ifname, enum rs
  */
 int rsip_undo_prepare_machine(struct rsip_undo_log *log, const struct rsip_iface *iface,
 			      uint32_t cnt);
+/* The same for one that is back: private ones alone need it. */
+int rsip_undo_prepare_iface(struct rsip_undo_log *log, const struct rsip_iface *iface);
 /*
  * Where a pool address is the machine's own: its hosts' packets may come in on private interfaces.
  */

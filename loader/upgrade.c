@@ -267,27 +267,6 @@ static void hosts_first(struct rsip_plane *p)
 	}
 }
 
-/* rsipd follows MTUs that change, but may not change a route. */
-static int follow_mtus(struct rsip_plane *p, const struct rsip_xdp_bpf *object)
-{
-	uint32_t mtu = rsip_slow_takes(p->iface, p->iface_cnt);
-	int err = 0;
-
-	for (uint32_t i = 0; i < p->iface_cnt && !err; i++) {
-		struct rsip_iface *slow = &p->iface[i];
-
-		if (slow->role != RSIP_ROLE_SLOW || slow->mtu == mtu - RSIP_SLOW_OVERHEAD)
-			continue;
-		err = rsip_slow_follow(mtu);
-		slow->mtu = mtu - RSIP_SLOW_OVERHEAD;
-		if (!err)
-			err = rsip_object_write_iface(object, p->index[i], slow);
-		if (!err)
-			log_info("what the kernel fragments fits into %u bytes now", slow->mtu);
-	}
-	return err;
-}
-
 static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane *p)
 {
 	struct rsip_moved moved = {.cnt = 0};
@@ -316,7 +295,7 @@ static int upgrade_locked(const struct rsip_loader_options *o, struct rsip_plane
 	if (!err)
 		err = rsip_object_tc_pin(tc, o->pin_path);
 	if (!err)
-		err = follow_mtus(p, object);
+		err = rsip_slow_follow(p, object);
 	if (!err && anew)
 		log_info("map layout %u is now %u, %u maps were made anew: rsipd has ended or must be restarted, and goes on in them when "
 			 "it starts (systemd starts it)", was.layout_version, RSIP_LAYOUT_VERSION, moved.cnt);
