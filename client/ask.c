@@ -268,6 +268,8 @@ void rsip_show_status(const struct rsip_cli *cli, const cJSON *answer)
 	}
 	if (cJSON_IsTrue(get(args, "no-way")))
 		printf("  there is no way to it at the moment: see `ip addr` and `ip route`\n");
+	if (cJSON_IsTrue(get(args, "no-carrier")))
+		printf("  nothing is at the other end of %s: is its cable in, its network on?\n", rsip_json_get_string(args, "interface", "?"));
 	printf("client ID: %llu\n", (unsigned long long)rsip_json_get_u64(args, "client-id", 0));
 	printf("private address: %s on %s\n", rsip_json_get_string(args, "private-address", "?"),
 	       rsip_json_get_string(args, "interface", "?"));

@@ -2,6 +2,9 @@
 /* What the running client says of itself. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include "advice.h"
 #include "control.h"
 
@@ -123,6 +126,20 @@ static void add_locals(const struct rsip_tunnel *t, cJSON *root)
 	}
 }
 
+/* Routes stay when a cable is pulled out, so that there is a way all the same. */
+static bool has_carrier(const char *nic)
+{
+	struct ifreq ifr = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool has;
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", nic);
+	has = fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) || ifr.ifr_flags & IFF_RUNNING;
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
 cJSON *rsip_control_status(struct rsip_daemon *d)
 {
 	static const char *const states[] = {"unregistered", "registered", "ending", "ended"};
@@ -139,6 +156,8 @@ cJSON *rsip_control_status(struct rsip_daemon *d)
 	cJSON_AddStringToObject(obj, "transport", d->set.transport);
 	if (d->away)
 		cJSON_AddBoolToObject(obj, "no-way", true);
+	if (!has_carrier(d->way.nic_name))
+		cJSON_AddBoolToObject(obj, "no-carrier", true);
 	rsip_json_add_u64(obj, "client-id", s->client_id);
 	if (s->key.id)
 		rsip_json_add_u64(obj, "key-id", s->key.id);

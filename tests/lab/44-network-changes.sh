@@ -54,6 +54,13 @@ check "link up: there is one" wait_for 5 there_is
 check "and it works" wait_for 5 works
 check_eq "with the same registration" "$(now_is client-id)" "$id"
 
+on lan ip link set porta down
+check "the cable is out: status says so" wait_for 5 eval '[ "$(now_is no-carrier)" = True ] && client hosta status | grep -q "other end of eth0"'
+on lan ip link set porta up
+check "it is in again: nothing to say" wait_for 5 eval '[ "$(now_is no-carrier)" = None ]'
+check "and it works" wait_for 5 works
+check_eq "with the same registration" "$(now_is client-id)" "$id"
+
 on hosta ip link set eth0 mtu 1400
 device_mtu() { nsenter --net=$LAB/client-hosta/netns ip -j link show rsip0 | js 'd[0]["mtu"]'; }
 check "a smaller MTU: the tunnel's follows" wait_for 5 eval '[ "$(device_mtu)" = 1380 ]'
