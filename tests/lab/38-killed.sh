@@ -122,11 +122,15 @@ orphaned() {
 	else
 		client hosta lease --ports 8 >/dev/null 2>&1 &
 	fi
-	wait_for 10 held 2
+	local asking=$! end=$((SECONDS + 10)) pid
+	pid=$(client_pid hosta)
+	until grep -q '"asked"' $DIR/client-state.json || [ $SECONDS -ge $end ]; do sleep 0.02; done
+	kill -STOP "$pid" # it gives up after 1.6 s
+	wait_for 5 held 2
 	client_killed hosta
-	wait $!
+	wait $asking
 	hears
-	grep -q '"asked"' $DIR/client-state.json && return 0
+	grep -q '"asked"' $DIR/client-state.json && held 2 && return 0
 	client hosta down
 	return 1
 }
