@@ -39,6 +39,7 @@ fetches() { # ADDRESS MTU: a connection whose segments are too long at first, an
 	check "the host fetches 3 MB" inside far curl -sS --max-time 30 -o $LAB/got "http://$1/big"
 	check_eq "byte for byte" "$(sha256sum <$LAB/got)" "$sum"
 	check_eq "the MTU of the path was learned" "$(path)" "$2 True"
+	check_eq "and its sender was told the same (RFC 1191 4)" "$(on peer ip route get $POOL from "$1" | grep -o 'mtu [0-9]*')" "mtu $2"
 	check "rsipctl marks it" eval 'ctl bindings | grep -F "'$FAR'" | grep -q -F "'$2' (path)"'
 	check "who subscribed has heard of it" wait_for 10 grep -q path-mtu $LAB/events.log
 	kill $EVENTS
