@@ -166,6 +166,8 @@ static __always_inline int rsip_inbound_query(const struct rsip_walk *walk, cons
 {
 	int res;
 
+	if (ip->hlen > RSIP_IP_LEN && rsip_source_routed(walk->ctx, ip->off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN))
+		return 0;
 	if (!rsip_is_forwarded(walk))
 		return ip->frag ? 0 : rsip_reply_echo(walk, ip);
 	res = rsip_reply_echo_slow(walk, ip);

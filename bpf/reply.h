@@ -258,6 +258,35 @@ static __always_inline bool rsip_reply_icmp(__be16 *icmp)
 	return true;
 }
 
+#define RSIP_OPTION_END 0
+#define RSIP_OPTION_NOP 1
+#define RSIP_OPTION_LSRR 131
+#define RSIP_OPTION_SSRR 137
+
+/*
+ * 1: the len bytes of IPv4 options at off have a source route, or do not agree with themselves.  An answer would have to go back by it
+ * (RFC 1122 3.2.1.8, RFC 791 3.1); as hosts do by default, we take no packets by a way that their sender has chosen (RFC 7126 4.3).
+ */
+__noinline int rsip_source_routed(struct rsip_ctx *ctx, __u32 off, __u32 len)
+{
+	__u32 at = 0;
+
+	for (__u32 i = 0; i < 40 && at < len; i++) {
+		__u8 option[2] = {};
+
+		if (rsip_ctx_load(ctx, off + at, option, 2)) /* behind the last one is the ICMP header */
+			return 1;
+		if (option[0] == RSIP_OPTION_END)
+			return 0;
+		if (option[0] == RSIP_OPTION_LSRR || option[0] == RSIP_OPTION_SSRR)
+			return 1;
+		if (option[0] != RSIP_OPTION_NOP && option[1] < 2)
+			return 1;
+		at += option[0] == RSIP_OPTION_NOP ? 1 : option[1];
+	}
+	return at != len;
+}
+
 /*
  * On the slow path's device: a whole one or a fragment of one, of which the first has the ICMP header.  The others must have been
  * seen to follow it.  As rsip_reply_echo().

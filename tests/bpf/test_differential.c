@@ -160,7 +160,7 @@ static void add(struct layers *to, struct pkt_layer layer)
 	to->l[to->n++] = layer;
 }
 
-/* One to ten words, of any content: nobody on the way reads them. */
+/* One to ten words, of any content: only of an echo request to us somebody reads them. */
 static void add_options(struct pkt_layer *l)
 {
 	static char room[8][40];
@@ -168,7 +168,7 @@ static void add_options(struct pkt_layer *l)
 	char *at = room[next++ % 8];
 
 	for (int i = 0; i < 40; i++)
-		at[i] = (char)below(256);
+		at[i] = one_in(3) ? (char)below(256) : PICK(char, 1, 0, 7, 4, (char)131);
 	l->options = one_in(2) ? at : "\x94\x04\0\0";
 	l->options_len = (uint8_t)(l->options == at ? 4 * (1 + below(10)) : 4);
 }

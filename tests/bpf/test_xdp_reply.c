@@ -123,6 +123,32 @@ Test(xdp_reply, an_echo_request_of_every_length_is_answered_with_its_data)
 	}
 }
 
+/* Loose, strict, behind others, and options that lie about their length: an answer would have to go back by the same way. */
+Test(xdp_reply, an_echo_request_with_a_source_route_is_not_answered)
+{
+#define OPTIONS(of) .options = of, .options_len = sizeof(of) - 1
+#define ASKS(of) pkt(from_router, ip4(REMOTE, PUB_1, OPTIONS(of)), echo_request(77), text("ping"))
+	struct pkt loose = ASKS("\x83\x07\x08\xc6\x33\x64\x09\x00"), strict = ASKS("\x01\x89\x07\x04\xc6\x33\x64\x09");
+	struct pkt behind = ASKS("\x94\x04\0\0\x01\x83\x07\x08\xc6\x33\x64\x09"), none = ASKS("\x44\x00\x05\x00");
+	struct pkt longer = ASKS("\x44\x08\x05\x00");
+	struct pkt of_host = pkt(from_host_a(), ip4(PUB_1, PUB_2, OPTIONS("\x83\x07\x08\xc6\x33\x64\x09\x00")), echo_request(7));
+	struct pkt recorded = ASKS("\x07\x07\x08\xc6\x33\x64\x09\x01");
+	struct pkt answer = pkt(to_router, ip4(PUB_1, REMOTE, OPTIONS("\x07\x07\x08\xc6\x33\x64\x09\x01")), echo_reply(77),
+				text("ping"));
+	struct pkt ended = ASKS("\x00\x83\x83\x83");
+	struct pkt ended_back = pkt(to_router, ip4(PUB_1, REMOTE, OPTIONS("\x00\x83\x83\x83")), echo_reply(77), text("ping"));
+
+	given_binding(HOST_A, PUB_1, ports(4000, 8));
+	expect_dropped(loose, IF_PUB, ICMP_QUERY);
+	expect_dropped(strict, IF_PUB, ICMP_QUERY);
+	expect_dropped(behind, IF_PUB, ICMP_QUERY);
+	expect_dropped(none, IF_PUB, ICMP_QUERY);
+	expect_dropped(longer, IF_PUB, ICMP_QUERY);
+	expect_dropped(of_host, IF_PRIV, ICMP_QUERY);
+	expect_run(recorded, .iface = IF_PUB, .action = XDP_TX, .want = &answer, .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } });
+	expect_run(ended, .iface = IF_PUB, .action = XDP_TX, .want = &ended_back, .counts = { { RSIP_CNT_ECHO_ANSWERED, 1 } });
+}
+
 Test(xdp_reply, an_echo_request_to_a_whole_address_goes_to_its_host)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, .whole = true);

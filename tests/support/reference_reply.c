@@ -121,13 +121,26 @@ static void turn_six(uint8_t *at)
 	at[7] = 64;
 }
 
+/* A source route among its options (RFC 791 3.1), or they do not add up. */
+static bool refuses_options(const struct ip *ip)
+{
+	uint32_t left = ip->hlen - 20, n;
+
+	for (const uint8_t *o = ip->at + 20; left && *o; o += n, left -= n) {
+		n = *o == 1 ? 1 : left > 1 ? o[1] : 0;
+		if (*o == 131 || *o == 137 || n > left || n < (*o == 1 ? 1U : 2U))
+			return true;
+	}
+	return false;
+}
+
 /* The rest of the frame stays: options, data, a checksum that was wrong, what is behind the packet. */
 bool ref_echo(struct ref_result *res, const struct arrival *a, const struct ip *ip)
 {
 	uint8_t *at = res->out.data + (ip->at - a->in->data), *icmp = at + ip->hlen;
 	uint32_t sum;
 
-	if (ip->proto != 1 || ip->fragment || ip->len < ip->hlen + 8 || icmp[0] != 8 || icmp[1])
+	if (ip->proto != 1 || ip->fragment || ip->len < ip->hlen + 8 || icmp[0] != 8 || icmp[1] || refuses_options(ip))
 		return false;
 	turn(at, ip->dst, ip->src);
 	icmp[0] = 0;
