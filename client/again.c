@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "again.h"
+#include "log.h"
 
 static struct {
 	char file[PATH_MAX]; /* not /proc/self/exe later on: that is the old one, whatever its name leads to by then */
@@ -34,8 +35,12 @@ int rsip_again_check(char *why, size_t size)
 {
 	int err = access(first.file, X_OK) ? -errno : 0;
 
-	if (err)
+	if (err) {
 		snprintf(why, size, "cannot run %s: %s", *first.file ? first.file : "our program file", strerror(-err));
+	} else if (access(first.folder, X_OK)) {
+		err = -errno;
+		snprintf(why, size, "cannot go on from %s, where it was started: %s", first.folder, strerror(-err));
+	}
 	return err;
 }
 
@@ -53,6 +58,8 @@ int rsip_again(bool in_foreground)
 		err = -errno;
 	else
 		err = execv(first.file, argv) ? -errno : 0;
+	if (chdir("/"))
+		log_debug("cannot change to /: %s", strerror(errno));
 	free(argv);
 	return err;
 }

@@ -12,13 +12,13 @@ void rsip_again_note(int argc, char **argv);
 /* Where it was started. */
 const char *rsip_again_folder(void);
 
-/* May be run now?  0 or a negative errno, with why. */
+/* May it be run now, from there?  0 or a negative errno, with why. */
 int rsip_again_check(char *why, size_t size);
 
 /*
  * Does not return: the process goes on as that file, with its number, its standard streams and nothing else, as if it
  * had been killed and started; in_foreground: with --foreground, because nobody waits for it to go into the background.
- * A negative errno: the file cannot be run, and nothing has changed.
+ * A negative errno: the file cannot be run, and nothing has changed; the process is in /, as a daemon is.
  */
 int rsip_again(bool in_foreground);
 

@@ -29,6 +29,13 @@ static struct rsip_daemon *new_daemon(const struct rsip_cli *cli)
 
 /* ---- up ---- */
 
+/* It is to keep no file system busy. */
+static void leave_folder(void)
+{
+	if (chdir("/"))
+		log_debug("cannot change to /: %s", strerror(errno));
+}
+
 /* What the daemon says before it is ready is for the one who started it; the rest goes to a file.
  */
 static void leave_terminal(const struct rsip_daemon *d)
@@ -44,8 +51,7 @@ static void leave_terminal(const struct rsip_daemon *d)
 	if (file >= 0)
 		dup2(file, STDERR_FILENO);
 	rsip_log_look();
-	if (chdir("/"))
-		log_debug("cannot change to /: %s", strerror(errno));
+	leave_folder();
 }
 
 static int run_daemon(struct rsip_cli *cli, int ready_fd)
@@ -123,7 +129,9 @@ int rsip_cmd_up(struct rsip_cli *cli)
 	pid_t pid;
 
 	if (cli->foreground) {
-		rsip_log_look(); /* it may be one that was in the background before an upgrade */
+		/* it may be one that was in the background before an upgrade */
+		rsip_log_look();
+		leave_folder();
 		return run_daemon(cli, -1);
 	}
 	if (pipe2(pipe_fds, O_CLOEXEC))

@@ -23,6 +23,7 @@ is() {
 }
 fds() { ls "/proc/$(client_pid hosta)/fd" | wc -l; }
 few_fds() { [ "$(fds)" -le "$before" ]; }
+in_root() { [ "$(readlink "/proc/$(client_pid hosta)/cwd")" = / ]; } # it keeps no file system busy
 
 # a relative path on its command line is meant from where it was started, in the background, too
 settings 8
@@ -32,6 +33,7 @@ for i in 1 2; do
 	new_file
 	check "upgrade $i" client hosta upgrade
 	check "it runs the new file" runs_new_file
+	check "in the folder of a daemon" in_root
 	check_eq "the same process, registration, leases, namespace, and file for charon" "$(is | md5sum)" "$(md5sum <<<"$was")"
 	check "programs talk" works
 done
@@ -63,6 +65,7 @@ echo "no program" >$LAB/fresh && chmod +x $LAB/fresh && mv "$BIN/rsip-client" $L
 ask >/dev/null
 chmod +x $LAB/kept && mv -f $LAB/kept "$BIN/rsip-client"
 check "one that is no program: the old one goes on, and says so" wait_for 5 grep -q "Exec format error: this one goes on" $LAB/client-hosta/client.log
+check "in the folder of a daemon" in_root
 check_eq "all as before" "$(is | md5sum)" "$(md5sum <<<"$was")"
 check "programs talk" works
 check "down" client hosta down
@@ -89,4 +92,11 @@ check "a relative folder: the state is there" test -s st/client-state.json
 check "down" here down
 check_eq "nothing is left in it, nor mounted, nor in charon's" "$(ls st drop | grep -v '^client\.\(lock\|log\)$' | tr '\n' ' '; grep -c st/netns /proc/mounts)" "drop:  st: 0"
 check_eq "no binding is left" "$(bindings)" ""
+
+mkdir $LAB/gone && cd $LAB/gone
+host_up hosta --ports 4 || not_ok "up from a folder: $(cat $LAB/client-hosta.log)"
+cd $LAB && rmdir gone
+check "a folder that is gone by then: refused" eval '! client hosta upgrade 2>$LAB/said && grep -q "cannot go on from $LAB/gone, where it was started: No such file" $LAB/said'
+check "the old one goes on" works
+check "down" client hosta down
 lab_end
