@@ -118,7 +118,6 @@ Test(session, a_tunnel_to_ourselves_loopback_or_multicast_is_given_back)
 	}
 }
 
-/* A tunnel has one family at both ends: the one in which the host speaks to the gateway. */
 /* The answer to a second wish, while one binding is held whose tunnel ends at end; the gateway says it ends at end2. */
 static void a_second_grant(__be32 end, __be32 addr2, __be32 end2)
 {
@@ -158,6 +157,7 @@ Test(session, an_end_of_a_tunnel_is_no_address_of_ours_nor_the_other_way_round)
 	cr_assert_eq(last.bind_id, BIND + 1);
 }
 
+/* A tunnel has one family at both ends: the one in which the host speaks to the gateway. */
 Test(session, a_tunnel_end_of_ipv6_is_taken_where_the_gateway_has_such_an_address)
 {
 	static const struct {
