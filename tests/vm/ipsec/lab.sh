@@ -94,15 +94,16 @@ inner_up() {
 }
 # host_lease NODE [CHARON]: its leases, those for a charon of that name (default: NODE) too
 host_lease() {
-	local opts=(--ports 8 ${LEASE:+--lease $LEASE}) dir=$LAB/ike-${2:-$1}
+	local opts=(--ports 8 ${LEASE:+--lease $LEASE}) dir=$LAB/ike-${2:-$1} drop=drop
 	[ "$GATEWAY" = rsip ] || return 0
-	mkdir -p "$dir/drop"
+	[ "$PORTS" != ephemeral ] || drop=lease # charon does not read it: see swan_host_conf
+	mkdir -p "$dir/$drop"
 	case $PORTS in
 	plain) opts+=(--spis 16) ;;
 	label) opts+=(--strongswan yes --ike-ports 0) ;;
 	*) opts+=(--strongswan yes) ;;
 	esac
-	[ "$PORTS" = plain ] || opts+=(--ike-spis 16 --strongswan-dir "$dir/drop" --strongswan-vici "$dir/vici")
+	[ "$PORTS" = plain ] || opts+=(--ike-spis 16 --strongswan-dir "$dir/$drop" --strongswan-vici "$dir/vici")
 	host_up "$1" "${opts[@]}" || { echo "$1 does not lease: $(tail -n 2 "$LAB/client-$1.log")"; return 1; }
 }
 # hosts_begin NODE...: leases and a charon, as an administrator sets them up

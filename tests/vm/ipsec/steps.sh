@@ -225,6 +225,20 @@ step_upgraded() {
 	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
 	lossless upgrade && flows
 }
+# client_again COMMAND...: the first host's client begins anew by that; the SAs, which are charon's and the kernel's, stay.  Its
+# tunnel's device is another, so what leads to the peer's inner address must be set again.
+client_again() {
+	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
+	local h=${HOSTS%% *} before
+	before=$(swan_child "$h")
+	"$@" "$h" && inner_up "$h" || { echo "$h does not come back"; return 1; }
+	[ "$(swan_child "$h")" = "$before" ] || { echo "$h has other SAs"; return 1; }
+	flows
+}
+killed_and_up() { client_killed "$1"; host_lease "$1"; }
+upgraded_client() { client "$1" upgrade; }
+step_client-killed() { client_again killed_and_up; }
+step_client-upgraded() { client_again upgraded_client; }
 step_revoked() { # the operator takes the first host's leases away: that host's ESP stops, nobody else's does
 	[ "$GATEWAY" = rsip ] || { echo "-"; return 2; }
 	local h=${HOSTS%% *} before

@@ -86,6 +86,8 @@ swan_host_conf() { # NAME
 	read -r -a ts <<<"$(swan_ts "$1")"
 	if [ "$GATEWAY" = rsip ] && [ "$PORTS" = plain ]; then
 		lines=("spi_min = $(lease "$1" spi)" "spi_max = $(lease "$1" spi_last)")
+	elif [ "$GATEWAY" = rsip ] && [ "$PORTS" = ephemeral ]; then # all of the lease but its label
+		mapfile -t lines < <(grep -hE '^[[:space:]]*(port|port_nat_t|spi_min|spi_max) =' "$LAB/ike-$1"/lease/*.conf)
 	fi
 	swan_settings "$1" "${lines[@]}"
 	swan_conn "$1" "${LOCAL[$1]}" "$PEER_ADDR" "$1" peer "${ts[0]}" "${ts[1]}" "$PEER_PORT" | swan_file "$1"

@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 GATEWAYS = "rsip", "masquerade"
 SA = {"esp": "ESP", "ah": "AH"}
 PORTS = {"leased": "two leased ports", "mobike": "two leased ports, MOBIKE on", "label": "port 500, labels",
-         "plain": "port 500, no labels"}
+         "plain": "port 500, no labels", "ephemeral": "two leased ports, no labels"}
 HOSTS = {"1": "1 host", "pair": "2 hosts of one gateway, on two addresses, with each other"}
 STEPS = {
     "up": "SAs of all hosts at once", "child-rekey-host": "the host rekeys its CHILD_SA",
@@ -27,7 +27,9 @@ STEPS = {
     "-child-rekey-peer": "the peer rekeys the CHILD_SA, as the first thing it sends after the host rekeyed the IKE_SA",
     "renew": "leases are renewed", "rsipd-killed": "rsipd is killed and started again",
     "rsipd-upgraded": "rsipd is upgraded: another file, and a restart",
-    "upgraded": "the data plane's programs are replaced", "revoked": "one host's leases are revoked: it stops, the other goes on",
+    "upgraded": "the data plane's programs are replaced",
+    "client-killed": "a host's client is killed and started again", "client-upgraded": "a host's client is upgraded in place",
+    "revoked": "one host's leases are revoked: it stops, the other goes on",
     "expired": "a lease runs out while rsipd is away: it stops",
     "large": "datagrams of 4,000 bytes, so fragments of ESP or AH", "pmtu": "a narrow link behind the gateway: hosts hear of it",
     "host-reboot": "a host loses its power", "gateway-reboot": "the gateway reboots",
