@@ -278,17 +278,22 @@ struct default_search {
 	struct rsip_route best;
 };
 
+static void take_path(const struct rtnexthop *path, struct route_read *r)
+{
+	const struct nlattr *attr;
+
+	r->route->ifindex = path->rtnh_ifindex;
+	mnl_attr_for_each_payload((void *)(path + 1), path->rtnh_len - sizeof(*path))
+		take_route_attr(attr, r);
+}
+
 /* Of several next hops the first. */
 static void take_next_hop(const struct nlattr *paths, struct route_read *r)
 {
-	const struct rtnexthop *hop = mnl_attr_get_payload(paths);
-	const struct nlattr *attr;
+	const struct rtnexthop *path = mnl_attr_get_payload(paths);
 
-	if (mnl_attr_get_payload_len(paths) < sizeof(*hop) || hop->rtnh_len > mnl_attr_get_payload_len(paths))
-		return;
-	r->route->ifindex = hop->rtnh_ifindex;
-	mnl_attr_for_each_payload((void *)(hop + 1), hop->rtnh_len - sizeof(*hop))
-		take_route_attr(attr, r);
+	if (RTNH_OK(path, mnl_attr_get_payload_len(paths)))
+		take_path(path, r);
 }
 
 static int see_default(const struct nlmsghdr *h, void *data)
@@ -339,24 +344,39 @@ struct hop_search {
 	bool found;
 };
 
+static bool is_one_of(const struct nlattr *paths, const struct rsip_inet *hop)
+{
+	const struct rtnexthop *path = mnl_attr_get_payload(paths);
+	bool found = false;
+
+	for (int left = mnl_attr_get_payload_len(paths); RTNH_OK(path, left) && !found; path = RTNH_NEXT(path)) {
+		struct rsip_route route = {0};
+		struct route_read r = {.route = &route, .family = hop->family};
+
+		take_path(path, &r);
+		found = rsip_inet_same(&route.gateway, hop);
+		left -= RTNH_ALIGN(path->rtnh_len);
+	}
+	return found;
+}
+
 static int see_hops(const struct nlmsghdr *h, void *data)
 {
 	const struct rtmsg *rt = mnl_nlmsg_get_payload(h);
 	struct hop_search *search = data;
+	struct rsip_route route = {0};
+	struct route_read r = {.route = &route, .family = rt->rtm_family};
 	const struct nlattr *attr;
 
 	if (rt->rtm_family != search->hop->family || rt->rtm_table != RT_TABLE_MAIN)
 		return MNL_CB_OK;
 	mnl_attr_for_each(attr, h, sizeof(*rt)) {
-		struct rsip_route route = {0};
-		struct route_read r = {.route = &route, .family = rt->rtm_family};
-
 		if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
-			take_next_hop(attr, &r);
+			search->found |= is_one_of(attr, search->hop);
 		else
 			take_route_attr(attr, &r);
-		search->found |= route.gateway.family && rsip_inet_same(&route.gateway, search->hop);
 	}
+	search->found |= rsip_inet_same(&route.gateway, search->hop);
 	return MNL_CB_OK;
 }
 

@@ -145,6 +145,9 @@ on hosta ip route add 198.51.100.0/24 via $POOL dev eth0 onlink
 refused "a router of this host" host "is a router of this host"
 taken "a router of this host"
 on hosta ip route del 198.51.100.0/24
+on hosta ip route add 198.51.100.0/24 nexthop via $GW_PRIV dev eth0 nexthop via $POOL dev eth0 onlink
+refused "the second router of a route" host "is a router of this host"
+on hosta ip route del 198.51.100.0/24
 if [ -e /etc/resolv.conf ]; then
 	printf 'nameserver 192.0.2.53\nnameserver %s\n' $POOL >$LAB/resolv.conf
 	mount --bind $LAB/resolv.conf "$(realpath /etc/resolv.conf)"
