@@ -45,8 +45,8 @@ static void run_engine(struct rsip_server *s, uint64_t now_ns)
 }
 
 /*
- * Sockets are bound to the device that was, and to bind new ones takes privileges that are gone.  What is installed means
- * the new device already.
+ * Sockets and TCP connections are bound to the device that was; the start is the one place that makes new ones.  What is installed
+ * means the new device already.
  */
 static bool ends_replaced(struct rsip_server *s)
 {
