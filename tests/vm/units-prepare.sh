@@ -17,7 +17,7 @@ CONF
 # the watchdog's half a minute is long for a test
 mkdir -p /etc/systemd/system/rsipd.service.d
 printf '[Service]\nWatchdogSec=10\n' >/etc/systemd/system/rsipd.service.d/test.conf
-systemctl enable rsip-loader rsipd
+systemctl enable rsip-loader rsip-watch rsipd
 
 # a host's unit, which units.sh starts; this machine is the gateway, so it runs where the host is
 cat >/etc/rsip/client.json <<-'CONF'

@@ -11,7 +11,7 @@ show() { systemctl show -P "$2" "$1"; }
 is() { [ "$(show "$1" "$2")" = "$3" ]; }
 ctl() { rsipctl "$@"; }
 end() { # what the journal says helps where something failed
-	[ "$failed" = 0 ] || journalctl -b --no-pager -o cat -u rsip-loader -u rsipd -u rsip-client -n 40 | sed 's/^/    /'
+	[ "$failed" = 0 ] || journalctl -b --no-pager -o cat -u rsip-loader -u rsip-watch -u rsipd -u rsip-client -n 40 | sed 's/^/    /'
 	echo "$passed passed, $failed failed, $skipped skipped"
 	exit $((failed > 0))
 }
@@ -20,13 +20,14 @@ end() { # what the journal says helps where something failed
 
 # ---- at boot -------------------------------------------------------------------------------------------------------
 
-for u in rsip-loader rsipd rsip-client; do
+for u in rsip-loader rsip-watch rsipd rsip-client; do
 	check "$u.service: systemd-analyze verify has nothing to say" eval '[ -z "$(systemd-analyze verify '$u'.service 2>&1 | tee /dev/stderr)" ]'
 done
 check_eq "the loader attached at boot" "$(show rsip-loader ActiveState) $(show rsip-loader SubState) $(show rsip-loader Result)" "active exited success"
 wait_for 20 is rsipd ActiveState active
 check_eq "rsipd runs" "$(show rsipd ActiveState) $(show rsipd SubState)" "active running"
 check "rsipd came after the loader had ended" [ "$(show rsipd ExecMainStartTimestampMonotonic)" -ge "$(show rsip-loader ExecMainExitTimestampMonotonic)" ]
+check "rsip-watch came with the loader" wait_for 20 is rsip-watch ActiveState active
 check_eq "the programs are on both interfaces" "$(ip -d link show | grep -c 'prog/xdp')" 2
 pid=$(show rsipd MainPID)
 check_eq "rsipd is user rsip" "$(ps -o user= -p "$pid")" rsip
@@ -97,14 +98,39 @@ survives "hangs, the watchdog ends it" kill -STOP
 check "it was the watchdog" eval 'journalctl -b --no-pager -u rsipd | grep -q "Watchdog timeout"'
 restart() { systemctl restart rsipd; }
 survives "systemctl restart" restart
+watcher=$(show rsip-watch MainPID)
+new_watcher() { [ "$(show rsip-watch MainPID)" != "$watcher" ] && is rsip-watch SubState running; }
 check "systemctl reload rsip-loader puts in new programs" systemctl reload rsip-loader
 check_eq "rsipd did not notice" "$(show rsipd ActiveState)" active
 check_eq "the host still talks: lost" "$(talk --state-dir /run/rsip-host | lost)" 0
+check "and rsip-watch is another process" wait_for 20 new_watcher
+
+# ---- an interface is made anew ------------------------------------------------------------------------------------------
+
+made_anew() { # pub0, and the peer's end of it
+	ip link del pub0
+	ip link add pub0 type veth peer name eth0 netns peer
+	ethtool -K pub0 tx off txvlan off >/dev/null
+	nsenter --net=/run/netns/peer ethtool -K eth0 tx off txvlan off gro on >/dev/null
+	ip -n peer link set eth0 up
+	ip -n peer addr add 192.0.2.2/24 dev eth0
+	ip -n peer route add 203.0.113.0/24 dev eth0
+	ip link set pub0 up
+	ip addr add 192.0.2.1/24 dev pub0
+}
+on_both() { [ "$(ip -d link show | grep -c 'prog/xdp')" = 2 ]; }
+old=$(show rsipd MainPID)
+made_anew
+check "rsip-watch has put the program on the new one" wait_for 40 on_both
+check "rsipd is started again" wait_for 40 new_main "$old"
+check_eq "the bindings are still there" "$(leases)" "$before"
+check "the host talks" wait_for 40 eval '[ "$(talk --state-dir /run/rsip-host | lost)" = 0 ]'
 
 # ---- it goes --------------------------------------------------------------------------------------------------------------
 
 systemctl stop rsip-loader
-check_eq "stopping the loader stops rsipd first" "$(show rsipd ActiveState) $(show rsip-loader ActiveState)" "inactive inactive"
+check_eq "stopping the loader stops rsipd and rsip-watch first" \
+	"$(show rsipd ActiveState) $(show rsip-watch ActiveState) $(show rsip-loader ActiveState)" "inactive inactive inactive"
 check_eq "no program is left" "$(ip -d link show | grep -c 'prog/xdp')" 0
 check_eq "and no pin" "$(ls $PIN 2>/dev/null)" ""
 systemctl start rsipd
