@@ -79,8 +79,13 @@ static int prepare(struct comeback *c, const struct rsip_iface *iface, const str
 
 	for (int off = RSIP_OFFLOAD_RXVLAN; off <= RSIP_OFFLOAD_RXSTAG && !err && c->p->config.mode != RSIP_MODE_TC; off++) {
 		err = rsip_undo_offload_off(&c->undo, iface->name, (enum rsip_offload)off);
-		if (!err || dev->vlan_above)
+		if (!err)
 			continue;
+		if (dev->vlan_above) {
+			log_err("cannot switch %s off on %s, which is back: %s: packets of its VLANs would pass for its own",
+				rsip_offload_name(off), iface->name, strerror(-err));
+			continue;
+		}
 		log_warn("cannot switch %s off on %s: %s: do not let tagged packets in there", rsip_offload_name(off),
 			 iface->name, strerror(-err));
 		err = 0;
@@ -127,7 +132,10 @@ static struct rsip_iface record_of(const struct rsip_iface *was, const struct rs
 	return iface;
 }
 
-/* The record first, then the programs: no packet finds an interface that the maps do not know. */
+/*
+ * The record first, then the programs: no packet finds an interface that the maps do not know.  XDP last, as is_back() looks for
+ * it: what failed before is tried again, and meanwhile the TC program takes what comes the slow way.
+ */
 static int take_in(struct comeback *c, uint32_t i, const struct rsip_netdev *dev)
 {
 	struct rsip_iface iface = record_of(&c->p->iface[i], dev);
@@ -137,9 +145,9 @@ static int take_in(struct comeback *c, uint32_t i, const struct rsip_netdev *dev
 	if (!err)
 		err = rsip_object_move_iface(c->object, c->p->index[i], c->p->iface[i].ifindex, &iface);
 	if (!err)
-		err = put_xdp(c, &iface);
-	if (!err)
 		err = rsip_undo_tc(&c->undo, &iface, rsip_object_tc_prog(c->tc, &iface));
+	if (!err)
+		err = put_xdp(c, &iface);
 	if (!err && c->p->config.mode == RSIP_MODE_NATIVE && !rsip_netdev_features(iface.ifindex, &features) &&
 	    features & RSIP_XDP_ACT_NDO_XMIT_SG) {
 		iface.flags |= RSIP_IFACE_BUFFERS; /* known only now: attach_links.c */

@@ -38,7 +38,7 @@ unsupervised() {
 	stop "$SUPERVISOR"
 }
 
-# made_anew priv0|pub0: the wire, then a second later what makes an interface of it
+# made_anew priv0|pub0 [MTU]: the wire, then a second later what makes an interface of it (THEN: a command before that)
 made_anew() {
 	on gw ip link del "$1"
 	if [ "$1" = priv0 ]; then
@@ -50,6 +50,7 @@ made_anew() {
 	gateways_ends gw
 	[ $# = 1 ] || on gw ip link set "$1" mtu "$2"
 	sleep 1
+	${THEN:-:}
 	on gw ip addr add "$([ "$1" = priv0 ] && echo $GW_PRIV || echo $GW_PUB)/24" dev "$1"
 }
 program_of() { on gw ip -j -d link show "$1" | js 'd[0].get("xdp", {}).get("prog", {}).get("name") or d[0].get("xdp", {}).get("mode")'; }
@@ -80,12 +81,23 @@ for LAB_MODE in native tc; do
 	[ $LAB_MODE = native ] || break
 	comes_back pub0 2
 
+	# what it cannot do: not by half, and tried again
+	in_the_way() { on gw tc qdisc add dev priv0 clsact && on gw tc filter add dev priv0 ingress pref 21075 protocol ip bpf bytecode "1,6 0 0 0,"; }
+	THEN=in_the_way made_anew priv0
+	check "a filter that is in the way of its TC program: it says so" wait_for 20 grep -q "cannot put a TC program on priv0" $LAB/watch.log
+	check_eq "and does not take it in by half" "$(attached)" "pub0 rsip-slow"
+	on gw tc filter del dev priv0 ingress pref 21075
+	check "the filter goes: it is taken in" wait_for 40 all_attached
+	check_eq "with its TC program" "$(on gw tc filter show dev priv0 ingress | grep -c " id ")" 1
+	check "and it works" wait_for 15 works
+
 	# another MTU: the hosts' bindings follow, and what the kernel fragments
 	notes=$(noted)
 	made_anew priv0 1400
 	mtu_is() { [ "$(ctl --json bindings | js 'd["bindings"][0]["mtu"]')" = "$1" ]; }
 	check "narrower than before: bindings follow" wait_for 15 mtu_is 1380
-	check_eq "and what the kernel fragments" "$(on gw ip -j route show table 21075 | js 'd[0]["metrics"][0]["mtu"]')" 1348
+	route_is() { [ "$(on gw ip -j route show table 21075 | js 'd[0]["metrics"][0]["mtu"]')" = "$1" ]; }
+	check "and what the kernel fragments" wait_for 5 route_is 1348
 	check "it works" wait_for 15 works
 	check_eq "no more to undo than before" "$(noted)" "$notes"
 
