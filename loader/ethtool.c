@@ -35,7 +35,7 @@ static int ask(const char *ifname, void *cmd)
 	if (fd < 0)
 		return -errno;
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	if (ioctl(fd, SIOCETHTOOL, &ifr))
+	if (ioctl(fd, SIOCETHTOOL, &ifr) < 0) /* more than 0 (ETHTOOL_F_*): in part; whoever asked looks what has become of it */
 		err = -errno;
 	close(fd);
 	return err;

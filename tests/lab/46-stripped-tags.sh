@@ -76,7 +76,7 @@ again generic
 told generic
 both_ways off
 
-# A card that cannot be told: the loader hears "not supported".
+# A card that cannot be told: the loader hears "not supported", of named features as the kernel says it, without an errno.
 cat >$LAB/fixed.c <<-'EOT'
 	#define _GNU_SOURCE
 	#include <dlfcn.h>
@@ -91,14 +91,15 @@ cat >$LAB/fixed.c <<-'EOT'
 
 		if (ask != ETHTOOL_SFLAGS && ask != ETHTOOL_SFEATURES)
 			return real(fd, cmd, req);
-		errno = EOPNOTSUPP;
-		return -1;
+		errno = ask == ETHTOOL_SFLAGS ? EOPNOTSUPP : ENOENT; /* of something before */
+		return ask == ETHTOOL_SFLAGS ? -1 : ETHTOOL_F_UNSUPPORTED;
 	}
 EOT
 case $BIN in */san) skip "a card that cannot be told: not with sanitizers" && lab_end ;; esac
 cc -shared -fPIC -o $LAB/fixed.so $LAB/fixed.c || lab_abort "no compiler"
 again auto env LD_PRELOAD=$LAB/fixed.so
 check "auto takes TC where a card strips tags and cannot be told not to" grep -q 'cannot switch rxvlan off on pub0.*TC mode' $LAB/attach.log
+check "it says why of both kinds of tags" grep -q 'cannot switch rx-vlan-stag-hw-parse off on pub0: Operation not supported' $LAB/attach.log
 check_eq "and so it is" "$(loader status --pin-path "$PIN" --json | js 'd["mode"]')" tc
 both_ways on
 both_ways off
