@@ -34,5 +34,5 @@ check_eq "nor are they chosen for who names none: any pair that is reserved" "$(
 check "down" client hosta down
 umount $DIR
 check "a host with no descriptors left: up says what it lacks" eval \
-	'! on hosta prlimit --nofile=4 "$BIN/rsip-client" up --gateway $GW_PRIV --state-dir $DIR >$LAB/up.log 2>&1 && grep -q "up failed: cannot make a pipe: Too many open files" $LAB/up.log'
+	'! on hosta prlimit --nofile=4 "$BIN/rsip-client" up --gateway $GW_PRIV --state-dir $DIR >$LAB/up.log 2>&1 3>&- && grep -q "up failed: cannot make a pipe: Too many open files" $LAB/up.log'
 lab_end
