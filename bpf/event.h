@@ -6,7 +6,10 @@
 #ifndef RSIP_BPF_EVENT_H
 #define RSIP_BPF_EVENT_H
 
-/* Of what is asked of a host's packet before it teaches something: drops that are the sender's doing, and that he may hear of: not those that somebody else may have forged. */
+/*
+ * Drops that are the sender's doing, and that he may hear of: not those that somebody else may have forged.  All that are found before
+ * the packet teaches us something; the one found there, RSIP_DROP_COOKIE_COLLISION, is reported there.
+ */
 static __always_inline bool rsip_event_wanted(int reason)
 {
 	switch (reason) {
