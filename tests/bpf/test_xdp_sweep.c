@@ -37,14 +37,15 @@ static const struct {
 	const char *name;
 	const char *bytes;
 	uint8_t len;
+	bool source_route;
 } options[] = {
-	{ "no options", "", 0 },
-	{ "NOPs and an end", "\1\1\1\0", 4 },
-	{ "router alert", "\x94\4\0\0", 4 },
-	{ "record route", "\7\7\4\0\0\0\0\0", 8 },
-	{ "loose source route", "\1\x83\x0b\4\xc6\x33\x64\x08\xc6\x33\x64\x09", 12 },
-	{ "strict source route at its end", "\1\x89\7\x08\xc6\x33\x64\x08", 8 },
-	{ "record route of 40 bytes", "\7\x27\x0c\xc6\x33\x64\x08\xc6\x33\x64\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 40 },
+	{ "no options", "", 0, false },
+	{ "NOPs and an end", "\1\1\1\0", 4, false },
+	{ "router alert", "\x94\4\0\0", 4, false },
+	{ "record route", "\7\7\4\0\0\0\0\0", 8, false },
+	{ "loose source route", "\1\x83\x0b\4\xc6\x33\x64\x08\xc6\x33\x64\x09", 12, true },
+	{ "strict source route at its end", "\1\x89\7\x08\xc6\x33\x64\x08", 8, true },
+	{ "record route of 40 bytes", "\7\x27\x0c\xc6\x33\x64\x08\xc6\x33\x64\x09\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 40, false },
 };
 
 static const uint8_t ttls[] = { 0, 1, 2, 64 };
@@ -206,10 +207,13 @@ static struct expect wanted(const struct sweep *c, const struct pkt *in, struct 
 	bool echo = c->way == IN && c->shape == S_ECHO && !c->whole;
 	uint32_t len = in->len - (c->way == IN ? 14 : front(c));
 	struct expect e = { .iface = c->way == IN ? IF_PUB : IF_PRIV, .want = out };
+	int reason = c->way == IN && !c->whole ? shapes[c->shape].in_reason : 0;
 
-	if (c->way == IN && !c->whole && shapes[c->shape].in_reason) {
+	if (echo && options[c->option].source_route) /* an answer would have to go back that way (RFC 1122 3.2.2.6) */
+		reason = RSIP_DROP_ICMP_QUERY;
+	if (reason) {
 		e.action = XDP_DROP;
-		e.counts[0] = (struct count){ shapes[c->shape].in_reason, 1 };
+		e.counts[0] = (struct count){ (uint32_t)reason, 1 };
 		return e;
 	}
 	e.action = echo || c->ttl < 2 ? XDP_TX : XDP_REDIRECT;
