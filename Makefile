@@ -74,7 +74,7 @@ all: check-deps $(addprefix $(O)/,$(PROGRAMS)) ## build all programs
 
 # ---- BPF objects and skeletons ----------------------------------------------------------------------------
 
-vpath %.bpf.c bpf client bench/plane
+vpath %.bpf.c bpf client bench/plane tests/bpf
 $(O)/gen/%.bpf.o: %.bpf.c vmlinux/vmlinux.h
 	$(call msg,BPF,$@)
 	$(Q)mkdir -p $(@D)
@@ -93,6 +93,9 @@ $(O)/obj/%.o: %.c | $(SKELS)
 	$(call msg,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -I$(<D) -MMD -MP -c $< -o $@
+
+# of the data plane a build that is for this test alone, and in no program
+$(O)/obj/tests/bpf/test_publish_stress.o: $(O)/gen/paused.skel.h
 
 $(O)/obj/tests/%.o: ALL_CFLAGS += -Itests/support -Iloader -Iclient -Ictl -Wno-missing-prototypes
 

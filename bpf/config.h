@@ -13,6 +13,11 @@
 /* Instead of an index in rsip_ifaces: a device's own number.  XDP sends nothing to such. */
 #define RSIP_OUT_IFINDEX 0x80000000U
 
+/* A packet has found a slot and not yet read its record: tests alone make it wait there (tests/bpf/paused.bpf.c). */
+#ifndef RSIP_TEST_PAUSE
+#define RSIP_TEST_PAUSE() ((void)0)
+#endif
+
 const volatile __u32 rsip_addr_mask = 1; /* buckets of rsip_addrs - 1; likewise the next four */
 const volatile __u32 rsip_spi_mask = 1;
 const volatile __u32 rsip_pair_mask = 1;

@@ -87,6 +87,7 @@ static __always_inline int rsip_to_host(struct rsip_walk *walk, const struct rsi
 
 	if (!rec)
 		return -RSIP_DROP_INTERNAL;
+	RSIP_TEST_PAUSE();
 	/* found by what the pair has learned, not by a port or SPI of one binding */
 	if (key->ike == RSIP_IKE_COOKIES || (key->quoted && (key->kind == RSIP_KEY_SPI || key->ike)))
 		rec = rsip_pair_for_remote(walk, key, rec, RSIP_REMOTE_IPSEC, &slot);

@@ -3,26 +3,39 @@
  * Bindings that come and go at full speed beside packets at full speed: the real writer, the real programs.  Every
  * lease is another host's, so the outer destination of what comes out tells whose lease it was, and that lease must
  * have existed at some moment while the packet was under way.  What is leased all the time is never lost, although
- * its table is so full that entries are moved.  RSIP_STRESS_S: how long (2 s).
+ * its table is so full that entries are moved.  RSIP_STRESS_S: how long (2 s each).
+ *
+ * Two forms: the product's programs and many slots; and programs in which each packet waits between look-up and record
+ * (paused.bpf.c), with so few slots that meanwhile the one it has found would be another resource's, did it not rest.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include "gateway.h"
+#include "gateway_copies.h"
+#include "object_constants.h"
+#include "sizes.h"
 #include "util.h"
+#include "paused.skel.h"
 
-TestSuite(stress, .init = gateway_up, .fini = gateway_down, .timeout = 900);
+static void alone_up(void);
+TestSuite(stress, .init = alone_up, .fini = gateway_down, .timeout = 900);
 
 #define CHURNED 24 /* resources that change hands */
 #define STABLE_SPI 0xd0000000U
 #define STABLE_CNT (900 * RSIP_SPI_BLOCK) /* of 1,024 entries */
 #define THREADS 2
-#define USED_TWICE (2 * 256) /* more leases than this in 256 slots */
+#define SLOTS 255
+#define FEW_SLOTS 12
+#define FEW_SPARE 2 /* not in use: resting, or the next to be used */
 #define PATIENCE_S 60
 
 /* Lease n of a resource is host 20.0.0.0 + n: numbers are not used twice. */
@@ -39,12 +52,23 @@ struct resource {
 static struct resource res[CHURNED];
 static atomic_uint lease_cnt;
 static atomic_bool stop;
-static uint32_t pub_ifindex;
 static int prog;
+static uint32_t pub_ifindex;
+static struct paused_bpf *paused; /* NULL: packets do not wait */
 
 struct tally {
 	uint64_t packets, delivered, astray, lost;
 };
+
+/* One after the other: a second one beside it would take the writer's time. */
+static void alone_up(void)
+{
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* until the process ends */
+
+	if (self >= 0)
+		flock(self, LOCK_EX);
+	gateway_up();
+}
 
 /* ---- packets ------------------------------------------------------------------------------------ */
 
@@ -132,51 +156,128 @@ static void end(struct resource *r)
 }
 
 /* At least until so long, and until each slot was used twice; on a machine that has no time for that, not for ever. */
-static void churn(uint64_t until_ns)
+static void churn(uint64_t until_ns, uint32_t slots)
 {
 	uint64_t end_ns = until_ns + PATIENCE_S * RSIP_NS_PER_S;
+	uint32_t in_use = 0, most = slots - FEW_SPARE;
 	unsigned int seed = 1;
 
-	while (rsip_now_ns() < until_ns || (atomic_load(&lease_cnt) <= USED_TWICE && rsip_now_ns() < end_ns)) {
+	while (rsip_now_ns() < until_ns || (atomic_load(&lease_cnt) <= 2 * slots && rsip_now_ns() < end_ns)) {
 		struct resource *r = &res[rand_r(&seed) % CHURNED];
 
-		if (r->slot)
+		if (r->slot) {
 			end(r);
-		else
+			in_use--;
+		} else if (in_use < most) {
 			lease(r);
+			in_use++;
+		}
+		if (paused) /* a packet waits for so much */
+			__atomic_add_fetch(&paused->bss->steps, 1, __ATOMIC_RELEASE);
 	}
 }
 
-Test(stress, no_packet_goes_astray_and_none_of_a_live_binding_is_lost)
+static void name_resources(void)
 {
-	const char *text = getenv("RSIP_STRESS_S");
-	uint64_t seconds = text ? strtoull(text, NULL, 10) : 2;
-	struct tally t[THREADS] = { 0 }, sum = { 0 };
-	pthread_t thread[THREADS];
-
-	prog = gateway_prog("rsip_xdp_pub");
-	pub_ifindex = if_nametoindex("pub0");
-	given_binding(HOST_A, PUB_1, spis(STABLE_SPI, STABLE_CNT));
 	for (uint32_t i = 0; i < CHURNED; i++) {
 		res[i].spi = i & 1;
 		res[i].number = i & 1 ? 0x10000000U + i * RSIP_SPI_BLOCK : 4096 + i * RSIP_PORT_BLOCK;
 	}
-	for (int i = 0; i < THREADS; i++)
+}
+
+static uint64_t for_ns(void)
+{
+	const char *text = getenv("RSIP_STRESS_S");
+
+	return (text ? strtoull(text, NULL, 10) : 2) * RSIP_NS_PER_S;
+}
+
+static void churn_beside_traffic(struct tally *sum, uint32_t slots)
+{
+	struct tally t[THREADS] = { 0 };
+	pthread_t thread[THREADS];
+	int threads = paused ? 1 : THREADS; /* those that wait would keep the writer from a CPU */
+
+	for (int i = 0; i < threads; i++)
 		cr_assert_eq(pthread_create(&thread[i], NULL, traffic, &t[i]), 0);
-	churn(rsip_now_ns() + seconds * RSIP_NS_PER_S);
+	churn(rsip_now_ns() + for_ns(), slots);
 	atomic_store(&stop, true);
-	for (int i = 0; i < THREADS; i++) {
+	for (int i = 0; i < threads; i++) {
 		pthread_join(thread[i], NULL);
-		sum.packets += t[i].packets;
-		sum.delivered += t[i].delivered;
-		sum.astray += t[i].astray;
-		sum.lost += t[i].lost;
+		sum->packets += t[i].packets;
+		sum->delivered += t[i].delivered;
+		sum->astray += t[i].astray;
+		sum->lost += t[i].lost;
 	}
+}
+
+static void expect_all_well(uint32_t slots)
+{
+	struct tally sum = { 0 };
+
+	pub_ifindex = if_nametoindex("pub0");
+	given_binding(HOST_A, PUB_1, spis(STABLE_SPI, STABLE_CNT));
+	name_resources();
+	churn_beside_traffic(&sum, slots);
 	fprintf(stderr, "%u leases, %llu packets, %llu delivered\n", atomic_load(&lease_cnt),
 		(unsigned long long)sum.packets, (unsigned long long)sum.delivered);
 	cr_expect_eq(sum.astray, 0, "%llu of %llu packets went to a host that did not lease the number",
 		     (unsigned long long)sum.astray, (unsigned long long)sum.delivered);
 	cr_expect_eq(sum.lost, 0, "%llu packets of a live binding were lost", (unsigned long long)sum.lost);
-	cr_expect_gt(atomic_load(&lease_cnt), USED_TWICE, "no slot was used twice");
-	cr_expect_gt(sum.delivered, 1000);
+	cr_expect_gt(atomic_load(&lease_cnt), 2 * slots, "not every slot was used twice");
+	cr_expect_gt(sum.delivered, paused ? 0 : 1000);
+}
+
+Test(stress, no_packet_goes_astray_and_none_of_a_live_binding_is_lost)
+{
+	prog = gateway_prog("rsip_xdp_pub");
+	expect_all_well(SLOTS);
+}
+
+/* ---- packets that wait ---------------------------------------------------------------------------- */
+
+/* The same maps, other programs. */
+static int load_paused(struct paused_bpf *obj)
+{
+	struct rsip_config conf = gateway_config();
+	struct bpf_program *other;
+	struct bpf_map *map;
+	int err = 0, fd;
+
+	RSIP_SET_CONSTANTS(obj, &conf);
+	RSIP_SET_BUFFERS(obj->progs.rsip_xdp_pub, &conf); /* as the others that use rsip_devs */
+	bpf_object__for_each_program (other, obj->obj)
+		bpf_program__set_autoload(other, other == obj->progs.rsip_xdp_pub);
+	bpf_object__for_each_map (map, obj->obj) {
+		if (err || strchr(bpf_map__name(map), '.'))
+			continue;
+		fd = gateway_map_named(bpf_map__name(map));
+		err = bpf_map__reuse_fd(map, fd);
+		close(fd);
+	}
+	return err ? err : paused_bpf__load(obj);
+}
+
+/* All others are leased, and stay so. */
+static void given_few_slots(uint16_t left)
+{
+	for (uint16_t i = 1; i < SLOTS - left; i++)
+		given_binding(HOST_B, PUB_2, ports((uint16_t)(4096 + 8 * i), 4));
+}
+
+Test(stress, a_slot_rests_while_a_packet_may_still_use_it)
+{
+	int err;
+
+	paused = paused_bpf__open();
+	cr_assert_not_null(paused);
+	err = load_paused(paused);
+	cr_assert_eq(err, 0, "cannot load the programs that wait: %s", strerror(-err));
+	prog = bpf_program__fd(paused->progs.rsip_xdp_pub);
+	/* on a device that is down: without any, each test run waits for grace periods */
+	given_ip("link add idle0 type veth peer name idle1\n");
+	cr_assert_eq(bpf_xdp_attach((int)if_nametoindex("idle0"), prog, 0, NULL), 0);
+	given_few_slots(FEW_SLOTS);
+	expect_all_well(FEW_SLOTS);
+	paused_bpf__destroy(paused);
 }
