@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,12 +111,31 @@ static void try_stable(const struct pkt *in, struct tally *t)
 	t->lost += sent_to(in) != ntohl(HOST_A);
 }
 
+/* The calling thread stays on the first or the last CPU it may use: packets that wait and the writer must run at once. */
+static void stay_on(bool last)
+{
+	cpu_set_t may, one;
+
+	if (sched_getaffinity(0, sizeof(may), &may))
+		return;
+	CPU_ZERO(&one);
+	for (int i = 0; i < CPU_SETSIZE && (last || !CPU_COUNT(&one)); i++) {
+		if (!CPU_ISSET(i, &may))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+	}
+	sched_setaffinity(0, sizeof(one), &one);
+}
+
 static void *traffic(void *arg)
 {
 	struct tally *t = arg;
 	struct pkt churned[CHURNED];
 	unsigned int seed = (unsigned int)(uintptr_t)t;
 
+	if (paused)
+		stay_on(true);
 	for (int i = 0; i < CHURNED; i++)
 		churned[i] = packet_for(res[i].spi, res[i].number);
 	while (!atomic_load(&stop)) {
@@ -200,6 +220,8 @@ static void churn_beside_traffic(struct tally *sum, uint32_t slots)
 
 	for (int i = 0; i < threads; i++)
 		cr_assert_eq(pthread_create(&thread[i], NULL, traffic, &t[i]), 0);
+	if (paused)
+		stay_on(false);
 	churn(rsip_now_ns() + for_ns(), slots);
 	atomic_store(&stop, true);
 	for (int i = 0; i < threads; i++) {
