@@ -29,11 +29,14 @@ static __always_inline __u16 rsip_dscp_encap(const struct rsip_policy *policy, _
 	return (__u16)(outer << 8 | tos);
 }
 
-/* From a host: the inner byte, whose ECN field is done. */
-static __always_inline __u8 rsip_dscp_decap(const struct rsip_policy *policy, __u8 outer_tos, __u8 tos)
+/* From a host: the inner byte, whose ECN field is done.  rec: of the binding that lets it out; its host's own service level goes first. */
+static __always_inline __u8 rsip_dscp_decap(const struct rsip_policy *policy, const struct rsip_binding *rec, __u8 outer_tos, __u8 tos)
 {
 	__u32 word = rsip_dscp_word(policy);
+	__u8 own = RSIP_READ(rec->dscp);
 
+	if (own & RSIP_BIND_DSCP_SET)
+		return rsip_dscp_put(tos, own);
 	if (word & RSIP_DSCP_OUT_SET)
 		return rsip_dscp_put(tos, word >> RSIP_DSCP_OUT_SHIFT);
 	return word & RSIP_DSCP_OUT_TUNNEL ? rsip_dscp_put(tos, outer_tos >> 2) : tos;

@@ -152,7 +152,7 @@ static __always_inline int rsip_outbound_inner(struct rsip_walk *walk, const str
 		err = rsip_ecn_decap(outer->tos, &ip->tos);
 	if (err)
 		return err;
-	ip->tos = rsip_dscp_decap(walk->policy, outer->tos, ip->tos);
+	ip->tos = rsip_dscp_decap(walk->policy, rec, outer->tos, ip->tos);
 	walk->tunnel_src = outer->saddr;
 	walk->tunnel_dst = outer->daddr;
 	walk->inner_off = ip->off;

@@ -165,6 +165,9 @@ void rsip_conf_find(struct rsip_conf_report *report, bool warning, int line, con
 /* The configuration in effect as JSON, for config-get; the caller deletes it. */
 cJSON *rsip_conf_to_json(const struct rsip_conf *conf);
 
+/* Adds "dscp" to obj, a name or a number, where a policy or binding has one (struct rsip_binding). */
+void rsip_conf_show_host_dscp(uint8_t dscp, cJSON *obj);
+
 /* True if addr lies in one of nets. */
 bool rsip_conf_in_nets(const struct rsip_conf_nets *nets, __be32 addr);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* `dscp` of the configuration: what becomes of the DSCP at the tunnel's ends (RFC 3102 5.3.1). */
+/* `dscp` of the configuration and of its policies: what becomes of the DSCP at the tunnel's ends (RFC 3102 5.3.1). */
 #include <stdio.h>
 #include <string.h>
 
@@ -81,22 +81,41 @@ void rsip_conf_read_dscp(struct rsip_conf_read *r, const cJSON *item, const stru
 	rsip_conf_read_object(r, item, dscp_keys, out);
 }
 
+void rsip_conf_read_host_dscp(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out)
+{
+	int value = value_of(item);
+
+	(void)key;
+	if (value < 0)
+		rsip_conf_read_wrong(r, item, "must be a DSCP from 0 to 63, or its name (\"EF\", \"AF41\", \"CS1\", \"LE\")");
+	else
+		*(uint8_t *)out = (uint8_t)(RSIP_BIND_DSCP_SET | (uint32_t)value);
+}
+
 /* ---- and back ------------------------------------------------------------------------------------------------------------ */
 
-static void show_setting(cJSON *obj, const char *name, uint32_t flags, const char *word, uint32_t bit, int shift)
+static void show_value(cJSON *obj, const char *name, uint32_t value)
 {
-	uint32_t value = flags >> shift & RSIP_DSCP_MASK;
-
-	if (!(flags & bit)) {
-		cJSON_AddStringToObject(obj, name, word);
-		return;
-	}
 	for (size_t i = 0; i < RSIP_ARRAY_LEN(names); i++)
 		if (names[i].dscp == value) {
 			cJSON_AddStringToObject(obj, name, names[i].name);
 			return;
 		}
 	rsip_json_add_u64(obj, name, value);
+}
+
+static void show_setting(cJSON *obj, const char *name, uint32_t flags, const char *word, uint32_t bit, int shift)
+{
+	if (flags & bit)
+		show_value(obj, name, flags >> shift & RSIP_DSCP_MASK);
+	else
+		cJSON_AddStringToObject(obj, name, word);
+}
+
+void rsip_conf_show_host_dscp(uint8_t dscp, cJSON *obj)
+{
+	if (dscp & RSIP_BIND_DSCP_SET)
+		show_value(obj, "dscp", dscp & RSIP_DSCP_MASK);
 }
 
 void rsip_conf_show_dscp(uint32_t flags, cJSON *out)

@@ -162,6 +162,7 @@ static const struct rsip_conf_read_key policy_keys[] = {
 	{ "listen", rsip_conf_read_bool, AT(listen), 0, 0 },
 	{ "tunnels", read_tunnels, AT(tunnels), 0, 0 },
 	{ "endpoint", read_endpoint, AT(endpoint), 0, 0 },
+	{ "dscp", rsip_conf_read_host_dscp, AT(dscp), 0, 0 },
 	{ "allow", read_rules, AT(allow), 0, 0 },
 	{ "deny", read_rules, AT(deny), 0, 0 },
 	{ NULL, NULL, 0, 0, 0 },
@@ -373,6 +374,7 @@ static cJSON *show_policy(const struct rsip_conf *conf, const struct rsip_flow_p
 	show_tunnels(obj, p);
 	if (p->endpoint)
 		rsip_json_add_ip4(obj, "endpoint", p->endpoint);
+	rsip_conf_show_host_dscp(p->dscp, obj);
 	show_rules(obj, "allow", &p->allow);
 	show_rules(obj, "deny", &p->deny);
 	return obj;

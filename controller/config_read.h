@@ -54,6 +54,8 @@ void rsip_conf_read_policies(struct rsip_conf_read *r, const cJSON *item,
 void rsip_conf_read_dscp(struct rsip_conf_read *r, const cJSON *item,
 			 const struct rsip_conf_read_key *key, void *out);
 void rsip_conf_show_dscp(uint32_t flags, cJSON *out);
+/* The one of a policy, as struct rsip_binding has it. */
+void rsip_conf_read_host_dscp(struct rsip_conf_read *r, const cJSON *item, const struct rsip_conf_read_key *key, void *out);
 void rsip_conf_read_auth(struct rsip_conf_read *r, const cJSON *item,
 			 const struct rsip_conf_read_key *key, void *out);
 void rsip_conf_show_auth(const struct rsip_conf *conf, cJSON *out);

@@ -151,6 +151,7 @@ cJSON *rsip_ctl_show_bind(const struct rsip_ctl_call *call, const struct rsip_le
 	cJSON_AddStringToObject(obj, "tunnel", rsip_tunnel_name(b->tunnel));
 	rsip_json_add_u64(obj, "mtu", b->mtu);
 	cJSON_AddBoolToObject(obj, "mtu-learned", b->mtu_learned);
+	rsip_conf_show_host_dscp(b->dscp, obj);
 	add_endpoint(call, obj, c, b);
 	if (b->tunnel == RSIP_TUNNEL_L2TP)
 		add_session(call, obj, c);

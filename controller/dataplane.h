@@ -112,6 +112,8 @@ struct rsip_dataplane_ops {
 	int (*bind_nexthop)(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);
 	/* Longest inner packet toward the host: rec.mtu, which may change. */
 	int (*bind_mtu)(struct rsip_dataplane *dp, uint32_t slot, uint16_t mtu);
+	/* What its host's packets leave with: rec.dscp, which may change. */
+	int (*bind_dscp)(struct rsip_dataplane *dp, uint32_t slot, uint8_t dscp);
 	int (*bind_counters)(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum);
 
 	/* Sum over the CPUs of one interface's counters. */

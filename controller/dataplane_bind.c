@@ -203,6 +203,17 @@ int rsip_dp_bind_mtu(struct rsip_dataplane *dp, uint32_t slot, uint16_t mtu)
 	return 0;
 }
 
+int rsip_dp_bind_dscp(struct rsip_dataplane *dp, uint32_t slot, uint8_t dscp)
+{
+	struct rsip_dp_core *c = core(dp);
+
+	if (!rsip_dp_numbers_used(&c->slots, slot))
+		return -ENOENT;
+	if (c->m.bindings[slot].dscp != dscp) /* else the line stays in the caches of those that forward */
+		__atomic_store_n(&c->m.bindings[slot].dscp, dscp, __ATOMIC_RELEASE);
+	return 0;
+}
+
 int rsip_dp_bind_counters(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum)
 {
 	struct rsip_dp_core *c = core(dp);

@@ -378,6 +378,7 @@ static const struct rsip_dataplane_ops core_ops = {
 	.bind_extend = rsip_dp_bind_extend,
 	.bind_nexthop = rsip_dp_bind_nexthop,
 	.bind_mtu = rsip_dp_bind_mtu,
+	.bind_dscp = rsip_dp_bind_dscp,
 	.bind_counters = rsip_dp_bind_counters,
 	.iface_counters = op_iface_counters,
 	.ifaces = op_ifaces,

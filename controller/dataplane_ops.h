@@ -15,6 +15,7 @@ int rsip_dp_bind_remove(struct rsip_dataplane *dp, uint32_t slot);
 int rsip_dp_bind_extend(struct rsip_dataplane *dp, uint32_t slot, uint64_t expires_ns);
 int rsip_dp_bind_nexthop(struct rsip_dataplane *dp, uint32_t slot, uint64_t nexthop);
 int rsip_dp_bind_mtu(struct rsip_dataplane *dp, uint32_t slot, uint16_t mtu);
+int rsip_dp_bind_dscp(struct rsip_dataplane *dp, uint32_t slot, uint8_t dscp);
 int rsip_dp_bind_counters(struct rsip_dataplane *dp, uint32_t slot, struct rsip_bind_cnt *sum);
 
 #endif

@@ -49,6 +49,7 @@ int rsip_engine_create(const struct rsip_engine_conf *conf, struct rsip_engine *
 void rsip_engine_attach(struct rsip_engine *e, struct rsip_lease *lm)
 {
 	e->lm = lm;
+	rsip_engine_mark_hosts(e);
 }
 
 void rsip_engine_destroy(struct rsip_engine *e)

@@ -64,9 +64,22 @@ uint32_t rsip_engine_change(struct rsip_engine *e, struct rsip_engine_change *c,
 	e->conf.local_net_cnt = c->local_net_cnt;
 	e->conf.policy_cnt = c->policy_cnt;
 	e->conf.udp_off = c->udp_off;
+	rsip_engine_mark_hosts(e);
 	rsip_engine_forget(&old);
 	memset(c, 0, sizeof(*c));
 	return ended;
+}
+
+static uint8_t dscp_of(void *arg, __be32 host)
+{
+	const struct rsip_engine *e = arg;
+
+	return rsip_flow_of(e->policies, e->conf.policy_cnt, host)->dscp;
+}
+
+void rsip_engine_mark_hosts(struct rsip_engine *e)
+{
+	rsip_lease_set_dscp(e->lm, dscp_of, e);
 }
 
 bool rsip_engine_may_be_client(const struct rsip_net *nets, uint32_t cnt, __be32 host)

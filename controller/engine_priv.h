@@ -252,6 +252,8 @@ uint32_t rsip_engine_methods(const struct rsip_request *rq);
 /* RSIP_TUNNEL_BIT()s likewise. */
 uint32_t rsip_engine_tunnels(const struct rsip_request *rq);
 /* May it register?  Client networks; none: everybody who has an address. */
+/* The hosts' packets leave with the DSCP of the policies in force. */
+void rsip_engine_mark_hosts(struct rsip_engine *e);
 bool rsip_engine_may_be_client(const struct rsip_net *nets, uint32_t cnt, __be32 host);
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns);
 void rsip_engine_count_error(struct rsip_engine *e, enum rsip_err err);

@@ -36,6 +36,7 @@ struct rsip_flow_policy {
 	struct rsip_pool_set pools;
 	uint32_t tunnels; /* RSIP_TUNNEL_BIT()s that it may lease in */
 	__be32 endpoint; /* our end of its tunnels; 0: the interface's */
+	uint8_t dscp; /* of what its hosts send, as in struct rsip_binding; 0: as `dscp` says (RFC 3102 5.3.1) */
 	/* Remotes that may be named in requests: none of deny, and one of allow where that has any. */
 	struct rsip_flow_rules allow, deny;
 };

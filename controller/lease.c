@@ -225,7 +225,8 @@ int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop)
 	dpb.rec.bind_id = b->row.bind_id;
 	dpb.rec.client_id = b->row.client_id;
 	dpb.rec.addr_index = b->addr_index;
-	dpb.rec.iface = b->client->pub.iface;
+	dpb.rec.iface = (__u8)b->client->pub.iface;
+	dpb.rec.dscp = lease_dscp(lm, b->row.host);
 	dpb.rec.mtu = lease_mtu(b);
 	dpb.rec.method = b->row.method;
 	dpb.rec.tunnel = b->row.tunnel;

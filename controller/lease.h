@@ -87,6 +87,7 @@ struct rsip_lease_bind { /* read-only to callers */
 	__be32 local;
 	__be32 endpoint;
 	uint16_t mtu; /* longest inner packet toward the host */
+	uint8_t dscp; /* of what its host sends: as in struct rsip_binding */
 	bool mtu_learned; /* less than its interface takes: a router on the way said so */
 	__be32 remote; /* the one it may talk to; 0: all */
 	uint16_t remote_port, remote_port_cnt; /* its ports; 0: all */
@@ -206,6 +207,12 @@ enum rsip_err rsip_lease_free(struct rsip_lease *lm, struct rsip_lease_client *c
 enum rsip_err rsip_lease_none_left(uint8_t method, uint32_t port_cnt);
 /* Next hop of a host changed: all its bindings follow. */
 void rsip_lease_nexthop(struct rsip_lease *lm, struct rsip_lease_client *c, uint64_t nexthop);
+
+/*
+ * What the packets of a host leave with, as in struct rsip_binding: asked for each binding that is installed or found, and
+ * now for all there are.  dscp_of must answer until the next call or the end.
+ */
+void rsip_lease_set_dscp(struct rsip_lease *lm, uint8_t (*dscp_of)(void *arg, __be32 host), void *arg);
 
 /*
  * An interface takes outer packets of mtu bytes now: all bindings of its hosts follow, in the store, too.  What a path takes

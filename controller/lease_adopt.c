@@ -284,6 +284,7 @@ static int restore_live(struct rsip_lease *lm, struct client *c, const struct rs
 		if (f->row.expires_ns < as.expires_ns)
 			lm->dp->ops->bind_extend(lm->dp, b->slot, as.expires_ns);
 		lease_path_found(lm, b, f->row.mtu, now_ns);
+		lease_dscp_found(lm, b);
 		found_free(lm, f);
 	}
 	if (as.expires_ns != row->expires_ns)
@@ -416,6 +417,7 @@ static int adopt(struct rsip_lease *lm, struct found_bind *f, uint64_t now_ns)
 	f->held = NULL;
 	b->slot = f->slot;
 	lease_path_found(lm, b, mtu, now_ns);
+	lease_dscp_found(lm, b);
 	lease_keep_bind(lm, b);
 	return 0;
 }

@@ -19,6 +19,7 @@ const struct rsip_lease_bind *lease_view(struct rsip_lease *lm, const struct bin
 	v->method = b->row.method;
 	v->tunnel = b->row.tunnel;
 	v->mtu = lease_mtu(b);
+	v->dscp = lease_dscp(lm, b->row.host);
 	v->mtu_learned = v->mtu != b->row.mtu;
 	v->kind = b->row.kind;
 	v->pool = b->pool;

@@ -73,6 +73,8 @@ struct rsip_lease {
 	struct rsip_dataplane *dp;
 	struct rsip_lease_sink sink;
 	void (*random)(void *buf, size_t len);
+	uint8_t (*dscp_of)(void *arg, __be32 host); /* NULL: no host has one of its own */
+	void *dscp_arg;
 	struct rsip_timers timers;
 	struct client *by_id, *by_host;
 	struct lease_index clients;
@@ -121,6 +123,10 @@ int lease_install(struct rsip_lease *lm, struct bind *b, uint64_t nexthop); /* i
 void lease_keep(struct rsip_lease *lm, struct rsip_journal_mark *mark, const struct rsip_store_lease *row,
 		const struct holding *held);
 void lease_keep_bind(struct rsip_lease *lm, struct bind *b);
+
+/* lease_dscp.c: what packets from hosts leave with */
+uint8_t lease_dscp(const struct rsip_lease *lm, __be32 host);
+void lease_dscp_found(struct rsip_lease *lm, struct bind *b); /* installed by an earlier rsipd */
 
 /* lease_path.c: how long packets to hosts may be */
 uint16_t lease_mtu(const struct bind *b); /* longest inner packet */

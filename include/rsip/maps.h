@@ -35,10 +35,10 @@
 #define RSIP_SWAP32(word) (word)
 #endif
 
-#define RSIP_LAYOUT_VERSION 17
+#define RSIP_LAYOUT_VERSION 18
 /*
  * The oldest layout that `rsip-loader upgrade` goes on from: since then maps, counters and fields were only added, fields
- * at the end of a value or in its padding, where 0 means what was before.
+ * at the end of a value, in its padding or in bits that were always 0, where 0 means what was before.
  */
 #define RSIP_LAYOUT_OLDEST 7
 /* Beside layout_version: an upgrade copies maps that it makes anew, and an rsipd that still has the old ones open must not write them. */
@@ -124,6 +124,7 @@ _Static_assert(sizeof(struct rsip_policy) == 32 + 8 * RSIP_MAX_NETS + 4 * RSIP_M
 #define RSIP_DSCP_OUT_TUNNEL (1U << 23) /* from hosts: it becomes the outer one */
 #define RSIP_DSCP_OUT_SHIFT 24
 #define RSIP_DSCP_ANY 0x3fffff00U
+#define RSIP_BIND_DSCP_SET 0x40U /* rsip_binding.dscp: from this host the inner one becomes the value below, whatever flags say */
 
 /* ---- interfaces --------------------------------------------------------------------------------------- */
 
@@ -389,7 +390,13 @@ struct rsip_binding {
 	__be32 remote; /* remote flow policy macro, micro; 0: any */
 	__be16 remote_port; /* micro: the first of remote_port_cnt ports */
 	__u16 remote_port_cnt; /* 0: any port */
-	__u16 iface; /* the registration's interface, index in rsip_ifaces */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ /* one word before layout 18: of the interface alone */
+	__u8 iface; /* the registration's interface, index in rsip_ifaces */
+	__u8 dscp; /* of what it sends: RSIP_BIND_DSCP_SET | value; 0: as the policy's flags say */
+#else
+	__u8 dscp;
+	__u8 iface;
+#endif
 	__u16 mtu; /* longest inner packet toward the host, bytes */
 	__u8 method; /* RSIP method: 1 RSA-IP, 2 RSAP-IP, 3 RSIPSEC */
 	__u8 tunnel; /* 1 IP-IP, 2 GRE, 3 L2TP */
@@ -398,6 +405,7 @@ struct rsip_binding {
 	__u32 res_cnt; /* its ports and SPIs: tells a restarted rsipd what a kill left half done */
 };
 _Static_assert(sizeof(struct rsip_binding) == 64, "rsip_binding");
+_Static_assert(RSIP_MAX_IFACES <= 256, "an interface has one byte in rsip_binding");
 
 /*
  * Where the binding that leases a whole block of ports lies, as a rule: in this slot, if it was free when it was installed.

@@ -116,6 +116,8 @@ static void bind_both(struct given g)
 		g.mtu = 100;
 	if (one_in(3))
 		g.tunnel = 2;
+	if (one_in(3))
+		g.dscp = (uint8_t)(RSIP_BIND_DSCP_SET | below(64));
 	b->g = g;
 	b->slot = gateway_bind(&b->g);
 }

@@ -142,6 +142,19 @@ Test(xdp_dscp, on_the_slow_path)
 		   .counts = { { RSIP_CNT_DECAPSULATED, 1 }, { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&sent) } });
 }
 
+/* A service level of its host's (test_xdp_service.c) on this way. */
+Test(xdp_dscp, on_the_slow_path_a_host_has_its_own)
+{
+	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8), .dscp = RSIP_BIND_DSCP_SET | EF);
+	struct pkt whole = pkt(from_host_a(.tos = TOS(CS6, ECT_1)), ip4(PUB_1, REMOTE, .tos = TOS(AF11, ECT_0)), udp(4003, 53),
+			       bytes(400));
+	struct pkt sent = pkt(to_router, ip4(PUB_1, REMOTE, .tos = TOS(EF, ECT_1), .ttl = 63), udp(4003, 53), bytes(400));
+
+	expect_run(whole, .iface = IF_SLOW, .from = IF_PRIV, .with_mark = RSIP_MARK_TUNNEL, .action = XDP_REDIRECT,
+		   .want = &sent, .out_slot = slot, .bytes = outer_len(&sent),
+		   .counts = { { RSIP_CNT_DECAPSULATED, 1 }, { RSIP_CNT_DECAPSULATED_BYTES, outer_len(&sent) } });
+}
+
 Test(xdp_dscp, opened_for_the_kernel_it_has_its_dscp_too)
 {
 	uint32_t slot = given_binding(HOST_A, PUB_1, ports(4000, 8));

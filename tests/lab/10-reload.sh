@@ -15,6 +15,31 @@ talks() { inside "$1" curl -s -m 5 -o /dev/null "http://$PEER:8080/"; }
 both_up --lease 600
 check "hosta talks to the peer" talks hosta
 
+# RFC 3102 5.3.1: a service level for each host, which live leases have at once, and keep without rsipd
+LAB_TOP='"policies": [ { "clients": [ "'$HOSTA'/32" ], "dscp": "EF" }, { "clients": [ "'$HOSTB'/32" ], "dscp": 8 } ],'
+lab_conf
+check "config-reload takes service levels" ctl reload
+check_eq "the bindings show them" "$(ctl --json bindings | js 'sorted((b["host"], b["dscp"]) for b in d["bindings"])')" \
+	"[('$HOSTA', 'EF'), ('$HOSTB', 'CS1')]"
+sends() { # NODE DSCP: what the peer sees of it, and nothing else
+	wait_for 5 quiet || not_ok "traffic does not stop"
+	capture peer
+	talks "$1" || not_ok "$1 does not talk to the peer"
+	wait_for 5 quiet || not_ok "traffic does not stop"
+	captured
+	check_ge "$1's packets leave with DSCP $2" "$(seen peer src=$POOL proto=6 dscp="$2")" 4
+	check_eq "all of them" "$(seen peer src=$POOL proto=6)" "$(seen peer src=$POOL proto=6 dscp="$2")"
+}
+sends hosta 46
+sends hostb 8
+kill -KILL $RSIPD
+wait $RSIPD 2>/dev/null
+sends hosta 46
+sed -i 's/"dscp": 8/"dscp": 0/' $LAB/rsipd.json
+rsipd_start
+sends hosta 46
+sends hostb 0
+
 LAB_POOL="$(pool lab $POOL), $(pool more 203.0.113.8)"
 lab_conf
 check "config-reload takes a new pool" ctl reload

@@ -12,7 +12,7 @@
   wire.py show ... (as same)
       One packet of each kind as it looked at each hop, for people.
   wire.py count FILE WORD...
-      How many packets fit all words: src=A dst=A proto=N sport=N dport=N outer=ipip|none kind=NAME
+      How many packets fit all words: src=A dst=A proto=N sport=N dport=N dscp=N outer=ipip|none kind=NAME
       arp=ADDRESS [mac=MAC]: ARP replies that claim the address (from that MAC)
 """
 import argparse
@@ -238,7 +238,7 @@ def count(path, words):
             p = p.inner
         elif want.get("outer") == "none" and p.inner:
             continue
-        got = {"src": p.src, "dst": p.dst, "proto": str(p.proto), "kind": p.kind(),
+        got = {"src": p.src, "dst": p.dst, "proto": str(p.proto), "dscp": str(p.raw[1] >> 2), "kind": p.kind(),
                "sport": str(p.ports()[0]), "dport": str(p.ports()[1])}
         n += all(got[k] == v for k, v in want.items() if k != "outer")
     print(n)

@@ -350,6 +350,7 @@ uint32_t gateway_bind(const struct given *g)
 								     g->remote_port >> 8),
 					     .remote_port_cnt = g->remote_port_cnt,
 					     .iface = g->host == HOST_C ? IF_PRIV2 : IF_PRIV,
+					     .dscp = g->dscp,
 					     .mtu = g->mtu ? g->mtu : longest_inner(g->host, tunnel),
 					     .method = g->whole	       ? 1
 						       : g->spi[0].cnt ? 3

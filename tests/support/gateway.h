@@ -56,6 +56,7 @@ struct given {
 	uint8_t kind; /* RSIP_KIND_* */
 	__be32 endpoint; /* our end of its tunnel; 0: the interface's */
 	uint8_t tunnel; /* 0: IP-IP */
+	uint8_t dscp; /* of its policy: RSIP_BIND_DSCP_SET | value */
 };
 
 #define ports(first, n) .port_first = first, .port_cnt = n

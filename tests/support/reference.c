@@ -555,6 +555,8 @@ static void from_host(struct reference *ref, int iface, const struct pkt *in,
 		why = RSIP_DROP_ECN_CE_NOT_ECT;
 	if (why)
 		return drop(res, why);
+	if (b->g.dscp)
+		tos = (uint8_t)((b->g.dscp & 63) << 2 | (tos & 3));
 	a.outer = &outer;
 	a.slot = b->slot;
 	if (ref_is_pool(ip.dst))

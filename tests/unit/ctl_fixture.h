@@ -98,7 +98,7 @@ static void gateway_up(void)
 				   "\"pools\": [{\"name\": \"shared\", \"addresses\": "
 				   "[\"203.0.113.1\", \"203.0.113.8/30\"]}],"
 				   "\"policies\": [{\"name\": \"branch\", \"clients\": "
-				   "[\"10.0.1.0/24\"], \"remote\": \"macro\", "
+				   "[\"10.0.1.0/24\"], \"remote\": \"macro\", \"dscp\": \"AF21\", "
 				   "\"deny\": [\"198.51.100.0/24\"]}], "
 				   "\"auth\": {\"mode\": \"optional\", \"keys\": [{\"id\": 1, "
 				   "\"secret\": \"" SECRET "\", \"hosts\": [\"10.0.0.11\"]}]}, "

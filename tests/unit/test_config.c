@@ -476,6 +476,42 @@ Test(config, what_becomes_of_the_dscp)
 	}
 }
 
+/* Of one policy: its hosts' service level on the way out; without it, what is set for all. */
+Test(config, the_dscp_of_a_policy)
+{
+	static const struct {
+		const char *value;
+		uint8_t dscp;
+		const char *shown;
+	} rows[] = {
+		{ "0", RSIP_BIND_DSCP_SET, "\"CS0\"" }, { "63", RSIP_BIND_DSCP_SET | 63, "63" },
+		{ "\"AF31\"", RSIP_BIND_DSCP_SET | 26, "\"AF31\"" }, { "46", RSIP_BIND_DSCP_SET | 46, "\"EF\"" },
+	};
+	static const char *const bad[] = { "64", "-1", "1.5", "\"ef\"", "\"keep\"", "\"tunnel\"", "null", "[ 1 ]", "{}", "true" };
+	char text[128], *shown;
+	cJSON *obj;
+
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(rows); i++) {
+		snprintf(text, sizeof(text), "{\"policies\": [{\"clients\": [\"10.0.0.1\"], \"dscp\": %s}, {}]}", rows[i].value);
+		cr_assert_eq(parse(text), 0, "%s", text);
+		cr_expect_eq(conf.policy[0].dscp, rows[i].dscp, "%s", text);
+		cr_expect_eq(conf.policy[1].dscp, 0);
+		obj = rsip_conf_to_json(&conf);
+		shown = cJSON_PrintUnformatted(
+			cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(obj, "policies"), 0), "dscp"));
+		cr_expect_str_eq(shown, rows[i].shown);
+		cr_expect_not(cJSON_HasObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(obj, "policies"), 1), "dscp"));
+		free(shown);
+		cJSON_Delete(obj);
+	}
+	for (size_t i = 0; i < RSIP_ARRAY_LEN(bad); i++) {
+		snprintf(text, sizeof(text), "{\"policies\": [{\"dscp\": %s}]}", bad[i]);
+		cr_expect_eq(parse(text), -EINVAL, "%s", text);
+		cr_expect_str_eq(report.issue[0].path, "policies[0].dscp", "%s", text);
+		cr_expect_not_null(strstr(report.issue[0].text, "from 0 to 63, or its name"), "%s", report.issue[0].text);
+	}
+}
+
 Test(config, what_is_shown_of_the_dscp_means_the_same_again)
 {
 	static const char *const text[] = { "{}", "{\"tunnel\": \"EF\", \"inbound\": 63, \"outbound\": \"tunnel\"}",

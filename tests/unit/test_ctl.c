@@ -337,6 +337,34 @@ Test(ctl, a_binding_is_shown_as_it_was_leased)
 	cJSON_Delete(reply);
 }
 
+static uint8_t some_dscp(void *arg, __be32 host)
+{
+	(void)arg;
+	return host == htonl(0x0a00000b) ? RSIP_BIND_DSCP_SET | 46 : 0;
+}
+
+Test(ctl, the_dscp_of_a_binding_is_shown_where_it_has_one)
+{
+	static const char *const shown[] = { "EF", NULL };
+	const uint32_t bind[] = { bind_ports, bind_b };
+	char request[100];
+	cJSON *reply;
+
+	rsip_lease_set_dscp(ctx.lm, some_dscp, NULL);
+	for (int i = 0; i < 2; i++) {
+		const cJSON *dscp;
+
+		snprintf(request, sizeof(request),
+			 "{\"command\": \"binding-get\", \"arguments\": {\"bind-id\": %u}}", bind[i]);
+		reply = ask(request);
+		dscp = cJSON_GetObjectItem(at(reply, "arguments.binding"), "dscp");
+		cr_assert_eq(!dscp, !shown[i]);
+		if (dscp)
+			cr_expect_str_eq(dscp->valuestring, shown[i]);
+		cJSON_Delete(reply);
+	}
+}
+
 Test(ctl, the_ranges_of_a_pool_are_shown_as_one)
 {
 	cJSON *reply = ask("{\"command\": \"status-get\"}");

@@ -206,6 +206,19 @@ Test(dataplane, the_next_hop_is_one_word)
 	cr_expect_eq(c->m.bindings[slot].nexthop, hop.word);
 }
 
+Test(dataplane, the_dscp_of_a_binding_is_a_byte_of_its_own)
+{
+	uint32_t slot = install_ports(HOST_A, 4000, 8, 10 * S);
+	uint8_t iface = c->m.bindings[slot].iface;
+
+	cr_expect_eq(dp->ops->bind_dscp(dp, slot + 1, RSIP_BIND_DSCP_SET), -ENOENT);
+	cr_assert_eq(dp->ops->bind_dscp(dp, slot, RSIP_BIND_DSCP_SET | RSIP_DSCP_MASK), 0);
+	cr_expect_eq(c->m.bindings[slot].dscp, 0x7f);
+	cr_expect_eq(c->m.bindings[slot].iface, iface);
+	cr_assert_eq(dp->ops->bind_dscp(dp, slot, 0), 0);
+	cr_expect_eq(c->m.bindings[slot].dscp, 0);
+}
+
 /* ---- slots rest ------------------------------------------------------------------------------ */
 
 Test(dataplane, a_freed_slot_rests_until_a_grace_period)

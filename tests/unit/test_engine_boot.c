@@ -19,6 +19,39 @@ Test(engine_boot, after_a_reboot_leases_are_installed_again_for_what_is_left_of_
 	cr_assert_eq(say(gw_host(1), 3), RSIP_OK);
 }
 
+static int note_dscp(void *arg, uint32_t slot, const struct rsip_dp_binding *b)
+{
+	(void)slot;
+	*(uint8_t *)arg = b->rec.dscp;
+	return 0;
+}
+
+static uint8_t dscp_installed(void)
+{
+	uint8_t dscp = 0xff;
+
+	cr_assert_eq(gw.dp->ops->foreach(gw.dp, gw.now, note_dscp, &dscp), 0);
+	return dscp;
+}
+
+Test(engine_boot, the_dscp_is_the_configurations_of_today)
+{
+	static struct rsip_flow_policy policy;
+
+	granted(gw_host(1), registered(gw_host(1)), 2);
+	cr_assert_eq(commit(), 0);
+	cr_assert_eq(dscp_installed(), 0);
+	policy = rsip_flow_default;
+	policy.dscp = RSIP_BIND_DSCP_SET | 46;
+	gw.conf.policies = &policy;
+	gw.conf.policy_cnt = 1;
+	crash();
+	cr_expect_eq(dscp_installed(), RSIP_BIND_DSCP_SET | 46, "found installed");
+	policy.dscp = RSIP_BIND_DSCP_SET;
+	reboot();
+	cr_expect_eq(dscp_installed(), RSIP_BIND_DSCP_SET, "installed again");
+}
+
 Test(engine_boot, a_duplicate_after_a_reboot_draws_its_answer)
 {
 	static uint8_t request[256], answer[256];

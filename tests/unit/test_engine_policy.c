@@ -568,6 +568,59 @@ Test(engine_policy, l2tp_is_not_for_a_host_with_an_ipv6_address, .init = both_tu
 	cr_expect_eq(rsip_engine_tunnels(&rq), RSIP_TUNNEL_BIT(RSIP_TUNNEL_GRE));
 }
 
+/* ---- service levels ------------------------------------------------------------------------------------------- */
+
+#define DSCP(value) (RSIP_BIND_DSCP_SET | (value))
+
+/* Host 1 has a policy of its own, all others one without a DSCP. */
+static void two_levels(void)
+{
+	gw_plan();
+	policy[0] = policy[1] = rsip_flow_default;
+	policy[0].client[0] = (struct rsip_net){ gw_host(1).addr, 0xffffffff };
+	policy[0].client_cnt = 1;
+	policy[0].dscp = DSCP(46);
+	gw.conf.policies = policy;
+	gw.conf.policy_cnt = 2;
+	gw_up();
+}
+
+static int note_dscp(void *arg, uint32_t slot, const struct rsip_dp_binding *found)
+{
+	(void)slot;
+	((uint8_t *)arg)[found->rec.host == gw_host(1).addr] = found->rec.dscp;
+	return 0;
+}
+
+/* What the data plane has: of the other host, of host 1. */
+static void expect_levels(uint8_t other, uint8_t first)
+{
+	uint8_t dscp[2] = { 0xff, 0xff };
+
+	cr_assert_eq(gw.dp->ops->foreach(gw.dp, gw.now, note_dscp, dscp), 0);
+	cr_expect_eq(dscp[0], other, "%x", dscp[0]);
+	cr_expect_eq(dscp[1], first, "%x", dscp[1]);
+}
+
+Test(engine_policy, each_host_has_the_dscp_of_its_policy_at_once, .init = two_levels)
+{
+	an_assign(registered(gw_host(1)), 4);
+	cr_assert_eq(say(gw_host(1), 2), RSIP_OK);
+	an_assign(registered(gw_host(2)), 4);
+	cr_assert_eq(say(gw_host(2), 2), RSIP_OK);
+	expect_levels(0, DSCP(46));
+	cr_expect_eq(installed().dscp, 0);
+	policy[0].dscp = DSCP(0); /* live bindings follow a reload */
+	policy[1].dscp = DSCP(10);
+	gw_change();
+	expect_levels(DSCP(10), DSCP(0));
+	cr_expect_eq(installed().dscp, DSCP(10));
+	policy[0].dscp = DSCP(8); /* and a restart with another configuration */
+	policy[1].dscp = 0;
+	take_over();
+	expect_levels(0, DSCP(8));
+}
+
 /* ---- a policy that changes ----------------------------------------------------------------------- */
 
 Test(engine_policy, a_host_keeps_what_it_was_told)
