@@ -12,12 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
-#include "comeback.h"
 #include "commands.h"
 #include "log.h"
 #include "object.h"
 #include "pins.h"
 #include "plane.h"
+#include "reattach.h"
 #include "slow.h"
 #include "undo.h"
 #include "util.h"
@@ -244,8 +244,8 @@ static int look_at_present(struct rsip_attach *a, char *unmount)
 			folder);
 		return -EXDEV;
 	}
-	if (rsip_comeback_due(&p, why, sizeof(why))) {
-		err = rsip_comeback(folder, &p) ?: rsip_plane_read(folder, &p);
+	if (rsip_reattach_due(&p, why, sizeof(why))) {
+		err = rsip_reattach(folder, &p) ?: rsip_plane_read(folder, &p);
 		if (err)
 			return err;
 	}

@@ -8,11 +8,11 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "comeback.h"
 #include "commands.h"
 #include "log.h"
 #include "mnl.h"
 #include "pins.h"
+#include "reattach.h"
 #include "util.h"
 
 #define RETRY_S 5 /* what failed once may work later; and so an attach after ours is seen */
@@ -47,8 +47,8 @@ static int mend(const char *folder)
 	if (lock < 0)
 		return lock;
 	err = rsip_plane_read(folder, &p);
-	if (!err && rsip_comeback_due(&p, why, sizeof(why)))
-		err = rsip_comeback(folder, &p);
+	if (!err && rsip_reattach_due(&p, why, sizeof(why)))
+		err = rsip_reattach(folder, &p);
 	close(lock);
 	return err;
 }
@@ -86,7 +86,7 @@ static void look(const char *folder, struct tries *t)
 		say_new("attached by a loader of another version (restart this one after an upgrade)");
 	if (err || !p.here)
 		return;
-	if (!rsip_comeback_due(&p, why, sizeof(why))) {
+	if (!rsip_reattach_due(&p, why, sizeof(why))) {
 		say_new(why);
 		*t = (struct tries){0};
 	} else if (may_try(t)) {

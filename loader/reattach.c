@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-#include "comeback.h"
+#include "reattach.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -50,7 +50,7 @@ static bool is_ready(const struct rsip_plane *p, uint32_t i, struct rsip_netdev 
 	return false;
 }
 
-bool rsip_comeback_due(const struct rsip_plane *p, char *why, size_t why_len)
+bool rsip_reattach_due(const struct rsip_plane *p, char *why, size_t why_len)
 {
 	struct rsip_netdev dev;
 	bool due = false;
@@ -64,7 +64,7 @@ bool rsip_comeback_due(const struct rsip_plane *p, char *why, size_t why_len)
 
 /* ---- how ---------------------------------------------------- */
 
-struct comeback {
+struct reattach {
 	const char *folder;
 	struct rsip_plane *p;
 	struct rsip_undo_log undo;
@@ -73,7 +73,7 @@ struct comeback {
 };
 
 /* What attach did for the one before. */
-static int prepare(struct comeback *c, const struct rsip_iface *iface, const struct rsip_netdev *dev)
+static int prepare(struct reattach *c, const struct rsip_iface *iface, const struct rsip_netdev *dev)
 {
 	int err = rsip_undo_prepare_iface(&c->undo, iface);
 
@@ -95,7 +95,7 @@ static int prepare(struct comeback *c, const struct rsip_iface *iface, const str
 	return err;
 }
 
-static int put_xdp(struct comeback *c, const struct rsip_iface *iface)
+static int put_xdp(struct reattach *c, const struct rsip_iface *iface)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = c->p->config.mode == RSIP_MODE_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
@@ -136,7 +136,7 @@ static struct rsip_iface record_of(const struct rsip_iface *was, const struct rs
  * The record first, then the programs: no packet finds an interface that the maps do not know.  XDP last, as is_back() looks for
  * it: what failed before is tried again, and meanwhile the TC program takes what comes the slow way.
  */
-static int take_in(struct comeback *c, uint32_t i, const struct rsip_netdev *dev)
+static int take_in(struct reattach *c, uint32_t i, const struct rsip_netdev *dev)
 {
 	struct rsip_iface iface = record_of(&c->p->iface[i], dev);
 	uint64_t features = 0;
@@ -161,7 +161,7 @@ static int take_in(struct comeback *c, uint32_t i, const struct rsip_netdev *dev
 	return 0;
 }
 
-static int take_all_in(struct comeback *c)
+static int take_all_in(struct reattach *c)
 {
 	struct rsip_netdev dev;
 	char why[256];
@@ -173,9 +173,9 @@ static int take_all_in(struct comeback *c)
 	return err ?: rsip_slow_follow(c->p, c->object);
 }
 
-int rsip_comeback(const char *folder, struct rsip_plane *p)
+int rsip_reattach(const char *folder, struct rsip_plane *p)
 {
-	struct comeback c = {.folder = folder, .p = p, .undo.fd = -1};
+	struct reattach c = {.folder = folder, .p = p, .undo.fd = -1};
 	struct rsip_moved moved = {.cnt = 0};
 	int err = rsip_undo_open(folder, &c.undo);
 
