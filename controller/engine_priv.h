@@ -251,9 +251,9 @@ enum rsip_err rsip_engine_ask(struct rsip_request *rq, struct rsip_lease_ask *as
 uint32_t rsip_engine_methods(const struct rsip_request *rq);
 /* RSIP_TUNNEL_BIT()s likewise. */
 uint32_t rsip_engine_tunnels(const struct rsip_request *rq);
-/* May it register?  Client networks; none: everybody who has an address. */
 /* The hosts' packets leave with the DSCP of the policies in force. */
 void rsip_engine_mark_hosts(struct rsip_engine *e);
+/* May it register?  Client networks; none: everybody who has an address. */
 bool rsip_engine_may_be_client(const struct rsip_net *nets, uint32_t cnt, __be32 host);
 uint32_t rsip_engine_seconds_left(uint64_t until_ns, uint64_t now_ns);
 void rsip_engine_count_error(struct rsip_engine *e, enum rsip_err err);
