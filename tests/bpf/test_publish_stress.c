@@ -65,10 +65,13 @@ struct tally {
 static void alone_up(void)
 {
 	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC); /* until the process ends */
+	cpu_set_t all;
 
 	if (self >= 0)
 		flock(self, LOCK_EX);
+	sched_getaffinity(0, sizeof(all), &all);
 	gateway_up();
+	sched_setaffinity(0, sizeof(all), &all);
 }
 
 /* ---- packets ------------------------------------------------------------------------------------ */

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* What the data plane reports of packets that break a rule (RFC 3103 10.4), and how little of a flood. */
-#include <sched.h>
 #include "gateway.h"
 #include "util.h"
 
@@ -115,23 +114,12 @@ Test(xdp_events, the_same_host_and_reason_are_reported_once_a_second)
 	cr_expect_eq(gateway_events(got), 1);
 }
 
-/* Each CPU cuts for itself. */
-static void stay_on_this_cpu(void)
-{
-	cpu_set_t one;
-
-	CPU_ZERO(&one);
-	CPU_SET(sched_getcpu(), &one);
-	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
-}
-
 /* Forged sources: each is a host of its own. */
 Test(xdp_events, a_flood_from_many_sources_is_cut)
 {
 	uint64_t begun_s, seconds;
 	uint32_t cnt = 0;
 
-	stay_on_this_cpu();
 	begun_s = rsip_now_ns() / RSIP_NS_PER_S;
 	for (uint32_t i = 0; i < 3000; i++) {
 		struct pkt forged = pkt(eth(MAC_HOST_A, MAC_GW_PRIV), ip4(CAST_IP(10, 0, (uint8_t)(i >> 8), (uint8_t)i), GW_PRIV),

@@ -5,7 +5,7 @@
 # events but does not read loses some, is told how many, and delays nobody.
 . "$(dirname "$0")/lib.sh"
 lab_enter "$@"
-LAB_TOP='"policies": [ { "name": "branch", "clients": [ "10.99.1.0/24" ], "remote": "macro", "deny": [ "198.51.100.0/24" ] } ],
+LAB_TOP='"policies": [ { "name": "branch", "clients": [ "10.99.1.0/24" ], "remote": "macro", "dscp": "AF21", "deny": [ "198.51.100.0/24" ] } ],
 	"auth": { "keys": [ { "id": 1, "secret": "000102030405060708090a0b0c0d0e0f", "hosts": [ "10.99.0.50" ] } ] },
 	"private_networks": [ "10.99.0.0/16" ],'
 lab_up

@@ -207,11 +207,22 @@ void given_rsipd(bool alive)
 	gw.dp->ops->alive(gw.dp, alive ? UINT64_MAX / 2 : 0);
 }
 
+/* The programs keep some things for each CPU: fragments that follow each other, what they tell rsipd in a second. */
+static void stay_on_this_cpu(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	cr_assert_eq(sched_setaffinity(0, sizeof(one), &one), 0);
+}
+
 void gateway_up(void)
 {
 	char why[256];
 	int err;
 
+	stay_on_this_cpu();
 	if (unshare(CLONE_NEWNET))
 		cr_skip_test("needs CAP_NET_ADMIN and CAP_BPF: run as root");
 	make_devices();

@@ -24,7 +24,7 @@
 /* Indices of the interfaces in rsip_ifaces, and the programs on them. */
 enum { IF_PUB = 1, IF_PRIV = 2, IF_PRIV2 = 3, IF_SLOW = 4, IF_CNT = 5 };
 
-void gateway_up(void); /* .init of a suite */
+void gateway_up(void); /* .init of a suite; the caller stays on one CPU then */
 void gateway_down(void); /* .fini */
 bool has_ethernet(void); /* the interfaces, in this mode */
 /* First in a case that is about Ethernet: is not tried where there is none (tests/run names it). */
