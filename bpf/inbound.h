@@ -167,7 +167,7 @@ static __always_inline int rsip_inbound_query(const struct rsip_walk *walk, cons
 {
 	int res;
 
-	if (ip->hlen > RSIP_IP_LEN && rsip_source_routed(walk->ctx, ip->off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN))
+	if (rsip_has_source_route(walk, ip))
 		return 0;
 	if (!rsip_is_forwarded(walk))
 		return ip->frag ? 0 : rsip_reply_echo(walk, ip);

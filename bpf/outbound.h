@@ -30,7 +30,7 @@ static __always_inline void rsip_key_turn_ike(struct rsip_ctx *ctx, const struct
 /* An echo request to a shared address, in the host's tunnel: RSIP_ANSWER_ECHO, 0: it is none, or -RSIP_DROP_*. */
 static __always_inline int rsip_hairpin_query(struct rsip_walk *walk, const struct rsip_ip *ip)
 {
-	if (ip->hlen > RSIP_IP_LEN && rsip_source_routed(walk->ctx, ip->off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN))
+	if (rsip_has_source_route(walk, ip))
 		return 0;
 	if (rsip_is_slow(walk))
 		return rsip_reply_echo_slow(walk, ip);

@@ -287,6 +287,11 @@ __noinline int rsip_source_routed(struct rsip_ctx *ctx, __u32 off, __u32 len)
 	return at != len;
 }
 
+static __always_inline bool rsip_has_source_route(const struct rsip_walk *walk, const struct rsip_ip *ip)
+{
+	return ip->hlen > RSIP_IP_LEN && rsip_source_routed(walk->ctx, ip->off + RSIP_IP_LEN, ip->hlen - RSIP_IP_LEN);
+}
+
 /*
  * On the slow path's device: a whole one or a fragment of one, of which the first has the ICMP header.  The others must have been
  * seen to follow it.  As rsip_reply_echo().
