@@ -11,8 +11,7 @@ lab_up
 capture hosta hostb peer
 both_up --ports 8 --spis 4
 
-ike_conf peer $PEER $POOL
-ike_start peer nsenter "--net=/run/netns/$(ns peer)" || lab_abort "charon on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+ike_peer
 for h in hosta hostb; do
 	ike_conf $h $POOL $PEER "$(lease $h spi)" "$(lease $h spi_last)"
 	ike_start $h inside $h || lab_abort "charon on $h: $(tail -n 3 $LAB/ike-$h/out)"

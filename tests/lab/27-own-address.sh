@@ -43,8 +43,7 @@ check "the host's reaches the host" counter_is hosta in_packets $((before + 1))
 check_eq "and nobody's is dropped" "$(stat_of no-spi)" 1
 
 if ike_have; then
-	ike_conf peer $PEER $POOL
-	ike_start peer nsenter "--net=/run/netns/$(ns peer)" || lab_abort "charon on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+	ike_peer
 	ike_conf hosta $POOL $PEER "$(lease hosta spi)" "$(lease hosta spi_last)"
 	ike_start hosta inside hosta || lab_abort "charon on hosta: $(tail -n 3 $LAB/ike-hosta/out)"
 	ike_conf hostb $POOL $PEER # the gateway's

@@ -12,8 +12,7 @@ ike_have || { skip "ike: strongSwan is missing (make deps installs it)"; lab_end
 lab_up
 capture hosta hostb peer
 
-ike_conf peer $PEER $POOL
-ike_start peer nsenter "--net=/run/netns/$(ns peer)" || lab_abort "charon on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+ike_peer
 declare -A port was
 for h in hosta hostb; do
 	mkdir -p $LAB/ike-$h/drop

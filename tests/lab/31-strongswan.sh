@@ -42,8 +42,7 @@ check_eq "host B's file says nothing of ports" "$(file_says hostb port)" ""
 check "the IKE ports are not given to programs by chance" eval \
 	'[ "$(inside hosta sysctl -n net.ipv4.ip_local_port_range | cut -f 1)" != "$port" ]'
 
-ike_conf peer $PEER $POOL
-ike_start peer nsenter "--net=/run/netns/$(ns peer)" || lab_abort "charon on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+ike_peer
 for h in hosta hostb; do
 	ike_conf $h $POOL $PEER
 	echo "include $LAB/ike-$h/drop/*.conf" >>$LAB/ike-$h/strongswan.conf

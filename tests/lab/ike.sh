@@ -92,3 +92,9 @@ ike_peer_asks() {
 	ike_ctl peer --terminate --ike "$1" && wait_for 5 ike_gone "$1"
 }
 ike_gone() { ! ike_sas "$1" | grep -q ESTABLISHED; }
+
+# ike_peer: the peer's charon, for the address that the hosts share
+ike_peer() {
+	ike_conf peer $PEER $POOL
+	ike_start peer nsenter "--net=/run/netns/$(ns peer)" || lab_abort "charon on the peer: $(tail -n 3 $LAB/ike-peer/out)"
+}
