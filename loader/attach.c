@@ -57,21 +57,18 @@ static int pin(struct rsip_attach *a)
 	return err;
 }
 
-/* Of one interface, both kinds.  TC sees such a tag, so where nothing else helps and we may choose, TC it is. */
-static int keep_tags(struct rsip_attach *a, uint32_t i)
+int rsip_attach_keep_tags(struct rsip_undo_log *log, const char *name, bool vlan_above, bool *hidden)
 {
-	const char *name = a->iface[i].name;
-
 	for (int off = RSIP_OFFLOAD_RXVLAN; off <= RSIP_OFFLOAD_RXSTAG; off++) {
-		int err = rsip_undo_offload_off(&a->undo, name, (enum rsip_offload)off);
+		int err = rsip_undo_offload_off(log, name, (enum rsip_offload)off);
 
 		if (!err)
 			continue;
-		if (a->o->mode == RSIP_LOADER_MODE_AUTO) {
+		if (hidden) {
 			log_warn("cannot switch %s off on %s: %s: TC mode, which sees VLAN tags wherever they are",
 				 rsip_offload_name(off), name, strerror(-err));
-			a->tags_hidden = true;
-		} else if (a->dev[i].vlan_above) {
+			*hidden = true;
+		} else if (vlan_above) {
 			log_err("cannot switch %s off on %s: %s: packets of its VLANs would pass for its own (use --mode tc, "
 				"or an interface without VLAN devices)",
 				rsip_offload_name(off), name, strerror(-err));
@@ -93,7 +90,8 @@ static int stop_vlan_stripping(struct rsip_attach *a)
 	int err = 0;
 
 	for (uint32_t i = 0; i < a->cnt && !err && !rsip_attach_needs_tc(a); i++)
-		err = keep_tags(a, i);
+		err = rsip_attach_keep_tags(&a->undo, a->iface[i].name, a->dev[i].vlan_above,
+					    a->o->mode == RSIP_LOADER_MODE_AUTO ? &a->tags_hidden : NULL);
 	return err;
 }
 

@@ -38,6 +38,11 @@ int rsip_attach_check(struct rsip_attach *a);
 bool rsip_attach_needs_tc(const struct rsip_attach *a);
 /* Chooses the mode, puts the XDP programs (unless in TC mode) on all interfaces and pins the links. */
 int rsip_attach_links(struct rsip_attach *a);
+/*
+ * name's card is to leave both kinds of VLAN tags in the frame.  Where it cannot: hidden is set, if there is one (TC sees them, and we
+ * may choose it); else with VLAN devices above a negative errno (said), without them a warning.
+ */
+int rsip_attach_keep_tags(struct rsip_undo_log *log, const char *name, bool vlan_above, bool *hidden);
 /* Nothing puts packets together before generic XDP on this one. */
 int rsip_attach_prepare_generic(struct rsip_undo_log *log, const struct rsip_iface *iface);
 /* The slow path, and the TC programs on it and on all interfaces. */

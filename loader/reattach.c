@@ -77,19 +77,8 @@ static int prepare(struct reattach *c, const struct rsip_iface *iface, const str
 {
 	int err = rsip_undo_prepare_iface(&c->undo, iface);
 
-	for (int off = RSIP_OFFLOAD_RXVLAN; off <= RSIP_OFFLOAD_RXSTAG && !err && c->p->config.mode != RSIP_MODE_TC; off++) {
-		err = rsip_undo_offload_off(&c->undo, iface->name, (enum rsip_offload)off);
-		if (!err)
-			continue;
-		if (dev->vlan_above) {
-			log_err("cannot switch %s off on %s, which is back: %s: packets of its VLANs would pass for its own",
-				rsip_offload_name(off), iface->name, strerror(-err));
-			continue;
-		}
-		log_warn("cannot switch %s off on %s: %s: do not let tagged packets in there", rsip_offload_name(off),
-			 iface->name, strerror(-err));
-		err = 0;
-	}
+	if (!err && c->p->config.mode != RSIP_MODE_TC)
+		err = rsip_attach_keep_tags(&c->undo, iface->name, dev->vlan_above, NULL);
 	if (!err && c->p->config.mode == RSIP_MODE_GENERIC)
 		err = rsip_attach_prepare_generic(&c->undo, iface);
 	return err;
